@@ -1,1 +1,194 @@
-//! The room `document`.
+//! What was written: the file as one tree, whichever of the two formats it is in.
+//!
+//! Names are still strings and nothing is looked up; every value keeps its place in the file.
+
+use crate::diagnostic::{Spanned, Text};
+use ipnet::IpNet;
+
+/// A whole file.
+#[derive(Debug, Default)]
+pub struct Document {
+    /// The lab's name: the key `name`, else the DOT graph's id, else nothing.
+    pub name: Option<Text>,
+    /// The pattern of the namespaces' names, with `{lab}` and `{node}`.
+    pub netns: Option<Text>,
+    /// What the compiler allocates.
+    pub family: Option<Spanned<Family>>,
+    /// The pools it allocates from.
+    pub addressing: Addressing,
+    /// Whether it fills in routes.
+    pub routing: Option<Spanned<Routing>>,
+    /// The nodes that the file declares; in DOT, every node, those only named in an edge too.
+    pub nodes: Vec<Node>,
+    /// The links in the file's order.
+    pub links: Vec<Link>,
+    /// The checks, a line each.
+    pub checks: Option<Vec<Text>>,
+}
+
+/// Which addresses the compiler allocates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Family {
+    /// IPv4 only.
+    #[default]
+    Ipv4,
+    /// IPv6 only.
+    Ipv6,
+    /// Both.
+    Dual,
+}
+
+/// Which routes the compiler fills in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Routing {
+    /// Shortest paths in each routing domain.
+    #[default]
+    Auto,
+    /// Only what is written.
+    None,
+}
+
+/// What a node is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// An end system; never a way through.
+    Host,
+    /// Forwards IP.
+    Router,
+    /// A customer's edge: forwards IP.
+    Ce,
+    /// A provider's edge: forwards IP and labels, holds the VRFs.
+    Pe,
+    /// A provider's core: forwards labels.
+    P,
+    /// One bridge; every link is a port of it.
+    Switch,
+}
+
+/// The pools that addresses are allocated from.
+#[derive(Debug, Default, Clone)]
+pub struct Addressing {
+    /// A /31 per link.
+    pub links: Option<Spanned<IpNet>>,
+    /// A /24 per LAN.
+    pub lans: Option<Spanned<IpNet>>,
+    /// A /32 per router.
+    pub loopbacks: Option<Spanned<IpNet>>,
+    /// A /127 per link.
+    pub links6: Option<Spanned<IpNet>>,
+    /// A /64 per LAN.
+    pub lans6: Option<Spanned<IpNet>>,
+    /// A /128 per router.
+    pub loopbacks6: Option<Spanned<IpNet>>,
+}
+
+/// A node as written.
+#[derive(Debug)]
+pub struct Node {
+    /// Its name, where it stands first.
+    pub name: Text,
+    /// `role`.
+    pub role: Option<Spanned<Role>>,
+    /// `forwarding`.
+    pub forwarding: Option<Spanned<bool>>,
+    /// `loopback`: addresses on `lo`; `None` lets the compiler choose, an empty list is none.
+    pub loopback: Option<Vec<Spanned<IpNet>>>,
+    /// `vrfs` in the file's order.
+    pub vrfs: Vec<Vrf>,
+    /// `interfaces` in the file's order.
+    pub interfaces: Vec<Interface>,
+    /// `tables`: names for numbers.
+    pub tables: Vec<(Text, Spanned<u32>)>,
+    /// `routes`: what follows `ip route add`.
+    pub routes: Vec<Text>,
+    /// `rules`: what follows `ip rule add`.
+    pub rules: Vec<Text>,
+    /// `local_rule`: the priority of the local table's lookup.
+    pub local_rule: Option<Spanned<u32>>,
+    /// `mpls`: what follows `ip -f mpls route add`.
+    pub mpls: Vec<Text>,
+    /// `sysctls`: name and value, the name as `sysctl` or `/proc/sys` spells it.
+    pub sysctls: Vec<(Text, Text)>,
+}
+
+/// A VRF as written at a node.
+#[derive(Debug)]
+pub struct Vrf {
+    /// Its name.
+    pub name: Text,
+    /// Its table, where the file gives one.
+    pub table: Option<Spanned<u32>>,
+    /// Addresses on the VRF device.
+    pub addresses: Vec<Spanned<IpNet>>,
+    /// `fallthrough: true`: no unreachable default.
+    pub fallthrough: Option<Spanned<bool>>,
+}
+
+/// An interface as written at a node.
+#[derive(Debug)]
+pub struct Interface {
+    /// Its name.
+    pub name: Text,
+    /// `addresses`; `None` lets the compiler choose, an empty list is none.
+    pub addresses: Option<Vec<Spanned<IpNet>>>,
+    /// `vrf`.
+    pub vrf: Option<Text>,
+    /// `mtu` in bytes.
+    pub mtu: Option<Spanned<u32>>,
+    /// `mac`.
+    pub mac: Option<Spanned<[u8; 6]>>,
+    /// `mpls`: whether labelled packets are taken in.
+    pub mpls: Option<Spanned<bool>>,
+    /// `up`.
+    pub up: Option<Spanned<bool>>,
+    /// `kind`, of an interface that no link makes.
+    pub kind: Option<Spanned<Kind>>,
+}
+
+/// The kinds of interface that no link makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A device that drops what it is given.
+    Dummy,
+}
+
+/// A link as written.
+#[derive(Debug)]
+pub struct Link {
+    /// Where the whole link stands.
+    pub span: crate::diagnostic::Span,
+    /// Its two ends.
+    pub ends: [End; 2],
+    /// `cost`, for shortest paths.
+    pub cost: Option<Spanned<u32>>,
+}
+
+/// One end of a link as written; what a link says of both ends stands at each.
+#[derive(Debug)]
+pub struct End {
+    /// The node's name.
+    pub node: Text,
+    /// The interface's name, where the file gives one.
+    pub interface: Option<Text>,
+    /// Addresses; `None` lets the compiler choose, an empty list is none.
+    pub addresses: Option<Vec<Spanned<IpNet>>>,
+    /// The VRF that this end is to be in.
+    pub vrf: Option<EndVrf>,
+    /// `mtu` in bytes.
+    pub mtu: Option<Spanned<u32>>,
+    /// `mac`.
+    pub mac: Option<Spanned<[u8; 6]>>,
+    /// `mpls`.
+    pub mpls: Option<Spanned<bool>>,
+    /// `up`.
+    pub up: Option<Spanned<bool>>,
+}
+
+/// How a link names the VRF of one of its ends.
+#[derive(Debug, Clone)]
+pub enum EndVrf {
+    /// `vrf=blue` on the link: for each end whose node can be in it.
+    WherePossible(Text),
+    /// `headvrf=blue`: for this end.
+    Here(Text),
+}

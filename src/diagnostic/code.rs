@@ -1,0 +1,74 @@
+//! The stable names of the faults a file can have.
+
+use std::fmt;
+
+macro_rules! codes {
+    ($($name:ident $text:literal $doc:literal,)*) => {
+        /// The stable name of a kind of fault, as tools and documents use it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code {
+            $(#[doc = $doc] $name,)*
+        }
+
+        impl Code {
+            /// Every code there is.
+            pub const ALL: &[Code] = &[$(Code::$name,)*];
+
+            /// The name in kebab-case.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $text,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    Unreadable "unreadable" "The file cannot be read.",
+    Format "format" "Neither a DOT nor a YAML file.",
+    NotText "not-text" "The file is not UTF-8 text.",
+    TooLarge "too-large" "The file is too large or nests too deeply.",
+    Empty "empty" "The file holds no topology.",
+    Syntax "syntax" "The text is not DOT or not YAML.",
+    UnknownKey "unknown-key" "A key that means nothing here.",
+    DuplicateKey "duplicate-key" "A key that stands twice in one map.",
+    WrongType "wrong-type" "A value of the wrong kind, a list where a number belongs.",
+    BadValue "bad-value" "A value of the right kind that cannot be.",
+    BadName "bad-name" "A name that a node, interface, VRF or lab cannot have.",
+    UnknownNode "unknown-node" "A node that the file does not have.",
+    UnknownInterface "unknown-interface" "An interface that the node does not have.",
+    UnknownVrf "unknown-vrf" "A VRF that the node does not have.",
+    UnknownTable "unknown-table" "A table name that the node does not have.",
+    DuplicateInterface "duplicate-interface" "One interface used by two links.",
+    DuplicateNamespace "duplicate-namespace" "Two nodes whose namespaces get one name.",
+    SelfLink "self-link" "A link from a node to itself.",
+    VrfConflict "vrf-conflict" "An interface in two VRFs.",
+    VrfNowhere "vrf-nowhere" "A link in a VRF that neither of its ends can be in.",
+    TableConflict "table-conflict" "A table used by two VRFs of a node.",
+    ReservedTable "reserved-table" "A table that the kernel keeps for itself.",
+    DuplicateAddress "duplicate-address" "An address twice in one routing domain.",
+    SubnetAddress "subnet-address" "The network or broadcast address of its own subnet.",
+    PoolExhausted "pool-exhausted" "An address pool that has no addresses left.",
+    BadLabel "bad-label" "A label that cannot be used there.",
+    PlatformLabels "platform-labels" "net.mpls.platform_labels too low for a label used.",
+    LabelTable "label-table" "A label route with a table.",
+    LabelVia "label-via" "A label route to an Ethernet device without a gateway.",
+    DuplicateRoute "duplicate-route" "Two routes that the kernel would take for one.",
+    Unreachable "unreachable-gateway" "A gateway that no connected subnet reaches.",
+    BadCheck "bad-check" "A check that cannot be read or made.",
+    MisspelledKey "misspelled-key" "A foreign key that looks like one of ours.",
+    StrictMerge "strict-merge" "Edges with different ports that `strict` merges.",
+    SourceRoute "source-route" "A VRF without a route back to a source it must accept.",
+    LabelLeak "label-leak" "A label path into a VRF from which nothing leads back.",
+    LabelUnpopped "label-unpopped" "A label that nobody pops.",
+    Fallthrough "fallthrough" "A VRF whose lookups fall through to main.",
+    NotForwarding "not-forwarding" "A node that must forward and does not.",
+    SubnetMismatch "subnet-mismatch" "The ends of a link in different subnets.",
+    MtuMismatch "mtu-mismatch" "The ends of a link with different MTUs.",
+    Refused "refused" "A step that the kernel refused.",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
