@@ -5,7 +5,9 @@
 //! at the line that asked for it.
 
 mod code;
+mod names;
 mod span;
+pub use names::nearest;
 
 pub use code::Code;
 pub use span::{Source, Span, Spanned, Text};

@@ -2,6 +2,10 @@
 //!
 //! Names are still strings and nothing is looked up; every value keeps its place in the file.
 
+mod name;
+
+pub use name::{DeviceName, LabName, NodeName};
+
 use crate::diagnostic::{Spanned, Text};
 use ipnet::IpNet;
 

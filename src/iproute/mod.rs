@@ -1,1 +1,13 @@
-//! The room `iproute`.
+//! iproute2's own words, as they stand inside a topology's strings.
+//!
+//! One file per thing that `ip` can add: each has its type, its parser and its printer, and what is
+//! printed parses to the same. The grammar is that of `ip-route(8)`.
+
+mod label;
+mod label_route;
+mod route;
+mod words;
+
+pub use label::{IncomingLabel, Label, parse_labels, print_labels};
+pub use label_route::{LabelNexthop, LabelRoute};
+pub use route::{Nexthop, Route, RouteKind, Table};

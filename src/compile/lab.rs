@@ -1,0 +1,258 @@
+//! The lab: complete and explicit, with nothing left for the kernel or the reader to guess.
+
+use crate::diagnostic::{Span, Spanned};
+use crate::document::{DeviceName, LabName, NodeName, Role};
+use crate::iproute::{IncomingLabel, Label, RouteKind};
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+use super::check::Check;
+
+/// The kernel's number of the main table.
+pub const MAIN: u32 = 254;
+
+/// The metric of a VRF's unreachable default: FRR's distance 255 and metric 8192, behind any route
+/// that somebody means.
+pub const UNREACHABLE_METRIC: u32 = 4_278_198_272;
+
+/// A whole lab.
+#[derive(Debug, Clone)]
+pub struct Lab {
+    /// Its name.
+    pub name: LabName,
+    /// The nodes, in the file's order.
+    pub nodes: Vec<Node>,
+    /// The links, in the file's order.
+    pub links: Vec<Link>,
+    /// What must hold.
+    pub checks: Vec<Check>,
+}
+
+/// The place of a node in [`Lab::nodes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub usize);
+
+/// The place of an interface in [`Node::interfaces`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InterfaceId(pub usize);
+
+/// A node: one network namespace.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Its name.
+    pub name: NodeName,
+    /// Where the file names it first.
+    pub span: Span,
+    /// The name of its namespace under `/run/netns`.
+    pub namespace: String,
+    /// What it is for.
+    pub role: Role,
+    /// Whether it forwards IP.
+    pub forwarding: bool,
+    /// Addresses on `lo`, beside the kernel's own.
+    pub loopback: Vec<Spanned<IpNet>>,
+    /// Its VRFs.
+    pub vrfs: Vec<Vrf>,
+    /// Its interfaces, those of links and others.
+    pub interfaces: Vec<Interface>,
+    /// IP routes of all tables.
+    pub routes: Vec<Route>,
+    /// Label routes.
+    pub label_routes: Vec<LabelRoute>,
+    /// The priority of the local table's lookup, 0 where the kernel puts it.
+    pub local_rule: Spanned<u32>,
+    /// Settings that are applied before any interface is there, in this order.
+    pub early_sysctls: Vec<Sysctl>,
+    /// Settings that need the interfaces, in this order.
+    pub late_sysctls: Vec<Sysctl>,
+}
+
+/// A VRF: a device that ties interfaces to a table.
+#[derive(Debug, Clone)]
+pub struct Vrf {
+    /// The device's name.
+    pub name: DeviceName,
+    /// Where it stands in the file.
+    pub span: Span,
+    /// Its table.
+    pub table: u32,
+    /// Addresses on the VRF device.
+    pub addresses: Vec<Spanned<IpNet>>,
+    /// Whether a lookup that finds nothing goes on in the main table.
+    pub fallthrough: bool,
+}
+
+/// An interface of a node.
+#[derive(Debug, Clone)]
+pub struct Interface {
+    /// Its name.
+    pub name: DeviceName,
+    /// Where it stands in the file.
+    pub span: Span,
+    /// What makes it.
+    pub kind: InterfaceKind,
+    /// The VRF or bridge that it belongs to.
+    pub master: Option<Spanned<DeviceName>>,
+    /// Its addresses.
+    pub addresses: Vec<Spanned<IpNet>>,
+    /// Its MTU in bytes, where it is not the kernel's default.
+    pub mtu: Option<Spanned<u32>>,
+    /// Its MAC address, where it is not the kernel's choice.
+    pub mac: Option<Spanned<[u8; 6]>>,
+    /// Whether it takes in labelled packets.
+    pub mpls: bool,
+    /// Whether it is up.
+    pub up: bool,
+}
+
+/// What makes an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InterfaceKind {
+    /// One end of a link: its place in [`Lab::links`] and which of the two ends it is.
+    Veth {
+        /// The link's place in [`Lab::links`].
+        link: usize,
+        /// 0 or 1.
+        end: usize,
+    },
+    /// A bridge, which joins its ports.
+    Bridge,
+    /// A device that drops what it is given.
+    Dummy,
+}
+
+/// A link: a pair of joined interfaces.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// Where it stands in the file.
+    pub span: Span,
+    /// Its ends.
+    pub ends: [(NodeId, InterfaceId); 2],
+    /// What it costs on a shortest path.
+    pub cost: u32,
+}
+
+/// An IP route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    /// Where it stands in the file.
+    pub span: Span,
+    /// What is done with a packet.
+    pub kind: RouteKind,
+    /// For which addresses.
+    pub destination: IpNet,
+    /// In which table, [`MAIN`] or another.
+    pub table: u32,
+    /// The lowest wins; `None` is the kernel's default of the family.
+    pub metric: Option<u32>,
+    /// The source address of this node's own packets.
+    pub source: Option<IpAddr>,
+    /// Where packets go.
+    pub nexthops: Vec<Nexthop>,
+}
+
+/// One way on for an IP packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nexthop {
+    /// The next router.
+    pub via: Option<IpAddr>,
+    /// The interface; always there, so that the kernel has nothing to look up.
+    pub dev: DeviceName,
+    /// 1 to 256.
+    pub weight: u16,
+    /// Whether the gateway counts as reachable though no connected subnet holds it.
+    pub onlink: bool,
+    /// The labels that are pushed, the outermost first.
+    pub encap: Vec<Label>,
+}
+
+/// What is done with packets that come in with a label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelRoute {
+    /// Where it stands in the file.
+    pub span: Span,
+    /// The label.
+    pub label: IncomingLabel,
+    /// Where packets go.
+    pub nexthops: Vec<LabelNexthop>,
+}
+
+/// One way on for a labelled packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelNexthop {
+    /// The labels it leaves with instead; none pops.
+    pub swap: Vec<Label>,
+    /// The next router; none where the device needs none, which VRF devices and `lo` do not.
+    pub via: Option<IpAddr>,
+    /// The device.
+    pub dev: DeviceName,
+}
+
+/// A setting of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sysctl {
+    /// Where it stands in the file.
+    pub span: Span,
+    /// The path below `/proc/sys`, with slashes: `net/ipv4/ip_forward`.
+    pub key: String,
+    /// What is written.
+    pub value: String,
+}
+
+impl Lab {
+    /// The node of this name.
+    pub fn node(&self, name: &str) -> Option<NodeId> {
+        self.nodes.iter().position(|node| node.name.as_str() == name).map(NodeId)
+    }
+
+    /// The far end of the link that an interface belongs to, if it belongs to one.
+    pub fn peer(&self, node: NodeId, interface: InterfaceId) -> Option<(NodeId, InterfaceId)> {
+        match self[node].interfaces[interface.0].kind {
+            InterfaceKind::Veth { link, end } => Some(self.links[link].ends[1 - end]),
+            InterfaceKind::Bridge | InterfaceKind::Dummy => None,
+        }
+    }
+}
+
+impl std::ops::Index<NodeId> for Lab {
+    type Output = Node;
+
+    fn index(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+}
+
+impl std::ops::IndexMut<NodeId> for Lab {
+    fn index_mut(&mut self, id: NodeId) -> &mut Node {
+        &mut self.nodes[id.0]
+    }
+}
+
+impl Node {
+    /// The interface of this name.
+    pub fn interface(&self, name: &str) -> Option<InterfaceId> {
+        self.interfaces
+            .iter()
+            .position(|interface| interface.name.as_str() == name)
+            .map(InterfaceId)
+    }
+
+    /// The VRF of this name.
+    pub fn vrf(&self, name: &str) -> Option<&Vrf> {
+        self.vrfs.iter().find(|vrf| vrf.name.as_str() == name)
+    }
+
+    /// The VRF that an interface is in, itself or through its bridge.
+    pub fn vrf_of(&self, interface: &Interface) -> Option<&Vrf> {
+        let master = interface.master.as_ref()?.value.as_str();
+        self.vrf(master).or_else(|| {
+            let bridge = self.interface(master)?;
+            self.vrf_of(&self.interfaces[bridge.0])
+        })
+    }
+
+    /// The table in which an interface's routes are.
+    pub fn table_of(&self, interface: &Interface) -> u32 {
+        self.vrf_of(interface).map_or(MAIN, |vrf| vrf.table)
+    }
+}

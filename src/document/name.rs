@@ -1,0 +1,68 @@
+//! Names that exist are right: each can only be made from a string that the kernel, or the
+//! directory that bears it, takes.
+
+use std::fmt;
+
+macro_rules! name {
+    ($name:ident, $doc:literal, $rule:literal, $valid:expr) => {
+        #[doc = $doc]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        impl $name {
+            /// What such a name looks like, for people.
+            pub const RULE: &str = $rule;
+
+            /// The name, if the string can be one.
+            pub fn new(name: impl Into<String>) -> Option<Self> {
+                let name = name.into();
+                let valid: fn(&str) -> bool = $valid;
+                valid(&name).then_some(Self(name))
+            }
+
+            /// The name as a string.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    LabName,
+    "The name of a lab, as a directory and as a part of its namespaces' names.",
+    "lower-case letters, digits and `-`, a letter or digit first, at most 32",
+    |name| name.len() <= 32
+        && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+);
+
+name!(
+    NodeName,
+    "The name of a node.",
+    "letters, digits, `_`, `.` and `-`, a letter, digit or `_` first, at most 63",
+    |name| name.len() <= 63
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+);
+
+name!(
+    DeviceName,
+    "The name of an interface or a VRF, which the kernel limits to 15 bytes.",
+    "at most 15 bytes, no `/`, `:`, `%` or space, not `.`, `..`, `all` or `default`",
+    |name| (1..=15).contains(&name.len())
+        && !matches!(name, "." | ".." | "all" | "default")
+        && !name.contains(|c: char| c.is_whitespace() || c.is_control() || "/:%".contains(c))
+);
