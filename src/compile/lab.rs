@@ -56,15 +56,15 @@ pub struct Node {
     /// Its interfaces, those of links and others.
     pub interfaces: Vec<Interface>,
     /// IP routes of all tables.
-    pub routes: Vec<Route>,
+    pub routes: Vec<Spanned<Route>>,
     /// Label routes.
-    pub label_routes: Vec<LabelRoute>,
+    pub label_routes: Vec<Spanned<LabelRoute>>,
     /// The priority of the local table's lookup, 0 where the kernel puts it.
     pub local_rule: Spanned<u32>,
     /// Settings that are applied before any interface is there, in this order.
-    pub early_sysctls: Vec<Sysctl>,
+    pub early_sysctls: Vec<Spanned<Sysctl>>,
     /// Settings that need the interfaces, in this order.
-    pub late_sysctls: Vec<Sysctl>,
+    pub late_sysctls: Vec<Spanned<Sysctl>>,
 }
 
 /// A VRF: a device that ties interfaces to a table.
@@ -133,10 +133,8 @@ pub struct Link {
 }
 
 /// An IP route.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Route {
-    /// Where it stands in the file.
-    pub span: Span,
     /// What is done with a packet.
     pub kind: RouteKind,
     /// For which addresses.
@@ -152,7 +150,7 @@ pub struct Route {
 }
 
 /// One way on for an IP packet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Nexthop {
     /// The next router.
     pub via: Option<IpAddr>,
@@ -167,10 +165,8 @@ pub struct Nexthop {
 }
 
 /// What is done with packets that come in with a label.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LabelRoute {
-    /// Where it stands in the file.
-    pub span: Span,
     /// The label.
     pub label: IncomingLabel,
     /// Where packets go.
@@ -178,7 +174,7 @@ pub struct LabelRoute {
 }
 
 /// One way on for a labelled packet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LabelNexthop {
     /// The labels it leaves with instead; none pops.
     pub swap: Vec<Label>,
@@ -189,10 +185,8 @@ pub struct LabelNexthop {
 }
 
 /// A setting of a namespace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sysctl {
-    /// Where it stands in the file.
-    pub span: Span,
     /// The path below `/proc/sys`, with slashes: `net/ipv4/ip_forward`.
     pub key: String,
     /// What is written.

@@ -2,6 +2,7 @@
 
 mod check;
 mod lab;
+mod words;
 
 pub use check::{Check, Expect, Hop, Sender, Target};
 pub use lab::{

@@ -1,0 +1,159 @@
+//! A lab as steps.
+
+use super::{Family, Op, Plan, RuleChange, Step, VethEnd};
+use crate::compile::{Interface, InterfaceKind, Lab, Node, Route, UNREACHABLE_METRIC, Vrf};
+use crate::iproute::RouteKind;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+/// The priority at which the kernel puts the lookup of the local table.
+const LOCAL_RULE: u32 = 0;
+/// The kernel's number of the local table.
+const LOCAL: u32 = 255;
+
+/// The steps that make a lab where nothing is yet.
+///
+/// First all namespaces with what must be set before an interface is there, then all devices where
+/// they stay, and then each node's configuration in one run, so that it can be sent at once. An
+/// interface goes into its VRF before it comes up and gets addresses after: the kernel cycles an
+/// interface that is up, and loses its routes.
+pub fn lower(lab: &Lab) -> Plan {
+    let mut steps = Vec::new();
+    for node in &lab.nodes {
+        let namespace = node.namespace.clone();
+        steps.push(Step { op: Op::Namespace { namespace }, span: node.span });
+        sysctls(&mut steps, node, &node.early_sysctls);
+    }
+    for link in &lab.links {
+        let ends = link.ends.map(|(node, interface)| {
+            let interface = &lab[node].interfaces[interface.0];
+            VethEnd {
+                namespace: lab[node].namespace.clone(),
+                name: interface.name.to_string(),
+                mtu: interface.mtu.map(|mtu| mtu.value),
+                mac: interface.mac.map(|mac| mac.value),
+            }
+        });
+        steps.push(Step { op: Op::Veth { ends }, span: link.span });
+    }
+    for node in &lab.nodes {
+        devices(&mut steps, node);
+    }
+    for node in &lab.nodes {
+        sysctls(&mut steps, node, &node.late_sysctls);
+        configuration(&mut steps, node);
+    }
+    Plan::new(steps)
+}
+
+fn sysctls(
+    steps: &mut Vec<Step>,
+    node: &Node,
+    sysctls: &[crate::diagnostic::Spanned<crate::compile::Sysctl>],
+) {
+    steps.extend(sysctls.iter().map(|sysctl| Step {
+        op: Op::Sysctl {
+            namespace: node.namespace.clone(),
+            key: sysctl.value.key.clone(),
+            value: sysctl.value.value.clone(),
+        },
+        span: sysctl.span,
+    }));
+}
+
+fn devices(steps: &mut Vec<Step>, node: &Node) {
+    let namespace = || node.namespace.clone();
+    for vrf in &node.vrfs {
+        let name = vrf.name.to_string();
+        let op = Op::Vrf { namespace: namespace(), name, table: vrf.table };
+        steps.push(Step { op, span: vrf.span });
+    }
+    for interface in &node.interfaces {
+        let name = interface.name.to_string();
+        let mtu = interface.mtu.map(|mtu| mtu.value);
+        let mac = interface.mac.map(|mac| mac.value);
+        let op = match interface.kind {
+            InterfaceKind::Veth { .. } => continue,
+            InterfaceKind::Bridge => Op::Bridge { namespace: namespace(), name, mtu },
+            InterfaceKind::Dummy => Op::Dummy { namespace: namespace(), name, mtu, mac },
+        };
+        steps.push(Step { op, span: interface.span });
+    }
+}
+
+fn configuration(steps: &mut Vec<Step>, node: &Node) {
+    let namespace = || node.namespace.clone();
+    let up = |device: &str| Op::Up { namespace: namespace(), device: device.to_owned() };
+    let address = |device: &str, address: IpNet| Op::Address {
+        namespace: namespace(),
+        device: device.to_owned(),
+        address,
+    };
+    let mut push = |op, span| steps.push(Step { op, span });
+    push(up("lo"), node.span);
+    if node.local_rule.value != LOCAL_RULE {
+        for family in [Family::V4, Family::V6] {
+            for (change, priority) in
+                [(RuleChange::Add, node.local_rule.value), (RuleChange::Delete, LOCAL_RULE)]
+            {
+                let op =
+                    Op::Rule { namespace: namespace(), family, change, priority, table: LOCAL };
+                push(op, node.local_rule.span.or(node.span));
+            }
+        }
+    }
+    for interface in &node.interfaces {
+        if let Some(master) = &interface.master {
+            let op = Op::Enslave {
+                namespace: namespace(),
+                port: interface.name.to_string(),
+                master: master.value.to_string(),
+            };
+            push(op, master.span.or(interface.span));
+        }
+    }
+    for vrf in &node.vrfs {
+        push(up(vrf.name.as_str()), vrf.span);
+    }
+    let bridges_first = |interface: &&Interface| interface.kind != InterfaceKind::Bridge;
+    let mut interfaces: Vec<&Interface> = node.interfaces.iter().collect();
+    interfaces.sort_by_key(bridges_first);
+    for interface in interfaces.into_iter().filter(|interface| interface.up) {
+        push(up(interface.name.as_str()), interface.span);
+    }
+    for loopback in &node.loopback {
+        push(address("lo", loopback.value), loopback.span);
+    }
+    for vrf in &node.vrfs {
+        for on_vrf in &vrf.addresses {
+            push(address(vrf.name.as_str(), on_vrf.value), on_vrf.span);
+        }
+    }
+    for interface in &node.interfaces {
+        for on_interface in &interface.addresses {
+            push(address(interface.name.as_str(), on_interface.value), on_interface.span);
+        }
+    }
+    for vrf in node.vrfs.iter().filter(|vrf| !vrf.fallthrough) {
+        for route in unreachable_defaults(vrf) {
+            push(Op::Route { namespace: namespace(), route }, vrf.span);
+        }
+    }
+    for route in &node.routes {
+        push(Op::Route { namespace: namespace(), route: route.value.clone() }, route.span);
+    }
+    for route in &node.label_routes {
+        push(Op::LabelRoute { namespace: namespace(), route: route.value.clone() }, route.span);
+    }
+}
+
+/// What ends a VRF's lookup, so that it never goes on in the main table.
+fn unreachable_defaults(vrf: &Vrf) -> [Route; 2] {
+    [IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())].map(|destination| Route {
+        kind: RouteKind::Unreachable,
+        destination,
+        table: vrf.table,
+        metric: Some(UNREACHABLE_METRIC),
+        source: None,
+        nexthops: Vec::new(),
+    })
+}

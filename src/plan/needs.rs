@@ -1,0 +1,115 @@
+//! What a plan asks of a kernel.
+
+use super::Op;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Something that a kernel has or lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Feature {
+    /// Pairs of joined interfaces.
+    Veth,
+    /// Bridges.
+    Bridge,
+    /// Dummy devices.
+    Dummy,
+    /// VRF devices.
+    Vrf,
+    /// Label routes.
+    MplsRouting,
+    /// Routes that push labels.
+    MplsEncap,
+}
+
+impl Feature {
+    /// Every feature there is.
+    pub const ALL: [Feature; 6] =
+        [Self::Veth, Self::Bridge, Self::Dummy, Self::Vrf, Self::MplsRouting, Self::MplsEncap];
+
+    /// What it is, for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Veth => "veth pairs",
+            Self::Bridge => "bridges",
+            Self::Dummy => "dummy devices",
+            Self::Vrf => "VRF devices",
+            Self::MplsRouting => "MPLS label routes",
+            Self::MplsEncap => "routes that push MPLS labels",
+        }
+    }
+
+    /// The kernel's configuration symbol.
+    pub fn config(self) -> &'static str {
+        match self {
+            Self::Veth => "CONFIG_VETH",
+            Self::Bridge => "CONFIG_BRIDGE",
+            Self::Dummy => "CONFIG_DUMMY",
+            Self::Vrf => "CONFIG_NET_VRF",
+            Self::MplsRouting => "CONFIG_MPLS_ROUTING",
+            Self::MplsEncap => "CONFIG_MPLS_IPTUNNEL",
+        }
+    }
+
+    /// The module that brings it.
+    pub fn module(self) -> &'static str {
+        match self {
+            Self::Veth => "veth",
+            Self::Bridge => "bridge",
+            Self::Dummy => "dummy",
+            Self::Vrf => "vrf",
+            Self::MplsRouting => "mpls_router",
+            Self::MplsEncap => "mpls_iptunnel",
+        }
+    }
+}
+
+/// The features that a plan needs, each with the namespaces that need it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Needs {
+    by_feature: BTreeMap<Feature, BTreeSet<String>>,
+}
+
+impl Needs {
+    pub(super) fn of<'a>(ops: impl Iterator<Item = &'a Op>) -> Self {
+        let mut needs = Self::default();
+        for op in ops {
+            match op {
+                Op::Veth { ends } => {
+                    for end in ends {
+                        needs.add(Feature::Veth, &end.namespace);
+                    }
+                }
+                Op::Bridge { namespace, .. } => needs.add(Feature::Bridge, namespace),
+                Op::Dummy { namespace, .. } => needs.add(Feature::Dummy, namespace),
+                Op::Vrf { namespace, .. } => needs.add(Feature::Vrf, namespace),
+                Op::LabelRoute { namespace, .. } => needs.add(Feature::MplsRouting, namespace),
+                Op::Sysctl { namespace, key, .. } => {
+                    if key.starts_with("net/mpls/") {
+                        needs.add(Feature::MplsRouting, namespace);
+                    } else if key.starts_with("net/vrf/") {
+                        needs.add(Feature::Vrf, namespace);
+                    }
+                }
+                Op::Route { namespace, route } => {
+                    if route.nexthops.iter().any(|nexthop| !nexthop.encap.is_empty()) {
+                        needs.add(Feature::MplsEncap, namespace);
+                    }
+                }
+                Op::Namespace { .. }
+                | Op::Enslave { .. }
+                | Op::Up { .. }
+                | Op::Address { .. }
+                | Op::Rule { .. } => {}
+            }
+        }
+        needs
+    }
+
+    /// Each feature with the namespaces that need it.
+    pub fn iter(&self) -> impl Iterator<Item = (Feature, &BTreeSet<String>)> {
+        self.by_feature.iter().map(|(feature, namespaces)| (*feature, namespaces))
+    }
+
+    fn add(&mut self, feature: Feature, namespace: &str) {
+        self.by_feature.entry(feature).or_default().insert(namespace.to_owned());
+    }
+}

@@ -1,0 +1,100 @@
+//! A step as the command that does the same.
+
+use super::op::table_word;
+use super::{Family, Op, RuleChange, VethEnd};
+use std::fmt;
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Op::Namespace { namespace } => write!(f, "ip netns add {namespace}"),
+            Op::Sysctl { namespace, key, value } => {
+                let name = if key.contains('.') { key.clone() } else { key.replace('/', ".") };
+                let quote = if value.contains(char::is_whitespace) { "'" } else { "" };
+                write!(f, "ip netns exec {namespace} sysctl -qw {quote}{name}={value}{quote}")
+            }
+            Op::Veth { ends: [near, far] } => {
+                f.write_str("ip link add ")?;
+                end(f, near)?;
+                f.write_str(" type veth peer ")?;
+                end(f, far)
+            }
+            Op::Vrf { namespace, name, table } => {
+                write!(f, "ip -n {namespace} link add name {name} type vrf table {table}")
+            }
+            Op::Bridge { namespace, name, mtu } => {
+                write!(f, "ip -n {namespace} link add name {name}")?;
+                hardware(f, *mtu, None)?;
+                f.write_str(" type bridge")
+            }
+            Op::Dummy { namespace, name, mtu, mac } => {
+                write!(f, "ip -n {namespace} link add name {name}")?;
+                hardware(f, *mtu, *mac)?;
+                f.write_str(" type dummy")
+            }
+            Op::Enslave { namespace, port, master } => {
+                write!(f, "ip -n {namespace} link set dev {port} master {master}")
+            }
+            Op::Up { namespace, device } => write!(f, "ip -n {namespace} link set dev {device} up"),
+            Op::Address { namespace, device, address } => {
+                write!(f, "ip -n {namespace} addr add {address} dev {device}")?;
+                if address.addr().is_loopback() {
+                    f.write_str(" scope host")?;
+                }
+                match Family::of(*address) {
+                    Family::V4 => Ok(()),
+                    Family::V6 => f.write_str(" nodad"),
+                }
+            }
+            Op::Rule { namespace, family, change, priority, table } => {
+                let verb = match change {
+                    RuleChange::Add => "add",
+                    RuleChange::Delete => "del",
+                };
+                let family = flag(*family);
+                let table = table_word(*table);
+                write!(
+                    f,
+                    "ip -n {namespace}{family} rule {verb} pref {priority} from all lookup {table}"
+                )
+            }
+            Op::Route { namespace, route } => {
+                let family = match Family::of(route.destination) {
+                    Family::V4 => "",
+                    family @ Family::V6 => flag(family),
+                };
+                // The family stands as an option of `ip`, so the route's own mark of it is dropped.
+                let words = route.to_string();
+                let words = words.trim_start_matches("-4 ").trim_start_matches("-6 ");
+                write!(f, "ip -n {namespace}{family} route add {words}")
+            }
+            Op::LabelRoute { namespace, route } => {
+                write!(f, "ip -n {namespace} -f mpls route add {route}")
+            }
+        }
+    }
+}
+
+fn flag(family: Family) -> &'static str {
+    match family {
+        Family::V4 => " -4",
+        Family::V6 => " -6",
+    }
+}
+
+fn end(f: &mut fmt::Formatter<'_>, end: &VethEnd) -> fmt::Result {
+    write!(f, "name {} netns {}", end.name, end.namespace)?;
+    hardware(f, end.mtu, end.mac)?;
+    // A queue per possible processor doubles the time that a pair takes, and no lab needs them.
+    f.write_str(" numtxqueues 1 numrxqueues 1")
+}
+
+fn hardware(f: &mut fmt::Formatter<'_>, mtu: Option<u32>, mac: Option<[u8; 6]>) -> fmt::Result {
+    if let Some(mtu) = mtu {
+        write!(f, " mtu {mtu}")?;
+    }
+    if let Some([a, b, c, d, e, g]) = mac {
+        write!(f, " address {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")?;
+    }
+    Ok(())
+}
