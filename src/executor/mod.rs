@@ -1,1 +1,112 @@
-//! The room `executor`.
+//! Runs a plan, and takes away what a plan made.
+//!
+//! Steps that go out together are sent in one call: all devices in batches through one socket, and
+//! each namespace's configuration through a socket of its own. Building is bound by the kernel, which
+//! makes one device at a time, so there is one thread and no more.
+
+mod teardown;
+
+pub use teardown::{Left, teardown};
+
+use crate::diagnostic::Span;
+use crate::kernel::{Machine, Refusal, Refused, makes_device};
+use crate::plan::{Op, Plan, Step};
+use std::ops::ControlFlow;
+
+/// Who is told how a run goes on, and may end it.
+pub trait Observer {
+    /// Called before steps are carried out: how many are done, and those that come now. To break
+    /// ends the run before them.
+    fn before(&mut self, done: usize, next: &[&Step]) -> ControlFlow<()>;
+}
+
+/// Why a run ended before its end. What it had made is still there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stopped {
+    /// The kernel refused a step.
+    Refused {
+        /// The step.
+        op: Op,
+        /// The place in the file that asked for it.
+        span: Span,
+        /// What the kernel said.
+        refusal: Refusal,
+    },
+    /// The observer broke.
+    Interrupted,
+}
+
+/// Carries out a plan's steps in order, each namespace marked before its name appears.
+///
+/// # Errors
+/// The first step that the kernel refused, or the observer's wish.
+pub fn run(
+    plan: &Plan,
+    mark: &str,
+    machine: &mut Machine<'_>,
+    observer: &mut impl Observer,
+) -> Result<(), Stopped> {
+    let steps: Vec<&Step> = plan.steps().collect();
+    let mut done = 0;
+    while done < steps.len() {
+        let together = together(&steps[done..]);
+        let next = &steps[done..done + together];
+        if observer.before(done, next).is_break() {
+            return Err(Stopped::Interrupted);
+        }
+        carry_out(next, mark, machine).map_err(|refused| {
+            let step = next[refused.index];
+            Stopped::Refused { op: step.op.clone(), span: step.span, refusal: refused.refusal }
+        })?;
+        done += together;
+    }
+    Ok(())
+}
+
+/// How many of the next steps go out in one call.
+fn together(steps: &[&Step]) -> usize {
+    let first = &steps[0].op;
+    let joins = |step: &&&Step| match &step.op {
+        Op::Namespace { .. } | Op::Sysctl { .. } => false,
+        op if makes_device(first) => makes_device(op),
+        op => !makes_device(op) && op.namespace() == first.namespace(),
+    };
+    match first {
+        Op::Namespace { .. } | Op::Sysctl { .. } => 1,
+        Op::Veth { .. }
+        | Op::Vrf { .. }
+        | Op::Bridge { .. }
+        | Op::Dummy { .. }
+        | Op::Enslave { .. }
+        | Op::Up { .. }
+        | Op::Address { .. }
+        | Op::Rule { .. }
+        | Op::Route { .. }
+        | Op::LabelRoute { .. } => {
+            1 + steps[1..].iter().take_while(joins).take(LONGEST - 1).count()
+        }
+    }
+}
+
+/// How many steps go out in one call at the most, so that progress is seen and an interrupt is
+/// answered soon.
+const LONGEST: usize = 256;
+
+fn carry_out(steps: &[&Step], mark: &str, machine: &mut Machine<'_>) -> Result<(), Refused> {
+    match &steps[0].op {
+        Op::Namespace { namespace } => machine.namespace(namespace, mark),
+        Op::Sysctl { namespace, key, value } => machine.sysctl(namespace, key, value),
+        Op::Veth { .. }
+        | Op::Vrf { .. }
+        | Op::Bridge { .. }
+        | Op::Dummy { .. }
+        | Op::Enslave { .. }
+        | Op::Up { .. }
+        | Op::Address { .. }
+        | Op::Rule { .. }
+        | Op::Route { .. }
+        | Op::LabelRoute { .. } => {
+            machine.send(&steps.iter().map(|step| &step.op).collect::<Vec<_>>())
+        }
+    }
+}

@@ -4,8 +4,18 @@
 //! whatever changes namespaces does so on a [`Worker`]: a thread of its own that ends afterwards,
 //! never a thread of an async runtime and never the process's first thread.
 
+pub mod feature;
+mod holder;
+mod machine;
+mod message;
 mod namespace;
+mod raw;
+mod socket;
+pub mod sysctl;
 mod worker;
 
-pub use namespace::{DIRECTORY, Namespace, prepare_directory};
+pub use holder::{Holder, holders};
+pub use machine::{Machine, Refused, makes_device};
+pub use namespace::{DIRECTORY, Namespace, mark_of, prepare_directory};
+pub use socket::{Mode, Refusal, SendError, Socket};
 pub use worker::{Worker, on_worker};

@@ -1,8 +1,12 @@
 //! Network namespaces and their names under `/run/netns`, as `ip netns` knows them.
 
-use super::Worker;
+use super::message::LOOPBACK;
+use super::{Socket, Worker};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::fstat;
+use rtnetlink::LinkUnspec;
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::link::LinkAttribute;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -24,12 +28,14 @@ impl Namespace {
     /// Opens the namespace of this name.
     ///
     /// # Errors
-    /// There is no such name, or this process may not open it.
+    /// There is no such name (`NotFound`), it is a plain file (`InvalidData`), or this process may
+    /// not open it.
     pub fn open(name: &str) -> io::Result<Self> {
         let path = Self::path(name);
         let file = File::open(&path)?;
         if !is_namespace(&file)? {
-            return Err(io::Error::other(format!("{} is not a namespace", path.display())));
+            let what = format!("{} is not a namespace", path.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
         Self::new(name, file.into())
     }
@@ -135,6 +141,27 @@ pub fn prepare_directory() -> io::Result<()> {
         other => other?,
     }
     Ok(())
+}
+
+/// The mark that a namespace bears as the alias of its `lo`; empty where it bears none.
+///
+/// # Errors
+/// What the kernel answers.
+pub fn mark_of(namespace: &Namespace, worker: &mut Worker) -> io::Result<String> {
+    worker.enter(namespace)?;
+    let lo = LinkUnspec::new_with_index(LOOPBACK).build();
+    let answer = Socket::open()?.ask(RouteNetlinkMessage::GetLink(lo)).map_err(io::Error::from)?;
+    let RouteNetlinkMessage::NewLink(link) = answer else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    Ok(link
+        .attributes
+        .into_iter()
+        .find_map(|attribute| match attribute {
+            LinkAttribute::IfAlias(alias) => Some(alias),
+            _ => None,
+        })
+        .unwrap_or_default())
 }
 
 /// Whether an open file is a namespace and not a plain file.

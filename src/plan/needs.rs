@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Something that a kernel has or lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feature {
+    /// The sixth version of the Internet Protocol.
+    Ipv6,
     /// Pairs of joined interfaces.
     Veth,
     /// Bridges.
@@ -28,6 +30,7 @@ impl Feature {
     /// What it is, for people.
     pub fn title(self) -> &'static str {
         match self {
+            Self::Ipv6 => "IPv6",
             Self::Veth => "veth pairs",
             Self::Bridge => "bridges",
             Self::Dummy => "dummy devices",
@@ -40,6 +43,7 @@ impl Feature {
     /// The kernel's configuration symbol.
     pub fn config(self) -> &'static str {
         match self {
+            Self::Ipv6 => "CONFIG_IPV6",
             Self::Veth => "CONFIG_VETH",
             Self::Bridge => "CONFIG_BRIDGE",
             Self::Dummy => "CONFIG_DUMMY",
@@ -52,6 +56,7 @@ impl Feature {
     /// The module that brings it.
     pub fn module(self) -> &'static str {
         match self {
+            Self::Ipv6 => "ipv6",
             Self::Veth => "veth",
             Self::Bridge => "bridge",
             Self::Dummy => "dummy",
@@ -87,6 +92,8 @@ impl Needs {
                         needs.add(Feature::MplsRouting, namespace);
                     } else if key.starts_with("net/vrf/") {
                         needs.add(Feature::Vrf, namespace);
+                    } else if key.starts_with("net/ipv6/") {
+                        needs.add(Feature::Ipv6, namespace);
                     }
                 }
                 Op::Route { namespace, route } => {

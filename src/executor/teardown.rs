@@ -1,0 +1,79 @@
+//! Takes away what a lab made, and nothing else.
+
+use crate::kernel::{Holder, Namespace, Worker, holders, mark_of};
+use crate::state::Record;
+use std::collections::BTreeSet;
+use std::io;
+
+/// What a teardown could not take away.
+#[derive(Debug)]
+pub enum Left {
+    /// A namespace that bears the name and not the mark: somebody else's.
+    NotOurs {
+        /// Its name.
+        namespace: String,
+    },
+    /// A namespace that could not be taken away.
+    Failed {
+        /// Its name.
+        namespace: String,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+/// Ends the processes in a lab's namespaces and takes the namespaces away; their devices, routes
+/// and settings go with them. Goes on after a failure and returns all of them.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn teardown(record: &Record, worker: &mut Worker) -> io::Result<Vec<Left>> {
+    let mut left = Vec::new();
+    let mut ours = Vec::new();
+    let mut inodes = BTreeSet::new();
+    for name in &record.namespaces {
+        match whose(name, &record.mark, worker) {
+            Ok(Whose::Ours(inode)) => {
+                inodes.insert(inode);
+                ours.push(name);
+            }
+            Ok(Whose::Unfinished) => ours.push(name),
+            Ok(Whose::Nobodys) => {}
+            Ok(Whose::Others) => left.push(Left::NotOurs { namespace: name.clone() }),
+            Err(error) => left.push(Left::Failed { namespace: name.clone(), error }),
+        }
+    }
+    // A process that lived on would hold its namespace, with all that is in it.
+    for holder in if inodes.is_empty() { Vec::new() } else { holders(&inodes)? } {
+        Holder::end(holder)?;
+    }
+    for name in ours {
+        if let Err(error) = Namespace::release(name) {
+            left.push(Left::Failed { namespace: name.clone(), error });
+        }
+    }
+    Ok(left)
+}
+
+enum Whose {
+    /// It bears the lab's mark.
+    Ours(u64),
+    /// A name that is not a namespace yet, which only its maker's death leaves so.
+    Unfinished,
+    /// There is no such name.
+    Nobodys,
+    /// It bears another mark or none.
+    Others,
+}
+
+fn whose(name: &str, mark: &str, worker: &mut Worker) -> io::Result<Whose> {
+    match Namespace::open(name) {
+        Ok(namespace) => Ok(match mark_of(&namespace, worker)? == mark {
+            true => Whose::Ours(namespace.inode()),
+            false => Whose::Others,
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Whose::Nobodys),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Whose::Unfinished),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,86 @@
+//! Which features this kernel has: asked by trying, in a namespace that nobody sees.
+
+use super::message::LOOPBACK;
+use super::socket::{Mode, Refusal, SendError, Socket};
+use super::{Worker, sysctl};
+use crate::plan::Feature;
+use nix::libc::AF_MPLS;
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::route::MplsLabel;
+use rtnetlink::{LinkBridge, LinkDummy, LinkUnspec, LinkVeth, LinkVrf, RouteMessageBuilder};
+use std::io;
+use std::net::Ipv4Addr;
+
+/// A label that no standard reserves.
+const LABEL: MplsLabel = MplsLabel { label: 16, traffic_class: 0, bottom_of_stack: true, ttl: 0 };
+
+/// Why a feature cannot be used here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    /// The feature.
+    pub feature: Feature,
+    /// What the kernel said when it was tried.
+    pub refusal: Refusal,
+}
+
+/// Those of the features that this kernel lacks. The worker ends in a scratch namespace.
+///
+/// Trying also loads a module that the kernel has and may load by itself.
+///
+/// # Errors
+/// No namespace can be made here at all.
+pub fn lacks(
+    worker: &mut Worker,
+    features: impl IntoIterator<Item = Feature>,
+) -> io::Result<Vec<Lack>> {
+    let _scratch = worker.unshare()?;
+    let mut socket = Socket::open()?;
+    let lo_up = LinkUnspec::new_with_index(LOOPBACK).up().build();
+    socket
+        .send(vec![(Mode::Change, RouteNetlinkMessage::SetLink(lo_up))])
+        .map_err(io::Error::from)?;
+    let mut lacks = Vec::new();
+    for feature in features {
+        match attempt(feature, worker, &mut socket) {
+            Ok(()) => {}
+            Err(SendError::Refused { refusal, .. }) => lacks.push(Lack { feature, refusal }),
+            Err(SendError::Io(error)) => match error.raw_os_error() {
+                Some(number) => lacks.push(Lack {
+                    feature,
+                    refusal: Refusal { errno: nix::Error::from_raw(number), sentence: None },
+                }),
+                None => return Err(error),
+            },
+        }
+    }
+    Ok(lacks)
+}
+
+fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(), SendError> {
+    let request = match feature {
+        Feature::Ipv6 => {
+            sysctl::read(worker, "net/ipv6/conf/all/forwarding")?;
+            return Ok(());
+        }
+        Feature::Veth => RouteNetlinkMessage::NewLink(LinkVeth::new("try0", "try1").build()),
+        Feature::Bridge => RouteNetlinkMessage::NewLink(LinkBridge::new("try2").build()),
+        Feature::Dummy => RouteNetlinkMessage::NewLink(LinkDummy::new("try3").build()),
+        Feature::Vrf => RouteNetlinkMessage::NewLink(LinkVrf::new("try4", 10).build()),
+        Feature::MplsRouting => {
+            // The kernel loads the module for a socket of the family, never for a route of it; that
+            // no such socket can be had in the end says nothing.
+            drop(socket2::Socket::new(AF_MPLS.into(), socket2::Type::RAW, None));
+            sysctl::write(worker, "net/mpls/platform_labels", "100")?;
+            let route = RouteMessageBuilder::<MplsLabel>::new().label(LABEL);
+            RouteNetlinkMessage::NewRoute(route.output_interface(LOOPBACK).build())
+        }
+        Feature::MplsEncap => {
+            let route = RouteMessageBuilder::<Ipv4Addr>::new()
+                .destination_prefix(Ipv4Addr::new(192, 0, 2, 0), 24)
+                .output_interface(LOOPBACK)
+                .output_mpls(vec![LABEL]);
+            RouteNetlinkMessage::NewRoute(route.build())
+        }
+    };
+    socket.send(vec![(Mode::Create, request)])
+}

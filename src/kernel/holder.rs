@@ -1,0 +1,72 @@
+//! Processes that live in a namespace and would keep it.
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+
+/// A process in a namespace, held so that its number cannot come to mean another one.
+#[derive(Debug)]
+pub struct Holder {
+    pid: Pid,
+    fd: OwnedFd,
+}
+
+/// The processes that are in one of these namespaces, given by inode. This process is never among
+/// them.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn holders(namespaces: &BTreeSet<u64>) -> io::Result<Vec<Holder>> {
+    let mut holders = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(number) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+        let pid = Pid::from_raw(number);
+        if pid == Pid::this() || !is_in(pid, namespaces) {
+            continue;
+        }
+        match super::raw::pidfd_open(pid) {
+            // Only now is it sure that the number still means the process that was looked at.
+            Ok(fd) if is_in(pid, namespaces) => holders.push(Holder { pid, fd }),
+            Ok(_) | Err(Errno::ESRCH) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(holders)
+}
+
+fn is_in(pid: Pid, namespaces: &BTreeSet<u64>) -> bool {
+    fs::metadata(format!("/proc/{pid}/ns/net"))
+        .is_ok_and(|namespace| namespaces.contains(&namespace.ino()))
+}
+
+impl Holder {
+    /// Its number.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Ends it and waits until it has ended.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn end(self) -> io::Result<()> {
+        match kill(self.pid, Signal::SIGKILL) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut ended = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
+        loop {
+            match poll(&mut ended, PollTimeout::NONE) {
+                Err(Errno::EINTR) => {}
+                result => return result.map(drop).map_err(io::Error::from),
+            }
+        }
+    }
+}

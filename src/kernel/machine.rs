@@ -1,0 +1,176 @@
+//! The kernel as the executor uses it: steps by name go in, numbers stay here.
+
+use super::message::{self, LOOPBACK, Numbers};
+use super::socket::{Refusal, SendError, Socket};
+use super::{Namespace, Worker, sysctl};
+use crate::plan::Op;
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+/// The first index that is given to a device. Lower ones are left to `lo` and to the tunnel devices
+/// that some modules put into every new namespace.
+const FIRST_INDEX: u32 = 101;
+/// What a plan's order of steps promises.
+const BUILDING: &str = "a namespace is made before anything in it";
+
+/// Namespaces that are being built, with a socket in each.
+#[derive(Debug)]
+pub struct Machine<'w> {
+    worker: &'w mut Worker,
+    built: HashMap<String, Building>,
+    /// The namespace whose socket makes the devices of all.
+    first: Option<String>,
+    /// What has to be written in every new namespace; known once the first is there.
+    inherited: Option<Vec<(String, String)>>,
+}
+
+#[derive(Debug)]
+struct Building {
+    namespace: Namespace,
+    socket: Socket,
+    devices: HashMap<String, u32>,
+}
+
+/// A step that the kernel refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{refusal}")]
+pub struct Refused {
+    /// Its place among the steps that were sent together.
+    pub index: usize,
+    /// What the kernel said.
+    pub refusal: Refusal,
+}
+
+impl<'w> Machine<'w> {
+    /// Nothing is built yet.
+    pub fn new(worker: &'w mut Worker) -> Self {
+        Self { worker, built: HashMap::new(), first: None, inherited: None }
+    }
+
+    /// Makes a namespace with a mark, in which nothing of the host's settings is left.
+    ///
+    /// # Errors
+    /// What the kernel refused; the name is not there then.
+    pub fn namespace(&mut self, name: &str, mark: &str) -> Result<(), Refused> {
+        let mut socket = None;
+        let inherited = &mut self.inherited;
+        let namespace = Namespace::create(name, self.worker, |worker| {
+            let mut own = Socket::open()?;
+            own.send(message::mark(mark))?;
+            socket = Some(own);
+            if inherited.is_none() {
+                *inherited = Some(sysctl::inherited(worker)?);
+            }
+            for (key, value) in inherited.iter().flatten() {
+                sysctl::write(worker, key, value)?;
+            }
+            Ok::<(), SendError>(())
+        })?;
+        let socket = socket.expect("the namespace was marked through its socket");
+        let devices = HashMap::from([("lo".to_owned(), LOOPBACK)]);
+        self.built.insert(name.to_owned(), Building { namespace, socket, devices });
+        self.first.get_or_insert_with(|| name.to_owned());
+        Ok(())
+    }
+
+    /// Writes a setting.
+    ///
+    /// # Errors
+    /// What the kernel refused.
+    pub fn sysctl(&mut self, namespace: &str, key: &str, value: &str) -> Result<(), Refused> {
+        let building = self.built.get(namespace).expect(BUILDING);
+        self.worker.enter(&building.namespace)?;
+        Ok(sysctl::write(self.worker, key, value)?)
+    }
+
+    /// Carries out steps over netlink in one go: either any number that make devices, or any number
+    /// that configure one namespace.
+    ///
+    /// # Errors
+    /// The first step that the kernel refused; those behind it may have been carried out.
+    pub fn send(&mut self, ops: &[&Op]) -> Result<(), Refused> {
+        let Some(first) = ops.first() else { return Ok(()) };
+        let sender = match makes_device(first) {
+            true => self.first.clone().expect(BUILDING),
+            false => first.namespace().to_owned(),
+        };
+        for op in ops {
+            self.number(op);
+        }
+        let requests: Vec<_> = ops.iter().map(|op| message::requests(op, self)).collect();
+        debug_assert!(requests.iter().all(|requests| requests.len() == 1), "one step, one request");
+        let requests = requests.into_iter().flatten().collect();
+        let building = self.built.get_mut(&sender).expect(BUILDING);
+        Ok(building.socket.send(requests)?)
+    }
+
+    /// Gives indices to the devices that a step makes.
+    fn number(&mut self, op: &Op) {
+        let mut give = |namespace: &str, device: &str| {
+            let building = self.built.get_mut(namespace).expect(BUILDING);
+            let index = FIRST_INDEX + building.devices.len() as u32 - 1;
+            building.devices.insert(device.to_owned(), index);
+        };
+        match op {
+            Op::Veth { ends } => ends.iter().for_each(|end| give(&end.namespace, &end.name)),
+            Op::Vrf { namespace, name, .. }
+            | Op::Bridge { namespace, name, .. }
+            | Op::Dummy { namespace, name, .. } => give(namespace, name),
+            Op::Namespace { .. }
+            | Op::Sysctl { .. }
+            | Op::Enslave { .. }
+            | Op::Up { .. }
+            | Op::Address { .. }
+            | Op::Rule { .. }
+            | Op::Route { .. }
+            | Op::LabelRoute { .. } => {}
+        }
+    }
+
+    fn building(&self, namespace: &str) -> &Building {
+        self.built.get(namespace).expect(BUILDING)
+    }
+}
+
+/// Whether a step makes devices, which one socket can do in any namespace.
+pub fn makes_device(op: &Op) -> bool {
+    match op {
+        Op::Veth { .. } | Op::Vrf { .. } | Op::Bridge { .. } | Op::Dummy { .. } => true,
+        Op::Namespace { .. }
+        | Op::Sysctl { .. }
+        | Op::Enslave { .. }
+        | Op::Up { .. }
+        | Op::Address { .. }
+        | Op::Rule { .. }
+        | Op::Route { .. }
+        | Op::LabelRoute { .. } => false,
+    }
+}
+
+impl Numbers for Machine<'_> {
+    fn index(&self, namespace: &str, device: &str) -> u32 {
+        // An index that nothing has makes the kernel say what is wrong, at the step's own place.
+        self.building(namespace).devices.get(device).copied().unwrap_or(u32::from(u16::MAX))
+    }
+
+    fn fd(&self, namespace: &str) -> RawFd {
+        self.building(namespace).namespace.as_fd().as_raw_fd()
+    }
+}
+
+impl From<SendError> for Refused {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Refused { index, refusal } => Self { index, refusal },
+            SendError::Io(error) => error.into(),
+        }
+    }
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        let errno = nix::Error::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
+        Self { index: 0, refusal: Refusal { errno, sentence: None } }
+    }
+}

@@ -1,0 +1,290 @@
+//! A step of the plan as netlink requests.
+
+use super::socket::Mode;
+use crate::compile::{LabelNexthop, LabelRoute, Nexthop, Route};
+use crate::iproute::{Label, RouteKind};
+use crate::plan::{Family, Op, RuleChange, VethEnd};
+use ipnet::IpNet;
+use rtnetlink::packet_route::address::{
+    AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
+};
+use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage};
+use rtnetlink::packet_route::route::{
+    MplsLabel, RouteHeader, RouteMessage, RouteNextHop, RouteScope, RouteType,
+};
+use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleHeader, RuleMessage};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use rtnetlink::{
+    LinkBridge, LinkDummy, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVrf, RouteMessageBuilder,
+    RouteNextHopBuilder,
+};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::RawFd;
+
+/// Finds the numbers that the kernel has for the plan's names.
+pub(super) trait Numbers {
+    /// The index of a device.
+    fn index(&self, namespace: &str, device: &str) -> u32;
+    /// An open file of a namespace.
+    fn fd(&self, namespace: &str) -> RawFd;
+}
+
+type Requests = Vec<(Mode, RouteNetlinkMessage)>;
+
+/// The requests that carry out a step; none for a step that is not done over netlink.
+pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
+    match op {
+        Op::Namespace { .. } | Op::Sysctl { .. } => Vec::new(),
+        Op::Veth { ends: [near, far] } => {
+            let peer = end(LinkMessageBuilder::<LinkUnspec>::default(), far, numbers).build();
+            let near = end(LinkMessageBuilder::<LinkVeth>::default(), near, numbers)
+                .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)));
+            vec![(Mode::Create, RouteNetlinkMessage::NewLink(near.build()))]
+        }
+        Op::Vrf { namespace, name, table } => {
+            link(LinkVrf::new(name, *table), namespace, name, numbers)
+        }
+        Op::Bridge { namespace, name, mtu } => {
+            link(mtu_of(LinkBridge::new(name), *mtu), namespace, name, numbers)
+        }
+        Op::Dummy { namespace, name, mtu, mac } => {
+            link(mac_of(mtu_of(LinkDummy::new(name), *mtu), *mac), namespace, name, numbers)
+        }
+        Op::Enslave { namespace, port, master } => {
+            set(LinkUnspec::new_with_index(numbers.index(namespace, port))
+                .controller(numbers.index(namespace, master))
+                .build())
+        }
+        Op::Up { namespace, device } => {
+            set(LinkUnspec::new_with_index(numbers.index(namespace, device)).up().build())
+        }
+        Op::Address { namespace, device, address } => {
+            let message = address_message(numbers.index(namespace, device), *address);
+            vec![(Mode::Create, RouteNetlinkMessage::NewAddress(message))]
+        }
+        Op::Rule { family, change, priority, table, .. } => {
+            let message = rule(*family, *priority, *table);
+            vec![match change {
+                RuleChange::Add => (Mode::Create, RouteNetlinkMessage::NewRule(message)),
+                RuleChange::Delete => (Mode::Change, RouteNetlinkMessage::DelRule(message)),
+            }]
+        }
+        Op::Route { namespace, route } => {
+            let message = ip_route(route, |device| numbers.index(namespace, device));
+            vec![(Mode::Create, RouteNetlinkMessage::NewRoute(message))]
+        }
+        Op::LabelRoute { namespace, route } => {
+            let message = label_route(route, |device| numbers.index(namespace, device));
+            vec![(Mode::Create, RouteNetlinkMessage::NewRoute(message))]
+        }
+    }
+}
+
+/// The requests that mark a new namespace: the mark is the alias of its `lo`.
+pub(super) fn mark(text: &str) -> Requests {
+    set(LinkUnspec::new_with_index(LOOPBACK).alias(text).build())
+}
+
+/// The index that `lo` has in every namespace.
+pub(super) const LOOPBACK: u32 = 1;
+
+fn set(message: LinkMessage) -> Requests {
+    vec![(Mode::Change, RouteNetlinkMessage::SetLink(message))]
+}
+
+fn end<T>(
+    builder: LinkMessageBuilder<T>,
+    end: &VethEnd,
+    numbers: &impl Numbers,
+) -> LinkMessageBuilder<T> {
+    let builder = builder
+        .name(&end.name)
+        .index(numbers.index(&end.namespace, &end.name))
+        .setns_by_fd(numbers.fd(&end.namespace))
+        .append_extra_attribute(LinkAttribute::NumTxQueues(1))
+        .append_extra_attribute(LinkAttribute::NumRxQueues(1));
+    mac_of(mtu_of(builder, end.mtu), end.mac)
+}
+
+fn link<T>(
+    builder: LinkMessageBuilder<T>,
+    namespace: &str,
+    name: &str,
+    numbers: &impl Numbers,
+) -> Requests {
+    let builder = builder.index(numbers.index(namespace, name)).setns_by_fd(numbers.fd(namespace));
+    vec![(Mode::Create, RouteNetlinkMessage::NewLink(builder.build()))]
+}
+
+fn mtu_of<T>(builder: LinkMessageBuilder<T>, mtu: Option<u32>) -> LinkMessageBuilder<T> {
+    match mtu {
+        Some(mtu) => builder.mtu(mtu),
+        None => builder,
+    }
+}
+
+fn mac_of<T>(builder: LinkMessageBuilder<T>, mac: Option<[u8; 6]>) -> LinkMessageBuilder<T> {
+    match mac {
+        Some(mac) => builder.address(mac.to_vec()),
+        None => builder,
+    }
+}
+
+fn address_message(index: u32, address: IpNet) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.index = index;
+    message.header.prefix_len = address.prefix_len();
+    message.header.family = family_of(Family::of(address));
+    // With the scope of the whole net, 127.0.0.1 on a VRF device would be chosen as a source.
+    if address.addr().is_loopback() {
+        message.header.scope = AddressScope::Host;
+    }
+    message.attributes.push(AddressAttribute::Address(address.addr()));
+    match address {
+        IpNet::V4(_) => message.attributes.push(AddressAttribute::Local(address.addr())),
+        IpNet::V6(_) => {
+            message.header.flags = AddressHeaderFlags::Nodad;
+            message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+        }
+    }
+    message
+}
+
+fn rule(family: Family, priority: u32, table: u32) -> RuleMessage {
+    let mut message = RuleMessage::default();
+    message.header = RuleHeader {
+        family: family_of(family),
+        action: RuleAction::ToTable,
+        // Tables past 255 stand in the attribute alone.
+        table: u8::try_from(table).unwrap_or(RouteHeader::RT_TABLE_UNSPEC),
+        ..RuleHeader::default()
+    };
+    message.attributes = vec![RuleAttribute::Priority(priority), RuleAttribute::Table(table)];
+    message
+}
+
+pub(super) fn family_of(family: Family) -> AddressFamily {
+    match family {
+        Family::V4 => AddressFamily::Inet,
+        Family::V6 => AddressFamily::Inet6,
+    }
+}
+
+fn ip_route(route: &Route, index: impl Fn(&str) -> u32) -> RouteMessage {
+    let kind = match route.kind {
+        RouteKind::Unicast => RouteType::Unicast,
+        RouteKind::Unreachable => RouteType::Unreachable,
+        RouteKind::Blackhole => RouteType::BlackHole,
+        RouteKind::Prohibit => RouteType::Prohibit,
+        RouteKind::Throw => RouteType::Throw,
+    };
+    match route.destination {
+        IpNet::V4(net) => {
+            let mut builder = RouteMessageBuilder::<Ipv4Addr>::new()
+                .destination_prefix(net.addr(), net.prefix_len());
+            if let Some(IpAddr::V4(source)) = route.source {
+                builder = builder.pref_source(source);
+            }
+            if let [only] = route.nexthops.as_slice() {
+                builder = match only.via {
+                    Some(IpAddr::V4(via)) => builder.gateway(via),
+                    Some(IpAddr::V6(via)) => builder.via(via),
+                    // What is on the link itself has the scope of the link, as iproute2 says it.
+                    None => builder.scope(RouteScope::Link),
+                };
+            }
+            common(builder, route, kind, AddressFamily::Inet, &index).build()
+        }
+        IpNet::V6(net) => {
+            let mut builder = RouteMessageBuilder::<Ipv6Addr>::new()
+                .destination_prefix(net.addr(), net.prefix_len());
+            if let Some(IpAddr::V6(source)) = route.source {
+                builder = builder.pref_source(source);
+            }
+            if let [Nexthop { via: Some(IpAddr::V6(via)), .. }] = route.nexthops.as_slice() {
+                builder = builder.gateway(*via);
+            }
+            common(builder, route, kind, AddressFamily::Inet6, &index).build()
+        }
+    }
+}
+
+fn common<T>(
+    mut builder: RouteMessageBuilder<T>,
+    route: &Route,
+    kind: RouteType,
+    family: AddressFamily,
+    index: &impl Fn(&str) -> u32,
+) -> RouteMessageBuilder<T> {
+    builder = builder.table_id(route.table).kind(kind);
+    if let Some(metric) = route.metric {
+        builder = builder.priority(metric);
+    }
+    match route.nexthops.as_slice() {
+        [] => builder,
+        [only] => {
+            builder =
+                builder.output_interface(index(only.dev.as_str())).output_mpls(stack(&only.encap));
+            if only.onlink { builder.onlink() } else { builder }
+        }
+        several => builder
+            .multipath(several.iter().map(|nexthop| ip_nexthop(nexthop, family, index)).collect()),
+    }
+}
+
+fn ip_nexthop(
+    nexthop: &Nexthop,
+    family: AddressFamily,
+    index: &impl Fn(&str) -> u32,
+) -> RouteNextHop {
+    let mut builder = RouteNextHopBuilder::new(family)
+        .interface(index(nexthop.dev.as_str()))
+        // The kernel counts weights from 0.
+        .weight(u8::try_from(nexthop.weight - 1).expect("a weight is 1 to 256"))
+        .mpls(stack(&nexthop.encap));
+    if let Some(via) = nexthop.via {
+        builder = builder.via(via).expect("a gateway's family fits its route's");
+    }
+    if nexthop.onlink { builder.onlink() } else { builder }.build()
+}
+
+fn label_route(route: &LabelRoute, index: impl Fn(&str) -> u32) -> RouteMessage {
+    let mut builder =
+        RouteMessageBuilder::<MplsLabel>::new().label(wire(route.label.number(), true));
+    // The kernel takes no scope but that of the whole net.
+    builder = builder.table_id(u32::from(RouteHeader::RT_TABLE_MAIN)).scope(RouteScope::Universe);
+    match route.nexthops.as_slice() {
+        [only] => {
+            builder =
+                builder.output_interface(index(only.dev.as_str())).output_mpls(stack(&only.swap));
+            if let Some(via) = only.via {
+                builder = builder.via(via);
+            }
+        }
+        several => {
+            builder = builder
+                .multipath(several.iter().map(|nexthop| label_nexthop(nexthop, &index)).collect());
+        }
+    }
+    builder.build()
+}
+
+fn label_nexthop(nexthop: &LabelNexthop, index: &impl Fn(&str) -> u32) -> RouteNextHop {
+    let mut builder = RouteNextHopBuilder::new(AddressFamily::Mpls)
+        .interface(index(nexthop.dev.as_str()))
+        .mpls(stack(&nexthop.swap));
+    if let Some(via) = nexthop.via {
+        builder = builder.via(via).expect("a label route takes gateways of both families");
+    }
+    builder.build()
+}
+
+/// A stack as it stands on the wire: the last label says that it is the last.
+fn stack(labels: &[Label]) -> Vec<MplsLabel> {
+    let last = labels.len().saturating_sub(1);
+    labels.iter().enumerate().map(|(at, label)| wire(label.number(), at == last)).collect()
+}
+
+fn wire(number: u32, last: bool) -> MplsLabel {
+    MplsLabel { label: number, traffic_class: 0, bottom_of_stack: last, ttl: 0 }
+}

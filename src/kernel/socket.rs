@@ -1,0 +1,294 @@
+//! A netlink socket that sends many requests at once and keeps the kernel's own words.
+//!
+//! The kernel answers a failing request even where no answer was asked for, and goes on with the
+//! rest. So only the last request of a batch asks for one: whatever came before it without an error
+//! has succeeded. A batch stays small enough for all its answers to fit the socket's buffer, since
+//! an answer that does not fit is lost.
+
+use rtnetlink::packet_core::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::sys::{Socket as RawSocket, SocketAddr, protocols::NETLINK_ROUTE};
+use std::fmt;
+use std::io;
+
+/// How many requests go out in one call.
+const BATCH: usize = 64;
+/// `NLMSG_ERROR` of `linux/netlink.h`: an answer, good or bad.
+const ERROR: u16 = 2;
+/// `NLMSG_DONE`: the end of a list.
+const DONE: u16 = 3;
+/// `NLM_F_ACK_TLVS`: the answer has the kernel's words behind the request's header.
+const ACK_TLVS: u16 = 0x200;
+/// Where those words begin: behind the header, the error number and the request's header.
+const WORDS_AT: usize = 36;
+/// `NLMSGERR_ATTR_MSG`: the attribute that holds a sentence.
+const SENTENCE: u16 = 1;
+
+/// A netlink route socket in the namespace of the thread that opened it.
+#[derive(Debug)]
+pub struct Socket {
+    raw: RawSocket,
+    sequence: u32,
+}
+
+/// What the kernel said to a request that it refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The error number.
+    pub errno: nix::Error,
+    /// The kernel's own sentence, where it has one.
+    pub sentence: Option<String>,
+}
+
+/// Why a batch stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// The kernel refused one request.
+    #[error("{refusal}")]
+    Refused {
+        /// The refused request's place in the batch.
+        index: usize,
+        /// What the kernel said.
+        refusal: Refusal,
+    },
+    /// The socket itself failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// How a request treats what is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It makes what must not be there yet.
+    Create,
+    /// It changes or deletes what is there.
+    Change,
+}
+
+impl From<SendError> for io::Error {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Refused { refusal, .. } => refusal.errno.into(),
+            SendError::Io(error) => error,
+        }
+    }
+}
+
+impl Socket {
+    /// Opens a socket in the thread's namespace.
+    ///
+    /// # Errors
+    /// What `socket(2)` answers.
+    pub fn open() -> io::Result<Self> {
+        let mut raw = RawSocket::new(NETLINK_ROUTE)?;
+        raw.bind_auto()?;
+        raw.connect(&SocketAddr::new(0, 0))?;
+        raw.set_ext_ack(true)?;
+        raw.set_cap_ack(true)?;
+        raw.set_netlink_get_strict_chk(true)?;
+        Ok(Self { raw, sequence: 0 })
+    }
+
+    /// Sends requests in order and waits until the kernel has carried out all of them.
+    ///
+    /// # Errors
+    /// The first request that the kernel refused; those behind it may have been carried out.
+    pub fn send(&mut self, requests: Vec<(Mode, RouteNetlinkMessage)>) -> Result<(), SendError> {
+        let mut sent = 0;
+        let mut requests = requests.into_iter().peekable();
+        while requests.peek().is_some() {
+            let first = self.sequence + 1;
+            let mut bytes = Vec::new();
+            for (mode, payload) in requests.by_ref().take(BATCH) {
+                self.sequence += 1;
+                let flags = NLM_F_REQUEST
+                    | match mode {
+                        Mode::Create => NLM_F_CREATE | NLM_F_EXCL,
+                        Mode::Change => 0,
+                    };
+                append(&mut bytes, payload, flags, self.sequence);
+            }
+            self.ask_for_answer(&mut bytes, first);
+            write_all(&self.raw, &bytes)?;
+            self.answers(first).map_err(|error| match error {
+                SendError::Refused { index, refusal } => {
+                    SendError::Refused { index: sent + index, refusal }
+                }
+                SendError::Io(error) => SendError::Io(error),
+            })?;
+            sent += (self.sequence - first + 1) as usize;
+        }
+        Ok(())
+    }
+
+    /// Everything of a kind that the namespace has.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn dump(
+        &mut self,
+        request: RouteNetlinkMessage,
+    ) -> Result<Vec<RouteNetlinkMessage>, SendError> {
+        self.sequence += 1;
+        let mut bytes = Vec::new();
+        append(&mut bytes, request, NLM_F_REQUEST | NLM_F_DUMP, self.sequence);
+        write_all(&self.raw, &bytes)?;
+        let mut list = Vec::new();
+        loop {
+            let datagram = self.raw.recv_from_full()?.0;
+            for part in parts(&datagram) {
+                match part.kind {
+                    DONE => return Ok(list),
+                    ERROR => part.answer(self.sequence)?,
+                    _ => list.extend(part.payload()?),
+                }
+            }
+        }
+    }
+
+    /// The kernel's answer to one question, such as a route lookup.
+    ///
+    /// # Errors
+    /// What the kernel answers instead.
+    pub fn ask(&mut self, request: RouteNetlinkMessage) -> Result<RouteNetlinkMessage, SendError> {
+        self.sequence += 1;
+        let mut bytes = Vec::new();
+        append(&mut bytes, request, NLM_F_REQUEST, self.sequence);
+        write_all(&self.raw, &bytes)?;
+        loop {
+            let datagram = self.raw.recv_from_full()?.0;
+            for part in parts(&datagram) {
+                if part.kind == ERROR {
+                    part.answer(self.sequence)?;
+                } else if let Some(payload) = part.payload()? {
+                    return Ok(payload);
+                }
+            }
+        }
+    }
+
+    /// Sets the flag that asks for an answer on the last request of the batch.
+    fn ask_for_answer(&self, bytes: &mut [u8], first: u32) {
+        let mut at = 0;
+        for _ in first..self.sequence {
+            at += aligned(word(bytes, at) as usize);
+        }
+        let flags = u16::from_ne_bytes([bytes[at + 6], bytes[at + 7]]) | NLM_F_ACK;
+        bytes[at + 6..at + 8].copy_from_slice(&flags.to_ne_bytes());
+    }
+
+    /// Reads answers up to that of the last request; keeps the first that is an error.
+    fn answers(&self, first: u32) -> Result<(), SendError> {
+        let mut refused = None;
+        loop {
+            let datagram = self.raw.recv_from_full()?.0;
+            for part in parts(&datagram).filter(|part| part.kind == ERROR) {
+                let last = part.sequence == self.sequence;
+                if let Err(error) = part.answer(first)
+                    && refused.is_none()
+                {
+                    refused = Some(error);
+                }
+                if last {
+                    return refused.map_or(Ok(()), Err);
+                }
+            }
+        }
+    }
+}
+
+fn append(bytes: &mut Vec<u8>, payload: RouteNetlinkMessage, flags: u16, sequence: u32) {
+    let mut message = NetlinkMessage::from(payload);
+    message.header.flags = flags;
+    message.header.sequence_number = sequence;
+    message.finalize();
+    let start = bytes.len();
+    bytes.resize(start + aligned(message.buffer_len()), 0);
+    message.serialize(&mut bytes[start..start + message.buffer_len()]);
+}
+
+fn write_all(socket: &RawSocket, bytes: &[u8]) -> io::Result<()> {
+    let sent = socket.send(bytes, 0)?;
+    // A datagram goes out whole or not at all.
+    if sent == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+}
+
+/// One message of a datagram, its header read.
+struct Part<'a> {
+    kind: u16,
+    flags: u16,
+    sequence: u32,
+    bytes: &'a [u8],
+}
+
+impl Part<'_> {
+    /// What an `NLMSG_ERROR` says; `first` is the sequence number of the batch's first request.
+    fn answer(&self, first: u32) -> Result<(), SendError> {
+        match word(self.bytes, 16).cast_signed() {
+            0 => Ok(()),
+            code => Err(SendError::Refused {
+                index: self.sequence.saturating_sub(first) as usize,
+                refusal: Refusal { errno: nix::Error::from_raw(-code), sentence: self.sentence() },
+            }),
+        }
+    }
+
+    fn sentence(&self) -> Option<String> {
+        let mut at = (self.flags & ACK_TLVS != 0).then_some(WORDS_AT)?;
+        while at + 4 <= self.bytes.len() {
+            let length = usize::from(u16::from_ne_bytes([self.bytes[at], self.bytes[at + 1]]));
+            let kind = u16::from_ne_bytes([self.bytes[at + 2], self.bytes[at + 3]]);
+            let value = self.bytes.get(at + 4..at + length)?;
+            if kind == SENTENCE {
+                return Some(String::from_utf8_lossy(value).trim_end_matches('\0').to_owned());
+            }
+            at += aligned(length);
+        }
+        None
+    }
+
+    fn payload(&self) -> io::Result<Option<RouteNetlinkMessage>> {
+        match NetlinkMessage::<RouteNetlinkMessage>::deserialize(self.bytes) {
+            Ok(message) => Ok(match message.payload {
+                NetlinkPayload::InnerMessage(inner) => Some(inner),
+                _ => None,
+            }),
+            Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error.to_string())),
+        }
+    }
+}
+
+/// The messages of a datagram; one whose length is wrong ends it.
+fn parts(datagram: &[u8]) -> impl Iterator<Item = Part<'_>> {
+    let mut rest = datagram;
+    std::iter::from_fn(move || {
+        let length = (rest.len() >= 16).then(|| word(rest, 0) as usize)?;
+        let bytes = rest.get(..length).filter(|bytes| bytes.len() >= 20)?;
+        rest = rest.get(aligned(length)..).unwrap_or_default();
+        Some(Part {
+            kind: u16::from_ne_bytes([bytes[4], bytes[5]]),
+            flags: u16::from_ne_bytes([bytes[6], bytes[7]]),
+            sequence: word(bytes, 8),
+            bytes,
+        })
+    })
+}
+
+fn word(bytes: &[u8], at: usize) -> u32 {
+    u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+fn aligned(length: usize) -> usize {
+    length.next_multiple_of(4)
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.sentence {
+            Some(sentence) => write!(f, "{} ({:?})", sentence.trim_end_matches('.'), self.errno),
+            None => write!(f, "{} ({:?})", self.errno.desc(), self.errno),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! One command at a time on one lab.
+
+use super::{DIRECTORY, directory};
+use crate::document::LabName;
+use nix::fcntl::{Flock, FlockArg};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+
+/// The right to change a lab. It ends with its holder, however that ends.
+#[derive(Debug)]
+pub struct Lock {
+    lab: LabName,
+    _held: Flock<File>,
+}
+
+/// The right to look at a lab while nobody changes it.
+#[derive(Debug)]
+pub struct Shared {
+    _held: Flock<File>,
+}
+
+impl Lock {
+    /// Takes the lock; `waiting` is called once if somebody else has it.
+    ///
+    /// # Errors
+    /// The directory cannot be made or locked.
+    pub fn take(lab: &LabName, waiting: impl FnOnce()) -> io::Result<Self> {
+        fs::DirBuilder::new().recursive(true).mode(0o755).create(DIRECTORY)?;
+        let held =
+            hold(lab, waiting, FlockArg::LockExclusiveNonblock, FlockArg::LockExclusive, true)?;
+        Ok(Self {
+            lab: lab.clone(),
+            _held: held.expect("the directory is made where it is missing"),
+        })
+    }
+
+    /// The lab that is locked.
+    pub fn lab(&self) -> &LabName {
+        &self.lab
+    }
+
+    /// Ends the lab's record and gives the lock back.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn forget(self) -> io::Result<()> {
+        fs::remove_dir_all(directory(&self.lab))?;
+        // The directory of all labs goes with the last; it is not empty while another is there.
+        fs::remove_dir(DIRECTORY).or_else(|error| match error.kind() {
+            io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })
+    }
+}
+
+impl Shared {
+    /// Takes the lock with others who only look; `None` where there is no such lab.
+    ///
+    /// # Errors
+    /// The directory cannot be locked.
+    pub fn take(lab: &LabName, waiting: impl FnOnce()) -> io::Result<Option<Self>> {
+        let held = hold(lab, waiting, FlockArg::LockSharedNonblock, FlockArg::LockShared, false)?;
+        Ok(held.map(|held| Self { _held: held }))
+    }
+}
+
+/// Locks the lab's directory itself, so that the lock leaves nothing behind. Whoever had it may
+/// have removed the directory meanwhile; then the next one is made and locked.
+fn hold(
+    lab: &LabName,
+    waiting: impl FnOnce(),
+    attempt: FlockArg,
+    wait: FlockArg,
+    make: bool,
+) -> io::Result<Option<Flock<File>>> {
+    let path = directory(lab);
+    let mut waiting = Some(waiting);
+    loop {
+        if make {
+            fs::DirBuilder::new().recursive(true).mode(0o755).create(&path)?;
+        }
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && make => continue,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let held = match Flock::lock(file, attempt) {
+            Ok(held) => held,
+            Err((file, nix::Error::EWOULDBLOCK)) => {
+                if let Some(waiting) = waiting.take() {
+                    waiting();
+                }
+                Flock::lock(file, wait).map_err(|(_, error)| error)?
+            }
+            Err((_, error)) => return Err(error.into()),
+        };
+        let current = fs::metadata(&path).map(|now| now.ino());
+        if current.is_ok_and(|inode| held.metadata().is_ok_and(|mine| mine.ino() == inode)) {
+            return Ok(Some(held));
+        }
+    }
+}

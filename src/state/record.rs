@@ -1,0 +1,93 @@
+//! The record of one lab.
+
+use super::{Lock, directory};
+use crate::document::LabName;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+/// The name of the record in the lab's directory.
+const FILE: &str = "lab.json";
+
+/// What is known of a lab that stands or was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its name.
+    #[serde(with = "lab_name")]
+    pub lab: LabName,
+    /// How far its making got.
+    pub phase: Phase,
+    /// What its namespaces bear as the alias of their `lo`.
+    pub mark: String,
+    /// The names of its namespaces, those not made yet too.
+    pub namespaces: Vec<String>,
+    /// The path it was made from, absolute; nothing for standard input.
+    pub path: Option<PathBuf>,
+    /// The name of the file as the user gave it.
+    pub source: String,
+    /// The file's text.
+    pub text: String,
+    /// Whether the text is DOT, and not YAML.
+    pub dot: bool,
+}
+
+/// How far the making of a lab got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Begun, and not finished or not rolled back yet.
+    Begun,
+    /// All of its plan was carried out.
+    Up,
+}
+
+impl Record {
+    /// A mark that no other lab has, of this one or of any earlier time.
+    ///
+    /// # Errors
+    /// `/dev/urandom` cannot be read.
+    pub fn new_mark(lab: &LabName) -> io::Result<String> {
+        let mut random = [0; 8];
+        fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
+        Ok(format!("vrflab {lab} {:016x}", u64::from_ne_bytes(random)))
+    }
+
+    /// The record of a lab, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be read, or another version wrote it.
+    pub fn load(lab: &LabName) -> io::Result<Option<Self>> {
+        match fs::read(directory(lab).join(FILE)) {
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes the record whole: a reader sees the one before or this one.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn store(&self, lock: &Lock) -> io::Result<()> {
+        debug_assert_eq!(lock.lab(), &self.lab);
+        let directory = directory(&self.lab);
+        let draft = directory.join(".lab.json");
+        fs::write(&draft, serde_json::to_vec(self)?)?;
+        fs::rename(draft, directory.join(FILE))
+    }
+}
+
+mod lab_name {
+    use super::LabName;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(name: &LabName, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(name.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<LabName, D::Error> {
+        let name = String::deserialize(from)?;
+        LabName::new(name).ok_or_else(|| D::Error::custom("not a lab's name"))
+    }
+}
