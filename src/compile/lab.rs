@@ -26,6 +26,17 @@ pub struct Lab {
     pub links: Vec<Link>,
     /// What must hold.
     pub checks: Vec<Check>,
+    /// How many checks the compiler chose out of how many, where there were too many for all.
+    pub sample: Option<Sample>,
+}
+
+/// A part of the checks that a lab could have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// How many were chosen.
+    pub chosen: usize,
+    /// Out of how many.
+    pub of: usize,
 }
 
 /// The place of a node in [`Lab::nodes`].

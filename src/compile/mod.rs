@@ -1,11 +1,71 @@
-//! What was left out, filled in.
+//! What was left out, filled in, in passes that stand in [`compile`] in their order.
+//!
+//! What is written wins; a pass only fills what is absent. After the last one the whole lab is held
+//! against the rules that no single line can break alone.
 
+mod addresses;
 mod check;
+mod checks;
+mod interfaces;
 mod lab;
+mod labels;
+mod layout;
+mod paths;
+mod roles;
+mod routes;
+mod rules;
+mod sysctls;
+mod vrfs;
 mod words;
 
 pub use check::{Check, Expect, Hop, Sender, Target};
 pub use lab::{
     Interface, InterfaceId, InterfaceKind, Lab, LabelNexthop, LabelRoute, Link, MAIN, Nexthop,
-    Node, NodeId, Route, Sysctl, UNREACHABLE_METRIC, Vrf,
+    Node, NodeId, Route, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
 };
+
+use crate::diagnostic::{Diagnostics, Text};
+use crate::document::Routing;
+use crate::iproute;
+use crate::topology::Topology;
+use ipnet::IpNet;
+use layout::Layout;
+use std::collections::BTreeSet;
+
+/// The lab of a topology. What is wrong goes to `errors`; with errors among them the lab is not
+/// whole.
+pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Lab {
+    let roles = roles::infer(&topology.graph);
+    let mut draft = interfaces::build(&topology, &roles, errors);
+    vrfs::fill(&topology, &mut draft, errors);
+    labels::mark_core(&mut draft);
+    let layout = Layout::of(&draft.lab);
+    addresses::fill(&topology, &layout, &mut draft, errors);
+    let mut lab = routes::resolve(&topology, &layout, draft, errors);
+    labels::resolve(&topology, &layout, &mut lab, errors);
+    if topology.routing == Routing::Auto {
+        routes::fill(&layout, &mut lab);
+    }
+    sysctls::fill(&topology, &mut lab, errors);
+    checks::fill(&topology, &layout, &mut lab, errors);
+    rules::hold(&layout, &lab, errors);
+    lab
+}
+
+/// A lab whose interfaces may still lack their addresses.
+struct Draft {
+    lab: Lab,
+    /// The interfaces whose addresses the file leaves to the compiler.
+    unaddressed: BTreeSet<(NodeId, InterfaceId)>,
+    /// The VRF that a link or an interface asks for at each interface that has one.
+    wanted_vrfs: Vec<WantedVrf>,
+}
+
+/// An interface that is to be in a VRF.
+struct WantedVrf {
+    node: NodeId,
+    interface: InterfaceId,
+    vrf: Text,
+    /// Whether the file means this end alone, and not whichever end of a link can be in it.
+    here: bool,
+}

@@ -1,1 +1,102 @@
-//! The room `topology`.
+//! What was meant: the document as a graph of nodes and links, its names resolved.
+
+mod resolve;
+
+pub use resolve::resolve;
+
+use crate::diagnostic::{Span, Spanned, Text};
+use crate::document::{
+    Addressing, DeviceName, Family, Interface as WrittenInterface, LabName, NodeName, Role,
+    Routing, Vrf as WrittenVrf,
+};
+use crate::iproute::{LabelRoute, Route};
+use ipnet::IpNet;
+use petgraph::graph::{NodeIndex, UnGraph};
+
+/// A file whose parts know each other.
+#[derive(Debug)]
+pub struct Topology {
+    /// The lab's name.
+    pub name: LabName,
+    /// The pattern of the namespaces' names.
+    pub netns: Text,
+    /// Which addresses the compiler allocates.
+    pub family: Family,
+    /// The pools it allocates them from.
+    pub addressing: Addressing,
+    /// Which routes it fills in.
+    pub routing: Routing,
+    /// The nodes and links, both in the file's order.
+    pub graph: UnGraph<Node, Link>,
+    /// The checks' lines; `None` where the file has no such key.
+    pub checks: Option<Vec<Text>>,
+}
+
+/// A node as it was meant.
+#[derive(Debug)]
+pub struct Node {
+    /// Its name.
+    pub name: Spanned<NodeName>,
+    /// Its role, where the file gives one.
+    pub role: Option<Spanned<Role>>,
+    /// Whether it forwards, where the file says so.
+    pub forwarding: Option<Spanned<bool>>,
+    /// Addresses on `lo`; `None` lets the compiler choose.
+    pub loopback: Option<Vec<Spanned<IpNet>>>,
+    /// Its VRFs, each name once.
+    pub vrfs: Vec<Vrf>,
+    /// What the file says of interfaces by name, each name once.
+    pub interfaces: Vec<Interface>,
+    /// Names for tables.
+    pub tables: Vec<(Text, Spanned<u32>)>,
+    /// IP routes.
+    pub routes: Vec<Spanned<Route>>,
+    /// Label routes.
+    pub label_routes: Vec<Spanned<LabelRoute>>,
+    /// The priority of the local table's lookup.
+    pub local_rule: Option<Spanned<u32>>,
+    /// Settings: the key with slashes, and the value.
+    pub sysctls: Vec<(Spanned<String>, Text)>,
+}
+
+/// A VRF of a node.
+#[derive(Debug)]
+pub struct Vrf {
+    /// Its name.
+    pub name: Spanned<DeviceName>,
+    /// What the file says of it.
+    pub written: WrittenVrf,
+}
+
+/// What the file says of an interface under its node.
+#[derive(Debug)]
+pub struct Interface {
+    /// Its name.
+    pub name: Spanned<DeviceName>,
+    /// What the file says of it.
+    pub written: WrittenInterface,
+}
+
+/// A link between two nodes.
+#[derive(Debug)]
+pub struct Link {
+    /// Where it stands.
+    pub span: Span,
+    /// What it costs on a shortest path.
+    pub cost: u32,
+    /// Its ends; that of a graph's edge's first node comes first.
+    pub ends: [End; 2],
+}
+
+/// One end of a link.
+#[derive(Debug)]
+pub struct End {
+    /// The node.
+    pub node: NodeIndex,
+    /// Where the file names the node here.
+    pub span: Span,
+    /// The interface's name, where the file gives one.
+    pub interface: Option<Spanned<DeviceName>>,
+    /// What the file says of the interface at this end.
+    pub written: crate::document::End,
+}

@@ -1,0 +1,299 @@
+//! Nodes with their interfaces, named.
+
+use super::lab::{Interface, InterfaceId, InterfaceKind, Lab, Link, Node, NodeId};
+use super::{Draft, WantedVrf};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
+use crate::document::{DeviceName, EndVrf, Kind, Role};
+use crate::topology::{self, Topology};
+use petgraph::graph::NodeIndex;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// The bridge inside a switch.
+const BRIDGE: &str = "br0";
+
+/// The lab's nodes with their interfaces: those of links, in the links' order, then others.
+pub(super) fn build(topology: &Topology, roles: &[Role], errors: &mut Diagnostics) -> Draft {
+    let mut draft = Draft {
+        lab: Lab {
+            name: topology.name.clone(),
+            nodes: Vec::new(),
+            links: Vec::new(),
+            checks: Vec::new(),
+            sample: None,
+        },
+        unaddressed: BTreeSet::new(),
+        wanted_vrfs: Vec::new(),
+    };
+    let mut names = Vec::new();
+    let mut namespaces: HashMap<String, Span> = HashMap::new();
+    for index in topology.graph.node_indices() {
+        let node = &topology.graph[index];
+        let namespace = namespace(topology, node, &mut namespaces, errors);
+        draft.lab.nodes.push(empty(node, roles[index.index()], namespace));
+        names.push(taken(topology, index));
+    }
+    for edge in topology.graph.edge_indices() {
+        let link = &topology.graph[edge];
+        let place = draft.lab.links.len();
+        let ends = [0, 1].map(|end| {
+            let written = &link.ends[end];
+            let id = NodeId(written.node.index());
+            let name = match &written.interface {
+                Some(name) => name.clone(),
+                None => Spanned::new(next_free(&mut names[id.0]), Span::NONE),
+            };
+            let kind = InterfaceKind::Veth { link: place, end };
+            (id, add_end(&mut draft, topology, written, name, kind, errors))
+        });
+        draft.lab.links.push(Link { span: link.span, ends, cost: link.cost });
+    }
+    for index in topology.graph.node_indices() {
+        add_others(&mut draft, NodeId(index.index()), &topology.graph[index], errors);
+    }
+    draft
+}
+
+fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
+    let mut interfaces = Vec::new();
+    if role == Role::Switch {
+        interfaces.push(Interface {
+            name: DeviceName::new(BRIDGE).expect("a bridge's name is a device's name"),
+            span: node.name.span,
+            kind: InterfaceKind::Bridge,
+            master: None,
+            addresses: Vec::new(),
+            mtu: None,
+            mac: None,
+            mpls: false,
+            up: true,
+        });
+    }
+    Node {
+        name: node.name.value.clone(),
+        span: node.name.span,
+        namespace,
+        role,
+        forwarding: node.forwarding.map_or(role.forwards(), |forwarding| forwarding.value),
+        loopback: node.loopback.clone().unwrap_or_default(),
+        vrfs: Vec::new(),
+        interfaces,
+        routes: Vec::new(),
+        label_routes: Vec::new(),
+        local_rule: Spanned::filled(0),
+        early_sysctls: Vec::new(),
+        late_sysctls: Vec::new(),
+    }
+}
+
+/// The name of a node's namespace, which is a file's name and nobody else's.
+fn namespace(
+    topology: &Topology,
+    node: &topology::Node,
+    taken: &mut HashMap<String, Span>,
+    errors: &mut Diagnostics,
+) -> String {
+    let pattern = &topology.netns;
+    let name = pattern
+        .as_str()
+        .replace("{lab}", topology.name.as_str())
+        .replace("{node}", node.name.value.as_str());
+    if name.is_empty() || name.len() > 255 || name.starts_with('.') || name.contains('/') {
+        errors.push(
+            Diagnostic::error(Code::BadName, format!("a namespace cannot be named `{name}`"))
+                .at(pattern.span.or(node.name.span), "a file's name, 1 to 255 bytes, without `/`"),
+        );
+    }
+    if let Some(other) = taken.insert(name.clone(), node.name.span) {
+        errors.push(
+            Diagnostic::error(
+                Code::DuplicateNamespace,
+                format!("two nodes get the namespace `{name}`"),
+            )
+            .at(node.name.span, "this one")
+            .beside(other, "and this one")
+            .beside(pattern.span, "by this pattern")
+            .help("put `{node}` into the pattern"),
+        );
+    }
+    name
+}
+
+/// The device names of a node that the file gives, which no interface without a name may get.
+fn taken(topology: &Topology, index: NodeIndex) -> HashSet<String> {
+    let node = &topology.graph[index];
+    let ends = topology.graph.edges(index).flat_map(|edge| edge.weight().ends.iter());
+    ends.filter(|end| end.node == index)
+        .filter_map(|end| end.interface.as_ref())
+        .chain(node.interfaces.iter().map(|interface| &interface.name))
+        .chain(node.vrfs.iter().map(|vrf| &vrf.name))
+        .map(|name| name.value.to_string())
+        .collect()
+}
+
+fn next_free(taken: &mut HashSet<String>) -> DeviceName {
+    let name = (0..)
+        .map(|number| format!("eth{number}"))
+        .find(|name| !taken.contains(name))
+        .expect("numbers do not end");
+    taken.insert(name.clone());
+    DeviceName::new(name).expect("ethN is a device's name")
+}
+
+/// Adds the interface of a link's end: what the link says of it, and what its node says.
+fn add_end(
+    draft: &mut Draft,
+    topology: &Topology,
+    end: &topology::End,
+    name: Spanned<DeviceName>,
+    kind: InterfaceKind,
+    errors: &mut Diagnostics,
+) -> InterfaceId {
+    let id = NodeId(end.node.index());
+    let node = &topology.graph[end.node];
+    let at_node = node.interfaces.iter().find(|interface| interface.name.value == name.value);
+    let written = at_node.map(|interface| &interface.written);
+    let is_port = draft.lab[id].role == Role::Switch;
+    let from_link = &end.written;
+
+    let place = InterfaceId(draft.lab[id].interfaces.len());
+    let addresses = one(
+        from_link.addresses.as_ref(),
+        written.and_then(|written| written.addresses.as_ref()),
+        |addresses| addresses.first().map_or(Span::NONE, |address| address.span),
+        "addresses",
+        errors,
+    );
+    if let (true, Some(address)) = (is_port, addresses.and_then(|addresses| addresses.first())) {
+        errors.push(
+            Diagnostic::error(Code::BadValue, "a port of a switch has no addresses")
+                .at(address.span, "this end is a port")
+                .help("give the address to a node at the switch"),
+        );
+    }
+    if addresses.is_none() && !is_port {
+        draft.unaddressed.insert((id, place));
+    }
+    let at_node_vrf = written.and_then(|written| written.vrf.as_ref());
+    match (&from_link.vrf, at_node_vrf) {
+        (None, None) => {}
+        (Some(EndVrf::WherePossible(vrf)), None) => draft.want(id, place, vrf, false),
+        (Some(EndVrf::Here(vrf)), None) | (None, Some(vrf)) => draft.want(id, place, vrf, true),
+        (Some(EndVrf::WherePossible(link) | EndVrf::Here(link)), Some(vrf)) => {
+            if link.value != vrf.value {
+                errors.push(
+                    Diagnostic::error(
+                        Code::VrfConflict,
+                        format!("interface `{}` is in two VRFs", name.value),
+                    )
+                    .at(vrf.span, format!("in `{vrf}` here"))
+                    .beside(link.span, format!("and in `{link}` here")),
+                );
+            }
+            draft.want(id, place, vrf, true);
+        }
+    }
+    let flag = |link: Option<Spanned<bool>>, node: Option<Spanned<bool>>| {
+        node.or(link).map(|flag| flag.value)
+    };
+    let interface = Interface {
+        span: name.span.or(end.span),
+        name: name.value,
+        kind,
+        master: is_port.then(|| {
+            Spanned::filled(DeviceName::new(BRIDGE).expect("a bridge's name is a device's name"))
+        }),
+        addresses: addresses.cloned().unwrap_or_default(),
+        mtu: written.and_then(|written| written.mtu).or(from_link.mtu),
+        mac: one(
+            from_link.mac.as_ref(),
+            written.and_then(|written| written.mac.as_ref()),
+            |mac| mac.span,
+            "mac",
+            errors,
+        )
+        .copied(),
+        mpls: flag(from_link.mpls, written.and_then(|written| written.mpls)).unwrap_or(false),
+        up: flag(from_link.up, written.and_then(|written| written.up)).unwrap_or(true),
+    };
+    draft.lab[id].interfaces.push(interface);
+    place
+}
+
+/// What one of two places says, and an error where both do.
+fn one<'a, T>(
+    link: Option<&'a T>,
+    node: Option<&'a T>,
+    span: impl Fn(&T) -> Span,
+    what: &str,
+    errors: &mut Diagnostics,
+) -> Option<&'a T> {
+    if let (Some(link), Some(node)) = (link, node) {
+        errors.push(
+            Diagnostic::error(
+                Code::DuplicateKey,
+                format!("`{what}` of one interface stands twice"),
+            )
+            .at(span(node), "under the node")
+            .beside(span(link), "and at the link"),
+        );
+    }
+    link.or(node)
+}
+
+/// Adds the interfaces of a node that no link makes.
+fn add_others(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: &mut Diagnostics) {
+    for interface in &node.interfaces {
+        let name = &interface.name;
+        let written = &interface.written;
+        if draft.lab[id].interface(name.value.as_str()).is_some() {
+            if let Some(kind) = &written.kind {
+                errors.push(
+                    Diagnostic::error(
+                        Code::DuplicateInterface,
+                        format!("interface `{}` is made by a link", name.value),
+                    )
+                    .at(kind.span, "so it has no kind of its own"),
+                );
+            }
+            continue;
+        }
+        let kind = match written.kind.map(|kind| kind.value) {
+            Some(Kind::Dummy) => InterfaceKind::Dummy,
+            None => {
+                errors.push(
+                    Diagnostic::error(
+                        Code::UnknownInterface,
+                        format!(
+                            "no link makes interface `{}` of `{}`",
+                            name.value, node.name.value
+                        ),
+                    )
+                    .at(name.span, "used by no link")
+                    .help("name it at a link's end, or say `kind: dummy`"),
+                );
+                continue;
+            }
+        };
+        let place = InterfaceId(draft.lab[id].interfaces.len());
+        if let Some(vrf) = &written.vrf {
+            draft.want(id, place, vrf, true);
+        }
+        draft.lab[id].interfaces.push(Interface {
+            name: name.value.clone(),
+            span: name.span,
+            kind,
+            master: None,
+            addresses: written.addresses.clone().unwrap_or_default(),
+            mtu: written.mtu,
+            mac: written.mac,
+            mpls: written.mpls.is_some_and(|mpls| mpls.value),
+            up: written.up.is_none_or(|up| up.value),
+        });
+    }
+}
+
+impl Draft {
+    fn want(&mut self, node: NodeId, interface: InterfaceId, vrf: &Text, here: bool) {
+        self.wanted_vrfs.push(WantedVrf { node, interface, vrf: vrf.clone(), here });
+    }
+}

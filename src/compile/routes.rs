@@ -1,0 +1,331 @@
+//! IP routes: those of the file with their names resolved, and shortest paths for the rest.
+
+use super::lab::{Interface, Lab, MAIN, Nexthop, Node, NodeId, Route};
+use super::layout::{Context, Layout, Port, context};
+use super::paths::{Paths, Way};
+use super::{Draft, IpNet, iproute};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, nearest};
+use crate::document::{DeviceName, Role};
+use crate::iproute::RouteKind;
+use crate::topology::Topology;
+use ipnet::{Ipv4Net, Ipv6Net};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+/// The file's routes, each with its table's number and its interface.
+pub(super) fn resolve(
+    topology: &Topology,
+    _layout: &Layout,
+    draft: Draft,
+    errors: &mut Diagnostics,
+) -> Lab {
+    let mut lab = draft.lab;
+    for index in topology.graph.node_indices() {
+        let written = &topology.graph[index];
+        let id = NodeId(index.index());
+        let node = &lab[id];
+        let on_link = on_link(&written.routes);
+        let routes: Vec<_> = written
+            .routes
+            .iter()
+            .filter_map(|route| {
+                let resolved = resolve_one(node, &written.tables, &route.value, &on_link);
+                Some(Spanned::new(errors.keep(resolved)?, route.span))
+            })
+            .collect();
+        duplicates(&routes, errors);
+        lab[id].routes = routes;
+    }
+    lab
+}
+
+fn resolve_one(
+    node: &Node,
+    tables: &[(Text, Spanned<u32>)],
+    route: &iproute::Route,
+    on_link: &[(IpNet, Text)],
+) -> Result<Route, Diagnostic> {
+    let table = match &route.table {
+        None => MAIN,
+        Some(iproute::Table::Number(number)) => number.value,
+        Some(iproute::Table::Name(name)) => named_table(node, tables, name)?,
+        Some(iproute::Table::Vrf(name)) => {
+            let vrf = node.vrf(name.as_str()).ok_or_else(|| {
+                let known = node.vrfs.iter().map(|vrf| vrf.name.as_str());
+                unknown(Code::UnknownVrf, node, "VRF", name, known)
+            })?;
+            vrf.table
+        }
+    };
+    let nexthops = route
+        .nexthops
+        .iter()
+        .map(|nexthop| {
+            let dev = match (&nexthop.dev, nexthop.via) {
+                (Some(dev), via) => {
+                    let dev = device(node, dev)?;
+                    if let Some(via) = via
+                        && !nexthop.onlink
+                    {
+                        gateway_device(node, table, via, on_link)?;
+                    }
+                    dev
+                }
+                (None, Some(via)) => gateway_device(node, table, via, on_link)?,
+                (None, None) => unreachable!("a way on has a gateway or a device"),
+            };
+            Ok(Nexthop {
+                via: nexthop.via.map(|via| via.value),
+                dev,
+                weight: nexthop.weight.unwrap_or(1),
+                onlink: nexthop.onlink,
+                encap: nexthop.encap.clone(),
+            })
+        })
+        .collect::<Result<_, Diagnostic>>()?;
+    Ok(Route {
+        kind: route.kind,
+        destination: route.destination.value,
+        table,
+        metric: route.metric,
+        source: route.source.map(|source| source.value),
+        nexthops,
+    })
+}
+
+fn named_table(
+    node: &Node,
+    tables: &[(Text, Spanned<u32>)],
+    name: &Text,
+) -> Result<u32, Diagnostic> {
+    match name.as_str() {
+        "main" => return Ok(MAIN),
+        "default" => return Ok(253),
+        "local" => return Ok(255),
+        _ => {}
+    }
+    match tables.iter().find(|(known, _)| known.value == name.value) {
+        Some((_, table)) => Ok(table.value),
+        None => {
+            let known = tables.iter().map(|(known, _)| known.as_str());
+            Err(unknown(Code::UnknownTable, node, "table", name, known))
+        }
+    }
+}
+
+/// A device of the node, by name: an interface, a VRF or `lo`.
+pub(super) fn device(node: &Node, name: &Text) -> Result<DeviceName, Diagnostic> {
+    let interfaces = node.interfaces.iter().map(|interface| &interface.name);
+    let vrfs = node.vrfs.iter().map(|vrf| &vrf.name);
+    if name.as_str() != "lo" && !interfaces.chain(vrfs).any(|known| known.as_str() == name.as_str())
+    {
+        let known = node.interfaces.iter().map(|interface| interface.name.as_str());
+        return Err(unknown(Code::UnknownInterface, node, "interface", name, known));
+    }
+    DeviceName::new(name.as_str())
+        .ok_or_else(|| Diagnostic::error(Code::BadName, format!("`{name}` is no device's name")))
+}
+
+pub(super) fn unknown<'a>(
+    code: Code,
+    node: &Node,
+    what: &str,
+    name: &Text,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> Diagnostic {
+    let error = Diagnostic::error(code, format!("`{}` has no {what} `{name}`", node.name))
+        .at(name.span, "not known here");
+    if let Some(near) = nearest(name.as_str(), known.clone()) {
+        return error.help(format!("did you mean `{near}`?"));
+    }
+    match known.collect::<Vec<_>>() {
+        known if known.is_empty() => error,
+        known => error.help(format!("it has {}", known.join(", "))),
+    }
+}
+
+/// What routes without a gateway put on a link: those destinations are gateways too.
+fn on_link(routes: &[Spanned<iproute::Route>]) -> Vec<(IpNet, Text)> {
+    let nexthops = |route: &iproute::Route| {
+        let destination = route.destination.value;
+        let devices = route.nexthops.iter().filter(|nexthop| nexthop.via.is_none());
+        devices
+            .filter_map(|nexthop| nexthop.dev.clone())
+            .map(|dev| (destination, dev))
+            .collect::<Vec<_>>()
+    };
+    routes
+        .iter()
+        .filter(|route| route.value.destination.value.prefix_len() > 0)
+        .flat_map(|route| nexthops(&route.value))
+        .collect()
+}
+
+/// The device through which a gateway is reached: on a subnet of the route's own table, else of the
+/// main one, where the kernel looks next.
+pub(super) fn gateway_device(
+    node: &Node,
+    table: u32,
+    via: Spanned<IpAddr>,
+    on_link: &[(IpNet, Text)],
+) -> Result<DeviceName, Diagnostic> {
+    let holds = |interface: &&Interface, table: u32| {
+        let subnets = interface.addresses.iter().map(|address| address.value);
+        node.table_of(interface) == table && subnets.clone().any(|net| net.contains(&via.value))
+    };
+    let found = [table, MAIN]
+        .iter()
+        .find_map(|table| node.interfaces.iter().find(|interface| holds(interface, *table)));
+    if let Some(interface) = found {
+        return Ok(interface.name.clone());
+    }
+    if let Some((_, dev)) = on_link.iter().find(|(net, _)| net.contains(&via.value)) {
+        return device(node, dev);
+    }
+    let is_link_local = match via.value {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    let error = Diagnostic::error(
+        Code::Unreachable,
+        format!("`{}` has no subnet that holds the gateway {via}", node.name),
+    );
+    if is_link_local {
+        return Err(error
+            .at(via.span, "a link-local address says nothing of its link")
+            .help("name the interface: `via ADDRESS dev INTERFACE`"));
+    }
+    let subnets: Vec<String> = node
+        .interfaces
+        .iter()
+        .flat_map(|interface| &interface.addresses)
+        .map(|address| address.value.trunc().to_string())
+        .collect();
+    Err(error
+        .at(via.span, "on no subnet of this node")
+        .note("the kernel answers ENETUNREACH: \"Nexthop has invalid gateway\"")
+        .help(match subnets.is_empty() {
+            true => "the node has no subnets".to_owned(),
+            false => format!("its subnets are {}", subnets.join(", ")),
+        }))
+}
+
+/// Reports routes that the kernel would take for one.
+fn duplicates(routes: &[Spanned<Route>], errors: &mut Diagnostics) {
+    let mut seen: HashMap<(u32, IpNet, Option<u32>), Span> = HashMap::new();
+    for route in routes {
+        let key = (route.value.table, route.value.destination, route.value.metric);
+        if let Some(other) = seen.insert(key, route.span) {
+            errors.push(
+                Diagnostic::error(
+                    Code::DuplicateRoute,
+                    format!("two routes to {} in one table", route.value.destination),
+                )
+                .at(route.span, "this one")
+                .beside(other, "and this one")
+                .note("the kernel answers EEXIST to the second")
+                .help("several ways on are one route with `nexthop`s; a spare one has another `metric`"),
+            );
+        }
+    }
+}
+
+/// Adds the shortest ways to every subnet and loopback of each routing domain, where the file has
+/// no route of its own.
+pub(super) fn fill(layout: &Layout, lab: &mut Lab) {
+    let paths = Paths::new(lab, layout);
+    let mut found: BTreeMap<Context, BTreeMap<IpNet, Vec<Way>>> = BTreeMap::new();
+    for (destination, targets) in destinations(lab, layout) {
+        let distances = paths.distances(&targets);
+        for context in distances.keys().filter(|context| !targets.contains(context)) {
+            let ways = paths.ways(*context, &distances);
+            if !ways.is_empty() {
+                found.entry(*context).or_default().insert(destination.0, ways);
+            }
+        }
+    }
+    let mut filled: Vec<(NodeId, Route)> = Vec::new();
+    for (context, by_destination) in found {
+        for (destination, ways) in summarised(&lab[context.node], by_destination) {
+            let taken = lab[context.node].routes.iter().any(|route| {
+                route.value.table == context.table && route.value.destination == destination
+            });
+            if let (false, Some(route)) = (taken, route(lab, context, destination, &ways)) {
+                filled.push((context.node, route));
+            }
+        }
+    }
+    for (node, route) in filled {
+        lab[node].routes.push(Spanned::filled(route));
+    }
+}
+
+/// A subnet in the routing domain of this number; overlapping ones of different domains are
+/// different destinations.
+type Destination = (IpNet, usize);
+
+/// Every subnet and loopback, with the contexts that are on it.
+fn destinations(lab: &Lab, layout: &Layout) -> BTreeMap<Destination, BTreeSet<Context>> {
+    let mut all: BTreeMap<Destination, BTreeSet<Context>> = BTreeMap::new();
+    let mut add = |net: IpNet, context: Context| {
+        if let Some(domain) = layout.domain(context) {
+            all.entry((net.trunc(), domain)).or_default().insert(context);
+        }
+    };
+    for id in (0..lab.nodes.len()).map(NodeId) {
+        for (place, interface) in lab[id].interfaces.iter().enumerate() {
+            let port: Port = (id, super::lab::InterfaceId(place));
+            for address in &interface.addresses {
+                add(address.value, context(lab, port));
+            }
+        }
+        for loopback in &lab[id].loopback {
+            add(loopback.value, Context { node: id, table: MAIN });
+        }
+    }
+    all
+}
+
+/// A host whose every way begins at one router has one default route of each family instead.
+fn summarised(node: &Node, by_destination: BTreeMap<IpNet, Vec<Way>>) -> Vec<(IpNet, Vec<Way>)> {
+    let is_end = match node.role {
+        Role::Host => true,
+        Role::Router | Role::Ce | Role::Pe | Role::P | Role::Switch => false,
+    };
+    let mut routes = Vec::new();
+    for (default, v4) in
+        [(IpNet::V4(Ipv4Net::default()), true), (IpNet::V6(Ipv6Net::default()), false)]
+    {
+        let mut family = by_destination.iter().filter(|(net, _)| net.addr().is_ipv4() == v4);
+        let Some((_, first)) = family.clone().next() else { continue };
+        if is_end && family.all(|(_, ways)| ways == first) {
+            routes.push((default, first.clone()));
+        } else {
+            let own = by_destination.iter().filter(|(net, _)| net.addr().is_ipv4() == v4);
+            routes.extend(own.map(|(net, ways)| (*net, ways.clone())));
+        }
+    }
+    routes
+}
+
+fn route(lab: &Lab, context: Context, destination: IpNet, ways: &[Way]) -> Option<Route> {
+    let v4 = destination.addr().is_ipv4();
+    let nexthops: Vec<Nexthop> = ways
+        .iter()
+        .filter_map(|way| {
+            let far = &lab[way.to.0].interfaces[way.to.1.0];
+            let mut gateways = far.addresses.iter().map(|address| address.value.addr());
+            let via = gateways.find(|address| address.is_ipv4() == v4)?;
+            let dev = lab[way.out.0].interfaces[way.out.1.0].name.clone();
+            Some(Nexthop { via: Some(via), dev, weight: 1, onlink: false, encap: Vec::new() })
+        })
+        .collect();
+    (!nexthops.is_empty()).then_some(Route {
+        kind: RouteKind::Unicast,
+        destination,
+        table: context.table,
+        metric: None,
+        source: None,
+        nexthops,
+    })
+}

@@ -1,0 +1,121 @@
+//! Addresses that cannot be, and ends of links that do not fit each other.
+
+use crate::compile::lab::{InterfaceId, Lab, MAIN, NodeId};
+use crate::compile::layout::{Context, Layout, context};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use ipnet::IpNet;
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
+    let mut users: HashMap<(usize, IpAddr), (NodeId, Span)> = HashMap::new();
+    for id in (0..lab.nodes.len()).map(NodeId) {
+        let node = &lab[id];
+        let on_interfaces = node.interfaces.iter().enumerate().flat_map(|(place, interface)| {
+            let context = context(lab, (id, InterfaceId(place)));
+            interface.addresses.iter().map(move |address| (context, *address))
+        });
+        let main = Context { node: id, table: MAIN };
+        let on_lo = node.loopback.iter().map(|address| (main, *address));
+        let on_vrfs = node.vrfs.iter().flat_map(|vrf| {
+            let context = Context { node: id, table: vrf.table };
+            vrf.addresses.iter().map(move |address| (context, *address))
+        });
+        for (context, address) in on_interfaces.chain(on_lo).chain(on_vrfs) {
+            subnet(address.value, address.span, errors);
+            let Some(domain) = layout.domain(context) else { continue };
+            let ip = address.value.addr();
+            if ip.is_loopback() {
+                continue;
+            }
+            let single = address.value.prefix_len() == address.value.max_prefix_len();
+            match users.insert((domain, ip), (id, address.span)) {
+                // One address of its own on several interfaces of a node is a common way to write
+                // unnumbered links.
+                Some((other, _)) if other == id && single => {}
+                Some((other, span)) => errors.push(
+                    Diagnostic::error(
+                        Code::DuplicateAddress,
+                        format!(
+                            "{ip} is an address of `{}` and of `{}`",
+                            lab[other].name, node.name
+                        ),
+                    )
+                    .at(address.span, "again here")
+                    .beside(span, "first here")
+                    .note("both are in one routing domain"),
+                ),
+                None => {}
+            }
+        }
+    }
+    links(lab, errors);
+}
+
+fn subnet(net: IpNet, span: Span, errors: &mut Diagnostics) {
+    let own = match net {
+        IpNet::V4(net) if net.prefix_len() < 31 => (net.addr() == net.network())
+            .then_some("network")
+            .or((net.addr() == net.broadcast()).then_some("broadcast")),
+        IpNet::V6(net) if net.prefix_len() < 127 => {
+            (net.addr() == net.network()).then_some("network")
+        }
+        IpNet::V4(_) | IpNet::V6(_) => None,
+    };
+    if let Some(what) = own {
+        errors.push(
+            Diagnostic::error(
+                Code::SubnetAddress,
+                format!("{} is the {what} address of {}", net.addr(), net.trunc()),
+            )
+            .at(span, "no node can have it")
+            .help("only subnets of length /31, /32, /127 and /128 have no such address"),
+        );
+    }
+}
+
+fn links(lab: &Lab, errors: &mut Diagnostics) {
+    for link in &lab.links {
+        let [near, far] = link.ends.map(|(node, place)| &lab[node].interfaces[place.0]);
+        if near.mtu.map(|mtu| mtu.value) != far.mtu.map(|mtu| mtu.value) {
+            let words = |mtu: Option<crate::diagnostic::Spanned<u32>>| {
+                mtu.map_or_else(|| "1500".to_owned(), |mtu| mtu.to_string())
+            };
+            let place = |mtu: Option<crate::diagnostic::Spanned<u32>>| {
+                mtu.map_or(Span::NONE, |mtu| mtu.span)
+            };
+            errors.push(
+                Diagnostic::warning(Code::MtuMismatch, "the ends of this link have different MTUs")
+                    .at(place(near.mtu).or(place(far.mtu)).or(link.span), "on one end")
+                    .note(format!("{} and {} bytes", words(near.mtu), words(far.mtu)))
+                    .note("the larger end sends packets that the smaller one drops without a word"),
+            );
+        }
+        let subnets = [near, far].map(|interface| {
+            interface.addresses.iter().map(|address| address.value).collect::<Vec<_>>()
+        });
+        let [left, right] = &subnets;
+        let shared = left.iter().any(|left| {
+            right.iter().any(|right| left.contains(&right.addr()) && right.contains(&left.addr()))
+        });
+        let host_routes =
+            |nets: &[IpNet]| nets.iter().all(|net| net.prefix_len() == net.max_prefix_len());
+        if !left.is_empty()
+            && !right.is_empty()
+            && !shared
+            && !host_routes(left)
+            && !host_routes(right)
+        {
+            let at = near.addresses[0].span.or(link.span);
+            errors.push(
+                Diagnostic::warning(
+                    Code::SubnetMismatch,
+                    "the ends of this link are in different subnets",
+                )
+                .at(at, left[0].trunc().to_string())
+                .beside(far.addresses[0].span, right[0].trunc().to_string())
+                .note("neither end finds the other on its link"),
+            );
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The settings of each namespace, so that a lab does not depend on its host's.
+
+use super::lab::{Lab, Node, NodeId, Sysctl};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
+use crate::topology::Topology;
+use std::collections::BTreeMap;
+
+/// The setting that has to be above the highest label a node takes in.
+const PLATFORM_LABELS: &str = "net/mpls/platform_labels";
+
+/// Fills in the settings: what the compiler wants, then what the file says, which wins.
+pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics) {
+    for index in topology.graph.node_indices() {
+        let node = &mut lab[NodeId(index.index())];
+        let mut early = defaults(node);
+        let mut late: BTreeMap<String, Spanned<String>> = node
+            .interfaces
+            .iter()
+            .filter(|interface| interface.mpls)
+            .map(|interface| {
+                (input(interface.name.as_str()), Spanned::new("1".into(), interface.span))
+            })
+            .collect();
+        let mut written = Vec::new();
+        for (key, value) in &topology.graph[index].sysctls {
+            if let Some(fault) = fault(&key.value) {
+                errors.push(
+                    Diagnostic::error(Code::BadValue, format!("`{}` {fault}", key.value))
+                        .at(key.span, "cannot be set here")
+                        .note("a namespace has the settings below `net.` and no others"),
+                );
+                continue;
+            }
+            early.retain(|(known, _)| *known != key.value);
+            late.remove(&key.value);
+            let sysctl = Sysctl { key: key.value.clone(), value: value.as_str().trim().to_owned() };
+            written.push(Spanned::new(sysctl, key.span));
+        }
+        let (mut own_late, own_early): (Vec<_>, Vec<_>) =
+            written.into_iter().partition(|sysctl| needs_interface(&sysctl.value.key));
+        platform_labels(node, &own_early, &mut early, errors);
+        node.early_sysctls = early
+            .into_iter()
+            .map(|(key, value)| value.map(|value| Sysctl { key, value }))
+            .chain(own_early)
+            .collect();
+        node.late_sysctls =
+            late.into_iter().map(|(key, value)| value.map(|value| Sysctl { key, value })).collect();
+        node.late_sysctls.append(&mut own_late);
+    }
+}
+
+/// What every namespace gets before its first interface.
+fn defaults(node: &Node) -> Vec<(String, Spanned<String>)> {
+    let forwarding = if node.forwarding { "1" } else { "0" };
+    let mut settings = vec![
+        // Writing this one resets others of IPv4, so it comes first.
+        ("net/ipv4/ip_forward", forwarding),
+        ("net/ipv6/conf/all/forwarding", forwarding),
+        ("net/ipv4/conf/all/rp_filter", "0"),
+        ("net/ipv4/conf/default/rp_filter", "0"),
+        // Flows spread by addresses and ports, not by addresses alone.
+        ("net/ipv4/fib_multipath_hash_policy", "1"),
+        ("net/ipv6/fib_multipath_hash_policy", "1"),
+        // A failed link leaves a set of equal ways only if this was said before it failed.
+        ("net/ipv4/conf/all/ignore_routes_with_linkdown", "1"),
+        ("net/ipv6/conf/default/ignore_routes_with_linkdown", "1"),
+        // The first packet flows without waiting for duplicate address detection.
+        ("net/ipv6/conf/default/accept_dad", "0"),
+    ];
+    if !node.vrfs.is_empty() {
+        settings.push(("net/vrf/strict_mode", "1"));
+    }
+    settings
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), Spanned::filled(value.to_owned())))
+        .collect()
+}
+
+fn input(interface: &str) -> String {
+    format!("net/mpls/conf/{interface}/input")
+}
+
+/// Room for the labels that a node takes in; the kernel's own is none at all.
+fn platform_labels(
+    node: &Node,
+    written: &[Spanned<Sysctl>],
+    early: &mut Vec<(String, Spanned<String>)>,
+    errors: &mut Diagnostics,
+) {
+    let highest = node.label_routes.iter().max_by_key(|route| route.value.label);
+    let Some(highest) = highest else { return };
+    let label = highest.value.label.number();
+    match written.iter().find(|sysctl| sysctl.value.key == PLATFORM_LABELS) {
+        None => early.push((
+            PLATFORM_LABELS.to_owned(),
+            Spanned::new((label + 1).to_string(), highest.span),
+        )),
+        Some(sysctl) => {
+            if sysctl.value.value.parse().is_ok_and(|limit: u32| limit <= label) {
+                errors.push(
+                    Diagnostic::error(
+                        Code::PlatformLabels,
+                        format!("label {label} is not below net.mpls.platform_labels"),
+                    )
+                    .at(sysctl.span, format!("{} here", sysctl.value.value))
+                    .beside(highest.span, "and this label route")
+                    .note("the kernel answers EINVAL: \"Label >= configured maximum in platform_labels\"")
+                    .help(format!("leave the setting out, or say {} or more", label + 1)),
+                );
+            }
+        }
+    }
+}
+
+/// Why a key cannot be a setting of a namespace.
+fn fault(key: &str) -> Option<&'static str> {
+    let mut parts = key.split('/');
+    if parts.next() != Some("net") {
+        return Some("is not a setting of a network namespace");
+    }
+    parts
+        .any(|part| part.is_empty() || part == "." || part == "..")
+        .then_some("is not a setting's name")
+}
+
+/// Whether a setting is one of an interface, and so can only be written when that is there.
+fn needs_interface(key: &str) -> bool {
+    let mut parts = key.split('/').skip_while(|part| *part != "conf" && *part != "neigh");
+    parts.nth(1).is_some_and(|name| !matches!(name, "all" | "default"))
+}

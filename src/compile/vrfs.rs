@@ -1,0 +1,146 @@
+//! VRFs with their tables, and which interfaces are in them.
+
+use super::lab::{InterfaceKind, NodeId, Vrf};
+use super::{Draft, WantedVrf};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, nearest};
+use crate::document::{DeviceName, Role};
+use crate::topology::Topology;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// The first table that is given to a VRF without one.
+const FIRST_TABLE: u32 = 10;
+/// The tables that the kernel keeps for itself: default, main and local.
+const RESERVED: std::ops::RangeInclusive<u32> = 253..=255;
+/// Where the lookup of the local table goes in a node with VRFs: right behind the kernel's rule for
+/// VRFs, so that an address of the node's own never captures a customer's packets.
+const LOCAL_RULE: u32 = 1001;
+
+/// Gives every node its VRFs and every VRF its interfaces and its table.
+pub(super) fn fill(topology: &Topology, draft: &mut Draft, errors: &mut Diagnostics) {
+    for index in topology.graph.node_indices() {
+        let node = &topology.graph[index];
+        let vrfs = node.vrfs.iter().map(|vrf| Vrf {
+            name: vrf.name.value.clone(),
+            span: vrf.name.span,
+            table: vrf.written.table.map_or(0, |table| table.value),
+            addresses: vrf.written.addresses.clone(),
+            fallthrough: vrf.written.fallthrough.is_some_and(|flag| flag.value),
+        });
+        draft.lab.nodes[index.index()].vrfs = vrfs.collect();
+    }
+    enslave(draft, errors);
+    tables(topology, draft, errors);
+    for index in topology.graph.node_indices() {
+        let lab_node = &mut draft.lab.nodes[index.index()];
+        let wanted = if lab_node.vrfs.is_empty() { 0 } else { LOCAL_RULE };
+        lab_node.local_rule = topology.graph[index].local_rule.unwrap_or(Spanned::filled(wanted));
+    }
+}
+
+/// Puts interfaces into the VRFs that the file names for them.
+fn enslave(draft: &mut Draft, errors: &mut Diagnostics) {
+    let wanted = std::mem::take(&mut draft.wanted_vrfs);
+    // A link's `vrf` is for whichever of its ends can be in it, and for one at least.
+    let mut placed: HashMap<usize, (bool, &WantedVrf)> = HashMap::new();
+    for wish in &wanted {
+        let node = &mut draft.lab[wish.node];
+        let declared = node.vrf(wish.vrf.as_str()).is_some();
+        let can = declared || node.role == Role::Pe;
+        if let (false, InterfaceKind::Veth { link, .. }) =
+            (wish.here, node.interfaces[wish.interface.0].kind)
+        {
+            placed.entry(link).or_insert((false, wish)).0 |= can;
+            if !can {
+                continue;
+            }
+        } else if !can {
+            errors.push(unknown(node, wish));
+            continue;
+        }
+        let Some(name) = DeviceName::new(wish.vrf.as_str()) else { continue };
+        if !declared {
+            node.vrfs.push(Vrf {
+                name: name.clone(),
+                span: wish.vrf.span,
+                table: 0,
+                addresses: Vec::new(),
+                fallthrough: false,
+            });
+        }
+        node.interfaces[wish.interface.0].master = Some(Spanned::new(name, wish.vrf.span));
+    }
+    for (_, wish) in placed.into_values().filter(|(placed, _)| !placed) {
+        errors.push(
+            Diagnostic::error(
+                Code::VrfNowhere,
+                format!("neither end of this link can be in VRF `{}`", wish.vrf),
+            )
+            .at(wish.vrf.span, "asked for here")
+            .help(format!("give one of the nodes `role: pe`, or `vrfs: [{}]`", wish.vrf)),
+        );
+    }
+}
+
+fn unknown(node: &super::lab::Node, wish: &WantedVrf) -> Diagnostic {
+    let known = node.vrfs.iter().map(|vrf| vrf.name.as_str());
+    let error =
+        Diagnostic::error(Code::UnknownVrf, format!("`{}` has no VRF `{}`", node.name, wish.vrf))
+            .at(wish.vrf.span, "not one of its VRFs");
+    match nearest(wish.vrf.as_str(), known) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error.help(format!("declare it at the node: `vrfs: [{}]`", wish.vrf)),
+    }
+}
+
+/// Gives a table to every VRF without one: the one that the VRF has elsewhere if it is free here,
+/// else the lowest free one, so that a VPN has one table throughout the lab where it can.
+fn tables(topology: &Topology, draft: &mut Draft, errors: &mut Diagnostics) {
+    let mut by_name: BTreeMap<String, u32> = BTreeMap::new();
+    let mut used: BTreeSet<u32> = RESERVED.collect();
+    for node in topology.graph.node_weights() {
+        let mut here: BTreeMap<u32, Span> = BTreeMap::new();
+        for vrf in &node.vrfs {
+            let Some(table) = vrf.written.table else { continue };
+            let name = &vrf.name.value;
+            if table.value == 0 || RESERVED.contains(&table.value) {
+                errors.push(
+                    Diagnostic::error(
+                        Code::ReservedTable,
+                        format!("VRF `{name}` cannot have table {table}"),
+                    )
+                    .at(table.span, "kept by the kernel")
+                    .note("0 is no table; 253, 254 and 255 are default, main and local"),
+                );
+            }
+            if let Some(other) = here.insert(table.value, table.span) {
+                errors.push(
+                    Diagnostic::error(
+                        Code::TableConflict,
+                        format!("two VRFs of `{}` have table {table}", node.name),
+                    )
+                    .at(table.span, "taken already")
+                    .beside(other, "by this VRF")
+                    .note("a VRF is a device that owns its table"),
+                );
+            }
+            by_name.entry(name.to_string()).or_insert(table.value);
+            used.insert(table.value);
+        }
+        used.extend(node.tables.iter().map(|(_, table)| table.value));
+    }
+    for id in (0..draft.lab.nodes.len()).map(NodeId) {
+        for place in 0..draft.lab[id].vrfs.len() {
+            if draft.lab[id].vrfs[place].table != 0 {
+                continue;
+            }
+            let name = draft.lab[id].vrfs[place].name.to_string();
+            let free_here = |table: &u32| draft.lab[id].vrfs.iter().all(|vrf| vrf.table != *table);
+            let table = by_name.get(&name).copied().filter(free_here).unwrap_or_else(|| {
+                (FIRST_TABLE..).find(|table| !used.contains(table)).expect("tables do not end")
+            });
+            used.insert(table);
+            by_name.entry(name).or_insert(table);
+            draft.lab[id].vrfs[place].table = table;
+        }
+    }
+}
