@@ -30,6 +30,7 @@ codes! {
     Empty "empty" "The file holds no topology.",
     Syntax "syntax" "The text is not DOT or not YAML.",
     UnknownKey "unknown-key" "A key that means nothing here.",
+    Unsupported "unsupported" "A part of the language that this version does not have.",
     DuplicateKey "duplicate-key" "A key that stands twice in one map.",
     WrongType "wrong-type" "A value of the wrong kind, a list where a number belongs.",
     BadValue "bad-value" "A value of the right kind that cannot be.",

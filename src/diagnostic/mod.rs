@@ -5,12 +5,16 @@
 //! at the line that asked for it.
 
 mod code;
-mod names;
 mod span;
-pub use names::nearest;
+mod nearest;
+pub mod json;
+pub mod render;
 
 pub use code::Code;
+pub use nearest::nearest;
 pub use span::{Source, Span, Spanned, Text};
+
+use std::collections::HashSet;
 
 /// How much a [`Diagnostic`] weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,9 +120,15 @@ impl Diagnostics {
         self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
-    /// All of them, in the order of their places in the file.
+    /// All of them, in the order of their places in the file; what was found wrong twice with one
+    /// place, a default that many nodes share, is said once.
     pub fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.list.sort_by_key(|diagnostic| diagnostic.labels.first().map(|label| label.span));
+        let mut said = HashSet::new();
+        self.list.retain(|diagnostic| {
+            let place = diagnostic.labels.first().map(|label| label.span);
+            place.is_none() || said.insert((place, diagnostic.code, diagnostic.title.clone()))
+        });
         self.list
     }
 }

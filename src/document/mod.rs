@@ -2,12 +2,17 @@
 //!
 //! Names are still strings and nothing is looked up; every value keeps its place in the file.
 
+mod decode;
+mod keys;
 mod name;
+mod tree;
+mod yaml;
 
 pub use name::{DeviceName, LabName, NodeName};
 
-use crate::diagnostic::{Spanned, Text};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Spanned, Text};
 use ipnet::IpNet;
+use std::path::Path;
 
 /// A whole file.
 #[derive(Debug, Default)]
@@ -22,7 +27,7 @@ pub struct Document {
     pub addressing: Addressing,
     /// Whether it fills in routes.
     pub routing: Option<Spanned<Routing>>,
-    /// The nodes that the file declares; in DOT, every node, those only named in an edge too.
+    /// Every node of the file, those that only a link names too.
     pub nodes: Vec<Node>,
     /// The links in the file's order.
     pub links: Vec<Link>,
@@ -195,4 +200,37 @@ pub enum EndVrf {
     WherePossible(Text),
     /// `headvrf=blue`: for this end.
     Here(Text),
+}
+
+/// The two languages of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Graphviz's.
+    Dot,
+    /// YAML, and with it JSON.
+    Yaml,
+}
+
+impl Format {
+    /// The format that a file of this name has.
+    pub fn of_name(name: &str) -> Option<Format> {
+        let extension = Path::new(name).extension()?.to_str()?.to_ascii_lowercase();
+        match extension.as_str() {
+            "dot" | "gv" => Some(Format::Dot),
+            "yaml" | "yml" | "json" => Some(Format::Yaml),
+            _ => None,
+        }
+    }
+}
+
+/// Reads a file: all of its errors and warnings, in their order in the file. With errors among
+/// them the document is what could be read, good for finding more and not for building.
+pub fn parse(source: &Source, format: Option<Format>) -> (Option<Document>, Vec<Diagnostic>) {
+    let mut errors = Diagnostics::default();
+    let tree = match format {
+        Some(Format::Yaml) | None => yaml::read(source, &mut errors),
+        Some(Format::Dot) => None,
+    };
+    let document = tree.map(|tree| decode::lab(&tree, &mut errors));
+    (document, errors.into_sorted())
 }

@@ -1,0 +1,103 @@
+//! Diagnostics for people: the shape of rustc's messages.
+
+use super::{Diagnostic, Label, Severity, Source};
+use annotate_snippets::{
+    AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
+};
+use std::ops::Range;
+
+/// The bytes of a file between two labels that are still shown as one piece. What lies further
+/// apart becomes a piece each, so that a huge file is not searched from end to end for each mark.
+const PIECE: usize = 64 * 1024;
+
+/// How the text looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Whether it has the colours of a terminal.
+    pub colour: bool,
+}
+
+/// All of them as text, an empty line between each two, a newline at the end.
+pub fn text(diagnostics: &[Diagnostic], source: &Source, style: Style) -> String {
+    let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
+    let messages: Vec<String> = diagnostics
+        .iter()
+        .map(|diagnostic| {
+            renderer.render(&[group(diagnostic, source)]).trim_end().to_owned() + "\n"
+        })
+        .collect();
+    messages.join("\n")
+}
+
+fn group<'a>(diagnostic: &'a Diagnostic, source: &'a Source) -> Group<'a> {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    // Titles quote the file, and a terminal obeys what it is sent.
+    let title = normalize_untrusted_str(&diagnostic.title);
+    let mut group = Group::with_title(level.primary_title(title).id(diagnostic.code.as_str()));
+    if diagnostic.labels.is_empty() {
+        group = group.element(Origin::path(source.name.as_str()));
+    }
+    for labels in pieces(&diagnostic.labels, source) {
+        group = group.element(snippet(&labels, source));
+    }
+    for note in &diagnostic.notes {
+        group = group.element(Level::NOTE.message(normalize_untrusted_str(note)));
+    }
+    for help in &diagnostic.help {
+        group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
+    }
+    group
+}
+
+/// The labels with their bytes, grouped so that each group is small enough to be one piece of the
+/// file; the piece with the first primary label comes first, for it gives the place in the heading.
+fn pieces<'a>(labels: &'a [Label], source: &Source) -> Vec<Vec<(Range<usize>, &'a Label)>> {
+    let mut places: Vec<_> = labels.iter().map(|label| (bytes(label, source), label)).collect();
+    places.sort_by_key(|(range, _)| range.start);
+    let mut pieces: Vec<Vec<(Range<usize>, &Label)>> = Vec::new();
+    for place in places {
+        match pieces.last_mut() {
+            Some(piece) if place.0.start - piece[0].0.start < PIECE => piece.push(place),
+            Some(_) | None => pieces.push(vec![place]),
+        }
+    }
+    pieces.sort_by_key(|piece| !piece.iter().any(|(_, label)| label.primary));
+    pieces
+}
+
+/// The marked bytes, inside the text and between characters whatever the label says.
+fn bytes(label: &Label, source: &Source) -> Range<usize> {
+    let start = source.text.floor_char_boundary(label.span.start.min(source.text.len()));
+    let end = source.text.ceil_char_boundary(label.span.end.clamp(start, source.text.len()));
+    start..end
+}
+
+/// The lines that hold the marks, under the file's name and with the file's line numbers.
+fn snippet<'a>(
+    labels: &[(Range<usize>, &'a Label)],
+    source: &'a Source,
+) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+    let text = source.text.as_str();
+    let first = labels.iter().map(|(range, _)| range.start).min().unwrap_or(0);
+    let last = labels.iter().map(|(range, _)| range.end).max().unwrap_or(0);
+    let start = text[..first].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = text[last..].find('\n').map_or(text.len(), |newline| last + newline + 1);
+    let line = text[..start].bytes().filter(|&byte| byte == b'\n').count() + 1;
+    Snippet::source(&text[start..end])
+        .path(source.name.as_str())
+        .line_start(line)
+        .fold(true)
+        .annotations(labels.iter().map(|(range, label)| {
+            let kind =
+                if label.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+            let mark = kind.span(range.start - start..range.end - start);
+            if label.text.is_empty() {
+                mark
+            } else {
+                mark.label(normalize_untrusted_str(&label.text))
+            }
+        }))
+}

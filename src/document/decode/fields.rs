@@ -1,0 +1,235 @@
+//! The values of one map, each read as the table of keys says.
+
+use super::super::Kind;
+use super::super::keys::{Choice, Key, Level, Shape};
+use super::super::tree::{Entry, Tree};
+use super::values;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text, nearest};
+use ipnet::IpNet;
+
+/// A map whose keys are all known.
+pub(super) struct Fields<'t> {
+    level: &'static Level,
+    entries: Vec<&'t Entry>,
+}
+
+impl<'t> Fields<'t> {
+    /// The entries of the map, after everything that is not a key of it has been said.
+    pub fn new(tree: &'t Tree, level: &'static Level, errors: &mut Diagnostics) -> Self {
+        let mut fields = Self { level, entries: Vec::new() };
+        match tree {
+            Tree::Null(_) => {}
+            Tree::Map(entries, _) => {
+                for entry in entries {
+                    fields.add(entry, errors);
+                }
+            }
+            Tree::Scalar(_) | Tree::List(..) => errors.push(
+                Diagnostic::error(
+                    Code::WrongType,
+                    format!("{} must be a map, not {}", level.what, tree.what()),
+                )
+                .at(tree.span(), "")
+                .help(format!("its keys are {}", listed(level))),
+            ),
+        }
+        fields
+    }
+
+    fn add(&mut self, entry: &'t Entry, errors: &mut Diagnostics) {
+        let name = entry.key.as_str();
+        let Some(key) = self.level.key(name) else {
+            return errors.push(unknown(&entry.key, self.level));
+        };
+        if let Shape::Unsupported = key.shape {
+            return errors.push(unsupported(&entry.key));
+        }
+        if let Some(first) = self.entries.iter().find(|it| it.key.as_str() == name) {
+            return errors.push(
+                Diagnostic::error(Code::DuplicateKey, format!("`{name}` stands twice"))
+                    .at(entry.key.span, "the second one")
+                    .beside(first.key.span, "the first one"),
+            );
+        }
+        self.entries.push(entry);
+    }
+
+    /// The key of the table and the value, where the file has one. The name is one of the level's.
+    fn find(&self, name: &str) -> Option<(&'static Key, &'t Tree)> {
+        let key = self.level.key(name).expect("every name that is asked for is in its table");
+        let entry = self.entries.iter().find(|entry| entry.key.as_str() == name)?;
+        Some((key, &entry.value))
+    }
+
+    /// The value of a key, unread.
+    pub fn tree(&self, name: &str) -> Option<&'t Tree> {
+        self.find(name).map(|(_, value)| value)
+    }
+
+    /// A single value; `~` is none.
+    fn one<T>(
+        &self,
+        name: &str,
+        errors: &mut Diagnostics,
+        read: impl FnOnce(&Text, &Shape) -> Result<T, Diagnostic>,
+    ) -> Option<T> {
+        let (key, value) = self.find(name)?;
+        match value {
+            Tree::Null(_) => None,
+            Tree::Scalar(text) => errors.keep(read(text, &key.shape)),
+            Tree::List(..) | Tree::Map(..) => {
+                errors.push(wrong(name, value, values::expected(&key.shape)));
+                None
+            }
+        }
+    }
+
+    /// The values of a list; `~` is an empty one.
+    fn many<T>(
+        &self,
+        name: &str,
+        errors: &mut Diagnostics,
+        mut read: impl FnMut(&Text) -> Result<T, Diagnostic>,
+    ) -> Option<Vec<T>> {
+        let (_, value) = self.find(name)?;
+        Some(values::list(name, value, errors, &mut read))
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self, name: &str, errors: &mut Diagnostics) -> Option<Spanned<bool>> {
+        self.one(name, errors, |text, _| values::flag(text))
+    }
+
+    /// A number in the bounds of the table.
+    pub fn number(&self, name: &str, errors: &mut Diagnostics) -> Option<Spanned<u32>> {
+        self.one(name, errors, |text, shape| values::number(name, text, shape))
+    }
+
+    /// One of a few words.
+    pub fn choice<C: Choice>(&self, name: &str, errors: &mut Diagnostics) -> Option<Spanned<C>> {
+        self.one(name, errors, |text, _| values::choice(name, text))
+    }
+
+    /// `kind`: of those that the language has, this version makes some.
+    pub fn kind(&self, errors: &mut Diagnostics) -> Option<Spanned<Kind>> {
+        self.one("kind", errors, |text, _| match text.as_str() {
+            "bridge" | "vlan" | "vxlan" | "macvlan" | "ifb" => Err(unsupported(text)),
+            _ => values::choice("kind", text),
+        })
+    }
+
+    /// A string that a rule is held against.
+    pub fn checked(
+        &self,
+        name: &str,
+        errors: &mut Diagnostics,
+        rule: impl FnOnce(&Text) -> Result<(), Diagnostic>,
+    ) -> Option<Text> {
+        self.one(name, errors, |text, _| rule(text).map(|()| text.clone()))
+    }
+
+    /// Strings.
+    pub fn lines(&self, name: &str, errors: &mut Diagnostics) -> Option<Vec<Text>> {
+        self.many(name, errors, |text| Ok(text.clone()))
+    }
+
+    /// One prefix, its host part kept.
+    pub fn prefix(&self, name: &str, errors: &mut Diagnostics) -> Option<Spanned<IpNet>> {
+        self.one(name, errors, |text, _| values::address(text))
+    }
+
+    /// Addresses with their lengths.
+    pub fn addresses(&self, name: &str, errors: &mut Diagnostics) -> Option<Vec<Spanned<IpNet>>> {
+        self.many(name, errors, values::address)
+    }
+
+    /// Addresses that stand for themselves alone if they have no length.
+    pub fn loopbacks(&self, name: &str, errors: &mut Diagnostics) -> Option<Vec<Spanned<IpNet>>> {
+        self.many(name, errors, values::loopback)
+    }
+
+    /// A MAC address.
+    pub fn mac(&self, name: &str, errors: &mut Diagnostics) -> Option<Spanned<[u8; 6]>> {
+        self.one(name, errors, |text, _| values::mac(text))
+    }
+
+    /// The entries of a map by chosen names; a list of names is a map without values.
+    pub fn named(&self, name: &str, errors: &mut Diagnostics) -> Vec<Entry> {
+        let Some((_, value)) = self.find(name) else { return Vec::new() };
+        let entries = match value {
+            Tree::Null(_) => Vec::new(),
+            Tree::Map(entries, _) => entries.clone(),
+            Tree::List(items, _) => items
+                .iter()
+                .filter_map(|item| match item {
+                    Tree::Scalar(key) => {
+                        Some(Entry { key: key.clone(), value: Tree::Null(key.span) })
+                    }
+                    Tree::Null(_) | Tree::List(..) | Tree::Map(..) => {
+                        errors.push(wrong(name, item, "names"));
+                        None
+                    }
+                })
+                .collect(),
+            Tree::Scalar(_) => {
+                errors.push(wrong(name, value, "a map"));
+                Vec::new()
+            }
+        };
+        unique(name, entries, errors)
+    }
+}
+
+/// The entries without those whose name another one has before them.
+fn unique(name: &str, entries: Vec<Entry>, errors: &mut Diagnostics) -> Vec<Entry> {
+    let mut places = std::collections::HashMap::new();
+    entries
+        .into_iter()
+        .filter(|entry| {
+            let first = *places.entry(entry.key.value.clone()).or_insert(entry.key.span);
+            if first != entry.key.span {
+                errors.push(
+                    Diagnostic::error(
+                        Code::DuplicateKey,
+                        format!("`{}` stands twice in `{name}`", entry.key),
+                    )
+                    .at(entry.key.span, "the second one")
+                    .beside(first, "the first one"),
+                );
+            }
+            first == entry.key.span
+        })
+        .collect()
+}
+
+/// A value that is not of the kind that its key has.
+pub(super) fn wrong(name: &str, value: &Tree, expected: &str) -> Diagnostic {
+    let title = format!("`{name}` must be {expected}, not {}", value.what());
+    Diagnostic::error(Code::WrongType, title).at(value.span(), "")
+}
+
+fn unknown(key: &Text, level: &Level) -> Diagnostic {
+    let fault = Diagnostic::error(Code::UnknownKey, format!("{} has no key `{key}`", level.what))
+        .at(key.span, "");
+    let near = nearest(key.as_str(), level.names()).and_then(|name| level.key(name));
+    match near {
+        Some(Key { name, doc, .. }) => fault.help(format!("the nearest key is `{name}`: {doc}")),
+        None => fault.help(format!("its keys are {}", listed(level))),
+    }
+}
+
+/// A key of the language that takes no effect yet.
+pub(in super::super) fn unsupported(key: &Text) -> Diagnostic {
+    Diagnostic::error(
+        Code::Unsupported,
+        format!("`{key}` is part of the language, and this version of vrflab does not have it"),
+    )
+    .at(key.span, "")
+    .help("remove it: nothing that is written is ignored")
+}
+
+/// The keys that a user can write, as a sentence lists them.
+fn listed(level: &Level) -> String {
+    let keys = level.keys.iter().filter(|key| !matches!(key.shape, Shape::Unsupported));
+    keys.map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,158 @@
+//! A link and its two ends.
+
+use super::super::keys::LINK;
+use super::super::tree::{Entry, Tree};
+use super::super::{End, EndVrf, Link};
+use super::fields::Fields;
+use super::{names, values};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
+use ipnet::IpNet;
+
+const HELP: &str = "write `h1:eth0 -- r1:eth1`, or a map with `ends: [h1:eth0, r1:eth1]`";
+
+/// Reads the defaults of links, for what is wrong with them.
+pub(super) fn defaults(tree: &Tree, errors: &mut Diagnostics) {
+    let fields = Fields::new(tree, &LINK, errors);
+    if let Some(ends) = fields.tree("ends") {
+        let title = "a default for links cannot say what they link";
+        errors.push(Diagnostic::error(Code::BadValue, title).at(ends.span(), ""));
+    }
+    read(&fields, [Text::filled("a"), Text::filled("b")], tree.span(), errors);
+}
+
+/// Reads a link: a map, or its two ends in a string.
+pub(super) fn link(tree: &Tree, defaults: &Tree, errors: &mut Diagnostics) -> Option<Link> {
+    let span = tree.span();
+    let tree = match tree {
+        Tree::Scalar(text) => {
+            let ends = errors.keep(halves(text))?;
+            let ends = Tree::List(ends.map(Tree::Scalar).into(), text.span);
+            let key = Text::new("ends", text.span);
+            Tree::Map(vec![Entry { key, value: ends }], text.span)
+        }
+        Tree::Map(..) => tree.clone(),
+        Tree::Null(_) | Tree::List(..) => {
+            let title = format!("a link must be a string or a map, not {}", tree.what());
+            errors.push(Diagnostic::error(Code::WrongType, title).at(span, "").help(HELP));
+            return None;
+        }
+    };
+    let tree = tree.above(defaults);
+    let fields = Fields::new(&tree, &LINK, errors);
+    let Some(ends) = fields.tree("ends") else {
+        let title = "a link without `ends`";
+        errors.push(Diagnostic::error(Code::WrongType, title).at(span, "").help(HELP));
+        read(&fields, [Text::filled("a"), Text::filled("b")], span, errors);
+        return None;
+    };
+    let before = fields.lines("ends", errors).unwrap_or_default();
+    match <[Text; 2]>::try_from(before) {
+        Ok(ends) => {
+            let link = read(&fields, ends, span, errors);
+            self_link(&link, errors)?;
+            Some(link)
+        }
+        Err(ends_found) => {
+            let title = format!("a link has two ends, not {}", ends_found.len());
+            errors.push(Diagnostic::error(Code::WrongType, title).at(ends.span(), "").help(HELP));
+            None
+        }
+    }
+}
+
+/// The two ends of `h1:eth0 -- r1:eth1`.
+fn halves(text: &Text) -> Result<[Text; 2], Diagnostic> {
+    let value = text.as_str();
+    let words: Vec<_> = value.split_whitespace().collect();
+    match words[..] {
+        [_, "--" | "->", _] => {
+            let at = value.find([' ', '\t', '\n']).unwrap_or(0);
+            let middle = at + value[at..].find(words[1]).unwrap_or(0);
+            Ok([trimmed(text, 0, middle), trimmed(text, middle + 2, value.len())])
+        }
+        _ => Err(Diagnostic::error(Code::BadValue, format!("`{text}` is not a link"))
+            .at(text.span, "")
+            .help(HELP)),
+    }
+}
+
+fn trimmed(text: &Text, start: usize, end: usize) -> Text {
+    let part = &text.value[start..end];
+    let from = start + (part.len() - part.trim_start().len());
+    text.slice(from, from + part.trim().len())
+}
+
+fn read(fields: &Fields, ends: [Text; 2], span: Span, errors: &mut Diagnostics) -> Link {
+    let vrf = fields.checked("vrf", errors, names::vrf).map(EndVrf::WherePossible);
+    let mtu = fields.number("mtu", errors);
+    let mpls = fields.flag("mpls", errors);
+    let up = fields.flag("up", errors);
+    let both = both_addresses(fields, errors);
+    let mut sides = ["tail", "head"].into_iter().zip(both);
+    let ends = ends.map(|end| {
+        let (side, addresses) = sides.next().expect("a link has two sides");
+        let own = |key: &str| format!("{side}{key}");
+        let (node, interface) = node_and_interface(&end, errors);
+        let vrf_here = fields.checked(&own("vrf"), errors, names::vrf);
+        End {
+            node,
+            interface,
+            addresses: fields.addresses(&own("addresses"), errors).or(addresses),
+            vrf: vrf_here.map(EndVrf::Here).or(vrf.clone()),
+            mtu: fields.number(&own("mtu"), errors).or(mtu),
+            mac: fields.mac(&own("mac"), errors),
+            mpls: fields.flag(&own("mpls"), errors).or(mpls),
+            up: fields.flag(&own("up"), errors).or(up),
+        }
+    });
+    Link { span, ends, cost: fields.number("cost", errors) }
+}
+
+/// `addresses`: an item for each end, which is one address, a list of them, or `~` for none.
+fn both_addresses(fields: &Fields, errors: &mut Diagnostics) -> [Option<Vec<Spanned<IpNet>>>; 2] {
+    match fields.tree("addresses") {
+        None => [None, None],
+        Some(Tree::Null(_)) => [Some(Vec::new()), Some(Vec::new())],
+        Some(Tree::List(items, _)) if items.len() == 2 => {
+            let mut read =
+                |item| Some(values::list("addresses", item, errors, &mut values::address));
+            [read(&items[0]), read(&items[1])]
+        }
+        Some(other) => {
+            errors.push(
+                Diagnostic::error(
+                    Code::WrongType,
+                    "`addresses` has an item for each of the two ends",
+                )
+                .at(other.span(), "")
+                .help("as in `addresses: [10.1.1.1/24, 10.1.1.2/24]`; `~` for an end without")
+                .help("several addresses of one end are a list: `[[10.1.1.1/24, 10.1.2.1/24], ~]`"),
+            );
+            [None, None]
+        }
+    }
+}
+
+fn node_and_interface(end: &Text, errors: &mut Diagnostics) -> (Text, Option<Text>) {
+    let (node, interface) = match end.value.find(':') {
+        Some(colon) => (end.slice(0, colon), Some(end.slice(colon + 1, end.value.len()))),
+        None => (end.clone(), None),
+    };
+    if let Some(interface) = &interface {
+        errors.keep(names::interface(interface));
+    }
+    (node, interface)
+}
+
+fn self_link(link: &Link, errors: &mut Diagnostics) -> Option<()> {
+    let [one, other] = &link.ends;
+    if one.node.value != other.node.value {
+        return Some(());
+    }
+    errors.push(
+        Diagnostic::error(Code::SelfLink, format!("a link from `{}` to itself", one.node))
+            .at(link.span, "")
+            .note("a link joins two nodes; what a node says to itself goes over its `lo`"),
+    );
+    None
+}

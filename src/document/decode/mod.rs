@@ -1,0 +1,117 @@
+//! The tree read as a document, every fault of it collected on the way.
+
+mod fields;
+mod link;
+mod names;
+mod node;
+mod values;
+
+pub(super) use fields::unsupported;
+pub(super) use names::fold;
+pub(super) use values::address;
+
+use super::keys::{ADDRESSING, DEFAULTS, LAB};
+use super::tree::{Entry, Tree};
+use super::{Addressing, Document, Link, Node};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Text};
+use fields::Fields;
+use std::collections::HashSet;
+
+/// Reads a whole lab. What is wrong is left out of the document and said in the errors.
+pub(super) fn lab(tree: &Tree, errors: &mut Diagnostics) -> Document {
+    let fields = Fields::new(tree, &LAB, errors);
+    let nothing = Tree::Null(Span::NONE);
+    let defaults = Fields::new(fields.tree("defaults").unwrap_or(&nothing), &DEFAULTS, errors);
+    let node_defaults = defaults.tree("node").unwrap_or(&nothing);
+    let link_defaults = defaults.tree("link").unwrap_or(&nothing);
+    // Faults of a default are found even where there is nothing that it applies to.
+    node::node(Text::filled("defaults"), node_defaults, errors);
+    link::defaults(link_defaults, errors);
+
+    let links = links(&fields, link_defaults, errors);
+    let nodes = nodes(&fields, &links, node_defaults, errors);
+    Document {
+        name: fields.checked("name", errors, names::lab),
+        netns: fields.checked("netns", errors, pattern),
+        family: fields.choice("family", errors),
+        addressing: addressing(fields.tree("addressing").unwrap_or(&nothing), errors),
+        routing: fields.choice("routing", errors),
+        nodes,
+        links,
+        checks: fields.lines("checks", errors),
+    }
+}
+
+fn addressing(tree: &Tree, errors: &mut Diagnostics) -> Addressing {
+    let fields = Fields::new(tree, &ADDRESSING, errors);
+    let mut pool = |name: &str, ipv6: bool| {
+        let pool = fields.prefix(name, errors)?;
+        if pool.value.addr().is_ipv6() == ipv6 {
+            return Some(pool);
+        }
+        let family = if ipv6 { "IPv6" } else { "IPv4" };
+        let title = format!("`{name}` must be an {family} prefix, not {pool}");
+        errors.push(Diagnostic::error(Code::BadValue, title).at(pool.span, ""));
+        None
+    };
+    Addressing {
+        links: pool("links", false),
+        lans: pool("lans", false),
+        loopbacks: pool("loopbacks", false),
+        links6: pool("links6", true),
+        lans6: pool("lans6", true),
+        loopbacks6: pool("loopbacks6", true),
+    }
+}
+
+/// The nodes that the file describes, and after them those that only its links name.
+fn nodes(fields: &Fields, links: &[Link], defaults: &Tree, errors: &mut Diagnostics) -> Vec<Node> {
+    let mut known = HashSet::new();
+    let mut nodes = Vec::new();
+    for Entry { key, value } in fields.named("nodes", errors) {
+        errors.keep(names::node(&key));
+        known.insert(key.value.clone());
+        nodes.push(node::node(key, &value.above(defaults), errors));
+    }
+    for name in links.iter().flat_map(|link| &link.ends).map(|end| &end.node) {
+        if known.insert(name.value.clone()) {
+            errors.keep(names::node(name));
+            nodes.push(node::node(name.clone(), defaults, errors));
+        }
+    }
+    nodes
+}
+
+fn links(fields: &Fields, defaults: &Tree, errors: &mut Diagnostics) -> Vec<Link> {
+    match fields.tree("links") {
+        None | Some(Tree::Null(_)) => Vec::new(),
+        Some(Tree::List(items, _)) => {
+            items.iter().filter_map(|item| link::link(item, defaults, errors)).collect()
+        }
+        Some(other @ (Tree::Scalar(_) | Tree::Map(..))) => {
+            errors.push(
+                fields::wrong("links", other, "a list")
+                    .help("write each link as an item: `- h1:eth0 -- r1:eth1`"),
+            );
+            Vec::new()
+        }
+    }
+}
+
+/// The pattern of the namespaces' names: files under /run/netns.
+fn pattern(text: &Text) -> Result<(), Diagnostic> {
+    let fault = |title: String| Diagnostic::error(Code::BadValue, title).at(text.span, "");
+    let bare = text.value.replace("{lab}", "").replace("{node}", "");
+    if bare.contains(['/', '{', '}'])
+        || bare.chars().any(|it| it.is_whitespace() || it.is_control())
+    {
+        return Err(fault(format!("`{text}` cannot name namespaces"))
+            .note("a namespace is a file under /run/netns")
+            .help("use `{lab}` and `{node}`, letters, digits, `-`, `_` and `.`"));
+    }
+    if !text.value.contains("{node}") {
+        return Err(fault(format!("`{text}` gives every node's namespace the same name"))
+            .help("put `{node}` in it, as in `{lab}-{node}`"));
+    }
+    Ok(())
+}

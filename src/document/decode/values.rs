@@ -1,0 +1,181 @@
+//! Single values: numbers, flags, words, addresses.
+
+use super::super::keys::{Choice, Shape};
+use super::super::tree::Tree;
+use super::fields::wrong;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text, nearest};
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// A number without bounds of its own.
+pub(super) const ANY: Shape = Shape::Number(0, u32::MAX);
+
+/// What a value of this shape is, in words that follow "must be".
+pub(super) fn expected(shape: &Shape) -> &'static str {
+    match shape {
+        Shape::Flag => "`true` or `false`",
+        Shape::Number(..) => "a number",
+        Shape::OneOf(_) => "one word",
+        Shape::Line => "a string",
+        Shape::Address | Shape::Loopback => "an address",
+        Shape::Mac => "a MAC address",
+        Shape::List(_) | Shape::Links(_) => "a list",
+        Shape::Named(_) | Shape::Map(_) => "a map",
+        Shape::Unsupported => "left out",
+    }
+}
+
+/// The values of a list that can be read; one value stands for a list of one, `~` for none.
+pub(super) fn list<T>(
+    name: &str,
+    value: &Tree,
+    errors: &mut Diagnostics,
+    read: &mut impl FnMut(&Text) -> Result<T, Diagnostic>,
+) -> Vec<T> {
+    let items = match value {
+        Tree::Null(_) => return Vec::new(),
+        Tree::Scalar(_) => std::slice::from_ref(value),
+        Tree::List(items, _) => items,
+        Tree::Map(..) => {
+            errors.push(wrong(name, value, "a list"));
+            return Vec::new();
+        }
+    };
+    let mut list = Vec::with_capacity(items.len());
+    for item in items {
+        match item {
+            Tree::Scalar(text) => list.extend(errors.keep(read(text))),
+            Tree::Null(_) | Tree::List(..) | Tree::Map(..) => {
+                errors.push(wrong(name, item, "a list of single values"));
+            }
+        }
+    }
+    list
+}
+
+/// A flag, in any of the spellings that YAML has had for it.
+pub(super) fn flag(text: &Text) -> Result<Spanned<bool>, Diagnostic> {
+    let value = match text.as_str().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" => true,
+        "false" | "no" | "off" => false,
+        _ => {
+            let title = format!("`{text}` is neither `true` nor `false`");
+            return Err(Diagnostic::error(Code::WrongType, title).at(text.span, ""));
+        }
+    };
+    Ok(Spanned::new(value, text.span))
+}
+
+/// A number in its bounds.
+pub(super) fn number(name: &str, text: &Text, shape: &Shape) -> Result<Spanned<u32>, Diagnostic> {
+    let (least, most) = match shape {
+        Shape::Number(least, most) => (*least, *most),
+        _ => (0, u32::MAX),
+    };
+    let digits = !text.value.is_empty() && text.value.bytes().all(|byte| byte.is_ascii_digit());
+    match text.value.parse() {
+        Ok(value) if digits && (least..=most).contains(&value) => {
+            Ok(Spanned::new(value, text.span))
+        }
+        _ if digits => Err(Diagnostic::error(Code::BadValue, format!("`{name}` cannot be {text}"))
+            .at(text.span, "")
+            .help(format!("a value from {least} to {most}"))),
+        _ => Err(Diagnostic::error(
+            Code::WrongType,
+            format!("`{name}` must be a number, not `{text}`"),
+        )
+        .at(text.span, "")
+        .help(format!("a whole number from {least} to {most}, in decimal"))),
+    }
+}
+
+/// One of the words.
+pub(super) fn choice<C: Choice>(name: &str, text: &Text) -> Result<Spanned<C>, Diagnostic> {
+    let words = || C::WORDS.iter().map(|(word, _)| *word);
+    if let Some((_, value)) = C::WORDS.iter().find(|(word, _)| *word == text.as_str()) {
+        return Ok(Spanned::new(*value, text.span));
+    }
+    let fault =
+        Diagnostic::error(Code::BadValue, format!("`{name}` cannot be `{text}`")).at(text.span, "");
+    let all = words().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    Err(match nearest(text.as_str(), words()) {
+        Some(word) => fault.help(format!("the nearest value is `{word}`; all are {all}")),
+        None => fault.help(format!("it can be {all}")),
+    })
+}
+
+/// An address with its prefix length.
+pub(in super::super) fn address(text: &Text) -> Result<Spanned<IpNet>, Diagnostic> {
+    match (text.value.parse(), text.value.parse::<IpAddr>()) {
+        (Ok(address), _) => Ok(Spanned::new(address, text.span)),
+        (Err(_), Ok(bare)) => {
+            let (alone, subnet) = match bare {
+                IpAddr::V4(_) => (32, 24),
+                IpAddr::V6(_) => (128, 64),
+            };
+            let title = format!("the address {bare} has no prefix length");
+            Err(Diagnostic::error(Code::BadValue, title).at(text.span, "").help(format!(
+                "write the length of its subnet, {bare}/{subnet} say, or {bare}/{alone} for \
+                     the address alone"
+            )))
+        }
+        (Err(_), Err(_)) => Err(not_an_address(text)),
+    }
+}
+
+/// An address for which no prefix length means the address alone.
+pub(super) fn loopback(text: &Text) -> Result<Spanned<IpNet>, Diagnostic> {
+    match text.value.parse::<IpAddr>() {
+        Ok(bare) => Ok(Spanned::new(IpNet::from(bare), text.span)),
+        Err(_) => address(text),
+    }
+}
+
+fn not_an_address(text: &Text) -> Diagnostic {
+    let fault =
+        Diagnostic::error(Code::BadValue, format!("`{text}` is not an address")).at(text.span, "");
+    let Some((ip, length)) = text.value.split_once('/') else {
+        return fault.help("addresses are written as 10.1.1.1/24 or 2001:db8::1/64");
+    };
+    match ip.parse::<IpAddr>() {
+        Ok(IpAddr::V4(ip)) => match length.parse::<IpAddr>().map(ipnet::ip_mask_to_prefix) {
+            Ok(Ok(length)) => fault.help(format!("write the mask as a length: {ip}/{length}")),
+            Ok(Err(_)) | Err(_) => fault.note("an IPv4 prefix is 0 to 32 bits long"),
+        },
+        Ok(IpAddr::V6(_)) => fault.note("an IPv6 prefix is 0 to 128 bits long"),
+        Err(_) if ip.contains(':') => {
+            fault.note("what stands before the `/` is not an IPv6 address")
+        }
+        Err(_) => {
+            fault.note("an IPv4 address is four numbers from 0 to 255, without leading zeros")
+        }
+    }
+}
+
+/// A unicast MAC address.
+pub(super) fn mac(text: &Text) -> Result<Spanned<[u8; 6]>, Diagnostic> {
+    let fault = |why: &str| {
+        let title = format!("`{text}` cannot be an interface's MAC address");
+        Err(Diagnostic::error(Code::BadValue, title).at(text.span, "").help(why))
+    };
+    let mut bytes = [0; 6];
+    let mut parts = text.value.split([':', '-']);
+    for byte in &mut bytes {
+        let part = parts.next().unwrap_or_default();
+        let hex = part.len() == 2 && part.bytes().all(|digit| digit.is_ascii_hexdigit());
+        match u8::from_str_radix(part, 16) {
+            Ok(value) if hex => *byte = value,
+            _ => return fault("six bytes in hexadecimal, as in 02:00:00:00:00:01"),
+        }
+    }
+    if parts.next().is_some() {
+        return fault("six bytes in hexadecimal, as in 02:00:00:00:00:01");
+    }
+    if bytes[0] & 1 == 1 {
+        return fault("the lowest bit of the first byte marks a group; make the byte even");
+    }
+    if bytes == [0; 6] {
+        return fault("not all bytes can be zero");
+    }
+    Ok(Spanned::new(bytes, text.span))
+}

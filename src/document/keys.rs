@@ -1,0 +1,259 @@
+//! The keys of the language: one table for each kind of map.
+//!
+//! Everything that depends on which keys there are reads them here: which are unknown, what a DOT
+//! string stands for, which values are of the right kind.
+
+use super::{Family, Kind, Role, Routing};
+
+/// A key of a map.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// Its name, the same in both formats.
+    pub name: &'static str,
+    /// What its value looks like.
+    pub shape: Shape,
+    /// What it says, in one sentence.
+    pub doc: &'static str,
+}
+
+/// A map with these keys and no others.
+#[derive(Debug)]
+pub(super) struct Level {
+    /// What the map describes, with its article.
+    pub what: &'static str,
+    /// Its keys.
+    pub keys: &'static [Key],
+    /// The key that a lone value in the map's place stands for.
+    pub short: Option<&'static str>,
+}
+
+impl Level {
+    /// The key of this name.
+    pub fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// The keys' names.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.iter().map(|key| key.name)
+    }
+}
+
+/// What a value looks like.
+#[derive(Debug)]
+pub(super) enum Shape {
+    /// `true` or `false`.
+    Flag,
+    /// A whole number in these bounds, both included.
+    Number(u32, u32),
+    /// One of these words.
+    OneOf(fn() -> Vec<&'static str>),
+    /// A string: a name, or a line in a language of its own.
+    Line,
+    /// `10.1.1.1/24`.
+    Address,
+    /// An address, for which one without a length stands for itself alone.
+    Loopback,
+    /// `02:00:00:00:00:01`.
+    Mac,
+    /// Values in order; one value is a list of one.
+    List(&'static Shape),
+    /// Values by a name that the user chooses; names alone may also be a list.
+    Named(&'static Shape),
+    /// A map with keys of the language.
+    Map(&'static Level),
+    /// The links: a map, or the two ends in a string.
+    Links(&'static Level),
+    /// A part of the language that this version does not have.
+    Unsupported,
+}
+
+/// A kind of value that is one of a few words.
+pub(super) trait Choice: Copy + 'static {
+    /// Every word with what it stands for.
+    const WORDS: &'static [(&'static str, Self)];
+}
+
+impl Choice for Role {
+    const WORDS: &'static [(&'static str, Role)] = &[
+        ("host", Role::Host),
+        ("router", Role::Router),
+        ("ce", Role::Ce),
+        ("pe", Role::Pe),
+        ("p", Role::P),
+        ("switch", Role::Switch),
+    ];
+}
+
+impl Choice for Family {
+    const WORDS: &'static [(&'static str, Family)] =
+        &[("ipv4", Family::Ipv4), ("ipv6", Family::Ipv6), ("dual", Family::Dual)];
+}
+
+impl Choice for Routing {
+    const WORDS: &'static [(&'static str, Routing)] =
+        &[("auto", Routing::Auto), ("none", Routing::None)];
+}
+
+impl Choice for Kind {
+    const WORDS: &'static [(&'static str, Kind)] = &[("dummy", Kind::Dummy)];
+}
+
+fn words<C: Choice>() -> Vec<&'static str> {
+    C::WORDS.iter().map(|(word, _)| *word).collect()
+}
+
+const fn key(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+    Key { name, shape, doc }
+}
+
+/// The smallest MTU with which IPv4 works, and the largest that Linux gives a veth.
+const MTU: Shape = Shape::Number(68, 65535);
+const ANY: Shape = Shape::Number(0, u32::MAX);
+const ADDRESSES: Shape = Shape::List(&Shape::Address);
+const LOOPBACKS: Shape = Shape::List(&Shape::Loopback);
+const LINES: Shape = Shape::List(&Shape::Line);
+
+/// The whole file.
+pub(super) static LAB: Level = Level {
+    what: "a lab",
+    short: None,
+    keys: &[
+        key("name", Shape::Line, "The lab's name."),
+        key("netns", Shape::Line, "How a node's namespace is named, with {lab} and {node}."),
+        key("family", Shape::OneOf(words::<Family>), "Which addresses the compiler allocates."),
+        key("addressing", Shape::Map(&ADDRESSING), "The pools it allocates them from."),
+        key("routing", Shape::OneOf(words::<Routing>), "Which routes the compiler fills in."),
+        key("vpn", Shape::Unsupported, "How VPNs are compiled."),
+        key(
+            "defaults",
+            Shape::Map(&DEFAULTS),
+            "What nodes and links say unless they say otherwise.",
+        ),
+        key("nodes", Shape::Named(&Shape::Map(&NODE)), "The nodes by name."),
+        key("links", Shape::Links(&LINK), "The links between them."),
+        key("checks", LINES, "What must hold of the running lab."),
+    ],
+};
+
+/// `defaults`.
+pub(super) static DEFAULTS: Level = Level {
+    what: "`defaults`",
+    short: None,
+    keys: &[
+        key("node", Shape::Map(&NODE), "Beneath every node."),
+        key("link", Shape::Map(&LINK), "Beneath every link."),
+    ],
+};
+
+/// `addressing`.
+pub(super) static ADDRESSING: Level = Level {
+    what: "`addressing`",
+    short: None,
+    keys: &[
+        key("links", Shape::Address, "A /31 per link."),
+        key("lans", Shape::Address, "A /24 per LAN."),
+        key("loopbacks", Shape::Address, "A /32 per router."),
+        key("links6", Shape::Address, "A /127 per link."),
+        key("lans6", Shape::Address, "A /64 per LAN."),
+        key("loopbacks6", Shape::Address, "A /128 per router."),
+    ],
+};
+
+/// A node.
+pub(super) static NODE: Level = Level {
+    what: "a node",
+    short: None,
+    keys: &[
+        key("role", Shape::OneOf(words::<Role>), "What the node is for."),
+        key("forwarding", Shape::Flag, "Whether it forwards, whatever its role."),
+        key("loopback", LOOPBACKS, "Addresses on its `lo`."),
+        key("vrfs", Shape::Named(&Shape::Map(&VRF)), "Its VRFs by name."),
+        key("interfaces", Shape::Named(&Shape::Map(&INTERFACE)), "Its interfaces by name."),
+        key("tables", Shape::Named(&ANY), "Names for routing tables."),
+        key("routes", LINES, "What follows `ip route add`."),
+        key("nexthops", Shape::Unsupported, "What follows `ip nexthop add`."),
+        key("rules", LINES, "What follows `ip rule add`."),
+        key("local_rule", ANY, "The priority of the local table's lookup."),
+        key("mpls", LINES, "What follows `ip -f mpls route add`."),
+        key("sysctls", Shape::Named(&Shape::Line), "Settings of the kernel by name."),
+        key("nft", Shape::Unsupported, "A ruleset for nft."),
+        key("run", Shape::Unsupported, "Commands started in the node."),
+    ],
+};
+
+/// A VRF of a node.
+pub(super) static VRF: Level = Level {
+    what: "a VRF",
+    short: Some("table"),
+    keys: &[
+        key("table", ANY, "Its routing table."),
+        key("addresses", LOOPBACKS, "Addresses on the VRF device."),
+        key("import", Shape::Unsupported, "VPNs whose routes this one gets."),
+        key("fallthrough", Shape::Flag, "Whether a lookup that finds nothing goes on to main."),
+    ],
+};
+
+/// An interface of a node.
+pub(super) static INTERFACE: Level = Level {
+    what: "an interface",
+    short: None,
+    keys: &[
+        key("addresses", ADDRESSES, "Its addresses."),
+        key("vrf", Shape::Line, "The VRF that it is in."),
+        key("mtu", MTU, "The largest packet in bytes."),
+        key("mac", Shape::Mac, "Its MAC address."),
+        key("mpls", Shape::Flag, "Whether it takes labelled packets."),
+        key("netem", Shape::Unsupported, "What follows `tc qdisc add … netem`."),
+        key("tbf", Shape::Unsupported, "What follows `tc qdisc add … tbf`."),
+        key("offload", Shape::Unsupported, "Whether it leaves checksums and segments to others."),
+        key("up", Shape::Flag, "Whether it is up."),
+        key("vlans", Shape::Unsupported, "The VLANs of a bridge's port."),
+        key("kind", Shape::OneOf(words::<Kind>), "What it is, if no link makes it."),
+        key("ports", Shape::Unsupported, "The ports of a bridge."),
+        key("vlan_filtering", Shape::Unsupported, "Whether a bridge minds VLANs."),
+        key("id", Shape::Unsupported, "The number of a VLAN or VXLAN."),
+        key("parent", Shape::Unsupported, "The interface beneath a VLAN or macvlan."),
+        key("local", Shape::Unsupported, "The near end of a VXLAN."),
+        key("remote", Shape::Unsupported, "The far end of a VXLAN."),
+        key("dstport", Shape::Unsupported, "The UDP port of a VXLAN."),
+        key("mode", Shape::Unsupported, "The mode of a macvlan."),
+    ],
+};
+
+/// A link. What belongs to one end has `tail` or `head` before it and wins over what is said of
+/// both.
+pub(super) static LINK: Level = Level {
+    what: "a link",
+    short: None,
+    keys: &[
+        key("ends", LINES, "Its two ends, `node` or `node:interface`."),
+        key("addresses", Shape::List(&ADDRESSES), "The addresses of its two ends."),
+        key("tailaddresses", ADDRESSES, "The addresses of its first end."),
+        key("headaddresses", ADDRESSES, "The addresses of its second end."),
+        key("vrf", Shape::Line, "The VRF for each end that can be in it."),
+        key("tailvrf", Shape::Line, "The VRF that its first end is in."),
+        key("headvrf", Shape::Line, "The VRF that its second end is in."),
+        key("mtu", MTU, "The largest packet in bytes."),
+        key("tailmtu", MTU, "The MTU of its first end."),
+        key("headmtu", MTU, "The MTU of its second end."),
+        key("tailmac", Shape::Mac, "The MAC address of its first end."),
+        key("headmac", Shape::Mac, "The MAC address of its second end."),
+        key("mpls", Shape::Flag, "Whether its ends take labelled packets."),
+        key("tailmpls", Shape::Flag, "Whether its first end takes labelled packets."),
+        key("headmpls", Shape::Flag, "Whether its second end takes labelled packets."),
+        key("netem", Shape::Unsupported, "What follows `tc qdisc add … netem`."),
+        key("tailnetem", Shape::Unsupported, "The same for what its first end sends."),
+        key("headnetem", Shape::Unsupported, "The same for what its second end sends."),
+        key("tbf", Shape::Unsupported, "What follows `tc qdisc add … tbf`."),
+        key("tailtbf", Shape::Unsupported, "The same for what its first end sends."),
+        key("headtbf", Shape::Unsupported, "The same for what its second end sends."),
+        key("offload", Shape::Unsupported, "Whether its ends leave checksums to others."),
+        key("tailoffload", Shape::Unsupported, "The same of its first end."),
+        key("headoffload", Shape::Unsupported, "The same of its second end."),
+        key("cost", Shape::Number(1, u32::MAX), "Its length for shortest paths."),
+        key("up", Shape::Flag, "Whether it is up."),
+        key("tailup", Shape::Flag, "Whether its first end is up."),
+        key("headup", Shape::Flag, "Whether its second end is up."),
+    ],
+};
