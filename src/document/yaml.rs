@@ -8,7 +8,7 @@ use serde_yaml::{Error, Location, Options, Spanned};
 use std::fmt;
 
 /// How deep collections may stand in each other; the language itself needs six levels.
-const DEPTH: usize = 64;
+const DEPTH: usize = 24;
 /// How many characters of a key the scanner looks through for its end.
 const LOOKAHEAD: usize = 1024;
 /// How many values a file may hold, and how many its aliases and merge keys may repeat: sized for
