@@ -6,7 +6,6 @@ mod names;
 mod node;
 mod values;
 
-pub(super) use names::fold;
 pub(super) use values::address;
 
 use super::keys::{ADDRESSING, DEFAULTS, LAB};

@@ -14,7 +14,7 @@ pub(super) fn addresses(label: &Id) -> Option<Tree> {
     }
     let words = words(&label.text);
     let found: Vec<Tree> = words.into_iter().filter(looks_like_one).map(Tree::Scalar).collect();
-    (!found.is_empty()).then(|| Tree::List(found, label.text.span))
+    (!found.is_empty()).then_some(Tree::List(found, label.text.span))
 }
 
 /// The words between white space, commas, semicolons and Graphviz's ends of lines.

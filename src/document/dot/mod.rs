@@ -7,7 +7,7 @@ mod lexer;
 mod notation;
 mod parser;
 
-use super::decode;
+use super::LabName;
 use super::keys::{LAB, LINK, Level, NODE};
 use super::tree::{Entry, Tree};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span, Text};
@@ -23,9 +23,9 @@ pub(super) fn read(source: &Source, errors: &mut Diagnostics) -> Option<Tree> {
     let mut entries = ours(&drawing.attributes, &LAB, errors);
     if let Some(id) = &graph.id
         && !entries.iter().any(|entry| entry.key.as_str() == "name")
-        && let Some(name) = decode::fold(id.text.as_str())
+        && let Some(name) = LabName::fold(id.text.as_str())
     {
-        entries.push(entry("name", Tree::Scalar(Text::new(name, id.text.span))));
+        entries.push(entry("name", Tree::Scalar(Text::new(name.as_str(), id.text.span))));
     }
     let whole = Span::new(0, source.text.len());
     let edges = &drawing.edges;
