@@ -4,11 +4,13 @@
 
 mod decode;
 mod dot;
+mod file;
 mod keys;
 mod name;
 mod tree;
 mod yaml;
 
+pub use file::{from, read};
 pub use name::{DeviceName, LabName, NodeName};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Spanned, Text};
