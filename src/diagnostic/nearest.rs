@@ -1,16 +1,15 @@
 //! The known name that an unknown one was meant to be.
 
 /// The candidate nearest to the name, if one is so near that a slip of the keyboard explains the
-/// difference: up to a third of the name's characters, at least one. Of equally near ones the
+/// difference: up to a third of the name's characters. Of equally near ones the
 /// first.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let bound = (name.chars().count() / 3).max(1);
+    let bound = name.chars().count() / 3;
     let folded = name.to_lowercase();
     candidates
         .into_iter()
         .map(|candidate| (strsim::osa_distance(&folded, &candidate.to_lowercase()), candidate))
-        // A name of one letter is one slip away from every other.
-        .filter(|(distance, candidate)| *distance <= bound && *distance < candidate.chars().count())
+        .filter(|(distance, _)| *distance <= bound)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

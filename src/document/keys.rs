@@ -62,8 +62,10 @@ pub(super) enum Shape {
     Named(&'static Shape),
     /// A map with keys of the language.
     Map(&'static Level),
-    /// The links: a map, or the two ends in a string.
-    Links(&'static Level),
+    /// A link: a map, or its two ends in a string.
+    Link,
+    /// An end of a link: a map, or node and interface in a string.
+    End,
     /// A part of the language that this version does not have.
     Unsupported,
 }
@@ -131,7 +133,7 @@ pub(super) static LAB: Level = Level {
             "What nodes and links say unless they say otherwise.",
         ),
         key("nodes", Shape::Named(&Shape::Map(&NODE)), "The nodes by name."),
-        key("links", Shape::Links(&LINK), "The links between them."),
+        key("links", Shape::List(&Shape::Link), "The links between them."),
         key("checks", LINES, "What must hold of the running lab."),
     ],
 };
@@ -227,7 +229,7 @@ pub(super) static LINK: Level = Level {
     what: "a link",
     short: None,
     keys: &[
-        key("ends", LINES, "Its two ends, `node` or `node:interface`."),
+        key("ends", Shape::List(&Shape::End), "Its two ends, `node` or `node:interface`."),
         key("addresses", Shape::List(&ADDRESSES), "The addresses of its two ends."),
         key("tailaddresses", ADDRESSES, "The addresses of its first end."),
         key("headaddresses", ADDRESSES, "The addresses of its second end."),
@@ -255,5 +257,15 @@ pub(super) static LINK: Level = Level {
         key("up", Shape::Flag, "Whether it is up."),
         key("tailup", Shape::Flag, "Whether its first end is up."),
         key("headup", Shape::Flag, "Whether its second end is up."),
+    ],
+};
+
+/// One of a link's two ends, where it is not `node` or `node:interface` in a string.
+pub(super) static END: Level = Level {
+    what: "an end of a link",
+    short: None,
+    keys: &[
+        key("node", Shape::Line, "The node's name."),
+        key("interface", Shape::Line, "The interface's name; absent, the next free one."),
     ],
 };

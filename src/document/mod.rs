@@ -3,11 +3,14 @@
 //! Names are still strings and nothing is looked up; every value keeps its place in the file.
 
 mod decode;
+mod dot;
+mod file;
 mod keys;
 mod name;
 mod tree;
 mod yaml;
 
+pub use file::{from, read};
 pub use name::{DeviceName, LabName, NodeName};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Spanned, Text};
@@ -221,15 +224,23 @@ impl Format {
             _ => None,
         }
     }
+
+    /// The format that a text without a telling name has.
+    pub fn of_text(source: &Source) -> Format {
+        if dot::begins(source) { Format::Dot } else { Format::Yaml }
+    }
 }
 
 /// Reads a file: all of its errors and warnings, in their order in the file. With errors among
 /// them the document is what could be read, good for finding more and not for building.
+///
+/// Without a format the text tells: a DOT file begins with `graph`, `digraph` or `strict`.
 pub fn parse(source: &Source, format: Option<Format>) -> (Option<Document>, Vec<Diagnostic>) {
     let mut errors = Diagnostics::default();
+    let format = format.unwrap_or_else(|| Format::of_text(source));
     let tree = match format {
-        Some(Format::Yaml) | None => yaml::read(source, &mut errors),
-        Some(Format::Dot) => None,
+        Format::Yaml => yaml::read(source, &mut errors),
+        Format::Dot => dot::read(source, &mut errors),
     };
     let document = tree.map(|tree| decode::lab(&tree, &mut errors));
     (document, errors.into_sorted())

@@ -66,3 +66,47 @@ name!(
         && !matches!(name, "." | ".." | "all" | "default")
         && !name.contains(|c: char| c.is_whitespace() || c.is_control() || "/:%".contains(c))
 );
+
+impl LabName {
+    /// The nearest name that a lab can have, if the text has anything of one.
+    pub fn fold(text: &str) -> Option<Self> {
+        let lower = text.to_ascii_lowercase();
+        let right = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-';
+        folded(&lower, right, 32, Self::new)
+    }
+}
+
+impl NodeName {
+    /// The nearest name that a node can have, if the text has anything of one.
+    pub fn fold(text: &str) -> Option<Self> {
+        let right = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '.' | '-');
+        folded(text, right, 63, Self::new)
+    }
+}
+
+impl DeviceName {
+    /// The nearest name that an interface or VRF can have, if the text has anything of one.
+    pub fn fold(text: &str) -> Option<Self> {
+        let right = |it: char| !it.is_whitespace() && !it.is_control() && !"/:%".contains(it);
+        folded(text, right, 15, Self::new)
+    }
+}
+
+/// The text with one `-` for each run of wrong characters, cut to length.
+fn folded<N>(
+    text: &str,
+    right: impl Fn(char) -> bool,
+    most: usize,
+    new: impl Fn(String) -> Option<N>,
+) -> Option<N> {
+    let mut name = String::with_capacity(text.len());
+    for it in text.chars() {
+        if right(it) {
+            name.push(it);
+        } else if !name.ends_with('-') {
+            name.push('-');
+        }
+    }
+    let name = name.trim_start_matches(['-', '.']);
+    new(name[..name.floor_char_boundary(most)].to_owned())
+}

@@ -51,11 +51,6 @@ impl Tree {
         }
     }
 
-    /// The value of a name.
-    pub fn get(&self, name: &str) -> Option<&Tree> {
-        self.entries().iter().find(|entry| entry.key.as_str() == name).map(|entry| &entry.value)
-    }
-
     /// This map with what another one says beneath it: what is written here wins, key by key.
     pub fn above(&self, defaults: &Tree) -> Tree {
         let (own, span) = match self {

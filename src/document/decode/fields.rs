@@ -6,6 +6,8 @@ use super::super::tree::{Entry, Tree};
 use super::values;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text, nearest};
 use ipnet::IpNet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Place;
 
 /// A map whose keys are all known.
 pub(super) struct Fields<'t> {
@@ -107,15 +109,20 @@ impl<'t> Fields<'t> {
 
     /// One of a few words.
     pub fn choice<C: Choice>(&self, name: &str, errors: &mut Diagnostics) -> Option<Spanned<C>> {
-        self.one(name, errors, |text, _| values::choice(name, text))
+        self.one(name, errors, |text, shape| values::choice(name, text, shape))
     }
 
     /// `kind`: of those that the language has, this version makes some.
     pub fn kind(&self, errors: &mut Diagnostics) -> Option<Spanned<Kind>> {
-        self.one("kind", errors, |text, _| match text.as_str() {
+        self.one("kind", errors, |text, shape| match text.as_str() {
             "bridge" | "vlan" | "vxlan" | "macvlan" | "ifb" => Err(unsupported(text)),
-            _ => values::choice("kind", text),
+            _ => values::choice("kind", text, shape),
         })
+    }
+
+    /// A string.
+    pub fn line(&self, name: &str, errors: &mut Diagnostics) -> Option<Text> {
+        self.one(name, errors, |text, _| Ok(text.clone()))
     }
 
     /// A string that a rule is held against.
@@ -182,24 +189,25 @@ impl<'t> Fields<'t> {
 
 /// The entries without those whose name another one has before them.
 fn unique(name: &str, entries: Vec<Entry>, errors: &mut Diagnostics) -> Vec<Entry> {
-    let mut places = std::collections::HashMap::new();
-    entries
-        .into_iter()
-        .filter(|entry| {
-            let first = *places.entry(entry.key.value.clone()).or_insert(entry.key.span);
-            if first != entry.key.span {
-                errors.push(
-                    Diagnostic::error(
-                        Code::DuplicateKey,
-                        format!("`{}` stands twice in `{name}`", entry.key),
-                    )
-                    .at(entry.key.span, "the second one")
-                    .beside(first, "the first one"),
-                );
+    let mut places = HashMap::new();
+    let mut unique = Vec::with_capacity(entries.len());
+    for entry in entries {
+        match places.entry(entry.key.value.clone()) {
+            Place::Vacant(place) => {
+                place.insert(entry.key.span);
+                unique.push(entry);
             }
-            first == entry.key.span
-        })
-        .collect()
+            Place::Occupied(first) => errors.push(
+                Diagnostic::error(
+                    Code::DuplicateKey,
+                    format!("`{}` stands twice in `{name}`", entry.key),
+                )
+                .at(entry.key.span, "the second one")
+                .beside(*first.get(), "the first one"),
+            ),
+        }
+    }
+    unique
 }
 
 /// A value that is not of the kind that its key has.
@@ -219,7 +227,7 @@ fn unknown(key: &Text, level: &Level) -> Diagnostic {
 }
 
 /// A key of the language that takes no effect yet.
-pub(in super::super) fn unsupported(key: &Text) -> Diagnostic {
+fn unsupported(key: &Text) -> Diagnostic {
     Diagnostic::error(
         Code::Unsupported,
         format!("`{key}` is part of the language, and this version of vrflab does not have it"),

@@ -1,6 +1,6 @@
 //! A link and its two ends.
 
-use super::super::keys::LINK;
+use super::super::keys::{END, LINK};
 use super::super::tree::{Entry, Tree};
 use super::super::{End, EndVrf, Link};
 use super::fields::Fields;
@@ -17,8 +17,16 @@ pub(super) fn defaults(tree: &Tree, errors: &mut Diagnostics) {
         let title = "a default for links cannot say what they link";
         errors.push(Diagnostic::error(Code::BadValue, title).at(ends.span(), ""));
     }
-    read(&fields, [Text::filled("a"), Text::filled("b")], tree.span(), errors);
+    read(&fields, nowhere(), tree.span(), errors);
 }
+
+/// Ends in the place of those that are missing or wrong, so that the rest of a link is read.
+fn nowhere() -> [Place; 2] {
+    ["a", "b"].map(|node| (Text::filled(node), None))
+}
+
+/// A node and an interface of it.
+type Place = (Text, Option<Text>);
 
 /// Reads a link: a map, or its two ends in a string.
 pub(super) fn link(tree: &Tree, defaults: &Tree, errors: &mut Diagnostics) -> Option<Link> {
@@ -42,22 +50,60 @@ pub(super) fn link(tree: &Tree, defaults: &Tree, errors: &mut Diagnostics) -> Op
     let Some(ends) = fields.tree("ends") else {
         let title = "a link without `ends`";
         errors.push(Diagnostic::error(Code::WrongType, title).at(span, "").help(HELP));
-        read(&fields, [Text::filled("a"), Text::filled("b")], span, errors);
+        read(&fields, nowhere(), span, errors);
         return None;
     };
-    let before = fields.lines("ends", errors).unwrap_or_default();
-    match <[Text; 2]>::try_from(before) {
-        Ok(ends) => {
-            let link = read(&fields, ends, span, errors);
+    let places = match ends {
+        Tree::List(items, _) => match &items[..] {
+            [tail, head] => Ok([end(tail, errors), end(head, errors)]),
+            other => Err(format!("a link has two ends, not {}", other.len())),
+        },
+        Tree::Null(_) | Tree::Scalar(_) | Tree::Map(..) => {
+            Err(format!("`ends` must be a list of two ends, not {}", ends.what()))
+        }
+    };
+    match places {
+        Ok([Some(tail), Some(head)]) => {
+            let link = read(&fields, [tail, head], span, errors);
             self_link(&link, errors)?;
             Some(link)
         }
-        Err(ends_found) => {
-            let title = format!("a link has two ends, not {}", ends_found.len());
+        Ok(_) => {
+            read(&fields, nowhere(), span, errors);
+            None
+        }
+        Err(title) => {
             errors.push(Diagnostic::error(Code::WrongType, title).at(ends.span(), "").help(HELP));
+            read(&fields, nowhere(), span, errors);
             None
         }
     }
+}
+
+/// An end: `node`, `node:interface`, or a map that has the two apart.
+fn end(tree: &Tree, errors: &mut Diagnostics) -> Option<Place> {
+    let (node, interface) = match tree {
+        Tree::Scalar(text) => match text.value.find(':') {
+            Some(colon) => {
+                let interface = text.slice(colon + 1, text.value.len());
+                (text.slice(0, colon), Some(interface))
+            }
+            None => (text.clone(), None),
+        },
+        Tree::Null(_) | Tree::List(..) | Tree::Map(..) => {
+            let fields = Fields::new(tree, &END, errors);
+            let Some(node) = fields.line("node", errors) else {
+                let title = "an end of a link must name a node";
+                errors.push(Diagnostic::error(Code::WrongType, title).at(tree.span(), ""));
+                return None;
+            };
+            (node, fields.line("interface", errors))
+        }
+    };
+    if let Some(interface) = &interface {
+        errors.keep(names::interface(interface));
+    }
+    Some((node, interface))
 }
 
 /// The two ends of `h1:eth0 -- r1:eth1`.
@@ -82,17 +128,16 @@ fn trimmed(text: &Text, start: usize, end: usize) -> Text {
     text.slice(from, from + part.trim().len())
 }
 
-fn read(fields: &Fields, ends: [Text; 2], span: Span, errors: &mut Diagnostics) -> Link {
+fn read(fields: &Fields, ends: [Place; 2], span: Span, errors: &mut Diagnostics) -> Link {
     let vrf = fields.checked("vrf", errors, names::vrf).map(EndVrf::WherePossible);
     let mtu = fields.number("mtu", errors);
     let mpls = fields.flag("mpls", errors);
     let up = fields.flag("up", errors);
     let both = both_addresses(fields, errors);
     let mut sides = ["tail", "head"].into_iter().zip(both);
-    let ends = ends.map(|end| {
+    let ends = ends.map(|(node, interface)| {
         let (side, addresses) = sides.next().expect("a link has two sides");
         let own = |key: &str| format!("{side}{key}");
-        let (node, interface) = node_and_interface(&end, errors);
         let vrf_here = fields.checked(&own("vrf"), errors, names::vrf);
         End {
             node,
@@ -131,17 +176,6 @@ fn both_addresses(fields: &Fields, errors: &mut Diagnostics) -> [Option<Vec<Span
             [None, None]
         }
     }
-}
-
-fn node_and_interface(end: &Text, errors: &mut Diagnostics) -> (Text, Option<Text>) {
-    let (node, interface) = match end.value.find(':') {
-        Some(colon) => (end.slice(0, colon), Some(end.slice(colon + 1, end.value.len()))),
-        None => (end.clone(), None),
-    };
-    if let Some(interface) = &interface {
-        errors.keep(names::interface(interface));
-    }
-    (node, interface)
 }
 
 fn self_link(link: &Link, errors: &mut Diagnostics) -> Option<()> {

@@ -6,8 +6,6 @@ mod names;
 mod node;
 mod values;
 
-pub(super) use fields::unsupported;
-pub(super) use names::fold;
 pub(super) use values::address;
 
 use super::keys::{ADDRESSING, DEFAULTS, LAB};

@@ -19,7 +19,9 @@ pub(super) fn expected(shape: &Shape) -> &'static str {
         Shape::Line => "a string",
         Shape::Address | Shape::Loopback => "an address",
         Shape::Mac => "a MAC address",
-        Shape::List(_) | Shape::Links(_) => "a list",
+        Shape::List(_) => "a list",
+        Shape::Link => "a link",
+        Shape::End => "an end of a link",
         Shape::Named(_) | Shape::Map(_) => "a map",
         Shape::Unsupported => "left out",
     }
@@ -90,15 +92,19 @@ pub(super) fn number(name: &str, text: &Text, shape: &Shape) -> Result<Spanned<u
 }
 
 /// One of the words.
-pub(super) fn choice<C: Choice>(name: &str, text: &Text) -> Result<Spanned<C>, Diagnostic> {
-    let words = || C::WORDS.iter().map(|(word, _)| *word);
+pub(super) fn choice<C: Choice>(
+    name: &str,
+    text: &Text,
+    shape: &Shape,
+) -> Result<Spanned<C>, Diagnostic> {
     if let Some((_, value)) = C::WORDS.iter().find(|(word, _)| *word == text.as_str()) {
         return Ok(Spanned::new(*value, text.span));
     }
     let fault =
         Diagnostic::error(Code::BadValue, format!("`{name}` cannot be `{text}`")).at(text.span, "");
-    let all = words().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-    Err(match nearest(text.as_str(), words()) {
+    let words = if let Shape::OneOf(words) = shape { words() } else { Vec::new() };
+    let all = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+    Err(match nearest(text.as_str(), words) {
         Some(word) => fault.help(format!("the nearest value is `{word}`; all are {all}")),
         None => fault.help(format!("it can be {all}")),
     })

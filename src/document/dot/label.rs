@@ -1,0 +1,61 @@
+//! The addresses in the labels at an edge's ends.
+
+use super::super::decode;
+use super::super::tree::Tree;
+use super::lexer::{Id, Style};
+use crate::diagnostic::Text;
+use std::net::Ipv6Addr;
+
+/// The addresses of a label, or `None` where it is only a label: HTML, or nothing in it looks like
+/// an address. One that looks like an address and is none stays in, so that it is refused.
+pub(super) fn addresses(label: &Id) -> Option<Tree> {
+    if label.style == Style::Html {
+        return None;
+    }
+    let words = words(&label.text);
+    let found: Vec<Tree> = words.into_iter().filter(looks_like_one).map(Tree::Scalar).collect();
+    (!found.is_empty()).then_some(Tree::List(found, label.text.span))
+}
+
+/// The words between white space, commas, semicolons and Graphviz's ends of lines.
+fn words(text: &Text) -> Vec<Text> {
+    let value = text.as_str();
+    let mut words = Vec::new();
+    let mut start = 0;
+    let mut chars = value.char_indices().peekable();
+    while let Some((at, it)) = chars.next() {
+        let end_of_line =
+            it == '\\' && matches!(chars.peek(), Some((_, 'n' | 'l' | 'r' | 'N' | 'L' | 'R')));
+        if end_of_line || it.is_whitespace() || matches!(it, ',' | ';') {
+            words.push(text.slice(start, at));
+            start = at + it.len_utf8();
+            if end_of_line {
+                chars.next();
+                start += 1;
+            }
+        }
+    }
+    words.push(text.slice(start, value.len()));
+    words.retain(|word| !word.value.is_empty());
+    words
+}
+
+/// Whether whoever wrote this meant an address: what is one, numbers with at least two dots or
+/// with one and a length, and what has an IPv6 address's colons and a length.
+fn looks_like_one(word: &Text) -> bool {
+    if decode::address(word).is_ok() {
+        return true;
+    }
+    let (ip, length) = match word.value.split_once('/') {
+        Some((ip, length)) => (ip, Some(length)),
+        None => (word.as_str(), None),
+    };
+    let dots = ip.matches('.').count();
+    let numbers = ip.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && ip.bytes().any(|byte| byte.is_ascii_digit());
+    let colons = ip.matches(':').count();
+    let hex = ip.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.'));
+    numbers && (dots >= 2 || dots == 1 && length.is_some())
+        || ip.parse::<Ipv6Addr>().is_ok()
+        || hex && colons >= 2 && length.is_some()
+}

@@ -1,0 +1,160 @@
+//! Lists and maps inside the string of a DOT attribute.
+//!
+//! Items and entries stand between `;`, an entry is `name key value key value …`, a list inside an
+//! entry has `,` between its items, and single quotes hold what has spaces or `;` in it.
+
+use super::super::keys::{Level, Shape};
+use super::super::tree::{Entry, Tree};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Text};
+
+/// The tree that the string stands for, given what its key's value looks like.
+pub(super) fn tree(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree {
+    let text = trimmed(text);
+    if text.as_str() == "~" {
+        return Tree::Null(text.span);
+    }
+    match shape {
+        Shape::List(item) => {
+            let separators: &[char] = match item {
+                // Addresses have no commas in them, so that either mark will do.
+                Shape::Address | Shape::Loopback => &[';', ','],
+                _ => &[';'],
+            };
+            let items = split(&text, separators);
+            let items = items.iter().map(|part| inner(part, item, errors)).collect();
+            Tree::List(items, text.span)
+        }
+        Shape::Named(value) => {
+            let entries = split(&text, &[';']);
+            let entries = entries.iter().map(|part| named(part, value, errors)).collect();
+            Tree::Map(entries, text.span)
+        }
+        Shape::Map(level) => {
+            let parts = split(&text, &[';']);
+            let entries = parts.iter().flat_map(|part| pairs(&words(part, errors), level, errors));
+            Tree::Map(entries.collect(), text.span)
+        }
+        Shape::Flag
+        | Shape::Number(..)
+        | Shape::OneOf(_)
+        | Shape::Line
+        | Shape::Address
+        | Shape::Loopback
+        | Shape::Mac
+        | Shape::Link
+        | Shape::End
+        | Shape::Unsupported => Tree::Scalar(text),
+    }
+}
+
+/// An item of a list or the value in an entry.
+fn inner(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree {
+    match shape {
+        _ if text.as_str() == "~" => Tree::Null(text.span),
+        Shape::List(item) => {
+            let items = split(text, &[',']);
+            let items = items.iter().map(|part| inner(part, item, errors)).collect();
+            Tree::List(items, text.span)
+        }
+        _ => Tree::Scalar(unquoted(text, errors)),
+    }
+}
+
+/// `name`, `name value` or `name key value key value …`
+fn named(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Entry {
+    let end = text.value.find(char::is_whitespace).unwrap_or(text.value.len());
+    let key = text.slice(0, end);
+    let rest = trimmed(&text.slice(end, text.value.len()));
+    let value = match shape {
+        _ if rest.value.is_empty() => Tree::Null(key.span),
+        Shape::Map(level) => {
+            let words = words(&rest, errors);
+            match (&words[..], level.short) {
+                ([lone], Some(_)) => Tree::Scalar(lone.clone()),
+                _ => Tree::Map(pairs(&words, level, errors), rest.span),
+            }
+        }
+        _ => inner(&rest, shape, errors),
+    };
+    Entry { key, value }
+}
+
+/// `key value key value …`
+fn pairs(words: &[Text], level: &'static Level, errors: &mut Diagnostics) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    let mut words = words.iter();
+    while let Some(key) = words.next() {
+        let Some(first) = words.next() else {
+            errors.push(
+                Diagnostic::error(Code::WrongType, format!("`{key}` has no value"))
+                    .at(key.span, "")
+                    .help(format!("{} is written as `key value key value …`", level.what))
+                    .help("a value with spaces in it stands between single quotes"),
+            );
+            break;
+        };
+        let mut value = first.clone();
+        // A list goes on behind a comma.
+        while value.value.ends_with(',')
+            && let Some(more) = words.next()
+        {
+            value.value.push_str(&more.value);
+            value.span = value.span.with(more.span);
+        }
+        let value = match level.key(key.as_str()).map(|key| &key.shape) {
+            Some(shape @ Shape::List(_)) => inner(&value, shape, errors),
+            Some(_) | None if value.as_str() == "~" => Tree::Null(value.span),
+            Some(_) | None => Tree::Scalar(value),
+        };
+        entries.push(Entry { key: key.clone(), value });
+    }
+    entries
+}
+
+/// The words of an entry; one in single quotes may hold anything.
+fn words(text: &Text, errors: &mut Diagnostics) -> Vec<Text> {
+    split(text, &[' ', '\t', '\r', '\n']).iter().map(|word| unquoted(word, errors)).collect()
+}
+
+/// The parts between the marks that are outside quotes, trimmed, without empty ones. A quote
+/// begins only where a part or a word does: `it's` has none.
+fn split(text: &Text, marks: &[char]) -> Vec<Text> {
+    let mut parts = Vec::new();
+    let (mut start, mut quoted, mut word_start) = (0, false, true);
+    for (at, it) in text.value.char_indices() {
+        if quoted {
+            quoted = it != '\'';
+        } else if marks.contains(&it) {
+            parts.push(trimmed(&text.slice(start, at)));
+            start = at + it.len_utf8();
+            word_start = true;
+        } else {
+            quoted = it == '\'' && word_start;
+            word_start = it.is_whitespace() || matches!(it, ',' | ';');
+        }
+    }
+    parts.push(trimmed(&text.slice(start, text.value.len())));
+    parts.retain(|part| !part.value.is_empty());
+    parts
+}
+
+fn unquoted(text: &Text, errors: &mut Diagnostics) -> Text {
+    let Some(inside) = text.value.strip_prefix('\'') else { return text.clone() };
+    match inside.find('\'') {
+        Some(end) if end + 1 == inside.len() => text.slice(1, 1 + end),
+        // More follows the quoted part, a line that begins with a quoted word.
+        Some(_) => text.clone(),
+        None => {
+            errors.push(
+                Diagnostic::error(Code::Syntax, "a single quote without its end")
+                    .at(text.part(0, 1), "begins here"),
+            );
+            text.slice(1, text.value.len())
+        }
+    }
+}
+
+pub(super) fn trimmed(text: &Text) -> Text {
+    let start = text.value.len() - text.value.trim_start().len();
+    text.slice(start, start + text.value.trim().len())
+}
