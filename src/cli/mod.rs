@@ -1,8 +1,89 @@
 //! The only room that prints: one file per verb.
+//!
+//! Results go to the standard output, and what is said meanwhile to the standard error. Whether a
+//! verb is done here or in the micro-VM is decided in [`place`].
 
+mod check;
+mod down;
+mod exec;
+mod exit;
+mod input;
+mod interrupt;
+mod ls;
+mod place;
+mod plan;
+mod progress;
+mod reset;
+mod up;
+mod validate;
+mod vm;
+
+use clap::{Parser, Subcommand};
+use exit::Exit;
+use place::Kernel;
 use std::process::ExitCode;
+
+/// Turns a network drawn in a file into a running one: nodes are network namespaces, links are veth
+/// pairs and bridges, customers are VRFs, labels are the kernel's MPLS.
+#[derive(Parser)]
+#[command(name = "vrflab", version, max_term_width = 100)]
+struct Arguments {
+    /// Which kernel a lab runs on: the host's, the micro-VM's, or whichever can
+    #[arg(long, global = true, env = "VRFLAB_KERNEL", value_name = "WHICH", default_value = "auto")]
+    kernel: Kernel,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Build the lab in FILE and run its checks
+    Up(up::Arguments),
+    /// Take labs away
+    Down(down::Arguments),
+    /// Bring a lab back to what its file said when it came up
+    Reset(reset::Arguments),
+    /// Run a lab's checks
+    Check(check::Arguments),
+    /// Run a command, or a shell, in a node
+    Exec(exec::Arguments),
+    /// Say what is wrong with FILE
+    Validate(validate::Arguments),
+    /// Show the steps that build the lab in FILE, as commands
+    Plan(plan::Arguments),
+    /// List the labs
+    Ls(ls::Arguments),
+    /// The micro-VM for kernels that lack what labs need
+    Vm(vm::Arguments),
+}
 
 /// Runs the program with the process's own arguments and returns its exit status.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let arguments = Arguments::parse();
+    let verb = std::panic::AssertUnwindSafe(|| run(arguments));
+    match std::panic::catch_unwind(verb) {
+        Ok(code) => code,
+        Err(_) => {
+            eprintln!(
+                "vrflab: this is a bug; a lab left half-built is removed by `vrflab down LAB`"
+            );
+            Exit::Bug.into()
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> ExitCode {
+    let kernel = arguments.kernel;
+    let exit = match arguments.verb {
+        Verb::Up(verb) => up::run(&verb, kernel),
+        Verb::Down(verb) => down::run(&verb, kernel),
+        Verb::Reset(verb) => reset::run(&verb, kernel),
+        Verb::Check(verb) => check::run(&verb, kernel),
+        Verb::Exec(verb) => exec::run(&verb, kernel),
+        Verb::Validate(verb) => validate::run(&verb),
+        Verb::Plan(verb) => plan::run(&verb),
+        Verb::Ls(verb) => ls::run(&verb, kernel),
+        Verb::Vm(verb) => return vm::run(verb),
+    };
+    exit.into()
 }

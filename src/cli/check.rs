@@ -1,0 +1,95 @@
+//! `vrflab check`: runs a lab's checks.
+
+use super::exit::{Exit, cannot};
+use super::input::{self, Input};
+use super::interrupt::{self, Interrupt};
+use super::place::{self, Kernel, Missing, Place, state_error};
+use crate::check::{self, CheckResult, Report};
+use crate::state::{Phase, Record, Shared};
+use clap::Args;
+
+/// The arguments of `vrflab check`.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The lab; the only one there is where none is given
+    lab: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
+    match place::find(arguments.lab.as_deref(), kernel, Missing::Said) {
+        Ok((lab, Place::Here)) => here(&lab, arguments.json).unwrap_or_else(|exit| exit),
+        Ok((lab, Place::Vm)) => {
+            let mut line = vec!["check".into(), lab.as_str().into()];
+            line.extend(arguments.json.then(|| "--json".into()));
+            place::forward_verb(line)
+        }
+        Err(exit) => exit,
+    }
+}
+
+fn here(lab: &crate::document::LabName, json: bool) -> Result<Exit, Exit> {
+    let waiting = || eprintln!("{lab}: another vrflab is at work, waiting");
+    let held = Shared::take(lab, waiting).map_err(state_error)?;
+    let record = Record::load(lab).map_err(state_error)?;
+    let (Some(_held), Some(record)) = (held, record) else {
+        return Err(super::exit::wrong(format!("{lab} is down")));
+    };
+    if record.phase == Phase::Begun {
+        return Err(super::exit::wrong(format!("{lab} was left half-built: vrflab down {lab}")));
+    }
+    let input = input::reload(&record)?;
+    interrupt::listening(|interrupt| match report(&input, interrupt, json) {
+        Ok(report) => {
+            if json {
+                println!("{}", serde_json::to_string_pretty(&report).expect("a report is JSON"));
+            } else {
+                conclude(&input, &report);
+            }
+            if report.ok() { Exit::Done } else { Exit::CheckFailed }
+        }
+        Err(exit) => exit,
+    })
+    .map_err(cannot)
+}
+
+/// Runs the checks of a lab that has just come up, and says what came of them.
+pub(super) fn after_up(input: &Input, interrupt: &Interrupt) -> Exit {
+    match report(input, interrupt, false) {
+        Ok(report) => {
+            conclude(input, &report);
+            if report.ok() { Exit::Done } else { Exit::CheckFailed }
+        }
+        Err(exit) => exit,
+    }
+}
+
+fn report(input: &Input, _interrupt: &Interrupt, quiet: bool) -> Result<Report, Exit> {
+    check::run(&input.lab, &input.lab.checks, |_, result| {
+        if !quiet && !result.ok {
+            failure(result);
+        }
+    })
+    .map_err(cannot)
+}
+
+fn failure(result: &CheckResult) {
+    println!("FAILED  {}", result.check);
+    for line in result.reason.iter().chain(&result.explanation) {
+        println!("        {line}");
+    }
+}
+
+fn conclude(input: &Input, report: &Report) {
+    let name = &input.lab.name;
+    match (report.passed, report.failed) {
+        (0, 0) => println!("{name}: no checks"),
+        (passed, 0) => println!("{name}: {passed} checks passed"),
+        (passed, failed) => println!("{name}: {passed} checks passed, {failed} failed"),
+    }
+    if let Some(sample) = input.lab.sample {
+        println!("{name}: a sample of {} pairs out of {}", sample.chosen, sample.of);
+    }
+}

@@ -1,0 +1,139 @@
+//! `vrflab down`: takes labs away.
+
+use super::exit::{Exit, cannot, wrong};
+use super::place::{self, Kernel, Place, state_error};
+use crate::document::LabName;
+use crate::executor::{self, Left};
+use crate::kernel::on_worker;
+use crate::state::{self, Lock, Record};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// The arguments of `vrflab down`.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Labs by name, or the files they came from; the only one there is where none is given
+    #[arg(value_name = "LAB|FILE", conflicts_with = "all")]
+    labs: Vec<String>,
+    /// Take all labs away
+    #[arg(long)]
+    all: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
+    let standing = match place::all(kernel) {
+        Ok(standing) => standing,
+        Err(exit) => return exit,
+    };
+    let mut here: Vec<LabName> = Vec::new();
+    let mut in_vm: Vec<String> = Vec::new();
+    if arguments.all || arguments.labs.is_empty() {
+        if !arguments.all && standing.len() > 1 {
+            let names: Vec<_> = standing.iter().map(|(lab, _)| lab.as_str()).collect();
+            return wrong(format!("several labs are up, name them or say --all: {}", names.join(", ")));
+        }
+        if standing.is_empty() {
+            println!("no lab is up");
+        }
+        for (lab, place) in standing {
+            match place {
+                Place::Here => here.push(lab),
+                Place::Vm => in_vm.push(lab.to_string()),
+            }
+        }
+    } else {
+        for word in &arguments.labs {
+            if let Err(exit) = sort(word, &standing, &mut here, &mut in_vm) {
+                return exit;
+            }
+        }
+    }
+    let mut exit = Exit::Done;
+    for lab in here {
+        if let Err(failed) = one(&lab) {
+            exit = failed;
+        }
+    }
+    if !in_vm.is_empty() {
+        let line = std::iter::once("down".into()).chain(in_vm.into_iter().map(Into::into));
+        match place::forward_verb(line.collect()) {
+            Exit::Command(0) => {}
+            failed => exit = failed,
+        }
+    }
+    exit
+}
+
+/// Finds what a word on the command line means. A word with an extension or a slash is a file, known
+/// by the path that was recorded at `up`; what is down already is no error.
+fn sort(
+    word: &str,
+    standing: &[(LabName, Place)],
+    here: &mut Vec<LabName>,
+    in_vm: &mut Vec<String>,
+) -> Result<(), Exit> {
+    let is_file = word.contains('/') || Path::new(word).extension().is_some();
+    if !is_file {
+        match standing.iter().find(|(lab, _)| lab.as_str() == word) {
+            Some((lab, Place::Here)) => here.push(lab.clone()),
+            Some((lab, Place::Vm)) => in_vm.push(lab.to_string()),
+            None => println!("{word} is down already"),
+        }
+        return Ok(());
+    }
+    let path = absolute(word);
+    let records = state::all().map_err(state_error)?;
+    let mut found: Vec<LabName> = records
+        .into_iter()
+        .filter(|record| record.path.as_deref() == Some(&path))
+        .map(|record| record.lab)
+        .collect();
+    if !found.is_empty() {
+        here.append(&mut found);
+    } else if standing.iter().any(|(_, place)| *place == Place::Vm) {
+        in_vm.push(path.display().to_string());
+    } else {
+        println!("no lab of {word} is up");
+    }
+    Ok(())
+}
+
+/// The path that `up` would have recorded for a file, which may be gone.
+fn absolute(word: &str) -> PathBuf {
+    let path = Path::new(word);
+    path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
+}
+
+fn one(lab: &LabName) -> Result<(), Exit> {
+    let lock = Lock::take(lab, || eprintln!("{lab}: another vrflab is at work, waiting"))
+        .map_err(state_error)?;
+    let record = Record::load(lab).map_err(state_error)?;
+    if let Some(record) = &record {
+        teardown(record, &lock)?;
+    }
+    lock.forget().map_err(state_error)?;
+    match record {
+        Some(_) => println!("{lab} is down"),
+        None => println!("{lab} is down already"),
+    }
+    Ok(())
+}
+
+/// Takes away what a record names; the record itself stays.
+pub(super) fn teardown(record: &Record, lock: &Lock) -> Result<(), Exit> {
+    debug_assert_eq!(lock.lab(), &record.lab);
+    let left = on_worker(|worker| executor::teardown(record, worker)).map_err(cannot)?;
+    let mut failed = false;
+    for left in left {
+        match left {
+            Left::NotOurs { namespace } => eprintln!(
+                "vrflab: the namespace `{namespace}` does not bear this lab's mark, so it is left alone"
+            ),
+            Left::Failed { namespace, error } => {
+                failed = true;
+                eprintln!("vrflab: the namespace `{namespace}` cannot be taken away: {error}");
+            }
+        }
+    }
+    if failed { Err(Exit::Cannot) } else { Ok(()) }
+}

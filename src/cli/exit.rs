@@ -1,0 +1,54 @@
+//! How the program ends.
+
+use std::process::ExitCode;
+
+/// The end of a verb, as its exit status tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// It is done.
+    Done,
+    /// A check failed; the lab stands.
+    CheckFailed,
+    /// The file or the usage is wrong.
+    Wrong,
+    /// This machine can't: a kernel feature, a permission or a tool is missing.
+    Cannot,
+    /// The kernel refused a step, and everything was rolled back.
+    Refused,
+    /// A signal ended it, and everything was rolled back.
+    Interrupted,
+    /// A fault of this program.
+    Bug,
+    /// `exec` could not start the command.
+    NotStarted,
+    /// The status of a command that was run.
+    Command(u8),
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::CheckFailed => 1,
+            Exit::Wrong => 2,
+            Exit::Cannot => 3,
+            Exit::Refused => 4,
+            Exit::Interrupted => 130,
+            Exit::Bug => 70,
+            Exit::NotStarted => 125,
+            Exit::Command(status) => status,
+        })
+    }
+}
+
+/// Says why a verb could not be done on this machine.
+pub(super) fn cannot(error: impl std::fmt::Display) -> Exit {
+    eprintln!("vrflab: {error}");
+    Exit::Cannot
+}
+
+/// Says what is wrong with how a verb was used.
+pub(super) fn wrong(error: impl std::fmt::Display) -> Exit {
+    eprintln!("vrflab: {error}");
+    Exit::Wrong
+}

@@ -1,0 +1,121 @@
+//! A file made into a lab and a plan, with what is wrong about it said.
+
+use super::exit::Exit;
+use crate::compile::{self, Lab};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, render};
+use crate::document::{self, Format, LabName};
+use crate::plan::{self, Plan};
+use crate::state::Record;
+use crate::topology;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+/// A file that is a lab.
+#[derive(Debug)]
+pub(super) struct Input {
+    /// The file as it was read.
+    pub source: Source,
+    /// Its language.
+    pub format: Format,
+    /// Its absolute path; nothing for standard input.
+    pub path: Option<PathBuf>,
+    /// The lab.
+    pub lab: Lab,
+    /// The steps that build it.
+    pub plan: Plan,
+}
+
+/// What was found in a file: a lab where nothing is wrong with it, and what there is to say.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// The file as it was read.
+    pub source: Source,
+    /// Its language.
+    pub format: Format,
+    /// The lab, where there is no error.
+    pub lab: Option<Lab>,
+    /// Errors and warnings, in the order of their places.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads a file given on the command line; `-` is the standard input.
+pub(super) fn read(file: &Path, name: Option<&LabName>) -> Result<Reading, Reading> {
+    match document::read(file) {
+        Ok(source) => {
+            let format =
+                Format::of_name(&source.name).unwrap_or_else(|| Format::of_text(&source));
+            Ok(understand(source, format, name, &fallback(file)))
+        }
+        Err(fault) => Err(Reading {
+            source: Source { name: file.display().to_string(), text: String::new() },
+            format: Format::Yaml,
+            lab: None,
+            diagnostics: vec![fault],
+        }),
+    }
+}
+
+fn understand(
+    source: Source,
+    format: Format,
+    name: Option<&LabName>,
+    fallback: &LabName,
+) -> Reading {
+    let (document, said) = document::parse(&source, Some(format));
+    let mut diagnostics = Diagnostics::default();
+    for diagnostic in said {
+        diagnostics.push(diagnostic);
+    }
+    let lab = document.map(|document| {
+        let topology =
+            topology::resolve(document, name.cloned(), fallback, &mut diagnostics);
+        compile::compile(topology, &mut diagnostics)
+    });
+    let lab = lab.filter(|_| !diagnostics.has_errors());
+    Reading { source, format, lab, diagnostics: diagnostics.into_sorted() }
+}
+
+/// Reads a file and says what is wrong with it.
+pub(super) fn load(file: &Path, name: Option<&LabName>) -> Result<Input, Exit> {
+    let reading = read(file, name).unwrap_or_else(|reading| reading);
+    say(&reading.diagnostics, &reading.source);
+    let Some(lab) = reading.lab else { return Err(Exit::Wrong) };
+    let path = (file.as_os_str() != "-")
+        .then(|| file.canonicalize().unwrap_or_else(|_| file.to_owned()));
+    let plan = plan::lower(&lab);
+    Ok(Input { source: reading.source, format: reading.format, path, lab, plan })
+}
+
+/// The lab that a record was made from, compiled again from the text that it keeps.
+pub(super) fn reload(record: &Record) -> Result<Input, Exit> {
+    let source = Source { name: record.source.clone(), text: record.text.clone() };
+    let format = if record.dot { Format::Dot } else { Format::Yaml };
+    let reading = understand(source, format, Some(&record.lab), &record.lab);
+    let Some(lab) = reading.lab else {
+        // Only another version of the program can have taken the file.
+        say(&reading.diagnostics, &reading.source);
+        return Err(Exit::Wrong);
+    };
+    let plan = plan::lower(&lab);
+    Ok(Input {
+        source: reading.source,
+        format: reading.format,
+        path: record.path.clone(),
+        lab,
+        plan,
+    })
+}
+
+/// Prints diagnostics for people.
+pub(super) fn say(diagnostics: &[Diagnostic], source: &Source) {
+    if !diagnostics.is_empty() {
+        let style = render::Style { colour: std::io::stderr().is_terminal() };
+        eprintln!("{}", render::text(diagnostics, source, style));
+    }
+}
+
+/// The lab's name where neither the user nor the file gives one: the file's stem, folded.
+fn fallback(file: &Path) -> LabName {
+    let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    LabName::fold(stem).unwrap_or_else(|| LabName::new("lab").expect("`lab` is a lab's name"))
+}

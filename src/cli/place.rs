@@ -1,0 +1,202 @@
+//! Where a lab is: on the host's kernel, or in the micro-VM.
+
+use super::exit::{Exit, cannot, wrong};
+use crate::document::LabName;
+use crate::kernel::{feature, on_worker};
+use crate::plan::Plan;
+use crate::state;
+use crate::vm;
+use clap::ValueEnum;
+use std::ffi::OsString;
+use std::io;
+
+/// The user's choice of a kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Kernel {
+    /// The host's where it has all that the lab needs and the user may use it, else the VM's.
+    Auto,
+    /// The host's.
+    Host,
+    /// The micro-VM's.
+    Vm,
+}
+
+/// Where a lab is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Place {
+    /// On this kernel.
+    Here,
+    /// In the micro-VM.
+    Vm,
+}
+
+/// Decides where a lab is built, and says so where it is not here.
+pub(super) fn for_plan(plan: &Plan, kernel: Kernel) -> Result<Place, Exit> {
+    if vm::inside_guest() {
+        return lacks(plan).map_or(Ok(Place::Here), |lack| Err(cannot(lack)));
+    }
+    match kernel {
+        Kernel::Vm => Ok(Place::Vm),
+        Kernel::Host => match lacks(plan) {
+            None => Ok(Place::Here),
+            Some(lack) => {
+                let exit = cannot(lack);
+                eprintln!("help: `--kernel vm` builds the lab in a micro-VM that has it");
+                Err(exit)
+            }
+        },
+        Kernel::Auto => match lacks(plan) {
+            None => Ok(Place::Here),
+            Some(lack) => match vm::ready() {
+                vm::Readiness::Ready(_) => {
+                    eprintln!("{}: the lab goes into the micro-VM", lack.brief);
+                    Ok(Place::Vm)
+                }
+                vm::Readiness::NotReady(error) => {
+                    let exit = cannot(lack);
+                    eprintln!("vrflab: nor is there a micro-VM: {error}");
+                    Err(exit)
+                }
+            },
+        },
+    }
+}
+
+/// What this kernel, or this user, lacks for a plan.
+#[derive(Debug)]
+struct Lacks {
+    brief: String,
+    details: Vec<String>,
+}
+
+impl std::fmt::Display for Lacks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.brief)?;
+        self.details.iter().try_for_each(|detail| write!(f, "\n  {detail}"))
+    }
+}
+
+fn lacks(plan: &Plan) -> Option<Lacks> {
+    if !nix::unistd::geteuid().is_root() {
+        return Some(Lacks {
+            brief: "only root can make network namespaces here".to_owned(),
+            details: vec!["help: run it with sudo".to_owned()],
+        });
+    }
+    let needs = plan.needs();
+    let lacks = on_worker(|worker| {
+        feature::lacks(worker, needs.iter().map(|(feature, _)| feature))
+    });
+    let lacks = match lacks {
+        Ok(lacks) if lacks.is_empty() => return None,
+        Ok(lacks) => lacks,
+        Err(error) => {
+            return Some(Lacks {
+                brief: format!("no network namespace can be made here: {error}"),
+                details: Vec::new(),
+            });
+        }
+    };
+    let titles: Vec<_> = lacks.iter().map(|lack| lack.feature.title()).collect();
+    let details = lacks.iter().map(|lack| {
+        let nodes = needs.iter().find(|(feature, _)| *feature == lack.feature);
+        let nodes: Vec<&str> =
+            nodes.into_iter().flat_map(|(_, nodes)| nodes).map(String::as_str).collect();
+        format!(
+            "{}: {}; {} or module {}; needed by {}",
+            lack.feature.title(),
+            lack.refusal,
+            lack.feature.config(),
+            lack.feature.module(),
+            nodes.join(", ")
+        )
+    });
+    let modules: Vec<_> = lacks.iter().map(|lack| lack.feature.module()).collect();
+    let help = format!(
+        "help: `modprobe -a {}`; on Ubuntu the modules are in linux-modules-extra-$(uname -r)",
+        modules.join(" ")
+    );
+    Some(Lacks {
+        brief: format!("this kernel has no {}", titles.join(", no ")),
+        details: details.chain([help]).collect(),
+    })
+}
+
+/// The labs of both places, by name.
+pub(super) fn all(kernel: Kernel) -> Result<Vec<(LabName, Place)>, Exit> {
+    let mut labs = Vec::new();
+    if kernel != Kernel::Vm {
+        let here = state::all().map_err(|error| cannot(format!("{}: {error}", state::DIRECTORY)))?;
+        labs.extend(here.into_iter().map(|record| (record.lab, Place::Here)));
+    }
+    if kernel != Kernel::Host && !vm::inside_guest() {
+        let names = vm::labs().map_err(cannot)?;
+        labs.extend(names.into_iter().filter_map(LabName::new).map(|lab| (lab, Place::Vm)));
+    }
+    labs.sort();
+    Ok(labs)
+}
+
+/// Whether it is said that there is no such lab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Missing {
+    Said,
+    Silent,
+}
+
+/// The lab of this name, or the only one there is.
+pub(super) fn find(
+    name: Option<&str>,
+    kernel: Kernel,
+    missing: Missing,
+) -> Result<(LabName, Place), Exit> {
+    let wrong = |what: String| match missing {
+        Missing::Said => wrong(what),
+        Missing::Silent => Exit::Wrong,
+    };
+    let labs = all(kernel)?;
+    let names = || labs.iter().map(|(lab, _)| lab.as_str()).collect::<Vec<_>>().join(", ");
+    match (name, labs.as_slice()) {
+        (None, [only]) => Ok(only.clone()),
+        (None, []) => Err(wrong("no lab is up".to_owned())),
+        (None, _) => Err(wrong(format!("several labs are up, name one of them: {}", names()))),
+        (Some(name), _) => match labs.iter().find(|(lab, _)| lab.as_str() == name) {
+            Some(found) => Ok(found.clone()),
+            None if labs.is_empty() => Err(wrong(format!("no lab `{name}` is up, nor any other"))),
+            None => Err(wrong(format!("no lab `{name}` is up; there is {}", names()))),
+        },
+    }
+}
+
+/// Does a verb in the micro-VM: the same program with these arguments, its streams passed on.
+pub(super) fn forward(
+    arguments: Vec<OsString>,
+    input: vm::Input,
+    fresh: Vec<std::path::PathBuf>,
+) -> Result<Exit, vm::Error> {
+    let arguments = [OsString::from("--kernel"), "host".into()].into_iter().chain(arguments);
+    let request = vm::Request {
+        fresh,
+        input,
+        ..vm::Request::new(vm::Program::Vrflab, arguments)
+    };
+    let options = vm::Options::from_environment()?;
+    let end = vm::run(&request, &options, &mut |what| eprintln!("{what} ..."))?;
+    Ok(Exit::Command(end.code()))
+}
+
+/// [`forward`] for verbs that read nothing.
+pub(super) fn forward_verb(arguments: Vec<OsString>) -> Exit {
+    forward(arguments, vm::Input::Inherit, Vec::new()).unwrap_or_else(cannot)
+}
+
+/// Says that a lab's directory or lock cannot be used.
+pub(super) fn state_error(error: io::Error) -> Exit {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => cannot(format!(
+            "{}: {error}; labs on this kernel are root's, run it with sudo",
+            state::DIRECTORY
+        )),
+        _ => cannot(format!("{}: {error}", state::DIRECTORY)),
+    }
+}

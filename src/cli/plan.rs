@@ -1,0 +1,51 @@
+//! `vrflab plan`: shows the steps that build a lab.
+
+use super::exit::Exit;
+use super::input;
+use crate::compile::Lab;
+use crate::plan::Plan;
+use clap::Args;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// The arguments of `vrflab plan`.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The lab's .dot or .yaml file, `-` for standard input
+    file: PathBuf,
+    /// Print JSON: each step with its command and the steps it needs before it
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    let input = match input::load(&arguments.file, None) {
+        Ok(input) => input,
+        Err(exit) => return exit,
+    };
+    let text = if arguments.json { json(&input.lab, &input.plan) } else { commands(&input.plan) };
+    // Whoever reads may stop reading: `vrflab plan FILE | head`.
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => super::exit::cannot(error),
+        Ok(()) | Err(_) => Exit::Done,
+    }
+}
+
+fn commands(plan: &Plan) -> String {
+    plan.steps().map(|step| format!("{}\n", step.op)).collect()
+}
+
+fn json(lab: &Lab, plan: &Plan) -> String {
+    let steps: Vec<_> = plan
+        .steps()
+        .enumerate()
+        .map(|(place, step)| {
+            serde_json::json!({
+                "command": step.op.to_string(),
+                "namespace": step.op.namespace(),
+                "after": plan.needs_of(place),
+            })
+        })
+        .collect();
+    format!("{:#}\n", serde_json::json!({ "lab": lab.name.as_str(), "steps": steps }))
+}

@@ -1,0 +1,203 @@
+//! `vrflab up`: builds a lab and runs its checks.
+
+use super::exit::{Exit, cannot};
+use super::input::{self, Input};
+use super::interrupt::{self, Interrupt};
+use super::place::{self, Kernel, Place, state_error};
+use super::progress::Progress;
+use super::{check, down};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::document::{Format, LabName};
+use crate::executor::{self, Stopped};
+use crate::kernel::{Machine, Namespace, on_worker, prepare_directory};
+use crate::plan::Op;
+use crate::state::{Lock, Phase, Record};
+use crate::vm;
+use clap::Args;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The arguments of `vrflab up`.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The lab's .dot or .yaml file, `-` for standard input
+    file: PathBuf,
+    /// Do not run the checks
+    #[arg(long)]
+    no_check: bool,
+    /// The lab's name, instead of the file's own
+    #[arg(long, value_parser = lab_name)]
+    name: Option<LabName>,
+}
+
+/// A lab's name on the command line.
+pub(super) fn lab_name(name: &str) -> Result<LabName, String> {
+    LabName::new(name).ok_or_else(|| format!("a lab's name is {}", LabName::RULE))
+}
+
+pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
+    let input = match input::load(&arguments.file, arguments.name.as_ref()) {
+        Ok(input) => input,
+        Err(exit) => return exit,
+    };
+    // A lab that stands stays where it is, whichever kernel a new one would go to.
+    let standing = place::find(Some(input.lab.name.as_str()), Kernel::Auto, place::Missing::Silent);
+    let place = match standing {
+        Ok((_, place)) => Ok(place),
+        Err(_) => place::for_plan(&input.plan, kernel),
+    };
+    match place {
+        Ok(Place::Vm) => in_vm(arguments, &input),
+        Ok(Place::Here) => interrupt::listening(|interrupt| here(arguments, &input, interrupt))
+            .unwrap_or_else(cannot),
+        Err(exit) => exit,
+    }
+}
+
+/// Has the guest's own `vrflab` build it. The file's text was read here and goes with the request
+/// where it came from standard input; a file is read again there, through a mount that is fresh.
+fn in_vm(arguments: &Arguments, input: &Input) -> Exit {
+    let mut line: Vec<OsString> = vec!["up".into()];
+    if arguments.no_check {
+        line.push("--no-check".into());
+    }
+    line.extend(["--name".into(), input.lab.name.as_str().into()]);
+    let (stdin, fresh) = match &input.path {
+        Some(path) => {
+            line.extend(["--".into(), path.into()]);
+            let directory = path.parent().map(PathBuf::from);
+            (vm::Input::Inherit, directory.into_iter().collect())
+        }
+        None => {
+            line.push("-".into());
+            (vm::Input::Bytes(input.source.text.clone().into_bytes()), Vec::new())
+        }
+    };
+    place::forward(line, stdin, fresh).unwrap_or_else(cannot)
+}
+
+fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
+    let name = &input.lab.name;
+    let lock = match Lock::take(name, || eprintln!("{name}: another vrflab is at work, waiting")) {
+        Ok(lock) => lock,
+        Err(error) => return state_error(error),
+    };
+    match Record::load(name) {
+        Ok(Some(record)) => match standing(&record, input, &lock) {
+            Standing::Same => {
+                println!("{name} is up already");
+                return Exit::Done;
+            }
+            Standing::Changed => {
+                eprintln!(
+                    "vrflab: {name} is up already, made from another text{}; `vrflab down {name}` \
+                     takes it away, `vrflab reset {name}` brings back what it was made from",
+                    record.path.map_or(String::new(), |path| format!(" ({})", path.display()))
+                );
+                return Exit::Wrong;
+            }
+            Standing::Gone(Ok(())) => {}
+            Standing::Gone(Err(exit)) => return exit,
+        },
+        Ok(None) => {}
+        Err(error) => return state_error(error),
+    }
+    match build(input, lock, interrupt) {
+        Ok(()) if arguments.no_check => Exit::Done,
+        Ok(()) => check::after_up(input, interrupt),
+        Err(exit) => exit,
+    }
+}
+
+enum Standing {
+    /// It was made from this very text.
+    Same,
+    /// It was made from another one.
+    Changed,
+    /// It was left half-built, and is taken away now.
+    Gone(Result<(), Exit>),
+}
+
+fn standing(record: &Record, input: &Input, lock: &Lock) -> Standing {
+    match record.phase {
+        Phase::Begun => {
+            eprintln!("{}: was left half-built, taking it away first", record.lab);
+            Standing::Gone(down::teardown(record, lock))
+        }
+        Phase::Up if record.text == input.source.text => Standing::Same,
+        Phase::Up => Standing::Changed,
+    }
+}
+
+/// Builds a lab where there is none of its name; on a refusal or an interrupt, nothing is left.
+pub(super) fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<(), Exit> {
+    let mut record = record(input)?;
+    if let Some(taken) =
+        record.namespaces.iter().find(|name| Namespace::path(name).symlink_metadata().is_ok())
+    {
+        forget(lock)?;
+        eprintln!("vrflab: there is a namespace `{taken}` already, and it is not this lab's");
+        return Err(Exit::Refused);
+    }
+    prepare_directory().map_err(cannot)?;
+    record.store(&lock).map_err(state_error)?;
+    let mut progress = Progress::new(&input.lab, input.plan.steps().len(), interrupt);
+    let outcome = on_worker(|worker| {
+        let mut machine = Machine::new(worker);
+        executor::run(&input.plan, &record.mark, &mut machine, &mut progress)
+    });
+    match outcome {
+        Ok(()) => {
+            record.phase = Phase::Up;
+            super::exec::write_hosts(&input.lab).map_err(state_error)?;
+            record.store(&lock).map_err(state_error)?;
+            progress.built(&input.lab);
+            Ok(())
+        }
+        Err(stopped) => {
+            progress.clear();
+            let exit = match &stopped {
+                Stopped::Refused { .. } => Exit::Refused,
+                Stopped::Interrupted => Exit::Interrupted,
+            };
+            match stopped {
+                Stopped::Interrupted => eprintln!("{}: interrupted", input.lab.name),
+                Stopped::Refused { op, span, refusal } => {
+                    let diagnostic = refused(&op, &refusal).at(span, "asked for here");
+                    input::say(&[diagnostic], &input.source);
+                }
+            }
+            down::teardown(&record, &lock)?;
+            forget(lock)?;
+            eprintln!("{}: everything was rolled back", input.lab.name);
+            Err(exit)
+        }
+    }
+}
+
+fn forget(lock: Lock) -> Result<(), Exit> {
+    lock.forget().map_err(state_error)
+}
+
+fn record(input: &Input) -> Result<Record, Exit> {
+    let lab = input.lab.name.clone();
+    Ok(Record {
+        mark: Record::new_mark(&lab).map_err(cannot)?,
+        lab,
+        phase: Phase::Begun,
+        namespaces: input.plan.namespaces().into_iter().map(str::to_owned).collect(),
+        path: input.path.clone(),
+        source: input.source.name.clone(),
+        text: input.source.text.clone(),
+        dot: match input.format {
+            Format::Dot => true,
+            Format::Yaml => false,
+        },
+    })
+}
+
+/// What is said of a step that the kernel refused.
+fn refused(op: &Op, refusal: &crate::kernel::Refusal) -> Diagnostic {
+    Diagnostic::error(Code::Refused, format!("the kernel refused a step: {refusal}"))
+        .note(format!("the step is the same as `{op}`"))
+}

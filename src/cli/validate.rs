@@ -1,0 +1,53 @@
+//! `vrflab validate`: says what is wrong with a file.
+
+use super::exit::Exit;
+use super::input;
+use crate::diagnostic::{Severity, json};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// The arguments of `vrflab validate`.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The lab's .dot or .yaml file, `-` for standard input
+    file: PathBuf,
+    /// How to say it
+    #[arg(long, value_name = "HOW", default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs: a list of diagnostics.
+    Json,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    let reading = input::read(&arguments.file, None).unwrap_or_else(|reading| reading);
+    let diagnostics = &reading.diagnostics;
+    match arguments.format {
+        Format::Json => println!("{:#}", json::array(diagnostics, &reading.source)),
+        Format::Text => {
+            input::say(diagnostics, &reading.source);
+            if let Some(lab) = &reading.lab {
+                let warnings =
+                    diagnostics.iter().filter(|it| it.severity == Severity::Warning).count();
+                println!(
+                    "{}: {} nodes, {} links, {} checks{}",
+                    lab.name,
+                    lab.nodes.len(),
+                    lab.links.len(),
+                    lab.checks.len(),
+                    match warnings {
+                        0 => String::new(),
+                        1 => ", 1 warning".to_owned(),
+                        many => format!(", {many} warnings"),
+                    }
+                );
+            }
+        }
+    }
+    if reading.lab.is_some() { Exit::Done } else { Exit::Wrong }
+}

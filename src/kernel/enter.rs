@@ -1,0 +1,102 @@
+//! Becoming a command inside a node.
+
+use super::{Namespace, vrf_bind};
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, setns, unshare};
+use std::convert::Infallible;
+use std::ffi::{CString, OsString};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// What a command sees of the node that it runs in.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    /// The node's namespace.
+    pub namespace: &'a Namespace,
+    /// What the command sees as `/etc/hosts`, where it is there.
+    pub hosts: PathBuf,
+    /// The VRF device that its sockets are bound to.
+    pub vrf: Option<&'a str>,
+    /// The control group, below the root of all, in which it is bound.
+    pub cgroup: String,
+}
+
+/// Why a command could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryError {
+    /// The node could not be entered.
+    #[error("cannot {action}: {error}")]
+    Enter {
+        /// What was tried.
+        action: &'static str,
+        /// What the kernel answered.
+        error: io::Error,
+    },
+    /// The command could not be run.
+    #[error("{}: {}", command.to_string_lossy(), errno.desc())]
+    Command {
+        /// Its name.
+        command: OsString,
+        /// What the kernel answered.
+        errno: Errno,
+    },
+}
+
+impl EntryError {
+    /// The exit status that shells have for it.
+    pub fn status(&self) -> u8 {
+        match self {
+            EntryError::Enter { .. } => 125,
+            EntryError::Command { errno: Errno::ENOENT, .. } => 127,
+            EntryError::Command { .. } => 126,
+        }
+    }
+}
+
+impl Entry<'_> {
+    /// Turns this process into the command, in the node: its interfaces and settings below `/sys`
+    /// and `/proc/sys`, and its neighbours' names in `/etc/hosts`.
+    ///
+    /// Only the calling thread changes its namespaces, and the command takes its place.
+    ///
+    /// # Errors
+    /// The node cannot be entered, or the command cannot be run.
+    pub fn become_command(&self, command: &[OsString]) -> Result<Infallible, EntryError> {
+        let step = |action| move |error: io::Error| EntryError::Enter { action, error };
+        setns(self.namespace, CloneFlags::CLONE_NEWNET)
+            .map_err(io::Error::from)
+            .map_err(step("enter the node's namespace"))?;
+        if let Some(vrf) = self.vrf {
+            vrf_bind::bind(vrf, &self.cgroup).map_err(step("bind the command to its VRF"))?;
+        }
+        self.see_the_node().map_err(step("show the node its own /sys and /etc/hosts"))?;
+        let words: Vec<CString> = command
+            .iter()
+            .map(|word| CString::new(word.as_bytes()))
+            .collect::<Result<_, _>>()
+            .map_err(|_| EntryError::Command { command: command[0].clone(), errno: Errno::EINVAL })?;
+        let Err(errno) = nix::unistd::execvp(&words[0], &words);
+        Err(EntryError::Command { command: command[0].clone(), errno })
+    }
+
+    fn see_the_node(&self) -> io::Result<()> {
+        let none = None::<&str>;
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        // Names that are taken away outside must go here too, and nothing done here must get out.
+        mount(none, "/", none, MsFlags::MS_SLAVE | MsFlags::MS_REC, none)?;
+        let cgroups = Path::new("/sys/fs/cgroup");
+        let held = File::open(cgroups)?;
+        mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), none)?;
+        // A new /sys hides the control groups, which tools in a node look for.
+        let source = format!("/proc/self/fd/{}", held.as_raw_fd());
+        mount(Some(source.as_str()), cgroups, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
+        if self.hosts.exists() {
+            mount(Some(&self.hosts), "/etc/hosts", none, MsFlags::MS_BIND, none)?;
+        }
+        Ok(())
+    }
+}

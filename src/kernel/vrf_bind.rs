@@ -1,0 +1,83 @@
+//! Binding every socket of a command to a VRF, as `ip vrf exec` does: a control group with a program
+//! that the kernel runs when a socket is made.
+//!
+//! The program is four instructions that store the VRF device's index in the new socket's
+//! `bound_dev_if`, the first field of `struct bpf_sock` (`linux/bpf.h`).
+
+use super::raw;
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::net::if_::if_nametoindex;
+use nix::sched::{CloneFlags, unshare};
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where the control groups are mounted when the host has no mount of them: in a mount namespace
+/// that ends with the thread.
+const OWN_MOUNT: &str = "/run/vrflab";
+
+/// Puts this process into a control group whose sockets are bound to the VRF device. The thread is
+/// in the node's network namespace.
+///
+/// # Errors
+/// The kernel has no control groups of version 2 or no programs for them, or refuses.
+pub(super) fn bind(vrf: &str, group: &str) -> io::Result<()> {
+    let index = if_nametoindex(vrf)?;
+    let directory = root()?.join(group).join(vrf);
+    fs::create_dir_all(&directory)?;
+    let program = raw::load_socket_binder(index)?;
+    let opened = File::open(&directory)?;
+    raw::attach_to_cgroup(&program, &opened)?;
+    fs::write(directory.join("cgroup.procs"), std::process::id().to_string())
+}
+
+/// Takes away a lab's control groups, which no process is in any more.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn forget(lab: &str) -> io::Result<()> {
+    let Ok(root) = root() else { return Ok(()) };
+    let top = root.join("vrflab");
+    remove_below(&top.join(lab))?;
+    // That of all labs goes with the last one.
+    match fs::remove_dir(&top) {
+        Err(error) if matches!(Errno::from_raw(error.raw_os_error().unwrap_or(0)), Errno::EBUSY | Errno::ENOENT | Errno::ENOTEMPTY) => Ok(()),
+        other => other,
+    }
+}
+
+fn remove_below(directory: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_below(&entry.path())?;
+        }
+    }
+    // A control group's files are the kernel's and go with it.
+    fs::remove_dir(directory)
+}
+
+/// The root of the control groups of version 2: where the host has mounted it, else a mount that
+/// only this thread sees.
+fn root() -> io::Result<PathBuf> {
+    let mounts = fs::read_to_string("/proc/thread-self/mounts")?;
+    let mounted = mounts.lines().find_map(|line| {
+        let mut words = line.split(' ').skip(1);
+        let (point, kind) = (words.next()?, words.next()?);
+        (kind == "cgroup2").then(|| PathBuf::from(point))
+    });
+    if let Some(mounted) = mounted {
+        return Ok(mounted);
+    }
+    let none = None::<&str>;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount(none, "/", none, MsFlags::MS_PRIVATE | MsFlags::MS_REC, none)?;
+    mount(Some("cgroup2"), OWN_MOUNT, Some("cgroup2"), MsFlags::empty(), none)?;
+    Ok(PathBuf::from(OWN_MOUNT))
+}
+
