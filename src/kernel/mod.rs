@@ -9,7 +9,7 @@ mod holder;
 mod machine;
 mod message;
 mod namespace;
-mod raw;
+pub mod raw;
 mod socket;
 pub mod sysctl;
 mod worker;
