@@ -5,17 +5,21 @@
 //! never a thread of an async runtime and never the process's first thread.
 
 pub mod feature;
+mod enter;
 mod holder;
 mod machine;
 mod message;
 mod namespace;
-mod raw;
+pub mod raw;
 mod socket;
 pub mod sysctl;
+mod vrf_bind;
 mod worker;
 
+pub use enter::{Entry, EntryError};
 pub use holder::{Holder, holders};
 pub use machine::{Machine, Refused, makes_device};
 pub use namespace::{DIRECTORY, Namespace, mark_of, prepare_directory};
 pub use socket::{Mode, Refusal, SendError, Socket};
+pub use vrf_bind::forget as forget_bindings;
 pub use worker::{Worker, on_worker};

@@ -1,0 +1,259 @@
+//! `vrflab vm`: the micro-VM by hand.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use crate::vm::{
+    self, Accelerator, Error, Input, KernelSource, Machine, Options, Program, Request, Setup,
+    Status,
+};
+
+/// The exit status for "this machine can't".
+const CANNOT: u8 = 3;
+
+/// The exit status of `vm run` for its own failures.
+const OWN_FAILURE: u8 = 125;
+
+/// The arguments of `vrflab vm`.
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Get a guest kernel, without installing it on this machine
+    Setup {
+        /// Take this kernel instead of one from the package archive
+        #[arg(long, value_name = "FILE", requires = "modules")]
+        vmlinuz: Option<PathBuf>,
+        /// Its modules: .../lib/modules/VERSION
+        #[arg(long, value_name = "DIR", requires = "vmlinuz")]
+        modules: Option<PathBuf>,
+        /// Get one even if there is one
+        #[arg(long)]
+        force: bool,
+    },
+    /// Boot the VM if it is not up
+    Start(Choices),
+    /// End the VM with all that runs in it
+    Stop,
+    /// Say what runs
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print what the guest's console, QEMU and the broker have said
+    Log,
+    /// Run a command in the VM, booting it if need be; without a command, a shell
+    Run {
+        #[command(flatten)]
+        choices: Choices,
+        /// See this directory as it is on the host now (the working directory and that of the
+        /// program always are)
+        #[arg(long, value_name = "DIR")]
+        fresh: Vec<PathBuf>,
+        /// The command and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+        command: Vec<OsString>,
+    },
+    /// Hold the VM of this user
+    #[command(hide = true)]
+    Broker,
+    /// Be the first process of a guest
+    #[command(hide = true)]
+    Agent,
+}
+
+/// How the VM is started; one that is up keeps what it was started with.
+#[derive(Args)]
+struct Choices {
+    /// Memory of the VM [env: VRFLAB_VM_MEMORY]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(256..))]
+    memory: Option<u32>,
+    /// Processors of the VM [env: VRFLAB_VM_CPUS]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=255))]
+    cpus: Option<u32>,
+    /// End the VM so long after its last lab and command [env: VRFLAB_VM_IDLE]
+    #[arg(long, value_name = "SECONDS")]
+    idle: Option<u64>,
+    /// kvm or tcg, instead of finding out what works [env: VRFLAB_VM_ACCEL]
+    #[arg(long, value_name = "NAME", value_parser = accelerator)]
+    accel: Option<Accelerator>,
+    /// microvm or q35, instead of finding out what works [env: VRFLAB_VM_MACHINE]
+    #[arg(long, value_name = "NAME", value_parser = machine)]
+    machine: Option<Machine>,
+}
+
+fn accelerator(name: &str) -> Result<Accelerator, &'static str> {
+    name.parse().map_err(|()| "it must be kvm or tcg")
+}
+
+fn machine(name: &str) -> Result<Machine, &'static str> {
+    name.parse().map_err(|()| "it must be microvm or q35")
+}
+
+impl Choices {
+    fn options(&self) -> Result<Options, Error> {
+        let otherwise = Options::from_environment()?;
+        Ok(Options {
+            memory: self.memory.unwrap_or(otherwise.memory),
+            cpus: self.cpus.unwrap_or(otherwise.cpus),
+            idle: self.idle.map_or(otherwise.idle, Duration::from_secs),
+            accelerator: self.accel.or(otherwise.accelerator),
+            machine: self.machine.or(otherwise.machine),
+        })
+    }
+}
+
+/// Does what was asked.
+pub(super) fn run(arguments: Arguments) -> ExitCode {
+    let outcome = match arguments.verb {
+        Verb::Setup { vmlinuz, modules, force } => setup(vmlinuz.zip(modules), force),
+        Verb::Start(choices) => start(&choices),
+        Verb::Stop => stop(),
+        Verb::Status { json } => status(json),
+        Verb::Log => log(),
+        Verb::Run { choices, fresh, command } => return run_command(&choices, fresh, command),
+        Verb::Broker => vm::broker(),
+        Verb::Agent => {
+            vm::agent();
+            Ok(())
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("vrflab: {error}");
+            ExitCode::from(CANNOT)
+        }
+    }
+}
+
+fn say(what: &str) {
+    eprintln!("vrflab: {what} ...");
+}
+
+fn setup(files: Option<(PathBuf, PathBuf)>, force: bool) -> Result<(), Error> {
+    let source = match files {
+        Some((image, modules)) => KernelSource::Files { image, modules },
+        None => KernelSource::Archive,
+    };
+    match vm::setup(&source, force, &mut say)? {
+        Setup::Already(kernel) => {
+            println!("the guest kernel is there already: {}", kernel.version);
+        }
+        Setup::Done(kernel) => {
+            println!("the guest kernel is set up: {}", kernel.version);
+            println!("it is kept in {}", kernel.image.display());
+        }
+    }
+    Ok(())
+}
+
+fn start(choices: &Choices) -> Result<(), Error> {
+    let status = vm::start(&choices.options()?, &mut say)?;
+    print_status(&status, &vm::labs()?);
+    Ok(())
+}
+
+fn stop() -> Result<(), Error> {
+    let Some(stopped) = vm::stop()? else {
+        println!("no VM is up");
+        return Ok(());
+    };
+    println!("the VM is stopped");
+    for lab in &stopped.labs {
+        println!("the lab {lab} ended with it");
+    }
+    for command in &stopped.commands {
+        println!("this command ended with it: {command}");
+    }
+    Ok(())
+}
+
+fn status(json: bool) -> Result<(), Error> {
+    let (status, labs) = (vm::running()?, vm::labs()?);
+    if json {
+        println!("{}", as_json(status.as_ref(), &labs));
+        return Ok(());
+    }
+    match status {
+        Some(status) => print_status(&status, &labs),
+        None => println!("no VM is up"),
+    }
+    Ok(())
+}
+
+fn print_status(status: &Status, labs: &[String]) {
+    let list = |items: &[String]| match items {
+        [] => "none".to_owned(),
+        items => items.join(", "),
+    };
+    let boot = status
+        .boot
+        .map_or(String::new(), |boot| format!(" (booted in {:.1} s)", boot.as_secs_f64()));
+    println!("engine    {} ({})", status.accelerator.name(), status.machine.name());
+    println!("kernel    {}", status.kernel.as_deref().unwrap_or("still booting"));
+    println!("up        {} s{boot}", status.uptime.as_secs());
+    println!("memory    {} MiB, {} processors", status.memory, status.cpus);
+    println!("labs      {}", list(labs));
+    println!("commands  {}", list(&status.commands));
+    println!("console   {}", status.console.display());
+}
+
+fn as_json(status: Option<&Status>, labs: &[String]) -> serde_json::Value {
+    let Some(status) = status else { return serde_json::json!({ "up": false }) };
+    serde_json::json!({
+        "up": status.kernel.is_some(),
+        "engine": status.accelerator.name(),
+        "machine": status.machine.name(),
+        "kernel": status.kernel,
+        "uptime_s": status.uptime.as_secs_f64(),
+        "boot_s": status.boot.map(|boot| boot.as_secs_f64()),
+        "memory_mib": status.memory,
+        "cpus": status.cpus,
+        "qemu_pid": status.qemu,
+        "broker_pid": status.broker,
+        "labs": labs,
+        "commands": status.commands,
+        "console": status.console,
+    })
+}
+
+fn log() -> Result<(), Error> {
+    for path in vm::logs()? {
+        let text = fs::read(&path).map_err(|error| Error::File {
+            action: "read",
+            path: path.clone(),
+            error,
+        })?;
+        println!("==> {} <==\n{}", path.display(), String::from_utf8_lossy(&text).trim_end());
+    }
+    Ok(())
+}
+
+fn run_command(choices: &Choices, fresh: Vec<PathBuf>, command: Vec<OsString>) -> ExitCode {
+    let shell = || std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
+    let mut command = command.into_iter();
+    let program = Program::Path(command.next().unwrap_or_else(shell));
+    let request = Request { fresh, input: Input::Inherit, ..Request::new(program, command) };
+    let outcome = choices.options().and_then(|options| vm::run(&request, &options, &mut say));
+    match outcome {
+        Ok(end) => ExitCode::from(end.code()),
+        Err(error) => {
+            eprintln!("vrflab: {error}");
+            ExitCode::from(match error {
+                Error::Refused { status, .. } => status,
+                _ => OWN_FAILURE,
+            })
+        }
+    }
+}
