@@ -6,16 +6,20 @@
 
 pub mod feature;
 mod holder;
+mod lookup;
 mod machine;
 mod message;
 mod namespace;
+mod packet;
 mod raw;
 mod socket;
 pub mod sysctl;
 mod worker;
 
 pub use holder::{Holder, holders};
+pub use lookup::{InterfaceState, Lookup, Origin, RouteQuery, Way, interfaces};
 pub use machine::{Machine, Refused, makes_device};
 pub use namespace::{DIRECTORY, Namespace, mark_of, prepare_directory};
+pub use packet::{Direction, Frame, PacketSocket};
 pub use socket::{Mode, Refusal, SendError, Socket};
 pub use worker::{Worker, on_worker};

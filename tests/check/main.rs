@@ -1,0 +1,6 @@
+//! Checks on labs that stand: these tests need root and make namespaces whose names begin with
+//! `chk-`.
+#![allow(clippy::unwrap_used)]
+
+mod bench;
+mod reach;
