@@ -30,7 +30,10 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     if arguments.all || arguments.labs.is_empty() {
         if !arguments.all && standing.len() > 1 {
             let names: Vec<_> = standing.iter().map(|(lab, _)| lab.as_str()).collect();
-            return wrong(format!("several labs are up, name them or say --all: {}", names.join(", ")));
+            return wrong(format!(
+                "several labs are up, name them or say --all: {}",
+                names.join(", ")
+            ));
         }
         if standing.is_empty() {
             println!("no lab is up");

@@ -1,8 +1,8 @@
 //! `vrflab exec`: runs a command in a node.
 
 use super::exit::Exit;
-use super::place::{self, Kernel, Missing, Place};
 use super::input;
+use super::place::{self, Kernel, Missing, Place};
 use crate::compile::Lab;
 use crate::document::LabName;
 use crate::kernel::{Entry, Namespace};
@@ -40,8 +40,7 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
             Err(exit) => exit,
         },
         Ok((lab, Place::Vm)) => {
-            let mut line: Vec<OsString> =
-                vec!["exec".into(), lab.as_str().into(), node.into()];
+            let mut line: Vec<OsString> = vec!["exec".into(), lab.as_str().into(), node.into()];
             if let Some(vrf) = &arguments.vrf {
                 line.extend(["--vrf".into(), vrf.into()]);
             }
@@ -124,4 +123,3 @@ pub(super) fn write_hosts(lab: &Lab) -> io::Result<()> {
     }
     fs::write(hosts_path(&lab.name), text)
 }
-

@@ -42,8 +42,7 @@ pub(super) struct Reading {
 pub(super) fn read(file: &Path, name: Option<&LabName>) -> Result<Reading, Reading> {
     match document::read(file) {
         Ok(source) => {
-            let format =
-                Format::of_name(&source.name).unwrap_or_else(|| Format::of_text(&source));
+            let format = Format::of_name(&source.name).unwrap_or_else(|| Format::of_text(&source));
             Ok(understand(source, format, name, &fallback(file)))
         }
         Err(fault) => Err(Reading {
@@ -67,8 +66,7 @@ fn understand(
         diagnostics.push(diagnostic);
     }
     let lab = document.map(|document| {
-        let topology =
-            topology::resolve(document, name.cloned(), fallback, &mut diagnostics);
+        let topology = topology::resolve(document, name.cloned(), fallback, &mut diagnostics);
         compile::compile(topology, &mut diagnostics)
     });
     let lab = lab.filter(|_| !diagnostics.has_errors());
@@ -80,8 +78,8 @@ pub(super) fn load(file: &Path, name: Option<&LabName>) -> Result<Input, Exit> {
     let reading = read(file, name).unwrap_or_else(|reading| reading);
     say(&reading.diagnostics, &reading.source);
     let Some(lab) = reading.lab else { return Err(Exit::Wrong) };
-    let path = (file.as_os_str() != "-")
-        .then(|| file.canonicalize().unwrap_or_else(|_| file.to_owned()));
+    let path =
+        (file.as_os_str() != "-").then(|| file.canonicalize().unwrap_or_else(|_| file.to_owned()));
     let plan = plan::lower(&lab);
     Ok(Input { source: reading.source, format: reading.format, path, lab, plan })
 }

@@ -21,9 +21,7 @@ impl Interrupt {
 ///
 /// # Errors
 /// Signals cannot be listened for.
-pub(super) fn listening<T: Send>(
-    work: impl FnOnce(&Interrupt) -> T + Send,
-) -> std::io::Result<T> {
+pub(super) fn listening<T: Send>(work: impl FnOnce(&Interrupt) -> T + Send) -> std::io::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let inside = runtime.enter();
     let mut int = signal(SignalKind::interrupt())?;

@@ -29,7 +29,13 @@ use std::process::ExitCode;
 #[command(name = "vrflab", version, max_term_width = 100)]
 struct Arguments {
     /// Which kernel a lab runs on: the host's, the micro-VM's, or whichever can
-    #[arg(long, global = true, env = "VRFLAB_KERNEL", value_name = "WHICH", default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        env = "VRFLAB_KERNEL",
+        value_name = "WHICH",
+        default_value = "auto"
+    )]
     kernel: Kernel,
     #[command(subcommand)]
     verb: Verb,

@@ -84,9 +84,8 @@ fn lacks(plan: &Plan) -> Option<Lacks> {
         });
     }
     let needs = plan.needs();
-    let lacks = on_worker(|worker| {
-        feature::lacks(worker, needs.iter().map(|(feature, _)| feature))
-    });
+    let lacks =
+        on_worker(|worker| feature::lacks(worker, needs.iter().map(|(feature, _)| feature)));
     let lacks = match lacks {
         Ok(lacks) if lacks.is_empty() => return None,
         Ok(lacks) => lacks,
@@ -126,7 +125,8 @@ fn lacks(plan: &Plan) -> Option<Lacks> {
 pub(super) fn all(kernel: Kernel) -> Result<Vec<(LabName, Place)>, Exit> {
     let mut labs = Vec::new();
     if kernel != Kernel::Vm {
-        let here = state::all().map_err(|error| cannot(format!("{}: {error}", state::DIRECTORY)))?;
+        let here =
+            state::all().map_err(|error| cannot(format!("{}: {error}", state::DIRECTORY)))?;
         labs.extend(here.into_iter().map(|record| (record.lab, Place::Here)));
     }
     if kernel != Kernel::Host && !vm::inside_guest() {
@@ -175,11 +175,7 @@ pub(super) fn forward(
     fresh: Vec<std::path::PathBuf>,
 ) -> Result<Exit, vm::Error> {
     let arguments = [OsString::from("--kernel"), "host".into()].into_iter().chain(arguments);
-    let request = vm::Request {
-        fresh,
-        input,
-        ..vm::Request::new(vm::Program::Vrflab, arguments)
-    };
+    let request = vm::Request { fresh, input, ..vm::Request::new(vm::Program::Vrflab, arguments) };
     let options = vm::Options::from_environment()?;
     let end = vm::run(&request, &options, &mut |what| eprintln!("{what} ..."))?;
     Ok(Exit::Command(end.code()))

@@ -78,7 +78,10 @@ impl Entry<'_> {
             .iter()
             .map(|word| CString::new(word.as_bytes()))
             .collect::<Result<_, _>>()
-            .map_err(|_| EntryError::Command { command: command[0].clone(), errno: Errno::EINVAL })?;
+            .map_err(|_| EntryError::Command {
+                command: command[0].clone(),
+                errno: Errno::EINVAL,
+            })?;
         let Err(errno) = nix::unistd::execvp(&words[0], &words);
         Err(EntryError::Command { command: command[0].clone(), errno })
     }

@@ -7,10 +7,12 @@
 pub mod feature;
 mod enter;
 mod holder;
+mod lookup;
 mod machine;
 mod message;
 mod namespace;
 pub mod raw;
+mod packet;
 mod socket;
 pub mod sysctl;
 mod vrf_bind;
@@ -18,8 +20,10 @@ mod worker;
 
 pub use enter::{Entry, EntryError};
 pub use holder::{Holder, holders};
+pub use lookup::{InterfaceState, Lookup, Origin, RouteQuery, Way, interfaces};
 pub use machine::{Machine, Refused, makes_device};
 pub use namespace::{DIRECTORY, Namespace, mark_of, prepare_directory};
+pub use packet::{Direction, Frame, PacketSocket};
 pub use socket::{Mode, Refusal, SendError, Socket};
 pub use vrf_bind::forget as forget_bindings;
 pub use worker::{Worker, on_worker};

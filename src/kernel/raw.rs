@@ -209,9 +209,8 @@ pub(super) fn load_socket_binder(index: u32) -> io::Result<OwnedFd> {
     };
     // SAFETY: the kernel reads the structure and what its two pointers point to, all of which live
     // longer than the call.
-    let answer = unsafe {
-        libc::syscall(libc::SYS_bpf, bpf::PROG_LOAD, &raw const load, size_of::<Load>())
-    };
+    let answer =
+        unsafe { libc::syscall(libc::SYS_bpf, bpf::PROG_LOAD, &raw const load, size_of::<Load>()) };
     let fd = RawFd::try_from(Errno::result(answer)?).expect("a file descriptor fits its type");
     // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })

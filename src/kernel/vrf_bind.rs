@@ -42,7 +42,14 @@ pub fn forget(lab: &str) -> io::Result<()> {
     remove_below(&top.join(lab))?;
     // That of all labs goes with the last one.
     match fs::remove_dir(&top) {
-        Err(error) if matches!(Errno::from_raw(error.raw_os_error().unwrap_or(0)), Errno::EBUSY | Errno::ENOENT | Errno::ENOTEMPTY) => Ok(()),
+        Err(error)
+            if matches!(
+                Errno::from_raw(error.raw_os_error().unwrap_or(0)),
+                Errno::EBUSY | Errno::ENOENT | Errno::ENOTEMPTY
+            ) =>
+        {
+            Ok(())
+        }
         other => other,
     }
 }
@@ -80,4 +87,3 @@ fn root() -> io::Result<PathBuf> {
     mount(Some("cgroup2"), OWN_MOUNT, Some("cgroup2"), MsFlags::empty(), none)?;
     Ok(PathBuf::from(OWN_MOUNT))
 }
-

@@ -1,0 +1,64 @@
+//! Who led a packet to where it should not have come.
+
+use super::ask::Site;
+use super::route::table_of_vrf;
+use super::stack;
+use crate::check::path::Trail;
+use crate::check::watch::Sighting;
+use crate::compile::{Lab, NodeId};
+use crate::kernel::on_worker;
+use std::net::IpAddr;
+
+/// Whether a packet to this address is at its end at a node: somewhere it has the address.
+pub(super) fn is_end(lab: &Lab, node: NodeId, address: IpAddr) -> bool {
+    let node = &lab[node];
+    let interfaces = node.interfaces.iter().flat_map(|interface| &interface.addresses);
+    let vrfs = node.vrfs.iter().flat_map(|vrf| &vrf.addresses);
+    interfaces.chain(vrfs).chain(&node.loopback).any(|held| held.value.addr() == address)
+}
+
+/// Says at which nodes the way was decided: where the labels were put on and where they led.
+pub(super) fn explain(lab: &Lab, trail: &Trail<'_>, destination: IpAddr) -> Vec<String> {
+    let arrivals = trail.arrivals();
+    let Some((_, before)) = arrivals.split_last() else { return Vec::new() };
+    on_worker(|worker| {
+        let mut site = Site::new(lab, worker);
+        let pushed = before
+            .iter()
+            .zip(&arrivals[1..])
+            .find(|(here, next)| here.packet.labels.is_empty() && !next.packet.labels.is_empty())
+            .map(|(here, _)| *here);
+        let last = before.last().copied();
+        let decisive = match (pushed, last) {
+            (Some(pushed), Some(last)) if pushed.node != last.node => vec![pushed, last],
+            (_, last) => last.into_iter().collect(),
+        };
+        decisive
+            .into_iter()
+            .filter_map(|sighting| decision(&mut site, sighting, destination))
+            .collect()
+    })
+}
+
+/// What a node says that it does with such a packet.
+fn decision(site: &mut Site<'_, '_>, sighting: &Sighting, destination: IpAddr) -> Option<String> {
+    let mut post = site.post(sighting.node).ok()?;
+    let name = &post.node.name;
+    if let Some(&label) = sighting.packet.labels.first() {
+        let way = post.label(label).ok()?;
+        let device = post.device(&way)?;
+        return Some(match post.node.vrf(device) {
+            Some(_) => format!("At {name}, label {label} leads into VRF {device}."),
+            None => format!("At {name}, label {label} leads out of {device}."),
+        });
+    }
+    let way = post.input(destination, sighting.packet.source, &sighting.interface).ok()?;
+    let table = table_of_vrf(post.node, post.vrf_of(&sighting.interface));
+    let device = post.device(&way)?;
+    let labels = match way.labels.as_slice() {
+        [] => String::new(),
+        labels => format!(" with {}", stack(labels)),
+    };
+    let via = way.gateway.map(|gateway| format!(" to {gateway}")).unwrap_or_default();
+    Some(format!("At {name}, {table} sends {destination}{via} through {device}{labels}."))
+}

@@ -1,0 +1,106 @@
+//! A route that is missing: in which table, and what it would be.
+
+use super::Flow;
+use super::ask::Post;
+use super::segment::neighbours;
+use crate::compile::{InterfaceId, Lab, MAIN, Node, NodeId};
+use ipnet::IpNet;
+use nix::errno::Errno;
+use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
+
+/// Says that a node has no way to the packet's destination, and which route would be one.
+pub(super) fn missing(post: &Post<'_>, flow: Flow, vrf: Option<&str>, error: Errno) -> String {
+    let (name, destination) = (&post.node.name, flow.destination);
+    let table = table_of_vrf(post.node, vrf);
+    let why = match error {
+        Errno::EACCES => format!("a route in {table} of {name} prohibits {destination}"),
+        Errno::EINVAL => format!("a route in {table} of {name} drops what goes to {destination}"),
+        Errno::ENETUNREACH | Errno::EHOSTUNREACH => {
+            format!("{table} of {name} has no route to {destination}")
+        }
+        error => format!("{table} of {name} gives no way to {destination} ({})", error.desc()),
+    };
+    let whither = format!("{} cannot go on", flow.word());
+    match advice(post.lab, post.id, vrf, destination) {
+        Some(route) => format!("{why}, so {whither}: add the route `{route}` at {name}."),
+        None => format!("{why}, so {whither}."),
+    }
+}
+
+/// A VRF's table, or the main one, for people.
+pub(super) fn table_of_vrf(node: &Node, vrf: Option<&str>) -> String {
+    match vrf {
+        None => "the main table".to_owned(),
+        Some(name) => match node.vrf(name) {
+            Some(vrf) => format!("table {} (VRF {name})", vrf.table),
+            None => format!("the table of VRF {name}"),
+        },
+    }
+}
+
+/// The route that leads to an address, as a topology writes it: found by going from who has the
+/// address towards the node, inside one routing table of each router on the way. A way through
+/// labels is nobody's guess.
+pub(super) fn advice(lab: &Lab, to: NodeId, vrf: Option<&str>, address: IpAddr) -> Option<String> {
+    let table = vrf.and_then(|vrf| lab[to].vrf(vrf)).map_or(MAIN, |vrf| vrf.table);
+    let gateways = holders(lab, address).into_iter().filter(|(owner, ..)| *owner != to);
+    let mut routes = gateways.filter_map(|(owner, from, subnet)| {
+        let gateway = gateway(lab, (owner, from), (to, table), address.is_ipv6())?;
+        // An address on the link itself needs no gateway but its subnet there.
+        (gateway != address).then_some((subnet, gateway))
+    });
+    let (subnet, gateway) = routes.next()?;
+    let vrf = vrf.map(|vrf| format!(" vrf {vrf}")).unwrap_or_default();
+    Some(format!("{subnet} via {gateway}{vrf}"))
+}
+
+/// Who has an address: the node, the table that it is in there, its subnet.
+fn holders(lab: &Lab, address: IpAddr) -> Vec<(NodeId, u32, IpNet)> {
+    let mut holders = Vec::new();
+    for (place, node) in lab.nodes.iter().enumerate() {
+        let loopback = node.loopback.iter().map(|held| (MAIN, held));
+        let vrfs =
+            node.vrfs.iter().flat_map(|vrf| vrf.addresses.iter().map(|held| (vrf.table, held)));
+        let interfaces = node.interfaces.iter().flat_map(|interface| {
+            let table = node.table_of(interface);
+            interface.addresses.iter().map(move |held| (table, held))
+        });
+        for (table, held) in interfaces.chain(vrfs).chain(loopback) {
+            if held.value.addr() == address {
+                holders.push((NodeId(place), table, held.value.trunc()));
+            }
+        }
+    }
+    holders
+}
+
+/// The neighbour by which a table of a node reaches a table of another.
+fn gateway(lab: &Lab, from: (NodeId, u32), to: (NodeId, u32), ipv6: bool) -> Option<IpAddr> {
+    let mut seen = BTreeSet::from([from]);
+    let mut open = VecDeque::from([from]);
+    while let Some((node, table)) = open.pop_front() {
+        let interfaces = &lab[node].interfaces;
+        for id in (0..interfaces.len()).map(InterfaceId) {
+            if lab[node].table_of(&interfaces[id.0]) != table {
+                continue;
+            }
+            for (next, port) in neighbours(lab, node, id) {
+                let port = &lab[next].interfaces[port.0];
+                let there = (next, lab[next].table_of(port));
+                if there == to {
+                    let on_link = interfaces[id.0].addresses.iter().map(|held| held.value.addr());
+                    let gateway = on_link
+                        .filter(|address| address.is_ipv6() == ipv6)
+                        .find(|address| port.addresses.iter().any(|n| n.value.contains(address)));
+                    if gateway.is_some() {
+                        return gateway;
+                    }
+                } else if lab[next].forwarding && next != to.0 && seen.insert(there) {
+                    open.push_back(there);
+                }
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,124 @@
+use super::*;
+use crate::check::icmp::Version;
+use crate::check::mark::Mark;
+use proptest::prelude::*;
+
+const MARK: Mark = Mark { probe: 0x0001_0203, attempt: 2 };
+
+/// An IPv4 echo request from 88.1.1.1 to 88.2.1.3 as it leaves a host.
+const IPV4_HEADER: [u8; 20] =
+    [0x45, 0x00, 0x00, 0x54, 0x12, 0x34, 0x40, 0x00, 0x3f, 0x01, 0, 0, 88, 1, 1, 1, 88, 2, 1, 3];
+
+/// The header of an ICMPv6 packet from 2001:db8::1 to 2001:db8::2 with 64 hops left.
+const IPV6_HEADER: [u8; 40] = [
+    0x60, 0, 0, 0, 0, 64, 58, 64, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x20,
+    0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2,
+];
+
+fn request(version: Version) -> Vec<u8> {
+    let header: &[u8] = match version {
+        Version::V4 => &IPV4_HEADER,
+        Version::V6 => &IPV6_HEADER,
+    };
+    [header, &version.request(Token::TEST, MARK)].concat()
+}
+
+fn parse(protocol: u16, bytes: &[u8]) -> Option<Packet> {
+    Packet::parse(Token::TEST, protocol, bytes)
+}
+
+#[test]
+fn an_ipv4_request_is_known_by_its_mark() {
+    let packet = parse(IPV4, &request(Version::V4)).unwrap();
+    assert_eq!(packet.message, Message::Request(MARK));
+    assert_eq!(packet.source.to_string(), "88.1.1.1");
+    assert_eq!(packet.destination.to_string(), "88.2.1.3");
+    assert_eq!((packet.ttl, packet.labels), (63, vec![]));
+}
+
+#[test]
+fn an_ipv6_request_is_known_by_its_mark() {
+    let packet = parse(IPV6, &request(Version::V6)).unwrap();
+    assert_eq!(packet.message, Message::Request(MARK));
+    assert_eq!(packet.destination.to_string(), "2001:db8::2");
+    assert_eq!(packet.ttl, 64);
+}
+
+#[test]
+fn label_stacks_are_read_down_to_the_packet_below() {
+    // 101 with TTL 62 and the bottom bit, then 1002 with TTL 61 above 201.
+    let one = [&[0x00, 0x06, 0x51, 62][..], &request(Version::V4)].concat();
+    let packet = parse(MPLS, &one).unwrap();
+    assert_eq!((packet.labels, packet.ttl), (vec![101], 62));
+    assert_eq!(packet.message, Message::Request(MARK));
+    let two = [&[0x00, 0x3e, 0xa0, 61, 0x00, 0x0c, 0x91, 255][..], &request(Version::V6)].concat();
+    let packet = parse(MPLS, &two).unwrap();
+    assert_eq!((packet.labels, packet.ttl), (vec![1002, 201], 61));
+    assert_eq!(packet.source.to_string(), "2001:db8::1");
+}
+
+#[test]
+fn an_error_is_known_by_the_packet_that_it_quotes() {
+    let mut header = IPV4_HEADER;
+    header[12..16].copy_from_slice(&[1, 1, 1, 2]);
+    let error = [&header[..], &[3, 1, 0, 0, 0, 0, 0, 0], &request(Version::V4)].concat();
+    let packet = parse(IPV4, &error).unwrap();
+    let Message::Error { error, mark } = packet.message else { panic!("{packet:?}") };
+    assert_eq!(error.to_string(), "host unreachable (ICMP type 3, code 1)");
+    assert_eq!((mark, packet.source.to_string().as_str()), (MARK, "1.1.1.2"));
+    let error = [&IPV6_HEADER[..], &[1, 0, 0, 0, 0, 0, 0, 0], &request(Version::V6)].concat();
+    let Message::Error { error, .. } = parse(IPV6, &error).unwrap().message else { panic!() };
+    assert_eq!(error.to_string(), "no route to destination (ICMP type 1, code 0)");
+}
+
+#[test]
+fn what_bears_another_mark_is_nothing_to_us() {
+    let mut foreign = request(Version::V4);
+    foreign[28] ^= 1;
+    assert_eq!(parse(IPV4, &foreign), None);
+    let mut later_fragment = request(Version::V4);
+    later_fragment[7] = 1;
+    assert_eq!(parse(IPV4, &later_fragment), None);
+    assert_eq!(parse(0x0806, &request(Version::V4)), None);
+}
+
+#[test]
+fn the_checksum_makes_the_whole_message_add_up_to_nothing() {
+    let message = Version::V4.request(Token::TEST, MARK);
+    let sum: u32 =
+        message.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+    assert_eq!((sum & 0xffff) + (sum >> 16), 0xffff);
+}
+
+proptest! {
+    #[test]
+    fn no_frame_is_too_strange(
+        protocol in prop::sample::select(vec![IPV4, IPV6, MPLS, 0x0806]),
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let _ = parse(protocol, &bytes);
+    }
+
+    #[test]
+    fn a_damaged_probe_is_read_or_not_but_never_breaks(
+        version in prop::sample::select(vec![Version::V4, Version::V6]),
+        labels in 0_usize..4,
+        cut in 0_usize..200,
+        flips in prop::collection::vec((0_usize..200, any::<u8>()), 0..4),
+    ) {
+        let mut bytes = Vec::new();
+        for label in 0..labels {
+            bytes.extend([0, 6, if label + 1 == labels { 0x51 } else { 0x50 }, 64]);
+        }
+        bytes.extend(request(version));
+        for (at, value) in flips {
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte ^= value;
+            }
+        }
+        bytes.truncate(cut);
+        for protocol in [IPV4, IPV6, MPLS] {
+            let _ = parse(protocol, &bytes);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The way of a packet: from what was seen at the interfaces to the nodes it came to.
+
+use super::icmp::Message;
+use super::report::Visit;
+use super::watch::Sighting;
+use crate::compile::{Hop, Interface, InterfaceKind, Lab, NodeId};
+use crate::document::Role;
+use crate::kernel::Direction;
+
+/// Which of the two packets of an echo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leg {
+    /// The probe, on its way forth.
+    Forth,
+    /// Its answer, on its way back.
+    Back,
+}
+
+/// What was seen of one packet, in the order in which it happened.
+#[derive(Debug)]
+pub(super) struct Trail<'a> {
+    lab: &'a Lab,
+    sightings: Vec<&'a Sighting>,
+}
+
+impl<'a> Trail<'a> {
+    /// What was seen of the one or the other packet of an attempt.
+    pub(super) fn new(lab: &'a Lab, sightings: &'a [Sighting], leg: Leg) -> Self {
+        let mut sightings: Vec<&Sighting> = sightings
+            .iter()
+            .filter(|sighting| match sighting.packet.message {
+                Message::Request(_) => leg == Leg::Forth,
+                Message::Reply(_) => leg == Leg::Back,
+                Message::Error { .. } => false,
+            })
+            .collect();
+        // Where a time is missing, what one socket saw at least keeps its order.
+        if sightings.iter().all(|sighting| sighting.time.is_some()) {
+            sightings.sort_by_key(|sighting| sighting.time);
+        }
+        Self { lab, sightings }
+    }
+
+    /// Whether the kernel gave the time of everything, so that the order is sure.
+    pub(super) fn is_timed(&self) -> bool {
+        self.sightings.iter().all(|sighting| sighting.time.is_some())
+    }
+
+    /// The last that was seen of it, switches included.
+    pub(super) fn last(&self) -> Option<&'a Sighting> {
+        self.sightings.iter().rfind(|sighting| sighting.direction != Direction::Passing).copied()
+    }
+
+    /// The first that was seen of it.
+    pub(super) fn first(&self) -> Option<&'a Sighting> {
+        self.sightings.first().copied()
+    }
+
+    /// The first that was seen of it at a node in one direction.
+    pub(super) fn at(&self, node: NodeId, direction: Direction) -> Option<&'a Sighting> {
+        let mut sightings = self.sightings.iter().copied();
+        sightings.find(|sighting| sighting.node == node && sighting.direction == direction)
+    }
+
+    /// How many times it was seen at all.
+    pub(super) fn len(&self) -> usize {
+        self.sightings.len()
+    }
+
+    /// Its arrivals from outside, one per node that it came to; switches do not count.
+    ///
+    /// A packet that comes in through a port is seen again on the VLAN or the bridge above, with the
+    /// same time to live, and on the VRF device or `lo` where it is taken in.
+    pub(super) fn arrivals(&self) -> Vec<&'a Sighting> {
+        let mut arrivals: Vec<&Sighting> = Vec::new();
+        for sighting in self.incoming() {
+            if self.lab[sighting.node].role == Role::Switch || self.is_bridge_port(sighting) {
+                continue;
+            }
+            let again = arrivals.iter().any(|earlier| {
+                earlier.node == sighting.node && earlier.packet.ttl == sighting.packet.ttl
+            });
+            let inside = self.is_inside(sighting)
+                && arrivals.last().is_some_and(|last| last.node == sighting.node);
+            if !again && !inside {
+                arrivals.push(sighting);
+            }
+        }
+        arrivals
+    }
+
+    /// Whether it came to a node, and to a VRF of it where one is named.
+    pub(super) fn arrived(&self, node: NodeId, vrf: Option<&str>) -> bool {
+        self.incoming()
+            .filter(|sighting| sighting.node == node && !self.is_bridge_port(sighting))
+            .any(|sighting| vrf.is_none_or(|vrf| self.is_in_vrf(sighting, vrf)))
+    }
+
+    /// The arrivals for the report.
+    pub(super) fn visits(&self) -> Vec<Visit> {
+        self.arrivals()
+            .into_iter()
+            .map(|sighting| Visit {
+                node: self.lab[sighting.node].name.to_string(),
+                interface: sighting.interface.clone(),
+                labels: sighting.packet.labels.clone(),
+            })
+            .collect()
+    }
+
+    /// Whether it came by exactly these nodes before its last one.
+    pub(super) fn is_by(&self, hops: &[Hop]) -> bool {
+        let arrivals = self.arrivals();
+        let Some((_, between)) = arrivals.split_last() else { return hops.is_empty() };
+        let mut hops = hops.iter().filter(|hop| self.lab[hop.node].role != Role::Switch);
+        between.iter().all(|sighting| {
+            hops.next().is_some_and(|hop| {
+                let labels = &sighting.packet.labels;
+                hop.node == sighting.node
+                    && hop.labels.as_ref().is_none_or(|expected| {
+                        expected.iter().map(|label| label.number()).eq(labels.iter().copied())
+                    })
+            })
+        }) && hops.next().is_none()
+    }
+
+    fn incoming(&self) -> impl Iterator<Item = &'a Sighting> {
+        let sightings = self.sightings.iter().copied();
+        sightings.filter(|sighting| sighting.direction == Direction::Incoming)
+    }
+
+    fn interface(&self, sighting: &Sighting) -> Option<&'a Interface> {
+        let node = &self.lab[sighting.node];
+        node.interface(&sighting.interface).map(|id| &node.interfaces[id.0])
+    }
+
+    fn is_bridge_port(&self, sighting: &Sighting) -> bool {
+        let node = &self.lab[sighting.node];
+        self.interface(sighting)
+            .and_then(|interface| interface.master.as_ref())
+            .and_then(|master| node.interface(master.value.as_str()))
+            .is_some_and(|master| node.interfaces[master.0].kind == InterfaceKind::Bridge)
+    }
+
+    fn is_inside(&self, sighting: &Sighting) -> bool {
+        sighting.interface == "lo" || self.lab[sighting.node].vrf(&sighting.interface).is_some()
+    }
+
+    fn is_in_vrf(&self, sighting: &Sighting, vrf: &str) -> bool {
+        let node = &self.lab[sighting.node];
+        sighting.packet.labels.is_empty()
+            && (sighting.interface == vrf
+                || self
+                    .interface(sighting)
+                    .and_then(|interface| node.vrf_of(interface))
+                    .is_some_and(|found| found.name.as_str() == vrf))
+    }
+}
+
+/// Nodes and labels as a check writes them: `pe1 p[101] pe2[111]`.
+pub(super) fn print_visits(visits: &[Visit]) -> String {
+    let word = |visit: &Visit| match visit.labels.as_slice() {
+        [] => visit.node.clone(),
+        labels => {
+            let labels: Vec<String> = labels.iter().map(u32::to_string).collect();
+            format!("{}[{}]", visit.node, labels.join("/"))
+        }
+    };
+    visits.iter().map(word).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,218 @@
+//! What the kernel itself says: which way it would send a packet, what its interfaces are like.
+//!
+//! A lookup runs the kernel's own routing code, the check of the source included, without sending
+//! anything, so it explains a loss without a trace.
+
+use super::{SendError, Socket, Worker};
+use nix::errno::Errno;
+use nix::net::if_::{InterfaceFlags, if_nameindex};
+use rtnetlink::packet_route::route::{
+    MplsLabel, RouteAddress, RouteAttribute, RouteFlags, RouteLwTunnelEncap, RouteMessage,
+    RouteMplsIpTunnel, RouteType, RouteVia,
+};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+
+/// A socket to ask the kernel for routes of one namespace.
+#[derive(Debug)]
+pub struct Lookup(Socket);
+
+/// A question: where would a packet to this address go?
+#[derive(Debug, Clone, Copy)]
+pub struct RouteQuery {
+    /// To whom.
+    pub destination: IpAddr,
+    /// From whom, where that is to be said.
+    pub source: Option<IpAddr>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a packet comes from, as far as a lookup cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// From this machine itself.
+    Here,
+    /// From this machine, out of a device: that of a VRF means a lookup in that VRF.
+    Bound(u32),
+    /// It comes in through this interface.
+    Interface(u32),
+}
+
+/// What the kernel would do with a packet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    /// Whether it is for this machine itself.
+    pub local: bool,
+    /// In which table the route is.
+    pub table: Option<u32>,
+    /// The index of the interface it leaves through.
+    pub interface: Option<u32>,
+    /// The next router.
+    pub gateway: Option<IpAddr>,
+    /// The labels it leaves with, the outermost first.
+    pub labels: Vec<u32>,
+}
+
+/// An interface as the kernel has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterfaceState {
+    /// Its index.
+    pub index: u32,
+    /// Whether it is set up.
+    pub up: bool,
+    /// Whether the far end is there too.
+    pub running: bool,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Lookup {
+    /// Opens one in the namespace of the running thread.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn open() -> io::Result<Self> {
+        Socket::open().map(Self)
+    }
+
+    /// `ip route get`.
+    ///
+    /// # Errors
+    /// What the kernel answers; the number says why there is no way.
+    pub fn route(&mut self, query: RouteQuery) -> Result<Way, Errno> {
+        let mut message = RouteMessage::default();
+        // IPv6 always answers with the table, and refuses to be asked for it.
+        let (family, length, flags) = match query.destination {
+            IpAddr::V4(_) => (AddressFamily::Inet, 32, RouteFlags::LookupTable),
+            IpAddr::V6(_) => (AddressFamily::Inet6, 128, RouteFlags::empty()),
+        };
+        message.header.address_family = family;
+        message.header.destination_prefix_length = length;
+        message.header.flags = flags;
+        message.attributes.push(RouteAttribute::Destination(query.destination.into()));
+        if let Some(source) = query.source {
+            message.header.source_prefix_length = length;
+            message.attributes.push(RouteAttribute::Source(source.into()));
+        }
+        match query.origin {
+            Origin::Here => {}
+            Origin::Bound(device) => message.attributes.push(RouteAttribute::Oif(device)),
+            Origin::Interface(port) => message.attributes.push(RouteAttribute::Iif(port)),
+        }
+        self.ask(message)
+    }
+
+    /// `ip -f mpls route get`.
+    ///
+    /// # Errors
+    /// What the kernel answers: ENETUNREACH for a label that it does not know.
+    pub fn label(&mut self, label: u32) -> Result<Way, Errno> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = AddressFamily::Mpls;
+        message.header.destination_prefix_length = 20;
+        // Without this flag a route whose device is down looks like one that is not there.
+        message.header.flags = RouteFlags::FibMatch;
+        message.attributes.push(RouteAttribute::Destination(RouteAddress::Mpls(MplsLabel {
+            label,
+            traffic_class: 0,
+            bottom_of_stack: true,
+            ttl: 0,
+        })));
+        self.ask(message)
+    }
+
+    fn ask(&mut self, route: RouteMessage) -> Result<Way, Errno> {
+        match self.0.ask(RouteNetlinkMessage::GetRoute(route)) {
+            Ok(RouteNetlinkMessage::NewRoute(answer)) => Ok(Way::read(&answer)),
+            Ok(_) => Err(Errno::EPROTO),
+            Err(SendError::Refused { refusal, .. }) => Err(refusal.errno),
+            Err(SendError::Io(error)) => {
+                Err(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
+            }
+        }
+    }
+}
+
+impl Way {
+    fn read(message: &RouteMessage) -> Self {
+        let mut way = Self {
+            local: message.header.kind == RouteType::Local,
+            table: None,
+            interface: None,
+            gateway: None,
+            labels: Vec::new(),
+        };
+        for attribute in &message.attributes {
+            way.take(attribute);
+        }
+        way
+    }
+
+    fn take(&mut self, attribute: &RouteAttribute) {
+        match attribute {
+            RouteAttribute::Table(table) => self.table = Some(*table),
+            RouteAttribute::Oif(interface) => self.interface = Some(*interface),
+            RouteAttribute::Gateway(RouteAddress::Inet(address)) => {
+                self.gateway = Some((*address).into());
+            }
+            RouteAttribute::Gateway(RouteAddress::Inet6(address)) => {
+                self.gateway = Some((*address).into());
+            }
+            RouteAttribute::Via(RouteVia::Inet(address)) => self.gateway = Some((*address).into()),
+            RouteAttribute::Via(RouteVia::Inet6(address)) => self.gateway = Some((*address).into()),
+            RouteAttribute::NewDestination(labels) => self.labels = numbers(labels),
+            RouteAttribute::Encap(encap) => {
+                for part in encap {
+                    if let RouteLwTunnelEncap::Mpls(RouteMplsIpTunnel::Destination(labels)) = part {
+                        self.labels = numbers(labels);
+                    }
+                }
+            }
+            RouteAttribute::MultiPath(nexthops) => {
+                if let Some(first) = nexthops.first() {
+                    self.interface = Some(first.interface_index);
+                    first.attributes.iter().for_each(|attribute| self.take(attribute));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn numbers(labels: &[MplsLabel]) -> Vec<u32> {
+    labels.iter().map(|label| label.label).collect()
+}
+
+/// The interfaces of the namespace that the worker is in, by name.
+///
+/// # Errors
+/// What the kernel answers.
+pub fn interfaces(_in_namespace: &Worker) -> io::Result<BTreeMap<String, InterfaceState>> {
+    let mut interfaces: BTreeMap<String, InterfaceState> = if_nameindex()?
+        .iter()
+        .map(|interface| {
+            let state = InterfaceState {
+                index: interface.index(),
+                up: false,
+                running: false,
+                addresses: Vec::new(),
+            };
+            (interface.name().to_string_lossy().into_owned(), state)
+        })
+        .collect();
+    for entry in nix::ifaddrs::getifaddrs()? {
+        let Some(state) = interfaces.get_mut(&entry.interface_name) else { continue };
+        state.up |= entry.flags.contains(InterfaceFlags::IFF_UP);
+        state.running |= entry.flags.contains(InterfaceFlags::IFF_RUNNING);
+        let Some(address) = entry.address else { continue };
+        let address = address
+            .as_sockaddr_in()
+            .map(|address| address.ip().into())
+            .or_else(|| address.as_sockaddr_in6().map(|address| address.ip().into()));
+        state.addresses.extend::<Option<IpAddr>>(address);
+    }
+    Ok(interfaces)
+}

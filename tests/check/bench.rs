@@ -1,0 +1,319 @@
+//! Small labs for tests, built with `ip` so that nothing of the program that makes labs is trusted.
+
+use ipnet::IpNet;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::IpAddr;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use vrflab::check::{CheckResult, Report};
+use vrflab::compile::{
+    Check, Expect, Hop, Interface, InterfaceId, InterfaceKind, Lab, Link, Node, NodeId, Sender,
+    Target, Vrf,
+};
+use vrflab::diagnostic::{Span, Spanned};
+use vrflab::document::{DeviceName, LabName, NodeName, Role};
+use vrflab::iproute::Label;
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// A lab that stands until it is dropped.
+pub struct Bench {
+    pub lab: Lab,
+}
+
+impl Bench {
+    /// Builds a lab. A line is one of
+    ///
+    /// ```text
+    /// h1 host                                   a node and its role
+    /// pe1 vrf blue 10                           a VRF of a node
+    /// h1:eth0 10.0.0.1/24 - r1:eth0 10.0.0.2/24,2001:db8::2/64 blue    a link, `blue` being r1's VRF
+    /// h1: route add default via 10.0.0.2        what `ip` is told in a node
+    /// h1: sysctl net/ipv4/ip_forward 1
+    /// ```
+    pub fn new(lines: &str) -> Self {
+        let prefix =
+            format!("chk-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let lab = Lab {
+            name: LabName::new(prefix.clone()).unwrap(),
+            nodes: Vec::new(),
+            links: Vec::new(),
+            checks: Vec::new(),
+        };
+        let mut bench = Self { lab };
+        let mut script = String::new();
+        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match words.as_slice() {
+                [node, command @ ..] if node.ends_with(':') => {
+                    let node = bench.id(node.trim_end_matches(':'));
+                    script += &bench.command(node, command);
+                }
+                [node, "vrf", name, table] => {
+                    let id = bench.id(node);
+                    let vrf = Vrf {
+                        name: DeviceName::new(*name).unwrap(),
+                        span: Span::NONE,
+                        table: table.parse().unwrap(),
+                        addresses: Vec::new(),
+                        fallthrough: false,
+                    };
+                    bench.lab[id].vrfs.push(vrf);
+                    let add = format!("link add name {name} up type vrf table {table}");
+                    script += &bench.command(id, &add.split(' ').collect::<Vec<_>>());
+                }
+                [node, role] => {
+                    script += &bench.node(&prefix, node, role);
+                }
+                _ => script += &bench.link(line),
+            }
+        }
+        bench.shell(&script);
+        bench
+    }
+
+    fn node(&mut self, prefix: &str, name: &str, role: &str) -> String {
+        let role = match role {
+            "host" => Role::Host,
+            "router" => Role::Router,
+            "ce" => Role::Ce,
+            "pe" => Role::Pe,
+            "p" => Role::P,
+            "switch" => Role::Switch,
+            _ => panic!("role {role}"),
+        };
+        let forwarding = !matches!(role, Role::Host | Role::Switch);
+        let namespace = format!("{prefix}-{name}");
+        self.lab.nodes.push(Node {
+            name: NodeName::new(name).unwrap(),
+            span: Span::NONE,
+            namespace: namespace.clone(),
+            role,
+            forwarding,
+            loopback: Vec::new(),
+            vrfs: Vec::new(),
+            interfaces: Vec::new(),
+            routes: Vec::new(),
+            label_routes: Vec::new(),
+            local_rule: Spanned::filled(0),
+            early_sysctls: Vec::new(),
+            late_sysctls: Vec::new(),
+        });
+        let id = NodeId(self.lab.nodes.len() - 1);
+        let mut script = format!("ip netns add {namespace}\n");
+        script += &self.command(id, &["link", "set", "lo", "up"]);
+        let on = if forwarding { "1" } else { "0" };
+        for (key, value) in [
+            ("net/ipv4/conf/all/rp_filter", "0"),
+            ("net/ipv4/conf/default/rp_filter", "0"),
+            ("net/ipv6/conf/default/accept_dad", "0"),
+            ("net/ipv4/ip_forward", on),
+            ("net/ipv6/conf/all/forwarding", on),
+        ] {
+            script += &self.command(id, &["sysctl", key, value]);
+        }
+        if role == Role::Switch {
+            script += &self.command(id, &["link", "add", "name", "br0", "up", "type", "bridge"]);
+            self.interface(id, "br0", InterfaceKind::Bridge);
+        }
+        script
+    }
+
+    fn interface(&mut self, node: NodeId, name: &str, kind: InterfaceKind) -> InterfaceId {
+        self.lab[node].interfaces.push(Interface {
+            name: DeviceName::new(name).unwrap(),
+            span: Span::NONE,
+            kind,
+            master: None,
+            addresses: Vec::new(),
+            mtu: None,
+            mac: None,
+            mpls: false,
+            up: true,
+        });
+        InterfaceId(self.lab[node].interfaces.len() - 1)
+    }
+
+    fn link(&mut self, line: &str) -> String {
+        let link = self.lab.links.len();
+        let ends: Vec<Vec<&str>> =
+            line.split(" - ").map(|end| end.split_whitespace().collect()).collect();
+        let mut made = Vec::new();
+        for (end, words) in ends.iter().enumerate() {
+            let (node, device) = words[0].split_once(':').unwrap();
+            let node = self.id(node);
+            made.push((node, self.interface(node, device, InterfaceKind::Veth { link, end })));
+        }
+        let name = |(node, interface): (NodeId, InterfaceId)| {
+            let node = &self.lab[node];
+            format!("name {} netns {}", node.interfaces[interface.0].name, node.namespace)
+        };
+        let mut script =
+            format!("ip link add {} type veth peer {}\n", name(made[0]), name(made[1]));
+        for (words, &(node, interface)) in ends.iter().zip(&made) {
+            let device = self.lab[node].interfaces[interface.0].name.to_string();
+            let master = match words.get(2) {
+                Some(vrf) => Some((*vrf).to_owned()),
+                None => (self.lab[node].role == Role::Switch).then(|| "br0".to_owned()),
+            };
+            if let Some(master) = master {
+                script += &self.command(node, &["link", "set", &device, "master", &master]);
+                self.lab[node].interfaces[interface.0].master =
+                    Some(Spanned::filled(DeviceName::new(master).unwrap()));
+            }
+            script += &self.command(node, &["link", "set", &device, "up"]);
+            for address in words.get(1).into_iter().flat_map(|list| list.split(',')) {
+                script += &self.command(node, &["address", "add", address, "dev", &device]);
+                let address: IpNet = address.parse().unwrap();
+                self.lab[node].interfaces[interface.0].addresses.push(Spanned::filled(address));
+            }
+        }
+        self.lab.links.push(Link { span: Span::NONE, ends: [made[0], made[1]], cost: 1 });
+        script
+    }
+
+    fn command(&self, node: NodeId, words: &[&str]) -> String {
+        let namespace = &self.lab[node].namespace;
+        match words {
+            ["sysctl", key, value] => {
+                format!("ip netns exec {namespace} sh -c 'echo {value} > /proc/sys/{key}'\n")
+            }
+            words => format!("ip -n {namespace} {}\n", words.join(" ")),
+        }
+    }
+
+    fn shell(&self, script: &str) {
+        let mut shell = Command::new("sh").arg("-e").stdin(Stdio::piped()).spawn().unwrap();
+        shell.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+        assert!(shell.wait().unwrap().success(), "{script}");
+    }
+
+    pub fn id(&self, name: &str) -> NodeId {
+        self.lab.node(name).unwrap_or_else(|| panic!("no node {name}"))
+    }
+
+    /// Changes the lab while it stands: lines as of [`Bench::new`] that begin with a node and `:`.
+    pub fn change(&self, lines: &str) {
+        let mut script = String::new();
+        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let (node, command) = line.split_once(": ").unwrap();
+            let command: Vec<&str> = command.split_whitespace().collect();
+            script += &self.command(self.id(node), &command);
+        }
+        self.shell(&script);
+    }
+
+    /// Reads checks, a line each.
+    pub fn checks(&self, lines: &str) -> Vec<Check> {
+        lines
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(|l| self.check(l))
+            .collect()
+    }
+
+    fn check(&self, line: &str) -> Check {
+        let (ends, paths) = match line.find(" via").into_iter().chain(line.find(" back via")).min()
+        {
+            Some(at) => line.split_at(at),
+            None => (line, ""),
+        };
+        let (forth, back) = match paths.split_once(" back via") {
+            Some((forth, back)) => (forth.trim(), Some(back)),
+            None => (paths.trim(), None),
+        };
+        let (from, expect, to) = match ends.split_once(" -> ") {
+            Some((from, to)) => (from, Expect::Arrives, to),
+            None => {
+                let (from, to) = ends.split_once(" !> ").unwrap();
+                (from, Expect::Lost, to)
+            }
+        };
+        let (node, vrf) = self.place(from);
+        let to = match to.parse() {
+            Ok(address) => Target::Address(address),
+            Err(_) => self.target(to, expect),
+        };
+        Check {
+            span: Span::NONE,
+            text: line.to_owned(),
+            from: Sender { node, vrf },
+            expect,
+            to,
+            via: forth.strip_prefix("via").map(|hops| self.hops(hops)),
+            back: back.map(|hops| self.hops(hops)),
+        }
+    }
+
+    fn place(&self, word: &str) -> (NodeId, Option<DeviceName>) {
+        match word.split_once('%') {
+            Some((node, vrf)) => (self.id(node), DeviceName::new(vrf)),
+            None => (self.id(word), None),
+        }
+    }
+
+    fn target(&self, word: &str, expect: Expect) -> Target {
+        let (node, vrf) = self.place(word);
+        let all: Vec<IpAddr> = self.lab[node]
+            .interfaces
+            .iter()
+            .filter(|interface| {
+                let found = self.lab[node].vrf_of(interface).map(|found| &found.name);
+                vrf.is_none() || found == vrf.as_ref()
+            })
+            .flat_map(|interface| &interface.addresses)
+            .map(|address| address.value.addr())
+            .collect();
+        let first = |v6: bool| all.iter().copied().find(|address| address.is_ipv6() == v6);
+        let addresses = match expect {
+            Expect::Lost => all.clone(),
+            Expect::Arrives => first(false).into_iter().chain(first(true)).collect(),
+        };
+        Target::Node { node, vrf, addresses }
+    }
+
+    fn hops(&self, text: &str) -> Vec<Hop> {
+        text.split_whitespace()
+            .map(|word| match word.split_once('[') {
+                None => Hop { node: self.id(word), labels: None },
+                Some((node, labels)) => {
+                    let labels = labels.trim_end_matches(']');
+                    let numbers = labels.split('/').filter(|label| !label.is_empty());
+                    let labels = numbers.map(|n| Label::new(n.parse().unwrap()).unwrap()).collect();
+                    Hop { node: self.id(node), labels: Some(labels) }
+                }
+            })
+            .collect()
+    }
+
+    /// Makes the checks.
+    pub fn run(&self, lines: &str) -> Report {
+        let checks = self.checks(lines);
+        let report = vrflab::check::run(&self.lab, &checks, |_, _| {}).unwrap();
+        assert_eq!(report.results.len(), checks.len());
+        report
+    }
+
+    /// Makes one check.
+    pub fn one(&self, line: &str) -> CheckResult {
+        self.run(line).results.remove(0)
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let mut script = String::new();
+        for node in &self.lab.nodes {
+            writeln!(script, "ip netns del {} || true", node.namespace).unwrap();
+        }
+        self.shell(&script);
+    }
+}
+
+/// What a failed check says, in one text.
+pub fn words(result: &CheckResult) -> String {
+    let reason = result.reason.iter().map(String::as_str);
+    reason.chain(result.explanation.iter().map(String::as_str)).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,160 @@
+//! What a failed check says, on kernels of every kind: plain IP only.
+
+use crate::bench::{Bench, words};
+
+/// A host on either side of a router.
+const PAIR: &str = "
+    h1 host
+    r1 router
+    r2 router
+    h2 host
+    h1:eth0 10.1.0.1/24,2001:db8:1::1/64 - r1:eth0 10.1.0.254/24,2001:db8:1::fe/64
+    r1:eth1 10.2.0.1/30,2001:db8:2::1/64 - r2:eth0 10.2.0.2/30,2001:db8:2::2/64
+    r2:eth1 10.3.0.254/24,2001:db8:3::fe/64 - h2:eth0 10.3.0.1/24,2001:db8:3::1/64
+    h1: route add default via 10.1.0.254
+    h1: -6 route add default via 2001:db8:1::fe
+    r1: route add 10.3.0.0/24 via 10.2.0.2
+    r1: -6 route add 2001:db8:3::/64 via 2001:db8:2::2
+    r2: route add 10.1.0.0/24 via 10.2.0.1
+    r2: -6 route add 2001:db8:1::/64 via 2001:db8:2::1
+    h2: route add default via 10.3.0.254
+    h2: -6 route add default via 2001:db8:3::fe
+";
+
+/// Breaks the lab, makes a check that must fail, and looks for all of these in what it says.
+fn says(change: &str, check: &str, parts: &[&str]) {
+    let bench = Bench::new(PAIR);
+    bench.change(change);
+    let result = bench.one(check);
+    let words = words(&result);
+    assert!(!result.ok, "{result:#?}");
+    println!("{words}\n");
+    for part in parts {
+        assert!(words.contains(part), "`{part}` is not in:\n{words}");
+    }
+}
+
+#[test]
+fn forwarding_that_is_off_is_named_at_the_port_that_counts() {
+    says(
+        "r2: sysctl net/ipv4/ip_forward 0",
+        "h1 -> 10.3.0.1",
+        &[
+            "it was lost at r2",
+            "The probe came by r1 r2 and was last seen coming in through eth0 of r2.",
+            "r2 does not forward what comes in through eth0: net.ipv4.conf.eth0.forwarding is 0",
+        ],
+    );
+}
+
+#[test]
+fn forwarding_of_ipv6_that_is_off_is_named() {
+    says(
+        "r1: sysctl net/ipv6/conf/all/forwarding 0",
+        "h1 -> 2001:db8:3::1",
+        &["it was lost at r1", "net.ipv6.conf.all.forwarding is 0"],
+    );
+}
+
+#[test]
+fn a_source_that_the_kernel_refuses_is_named_with_the_route_to_add() {
+    says(
+        "r2: sysctl net/ipv4/conf/all/rp_filter 1
+         r2: route del 10.1.0.0/24",
+        "h1 -> h2",
+        &[
+            "r2: the kernel refuses 10.1.0.1 as a source on eth0 (rp_filter 1, the main table has \
+             no route to it).",
+            "Add the route `10.1.0.0/24 via 10.2.0.1` at r2.",
+        ],
+    );
+}
+
+#[test]
+fn an_answer_that_finds_no_way_back_is_told_from_a_lost_probe() {
+    says(
+        "r2: route del 10.1.0.0/24",
+        "h1 -> h2",
+        &[
+            "the answer was lost at r2",
+            "Its answer came by r2 and was last seen coming in through eth1 of r2.",
+            "the main table of r2 has no route to 10.1.0.1, so the answer cannot go on: add the \
+             route `10.1.0.0/24 via 10.2.0.1` at r2.",
+        ],
+    );
+}
+
+#[test]
+fn a_missing_route_forth_is_named_with_the_error_that_came_back() {
+    says(
+        "r1: route del 10.3.0.0/24",
+        "h1 -> 10.3.0.1",
+        &[
+            "10.1.0.254 said: network unreachable (ICMP type 3, code 0).",
+            "the main table of r1 has no route to 10.3.0.1",
+            "add the route `10.3.0.0/24 via 10.2.0.2` at r1",
+        ],
+    );
+    says(
+        "r1: -6 route del 2001:db8:3::/64",
+        "h1 -> 2001:db8:3::1",
+        &[
+            "2001:db8:1::fe said: no route to destination (ICMP type 1, code 0).",
+            "add the route `2001:db8:3::/64 via 2001:db8:2::2` at r1",
+        ],
+    );
+}
+
+#[test]
+fn a_host_without_a_route_could_not_send() {
+    says(
+        "h1: route del default",
+        "h1 -> h2",
+        &[
+            "it never left h1",
+            "h1 could not send to 10.3.0.1: Network is unreachable",
+            "add the route `10.3.0.0/24 via 10.1.0.254` at h1",
+        ],
+    );
+}
+
+#[test]
+fn a_loopback_that_is_down_is_named_when_a_node_does_not_reach_itself() {
+    says("h1: link set lo down", "h1 -> h1", &["it never left h1", "lo is down in h1"]);
+}
+
+#[test]
+fn an_interface_that_is_down_is_named_at_whichever_end() {
+    says(
+        "h1: link set eth0 down",
+        "h1 -> 10.1.0.254",
+        &["it never left h1", "the main table of h1 has no route to 10.1.0.254"],
+    );
+    says("h2: link set eth0 down", "h1 -> h2", &["eth0 of h2, the far end, is down"]);
+}
+
+#[test]
+fn an_address_that_is_missing_is_named() {
+    says(
+        "h2: address del 10.3.0.1/24 dev eth0",
+        "h1 -> h2",
+        &[
+            "The kernel of r2 would send the probe to 10.3.0.1 through eth1.",
+            "eth0 of h2 should have the address 10.3.0.1 and does not.",
+        ],
+    );
+}
+
+#[test]
+fn a_target_that_answers_nobody_is_told_from_a_loss() {
+    says(
+        "h2: sysctl net/ipv4/icmp_echo_ignore_all 1",
+        "h1 -> 10.3.0.1",
+        &["it arrived at h2, which did not answer", "net.ipv4.icmp_echo_ignore_all is 1"],
+    );
+    says(
+        "h2: sysctl net/ipv4/icmp_echo_ignore_all 1",
+        "h1 -> h2",
+        &["it arrived at h2, which did not answer"],
+    );
+}

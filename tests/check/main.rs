@@ -1,0 +1,7 @@
+//! Checks on labs that stand: these tests need root and make namespaces whose names begin with
+//! `chk-`.
+#![allow(clippy::unwrap_used)]
+
+mod bench;
+mod diagnosis;
+mod reach;
