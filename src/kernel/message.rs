@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
 };
-use rtnetlink::packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkMessage};
+use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage};
 use rtnetlink::packet_route::route::{
     MplsLabel, RouteHeader, RouteMessage, RouteNextHop, RouteScope, RouteType,
 };
@@ -37,8 +37,8 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
         Op::Namespace { .. } | Op::Sysctl { .. } => Vec::new(),
         Op::Veth { ends: [near, far] } => {
             let peer = end(LinkMessageBuilder::<LinkUnspec>::default(), far, numbers).build();
-            let near = end(LinkMessageBuilder::<LinkVeth>::default(), near, numbers)
-                .set_info_data(InfoData::Veth(InfoVeth::Peer(peer)));
+            let veth = LinkMessageBuilder::<LinkVeth>::new_with_info_kind(InfoKind::Veth);
+            let near = end(veth, near, numbers).set_info_data(InfoData::Veth(InfoVeth::Peer(peer)));
             vec![(Mode::Create, RouteNetlinkMessage::NewLink(near.build()))]
         }
         Op::Vrf { namespace, name, table } => {
