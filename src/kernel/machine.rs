@@ -21,6 +21,8 @@ pub struct Machine<'w> {
     built: HashMap<String, Building>,
     /// The namespace whose socket makes the devices of all.
     first: Option<String>,
+    /// How many devices have got an index.
+    numbered: u32,
     /// What has to be written in every new namespace; known once the first is there.
     inherited: Option<Vec<(String, String)>>,
 }
@@ -45,7 +47,7 @@ pub struct Refused {
 impl<'w> Machine<'w> {
     /// Nothing is built yet.
     pub fn new(worker: &'w mut Worker) -> Self {
-        Self { worker, built: HashMap::new(), first: None, inherited: None }
+        Self { worker, built: HashMap::new(), first: None, numbered: 0, inherited: None }
     }
 
     /// Makes a namespace with a mark, in which nothing of the host's settings is left.
@@ -105,12 +107,13 @@ impl<'w> Machine<'w> {
         Ok(building.socket.send(requests)?)
     }
 
-    /// Gives indices to the devices that a step makes.
+    /// Gives indices to the devices that a step makes, no two devices of a lab the same one: up to
+    /// Linux 6.12 a new device's index must be free in the sender's namespace too.
     fn number(&mut self, op: &Op) {
         let mut give = |namespace: &str, device: &str| {
             let building = self.built.get_mut(namespace).expect(BUILDING);
-            let index = FIRST_INDEX + building.devices.len() as u32 - 1;
-            building.devices.insert(device.to_owned(), index);
+            building.devices.insert(device.to_owned(), FIRST_INDEX + self.numbered);
+            self.numbered += 1;
         };
         match op {
             Op::Veth { ends } => ends.iter().for_each(|end| give(&end.namespace, &end.name)),
