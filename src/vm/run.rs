@@ -13,9 +13,6 @@ use super::options::Options;
 use super::order::{Order, OrderedProgram, Stamp, Streams};
 use super::relay::Relay;
 
-/// Where the guest keeps what it knows of its labs: a directory for each, with a `lab.json` in it.
-pub const LABS: &str = "/run/vrflab";
-
 /// Variables that speak of the host: sockets that the guest does not have, and settings of this
 /// program that are spent once the command is in the guest.
 const NOT_PASSED: [&str; 12] = [

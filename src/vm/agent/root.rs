@@ -13,7 +13,6 @@ use nix::unistd::{chdir, chroot, sethostname};
 
 use super::super::engine::{CACHED_ROOT, FRESH_ROOT};
 use super::super::initramfs::place;
-use super::super::run::LABS;
 use super::{FRESH, PROGRAMS};
 
 /// The size of one message of 9p; larger ones gain nothing.
@@ -81,7 +80,6 @@ fn furnish(modules: &Path) -> io::Result<()> {
     // A namespace that one command mounts below /run must be there for all later ones.
     mount(None::<&str>, "/run", None::<&str>, MsFlags::MS_SHARED, None::<&str>)?;
     fs::create_dir_all("/run/lock")?;
-    fs::create_dir_all(LABS)?;
     attach("devpts", "/dev/pts", MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC, "mode=620,ptmxmode=666")?;
     attach("tmpfs", "/dev/shm", MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=1777")?;
     attach("cgroup2", "/sys/fs/cgroup", QUIET, "")?;

@@ -18,7 +18,7 @@ use tokio::task::{LocalSet, spawn_local};
 
 use super::super::engine::PORT;
 use super::super::frame::{Decoder, Frame, Message};
-use super::super::run::LABS;
+use crate::state::DIRECTORY;
 use super::outlet::Outlet;
 use super::reaper::Reaper;
 use super::session::{self, Outgoing};
@@ -109,7 +109,12 @@ fn send(outgoing: &Outgoing, stream: u32, message: Message) {
 /// The names of the labs that are up: the directories that have a lab's file.
 fn labs() -> io::Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(LABS)? {
+    let entries = match fs::read_dir(DIRECTORY) {
+        // The directory goes with the last lab.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
+        entries => entries?,
+    };
+    for entry in entries {
         let entry = entry?;
         if entry.path().join("lab.json").is_file() {
             names.push(entry.file_name().to_string_lossy().into_owned());
