@@ -1,6 +1,6 @@
 //! What a kernel holds of a lab, and how it differs from what the plan says.
 
-use super::{Op, Plan, RuleChange};
+use super::{Op, Plan};
 use std::collections::BTreeSet;
 
 /// The state of namespaces, said in the steps that would make it.
@@ -24,32 +24,70 @@ pub enum Difference {
 
 /// In what `observed` differs from what `plan` makes.
 pub fn differences(plan: &Plan, observed: &Observed) -> Vec<Difference> {
-    let planned: BTreeSet<Op> = plan.steps().filter_map(|step| expected(&step.op)).collect();
-    let missing = planned.difference(&observed.ops).cloned().map(Difference::Missing);
-    let extra = observed.ops.difference(&planned).cloned().map(Difference::Extra);
+    let planned: BTreeSet<Op> = plan.steps().map(|step| ordered(step.op.clone())).collect();
+    let chosen_macs: BTreeSet<(&str, &str)> = planned.iter().flat_map(with_mac).collect();
+    let observed: BTreeSet<Op> =
+        observed.ops.iter().map(|op| without_own_macs(op.clone(), &chosen_macs)).collect();
+    let missing = planned.difference(&observed).cloned().map(Difference::Missing);
+    let extra = observed.difference(&planned).cloned().map(Difference::Extra);
     missing.chain(extra).collect()
 }
 
-/// What a step leaves in the kernel. Two spellings of one state become one here: the ends of a veth
-/// pair have no order, and a rule that was deleted is not there.
-fn expected(op: &Op) -> Option<Op> {
+/// The ends of a pair have no order in the kernel.
+fn ordered(mut op: Op) -> Op {
+    if let Op::Veth { ends } = &mut op {
+        ends.sort();
+    }
+    op
+}
+
+/// The devices, by namespace and name, whose MAC addresses a step chooses.
+fn with_mac(op: &Op) -> Vec<(&str, &str)> {
     match op {
-        Op::Veth { ends } => {
-            let mut ends = ends.clone();
-            ends.sort();
-            Some(Op::Veth { ends })
+        Op::Veth { ends } => ends
+            .iter()
+            .filter(|end| end.mac.is_some())
+            .map(|end| (end.namespace.as_str(), end.name.as_str()))
+            .collect(),
+        Op::Dummy { namespace, name, mac: Some(_), .. } => vec![(namespace, name)],
+        Op::Dummy { mac: None, .. }
+        | Op::Namespace { .. }
+        | Op::Sysctl { .. }
+        | Op::Vrf { .. }
+        | Op::Bridge { .. }
+        | Op::Enslave { .. }
+        | Op::Up { .. }
+        | Op::Address { .. }
+        | Op::Rule { .. }
+        | Op::Route { .. }
+        | Op::LabelRoute { .. } => Vec::new(),
+    }
+}
+
+/// Leaves out the MAC addresses that the kernel chose itself.
+fn without_own_macs(mut op: Op, chosen: &BTreeSet<(&str, &str)>) -> Op {
+    let forget = |namespace: &str, name: &str, mac: &mut Option<[u8; 6]>| {
+        if !chosen.contains(&(namespace, name)) {
+            *mac = None;
         }
-        Op::Rule { change: RuleChange::Delete, .. } => None,
+    };
+    match &mut op {
+        Op::Veth { ends } => {
+            for end in ends {
+                forget(&end.namespace, &end.name, &mut end.mac);
+            }
+        }
+        Op::Dummy { namespace, name, mac, .. } => forget(namespace, name, mac),
         Op::Namespace { .. }
         | Op::Sysctl { .. }
         | Op::Vrf { .. }
         | Op::Bridge { .. }
-        | Op::Dummy { .. }
         | Op::Enslave { .. }
         | Op::Up { .. }
         | Op::Address { .. }
-        | Op::Rule { change: RuleChange::Add, .. }
+        | Op::Rule { .. }
         | Op::Route { .. }
-        | Op::LabelRoute { .. } => Some(op.clone()),
+        | Op::LabelRoute { .. } => {}
     }
+    op
 }

@@ -18,10 +18,10 @@ use tokio::task::{LocalSet, spawn_local};
 
 use super::super::engine::PORT;
 use super::super::frame::{Decoder, Frame, Message};
-use crate::state::DIRECTORY;
 use super::outlet::Outlet;
 use super::reaper::Reaper;
 use super::session::{self, Outgoing};
+use crate::state::DIRECTORY;
 
 /// How long the port may take to appear.
 const PATIENCE: Duration = Duration::from_secs(20);

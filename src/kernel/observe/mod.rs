@@ -1,0 +1,135 @@
+//! What the kernel holds of a lab, read back over netlink and said in the steps that make it.
+
+mod link;
+mod route;
+
+use super::message::family_of;
+use super::{Namespace, SendError, Socket, Worker, sysctl};
+use crate::plan::{Family, Observed, Op, Plan, RuleChange};
+use ipnet::IpNet;
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
+use rtnetlink::packet_route::route::RouteProtocol;
+use rtnetlink::packet_route::rule::{RuleAttribute, RuleMessage};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+/// The names of one namespace's devices by their indices.
+type Devices = BTreeMap<u32, String>;
+
+/// What the kernel holds in the namespaces of a plan. Of settings, which the kernel has thousands
+/// of, only those that the plan writes are read.
+///
+/// # Errors
+/// A namespace cannot be read. One that is not there is no error: nothing in it is observed.
+pub fn observe(plan: &Plan, worker: &mut Worker) -> io::Result<Observed> {
+    let mut ops = BTreeSet::new();
+    let mut ends = link::Ends::default();
+    for name in plan.namespaces() {
+        let namespace = match Namespace::open(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            namespace => namespace?,
+        };
+        worker.enter(&namespace)?;
+        ops.insert(Op::Namespace { namespace: name.to_owned() });
+        let mut socket = Socket::open()?;
+        let devices = link::read(name, &mut socket, &mut ends, &mut ops)?;
+        addresses(name, &mut socket, &devices, &mut ops)?;
+        rules(name, &mut socket, &mut ops)?;
+        route::read(name, &mut socket, &devices, &mut ops)?;
+    }
+    ends.pair(&mut ops);
+    settings(plan, worker, &mut ops)?;
+    Ok(Observed { ops })
+}
+
+fn addresses(
+    namespace: &str,
+    socket: &mut Socket,
+    devices: &Devices,
+    ops: &mut BTreeSet<Op>,
+) -> Result<(), SendError> {
+    let request = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+    for answer in socket.dump(request)? {
+        let RouteNetlinkMessage::NewAddress(message) = answer else { continue };
+        let Some(device) = devices.get(&message.header.index) else { continue };
+        // A veth's far end stands as the peer's address; the local one is this device's.
+        let local = message.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::Local(address) => Some(*address),
+            _ => None,
+        });
+        let plain = message.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::Address(address) => Some(*address),
+            _ => None,
+        });
+        let Some(address) = local.or(plain) else { continue };
+        let kernels_own =
+            message.header.scope == AddressScope::Link || device == "lo" && address.is_loopback();
+        let net = IpNet::new(address, message.header.prefix_len);
+        if let (false, Ok(address)) = (kernels_own, net) {
+            ops.insert(Op::Address {
+                namespace: namespace.to_owned(),
+                device: device.clone(),
+                address,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The priorities at which the kernel looks up tables by itself.
+const KERNELS_LOCAL: u32 = 0;
+const LOCAL: u32 = 255;
+
+fn rules(namespace: &str, socket: &mut Socket, ops: &mut BTreeSet<Op>) -> Result<(), SendError> {
+    for family in [Family::V4, Family::V6] {
+        let mut request = RuleMessage::default();
+        request.header.family = family_of(family);
+        let mut local_at_its_place = false;
+        let rule = |change, priority, table| Op::Rule {
+            namespace: namespace.to_owned(),
+            family,
+            change,
+            priority,
+            table,
+        };
+        for answer in socket.dump(RouteNetlinkMessage::GetRule(request))? {
+            let RouteNetlinkMessage::NewRule(message) = answer else { continue };
+            let mut priority = 0;
+            let mut table = u32::from(message.header.table);
+            let mut kernels_own = false;
+            for attribute in &message.attributes {
+                match attribute {
+                    RuleAttribute::Priority(number) => priority = *number,
+                    RuleAttribute::Table(number) => table = *number,
+                    RuleAttribute::Protocol(protocol) => {
+                        kernels_own = *protocol == RouteProtocol::Kernel;
+                    }
+                    _ => {}
+                }
+            }
+            local_at_its_place |= (priority, table) == (KERNELS_LOCAL, LOCAL);
+            if !kernels_own {
+                ops.insert(rule(RuleChange::Add, priority, table));
+            }
+        }
+        if !local_at_its_place {
+            ops.insert(rule(RuleChange::Delete, KERNELS_LOCAL, LOCAL));
+        }
+    }
+    Ok(())
+}
+
+fn settings(plan: &Plan, worker: &mut Worker, ops: &mut BTreeSet<Op>) -> io::Result<()> {
+    for step in plan.steps() {
+        let Op::Sysctl { namespace, key, .. } = &step.op else { continue };
+        let Ok(opened) = Namespace::open(namespace) else { continue };
+        worker.enter(&opened)?;
+        if let Ok(value) = sysctl::read(worker, key) {
+            // The kernel puts tabs where people put spaces.
+            let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+            ops.insert(Op::Sysctl { namespace: namespace.clone(), key: key.clone(), value });
+        }
+    }
+    Ok(())
+}
