@@ -29,3 +29,27 @@ pub mod check;
 pub mod picture;
 pub mod vm;
 pub mod cli;
+
+use compile::Lab;
+use diagnostic::{Diagnostic, Diagnostics, Source};
+use document::{Format, LabName};
+
+/// The lab that a file says, where nothing is wrong with it, and all there is to say of the file, in
+/// the order of its places.
+///
+/// `name` is the lab's whatever the file says, and `fallback` where the file says nothing.
+pub fn understand(
+    source: &Source,
+    format: Format,
+    name: Option<&LabName>,
+    fallback: &LabName,
+) -> (Option<Lab>, Vec<Diagnostic>) {
+    let (document, said) = document::parse(source, Some(format));
+    let mut diagnostics = Diagnostics::from(said);
+    let lab = document.map(|document| {
+        let topology = topology::resolve(document, name.cloned(), fallback, &mut diagnostics);
+        compile::compile(topology, &mut diagnostics)
+    });
+    let lab = lab.filter(|_| !diagnostics.has_errors());
+    (lab, diagnostics.into_sorted())
+}

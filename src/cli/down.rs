@@ -4,7 +4,6 @@ use super::exit::{Exit, cannot, wrong};
 use super::place::{self, Kernel, Place, state_error};
 use crate::document::LabName;
 use crate::executor::{self, Left};
-use crate::kernel::on_worker;
 use crate::state::{self, Lock, Record};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -110,33 +109,29 @@ fn absolute(word: &str) -> PathBuf {
 fn one(lab: &LabName) -> Result<(), Exit> {
     let lock = Lock::take(lab, || eprintln!("{lab}: another vrflab is at work, waiting"))
         .map_err(state_error)?;
-    let record = Record::load(lab).map_err(state_error)?;
-    if let Some(record) = &record {
-        teardown(record, &lock)?;
-    }
-    lock.forget().map_err(state_error)?;
-    match record {
-        Some(_) => println!("{lab} is down"),
-        None => println!("{lab} is down already"),
-    }
+    let was_there = Record::load(lab).map_err(state_error)?.is_some();
+    take_away(lock)?;
+    println!("{lab} is down{}", if was_there { "" } else { " already" });
     Ok(())
 }
 
-/// Takes away what a record names; the record itself stays.
-pub(super) fn teardown(record: &Record, lock: &Lock) -> Result<(), Exit> {
-    debug_assert_eq!(lock.lab(), &record.lab);
-    let left = on_worker(|worker| executor::teardown(record, worker)).map_err(cannot)?;
-    let mut failed = false;
+/// Takes a lab away with its record, and says what could not be.
+pub(super) fn take_away(lock: Lock) -> Result<(), Exit> {
+    let left = executor::down(lock).map_err(cannot)?;
+    if say(&left) { Ok(()) } else { Err(Exit::Cannot) }
+}
+
+/// Says what was left; true where nothing of the lab is.
+pub(super) fn say(left: &[Left]) -> bool {
     for left in left {
         match left {
             Left::NotOurs { namespace } => eprintln!(
                 "vrflab: the namespace `{namespace}` does not bear this lab's mark, so it is left alone"
             ),
             Left::Failed { namespace, error } => {
-                failed = true;
                 eprintln!("vrflab: the namespace `{namespace}` cannot be taken away: {error}");
             }
         }
     }
-    if failed { Err(Exit::Cannot) } else { Ok(()) }
+    !left.iter().any(Left::is_failure)
 }

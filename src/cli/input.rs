@@ -1,12 +1,11 @@
 //! A file made into a lab and a plan, with what is wrong about it said.
 
 use super::exit::Exit;
-use crate::compile::{self, Lab};
-use crate::diagnostic::{Diagnostic, Diagnostics, Source, render};
+use crate::compile::Lab;
+use crate::diagnostic::{Diagnostic, Source, render};
 use crate::document::{self, Format, LabName};
 use crate::plan::{self, Plan};
 use crate::state::Record;
-use crate::topology;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -43,7 +42,8 @@ pub(super) fn read(file: &Path, name: Option<&LabName>) -> Result<Reading, Readi
     match document::read(file) {
         Ok(source) => {
             let format = Format::of_name(&source.name).unwrap_or_else(|| Format::of_text(&source));
-            Ok(understand(source, format, name, &fallback(file)))
+            let (lab, diagnostics) = crate::understand(&source, format, name, &fallback(file));
+            Ok(Reading { source, format, lab, diagnostics })
         }
         Err(fault) => Err(Reading {
             source: Source { name: file.display().to_string(), text: String::new() },
@@ -52,25 +52,6 @@ pub(super) fn read(file: &Path, name: Option<&LabName>) -> Result<Reading, Readi
             diagnostics: vec![fault],
         }),
     }
-}
-
-fn understand(
-    source: Source,
-    format: Format,
-    name: Option<&LabName>,
-    fallback: &LabName,
-) -> Reading {
-    let (document, said) = document::parse(&source, Some(format));
-    let mut diagnostics = Diagnostics::default();
-    for diagnostic in said {
-        diagnostics.push(diagnostic);
-    }
-    let lab = document.map(|document| {
-        let topology = topology::resolve(document, name.cloned(), fallback, &mut diagnostics);
-        compile::compile(topology, &mut diagnostics)
-    });
-    let lab = lab.filter(|_| !diagnostics.has_errors());
-    Reading { source, format, lab, diagnostics: diagnostics.into_sorted() }
 }
 
 /// Reads a file and says what is wrong with it.
@@ -88,20 +69,14 @@ pub(super) fn load(file: &Path, name: Option<&LabName>) -> Result<Input, Exit> {
 pub(super) fn reload(record: &Record) -> Result<Input, Exit> {
     let source = Source { name: record.source.clone(), text: record.text.clone() };
     let format = if record.dot { Format::Dot } else { Format::Yaml };
-    let reading = understand(source, format, Some(&record.lab), &record.lab);
-    let Some(lab) = reading.lab else {
+    let (lab, diagnostics) = crate::understand(&source, format, Some(&record.lab), &record.lab);
+    let Some(lab) = lab else {
         // Only another version of the program can have taken the file.
-        say(&reading.diagnostics, &reading.source);
+        say(&diagnostics, &source);
         return Err(Exit::Wrong);
     };
     let plan = plan::lower(&lab);
-    Ok(Input {
-        source: reading.source,
-        format: reading.format,
-        path: record.path.clone(),
-        lab,
-        plan,
-    })
+    Ok(Input { source, format, path: record.path.clone(), lab, plan })
 }
 
 /// Prints diagnostics for people.

@@ -34,6 +34,7 @@ fn rebuild(lab: &LabName, interrupt: &interrupt::Interrupt) -> Result<(), Exit> 
         return Err(super::exit::wrong(format!("{lab} is down")));
     };
     let input = input::reload(&record)?;
-    down::teardown(&record, &lock)?;
+    down::take_away(lock)?;
+    let lock = Lock::take(lab, || {}).map_err(state_error)?;
     up::build(&input, lock, interrupt)
 }

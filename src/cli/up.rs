@@ -1,6 +1,6 @@
 //! `vrflab up`: builds a lab and runs its checks.
 
-use super::exit::{Exit, cannot};
+use super::exit::{Exit, cannot, wrong};
 use super::input::{self, Input};
 use super::interrupt::{self, Interrupt};
 use super::place::{self, Kernel, Place, state_error};
@@ -8,8 +8,7 @@ use super::progress::Progress;
 use super::{check, down};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Format, LabName};
-use crate::executor::{self, Stopped};
-use crate::kernel::{Machine, Namespace, on_worker, prepare_directory};
+use crate::executor::{self, Failed, Stopped};
 use crate::plan::Op;
 use crate::state::{Lock, Phase, Record};
 use crate::vm;
@@ -82,26 +81,10 @@ fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
         Ok(lock) => lock,
         Err(error) => return state_error(error),
     };
-    match Record::load(name) {
-        Ok(Some(record)) => match standing(&record, input, &lock) {
-            Standing::Same => {
-                println!("{name} is up already");
-                return Exit::Done;
-            }
-            Standing::Changed => {
-                eprintln!(
-                    "vrflab: {name} is up already, made from another text{}; `vrflab down {name}` \
-                     takes it away, `vrflab reset {name}` brings back what it was made from",
-                    record.path.map_or(String::new(), |path| format!(" ({})", path.display()))
-                );
-                return Exit::Wrong;
-            }
-            Standing::Gone(Ok(())) => {}
-            Standing::Gone(Err(exit)) => return exit,
-        },
-        Ok(None) => {}
-        Err(error) => return state_error(error),
-    }
+    let lock = match make_room(lock, input) {
+        Ok(lock) => lock,
+        Err(exit) => return exit,
+    };
     match build(input, lock, interrupt) {
         Ok(()) if arguments.no_check => Exit::Done,
         Ok(()) => check::after_up(input, interrupt),
@@ -109,74 +92,68 @@ fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
     }
 }
 
-enum Standing {
-    /// It was made from this very text.
-    Same,
-    /// It was made from another one.
-    Changed,
-    /// It was left half-built, and is taken away now.
-    Gone(Result<(), Exit>),
-}
-
-fn standing(record: &Record, input: &Input, lock: &Lock) -> Standing {
+/// Looks at the lab of this name that is there already: the same one needs nothing done, one left
+/// half-built is taken away, and another one is in the way.
+fn make_room(lock: Lock, input: &Input) -> Result<Lock, Exit> {
+    let name = &input.lab.name;
+    let Some(record) = Record::load(name).map_err(state_error)? else { return Ok(lock) };
     match record.phase {
         Phase::Begun => {
-            eprintln!("{}: was left half-built, taking it away first", record.lab);
-            Standing::Gone(down::teardown(record, lock))
+            eprintln!("{name}: was left half-built, taking it away first");
+            down::take_away(lock)?;
+            Lock::take(name, || {}).map_err(state_error)
         }
-        Phase::Up if record.text == input.source.text => Standing::Same,
-        Phase::Up => Standing::Changed,
+        Phase::Up if record.text == input.source.text => {
+            println!("{name} is up already");
+            Err(Exit::Done)
+        }
+        Phase::Up => {
+            let path = record.path.map_or(String::new(), |path| format!(" ({})", path.display()));
+            Err(wrong(format!(
+                "{name} is up already, made from another text{path}; `vrflab down {name}` takes it \
+                 away, `vrflab reset {name}` brings back what it was made from"
+            )))
+        }
     }
 }
 
 /// Builds a lab where there is none of its name; on a refusal or an interrupt, nothing is left.
 pub(super) fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<(), Exit> {
-    let mut record = record(input)?;
-    if let Some(taken) =
-        record.namespaces.iter().find(|name| Namespace::path(name).symlink_metadata().is_ok())
-    {
-        forget(lock)?;
-        eprintln!("vrflab: there is a namespace `{taken}` already, and it is not this lab's");
-        return Err(Exit::Refused);
-    }
-    prepare_directory().map_err(cannot)?;
-    record.store(&lock).map_err(state_error)?;
+    let record = record(input)?;
+    let name = &input.lab.name;
     let mut progress = Progress::new(&input.lab, input.plan.steps().len(), interrupt);
-    let outcome = on_worker(|worker| {
-        let mut machine = Machine::new(worker);
-        executor::run(&input.plan, &record.mark, &mut machine, &mut progress)
-    });
-    match outcome {
+    super::exec::write_hosts(&input.lab).map_err(state_error)?;
+    match executor::build(&input.plan, record, lock, &mut progress) {
         Ok(()) => {
-            record.phase = Phase::Up;
-            super::exec::write_hosts(&input.lab).map_err(state_error)?;
-            record.store(&lock).map_err(state_error)?;
             progress.built(&input.lab);
             Ok(())
         }
-        Err(stopped) => {
+        Err(Failed::Io(error)) => Err(cannot(error)),
+        Err(Failed::Taken { namespace }) => {
+            eprintln!(
+                "vrflab: there is a namespace `{namespace}` already, and it is not this lab's"
+            );
+            Err(Exit::Refused)
+        }
+        Err(Failed::Stopped { stopped, left }) => {
             progress.clear();
-            let exit = match &stopped {
-                Stopped::Refused { .. } => Exit::Refused,
-                Stopped::Interrupted => Exit::Interrupted,
-            };
-            match stopped {
-                Stopped::Interrupted => eprintln!("{}: interrupted", input.lab.name),
+            let exit = match stopped {
+                Stopped::Interrupted => {
+                    eprintln!("{name}: interrupted");
+                    Exit::Interrupted
+                }
                 Stopped::Refused { op, span, refusal } => {
                     let diagnostic = refused(&op, &refusal).at(span, "asked for here");
                     input::say(&[diagnostic], &input.source);
+                    Exit::Refused
                 }
+            };
+            if down::say(&left) {
+                eprintln!("{name}: everything was rolled back");
             }
-            down::teardown(&record, &lock)?;
-            forget(lock)?;
-            eprintln!("{}: everything was rolled back", input.lab.name);
             Err(exit)
         }
     }
-}
-
-fn forget(lock: Lock) -> Result<(), Exit> {
-    lock.forget().map_err(state_error)
 }
 
 fn record(input: &Input) -> Result<Record, Exit> {

@@ -1,15 +1,22 @@
 //! Runs a plan, and takes away what a plan made.
 //!
+//! [`build`] is the whole of making a lab: the record before the kernel, the steps, and on a refusal
+//! or an interrupt everything away again. [`down`] is the whole of taking one away.
+//!
 //! Steps that go out together are sent in one call: all devices in batches through one socket, and
 //! each namespace's configuration through a socket of its own. Building is bound by the kernel, which
 //! makes one device at a time, so there is one thread and no more.
 
+mod build;
+mod kernel;
 mod teardown;
 
-pub use teardown::{Left, teardown};
+pub use build::{Failed, build, build_through};
+pub use kernel::Kernel;
+pub use teardown::{Left, down, teardown};
 
 use crate::diagnostic::Span;
-use crate::kernel::{Machine, Refusal, Refused, makes_device};
+use crate::kernel::{Refusal, Refused, makes_device};
 use crate::plan::{Op, Plan, Step};
 use std::ops::ControlFlow;
 
@@ -43,7 +50,7 @@ pub enum Stopped {
 pub fn run(
     plan: &Plan,
     mark: &str,
-    machine: &mut Machine<'_>,
+    kernel: &mut impl Kernel,
     observer: &mut impl Observer,
 ) -> Result<(), Stopped> {
     let steps: Vec<&Step> = plan.steps().collect();
@@ -54,7 +61,7 @@ pub fn run(
         if observer.before(done, next).is_break() {
             return Err(Stopped::Interrupted);
         }
-        carry_out(next, mark, machine).map_err(|refused| {
+        carry_out(next, mark, kernel).map_err(|refused| {
             let step = next[refused.index];
             Stopped::Refused { op: step.op.clone(), span: step.span, refusal: refused.refusal }
         })?;
@@ -92,10 +99,10 @@ fn together(steps: &[&Step]) -> usize {
 /// answered soon.
 const LONGEST: usize = 256;
 
-fn carry_out(steps: &[&Step], mark: &str, machine: &mut Machine<'_>) -> Result<(), Refused> {
+fn carry_out(steps: &[&Step], mark: &str, kernel: &mut impl Kernel) -> Result<(), Refused> {
     match &steps[0].op {
-        Op::Namespace { namespace } => machine.namespace(namespace, mark),
-        Op::Sysctl { namespace, key, value } => machine.sysctl(namespace, key, value),
+        Op::Namespace { namespace } => kernel.namespace(namespace, mark),
+        Op::Sysctl { namespace, key, value } => kernel.sysctl(namespace, key, value),
         Op::Veth { .. }
         | Op::Vrf { .. }
         | Op::Bridge { .. }
@@ -106,7 +113,7 @@ fn carry_out(steps: &[&Step], mark: &str, machine: &mut Machine<'_>) -> Result<(
         | Op::Rule { .. }
         | Op::Route { .. }
         | Op::LabelRoute { .. } => {
-            machine.send(&steps.iter().map(|step| &step.op).collect::<Vec<_>>())
+            kernel.send(&steps.iter().map(|step| &step.op).collect::<Vec<_>>())
         }
     }
 }

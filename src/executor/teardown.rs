@@ -1,7 +1,7 @@
 //! Takes away what a lab made, and nothing else.
 
-use crate::kernel::{Holder, Namespace, Worker, holders, mark_of};
-use crate::state::Record;
+use crate::kernel::{Holder, Namespace, Worker, forget_bindings, holders, mark_of, on_worker};
+use crate::state::{Lock, Record};
 use std::collections::BTreeSet;
 use std::io;
 
@@ -20,6 +20,22 @@ pub enum Left {
         /// Why.
         error: io::Error,
     },
+}
+
+/// Takes a lab away with its record; a lock on a lab without one only loses its directory.
+///
+/// # Errors
+/// `/proc` cannot be read, or the record cannot be removed.
+pub fn down(lock: Lock) -> io::Result<Vec<Left>> {
+    let left = match Record::load(lock.lab())? {
+        Some(record) => on_worker(|worker| teardown(&record, worker))?,
+        None => Vec::new(),
+    };
+    // What could not be taken away stays known. What is somebody else's was never ours to know.
+    if !left.iter().any(Left::is_failure) {
+        lock.forget()?;
+    }
+    Ok(left)
 }
 
 /// Ends the processes in a lab's namespaces and takes the namespaces away; their devices, routes
@@ -52,7 +68,18 @@ pub fn teardown(record: &Record, worker: &mut Worker) -> io::Result<Vec<Left>> {
             left.push(Left::Failed { namespace: name.clone(), error });
         }
     }
+    forget_bindings(record.lab.as_str(), worker)?;
     Ok(left)
+}
+
+impl Left {
+    /// Whether it is this lab's and should have gone.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Left::NotOurs { .. } => false,
+            Left::Failed { .. } => true,
+        }
+    }
 }
 
 enum Whose {
