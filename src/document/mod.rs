@@ -13,7 +13,7 @@ mod yaml;
 pub use file::{from, read};
 pub use name::{DeviceName, LabName, NodeName};
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Source, Spanned, Text};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Spanned, Text};
 use ipnet::IpNet;
 use std::path::Path;
 
@@ -244,4 +244,9 @@ pub fn parse(source: &Source, format: Option<Format>) -> (Option<Document>, Vec<
     };
     let document = tree.map(|tree| decode::lab(&tree, &mut errors));
     (document, errors.into_sorted())
+}
+
+fn empty() -> Diagnostic {
+    Diagnostic::error(Code::Empty, "the file holds no topology")
+        .help("the smallest lab is `graph { h1 -- h2 }`")
 }

@@ -29,6 +29,10 @@ pub(super) fn read(source: &Source, errors: &mut Diagnostics) -> Option<Tree> {
             twice.then(again).flatten()?
         }
     };
+    if let Kind::Null = written.0.value {
+        errors.push(super::empty());
+        return None;
+    }
     Some(tree(written, source, errors))
 }
 

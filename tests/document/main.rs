@@ -1,5 +1,8 @@
 //! Reading a file: what is accepted, what it means, and what a wrong one is told.
 
+mod any;
 mod bad;
+mod dot;
 mod file;
 mod good;
+mod graphviz;

@@ -154,7 +154,11 @@ impl Parser<'_> {
         self.directed = match self.token.kind {
             TokenKind::Keyword(Keyword::Graph) => false,
             TokenKind::Keyword(Keyword::Digraph) => true,
-            _ => return Err(self.unexpected("`graph` or `digraph`")),
+            TokenKind::End => {
+                self.errors.push(super::super::empty());
+                return Err(Stop::File);
+            }
+            _ => return Err(self.not_dot()),
         };
         self.advance();
         let id = self.optional_id()?;
@@ -171,6 +175,15 @@ impl Parser<'_> {
             _ => return Err(self.unexpected("the end of the file after the graph's `}`")),
         }
         Ok(Graph { strict, directed: self.directed, id, body })
+    }
+
+    fn not_dot(&mut self) -> Stop {
+        self.errors.push(
+            Diagnostic::error(Code::Syntax, "a DOT file begins with `graph` or `digraph`")
+                .at(self.token.span, "")
+                .help("the name of a YAML file ends in .yaml"),
+        );
+        Stop::File
     }
 
     /// `{ … }`
