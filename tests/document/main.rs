@@ -2,7 +2,9 @@
 
 mod any;
 mod bad;
+mod diagnostic;
 mod dot;
 mod file;
 mod good;
 mod graphviz;
+mod yaml;
