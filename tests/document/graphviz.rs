@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use vrflab::diagnostic::Source;
+use vrflab::diagnostic::{Code, Source};
 use vrflab::document::{self, Document, Format};
 
 /// Prints a line for each node and edge, with the attributes that the drawings below use.
@@ -34,6 +34,18 @@ fn graphviz(text: &str) -> Vec<String> {
         words[0] == "node" || words[1] != words[2]
     };
     sorted(lines.lines().filter(own).map(str::to_owned).collect())
+}
+
+/// Whether Graphviz takes the file.
+fn nop(text: &str) -> bool {
+    let mut child = Command::new("nop")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("nop: {error}: install Graphviz (Debian: graphviz)"));
+    child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("written");
+    child.wait().expect("it ends").success()
 }
 
 /// The same of what we read.
@@ -105,6 +117,26 @@ proptest! {
     #[test]
     fn graphviz_reads_the_same_nodes_edges_ports_and_attributes(text in graph()) {
         prop_assert_eq!(ours(&document(&text)), graphviz(&text), "{}", text);
+    }
+
+    /// One word is removed, doubled or moved behind its neighbour.
+    #[test]
+    fn graphviz_refuses_the_same_files(text in graph(), at in any::<prop::sample::Index>(), how in 0..3) {
+        let spaced = ["{", "}", "[", "]", "=", ";", ",", ":", "--", "->"]
+            .iter()
+            .fold(text.replace(", // {", ""), |text, mark| text.replace(mark, &format!(" {mark} ")));
+        let mut words: Vec<_> = spaced.split_whitespace().collect();
+        let at = at.index(words.len() - 1);
+        match how {
+            0 => drop(words.remove(at)),
+            1 => words.insert(at, words[at]),
+            _ => words.swap(at, at + 1),
+        }
+        let text = words.join(" ");
+        let source = Source { name: "test.dot".to_owned(), text: text.clone() };
+        let (_, said) = document::parse(&source, Some(Format::Dot));
+        let refused = said.iter().any(|it| matches!(it.code, Code::Syntax | Code::Empty));
+        prop_assert_eq!(refused, !nop(&text), "{}", text);
     }
 
     /// dot-parser reads bare names without ports, subgraphs and defaults as Graphviz does.
