@@ -10,7 +10,7 @@ mod name;
 mod tree;
 mod yaml;
 
-pub use file::{from, read};
+pub use file::{read, read_from};
 pub use name::{DeviceName, LabName, NodeName};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Spanned, Text};
