@@ -231,18 +231,22 @@ impl Format {
     }
 }
 
-/// Reads a file: all of its errors and warnings, in their order in the file. With errors among
-/// them the document is what could be read, good for finding more and not for building.
+/// Reads a file: all of its errors and warnings, in their order in the file. A file whose syntax is
+/// wrong gives no document. With other errors the document holds what is right, good for finding
+/// more of them and not for building.
 ///
 /// Without a format the text tells: a DOT file begins with `graph`, `digraph` or `strict`.
 pub fn parse(source: &Source, format: Option<Format>) -> (Option<Document>, Vec<Diagnostic>) {
     let mut errors = Diagnostics::default();
     let format = format.unwrap_or_else(|| Format::of_text(source));
-    let tree = match format {
+    let reading = match format {
         Format::Yaml => yaml::read(source, &mut errors),
         Format::Dot => dot::read(source, &mut errors),
     };
-    let document = tree.map(|tree| decode::lab(&tree, &mut errors));
+    let document = reading.and_then(|reading| {
+        let document = decode::lab(&reading.tree, &mut errors);
+        reading.whole.then_some(document)
+    });
     (document, errors.into_sorted())
 }
 

@@ -2,6 +2,15 @@
 
 use crate::diagnostic::{Span, Text};
 
+/// A file as a tree.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// All that could be read.
+    pub tree: Tree,
+    /// Whether that is the whole file, so that what is not there was not written.
+    pub whole: bool,
+}
+
 /// A value as it was written, before anybody asks what it means.
 #[derive(Debug, Clone)]
 pub(super) enum Tree {
