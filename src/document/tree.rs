@@ -73,13 +73,3 @@ impl Tree {
         Tree::Map(beneath.chain(own).cloned().collect(), span)
     }
 }
-
-impl Span {
-    /// The smallest place that holds both.
-    pub(super) fn with(self, other: Span) -> Span {
-        if self.is_none() || other.is_none() {
-            return self.or(other);
-        }
-        Span::new(self.start.min(other.start), self.end.max(other.end))
-    }
-}

@@ -81,3 +81,15 @@ fn the_nearest_name_is_a_slip_away() {
         assert_eq!(nearest(name, known), near, "{name}");
     }
 }
+
+#[test]
+fn ten_thousand_faults_are_all_shown_at_their_places() {
+    let text = "graph {\n".to_owned() + &"  a [rolle=1]\n".repeat(10_000) + "}\n";
+    let source = source(&text);
+    let (_, said) = vrflab::document::parse(&source, None);
+    assert_eq!(said.len(), 10_000);
+    let shown = render::text(&said, &source, render::Style { colour: false });
+    let objects = json::array(&said, &source);
+    assert!(shown.contains("lab.dot:10001:6"), "{}", &shown[shown.len() - 200..]);
+    assert_eq!(objects[9_999]["labels"][0]["start"]["line"], 10_001);
+}
