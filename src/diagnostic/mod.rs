@@ -6,6 +6,7 @@
 
 mod code;
 mod span;
+mod lines;
 mod nearest;
 pub mod json;
 pub mod render;

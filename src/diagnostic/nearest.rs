@@ -2,7 +2,7 @@
 
 /// The candidate nearest to the name, if one is so near that a slip of the keyboard explains the
 /// difference: up to a third of the name's characters. Of equally near ones the
-/// first.
+/// one that is more alike at its beginning.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let bound = name.chars().count() / 3;
     let folded = name.to_lowercase();
@@ -10,6 +10,9 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .into_iter()
         .map(|candidate| (strsim::osa_distance(&folded, &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= bound)
-        .min_by_key(|(distance, _)| *distance)
+        .min_by(|(one, left), (other, right)| {
+            let alike = |it: &str| strsim::jaro_winkler(&folded, it);
+            one.cmp(other).then(alike(right).total_cmp(&alike(left)))
+        })
         .map(|(_, candidate)| candidate)
 }

@@ -1,5 +1,6 @@
 //! Diagnostics for people: the shape of rustc's messages.
 
+use super::lines::Lines;
 use super::{Diagnostic, Label, Severity, Source};
 use annotate_snippets::{
     AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
@@ -20,28 +21,37 @@ pub struct Style {
 /// All of them as text, an empty line between each two, a newline at the end.
 pub fn text(diagnostics: &[Diagnostic], source: &Source, style: Style) -> String {
     let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
+    let lines = Lines::of(&source.text);
     let messages: Vec<String> = diagnostics
         .iter()
         .map(|diagnostic| {
-            renderer.render(&[group(diagnostic, source)]).trim_end().to_owned() + "\n"
+            let text =
+                renderer.render(&[group(diagnostic, source, &lines)]).trim_end().to_owned() + "\n";
+            match text.split_once('\n') {
+                // Without line numbers beside it the arrow would stand further left than ever.
+                Some((title, rest)) if diagnostic.labels.is_empty() => {
+                    format!("{title}\n{}", rest.replacen("-->", " -->", 1))
+                }
+                Some(_) | None => text,
+            }
         })
         .collect();
     messages.join("\n")
 }
 
-fn group<'a>(diagnostic: &'a Diagnostic, source: &'a Source) -> Group<'a> {
+fn group<'a>(diagnostic: &'a Diagnostic, source: &'a Source, lines: &Lines) -> Group<'a> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     // Titles quote the file, and a terminal obeys what it is sent.
-    let title = normalize_untrusted_str(&diagnostic.title);
+    let title = normalize_untrusted_str(&diagnostic.title.replace('\n', "\\n"));
     let mut group = Group::with_title(level.primary_title(title).id(diagnostic.code.as_str()));
     if diagnostic.labels.is_empty() {
         group = group.element(Origin::path(source.name.as_str()));
     }
     for labels in pieces(&diagnostic.labels, source) {
-        group = group.element(snippet(&labels, source));
+        group = group.element(snippet(&labels, source, lines));
     }
     for note in &diagnostic.notes {
         group = group.element(Level::NOTE.message(normalize_untrusted_str(note)));
@@ -79,13 +89,13 @@ fn bytes(label: &Label, source: &Source) -> Range<usize> {
 fn snippet<'a>(
     labels: &[(Range<usize>, &'a Label)],
     source: &'a Source,
+    lines: &Lines,
 ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
     let text = source.text.as_str();
     let first = labels.iter().map(|(range, _)| range.start).min().unwrap_or(0);
     let last = labels.iter().map(|(range, _)| range.end).max().unwrap_or(0);
-    let start = text[..first].rfind('\n').map_or(0, |newline| newline + 1);
+    let (line, start) = lines.line(first);
     let end = text[last..].find('\n').map_or(text.len(), |newline| last + newline + 1);
-    let line = text[..start].bytes().filter(|&byte| byte == b'\n').count() + 1;
     Snippet::source(&text[start..end])
         .path(source.name.as_str())
         .line_start(line)

@@ -43,6 +43,14 @@ impl Span {
         self == Self::NONE
     }
 
+    /// The smallest place that holds both.
+    pub fn with(self, other: Span) -> Span {
+        if self.is_none() || other.is_none() {
+            return self.or(other);
+        }
+        Span::new(self.start.min(other.start), self.end.max(other.end))
+    }
+
     /// This place where somebody wrote it, else the other.
     pub fn or(self, other: Span) -> Span {
         if self.is_none() { other } else { self }

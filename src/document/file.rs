@@ -11,7 +11,7 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 /// Reads the file; `-` is the standard input.
 pub fn read(path: &Path) -> Result<Source, Diagnostic> {
     if path.as_os_str() == "-" {
-        return from(io::stdin().lock(), "<stdin>");
+        return read_from(io::stdin().lock(), "<stdin>");
     }
     let name = path.display().to_string();
     let file = File::open(path).map_err(|error| unreadable(&name, &error))?;
@@ -24,11 +24,11 @@ pub fn read(path: &Path) -> Result<Source, Diagnostic> {
     if kind.is_file() && kind.len() > LARGEST {
         return Err(too_large(&name));
     }
-    from(file, &name)
+    read_from(file, &name)
 }
 
 /// Reads from wherever the text comes from.
-pub fn from(reader: impl Read, name: &str) -> Result<Source, Diagnostic> {
+pub fn read_from(reader: impl Read, name: &str) -> Result<Source, Diagnostic> {
     let mut bytes = Vec::new();
     let read = reader.take(LARGEST + 1).read_to_end(&mut bytes);
     read.map_err(|error| unreadable(name, &error))?;

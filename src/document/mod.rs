@@ -10,10 +10,10 @@ mod name;
 mod tree;
 mod yaml;
 
-pub use file::{from, read};
+pub use file::{read, read_from};
 pub use name::{DeviceName, LabName, NodeName};
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Source, Spanned, Text};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Spanned, Text};
 use ipnet::IpNet;
 use std::path::Path;
 
@@ -231,17 +231,26 @@ impl Format {
     }
 }
 
-/// Reads a file: all of its errors and warnings, in their order in the file. With errors among
-/// them the document is what could be read, good for finding more and not for building.
+/// Reads a file: all of its errors and warnings, in their order in the file. A file whose syntax is
+/// wrong gives no document. With other errors the document holds what is right, good for finding
+/// more of them and not for building.
 ///
 /// Without a format the text tells: a DOT file begins with `graph`, `digraph` or `strict`.
 pub fn parse(source: &Source, format: Option<Format>) -> (Option<Document>, Vec<Diagnostic>) {
     let mut errors = Diagnostics::default();
     let format = format.unwrap_or_else(|| Format::of_text(source));
-    let tree = match format {
+    let reading = match format {
         Format::Yaml => yaml::read(source, &mut errors),
         Format::Dot => dot::read(source, &mut errors),
     };
-    let document = tree.map(|tree| decode::lab(&tree, &mut errors));
+    let document = reading.and_then(|reading| {
+        let document = decode::lab(&reading.tree, &mut errors);
+        reading.whole.then_some(document)
+    });
     (document, errors.into_sorted())
+}
+
+fn empty() -> Diagnostic {
+    Diagnostic::error(Code::Empty, "the file holds no topology")
+        .help("the smallest lab is `graph { h1 -- h2 }`")
 }

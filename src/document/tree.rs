@@ -2,6 +2,15 @@
 
 use crate::diagnostic::{Span, Text};
 
+/// A file as a tree.
+#[derive(Debug)]
+pub(super) struct Reading {
+    /// All that could be read.
+    pub tree: Tree,
+    /// Whether that is the whole file, so that what is not there was not written.
+    pub whole: bool,
+}
+
 /// A value as it was written, before anybody asks what it means.
 #[derive(Debug, Clone)]
 pub(super) enum Tree {
@@ -62,15 +71,5 @@ impl Tree {
         let beneath = defaults.entries().iter();
         let beneath = beneath.filter(|entry| !own.iter().any(|it| it.key.value == entry.key.value));
         Tree::Map(beneath.chain(own).cloned().collect(), span)
-    }
-}
-
-impl Span {
-    /// The smallest place that holds both.
-    pub(super) fn with(self, other: Span) -> Span {
-        if self.is_none() || other.is_none() {
-            return self.or(other);
-        }
-        Span::new(self.start.min(other.start), self.end.max(other.end))
     }
 }

@@ -1,6 +1,6 @@
 //! A YAML file as a tree.
 
-use super::tree::{Entry, Tree};
+use super::tree::{Entry, Reading, Tree};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span, Text};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::options::{AliasLimits, DuplicateKeyPolicy, NonFiniteFloatPolicy};
@@ -17,7 +17,7 @@ const VALUES: usize = 8_000_000;
 const REPEATED: usize = 1_000_000;
 
 /// Reads the text. A key that stands twice is reported and the rest read with its first value.
-pub(super) fn read(source: &Source, errors: &mut Diagnostics) -> Option<Tree> {
+pub(super) fn read(source: &Source, errors: &mut Diagnostics) -> Option<Reading> {
     let first = serde_yaml::from_str_with_options(&source.text, options(DuplicateKeyPolicy::Error));
     let written: Written = match first {
         Ok(written) => written,
@@ -29,7 +29,12 @@ pub(super) fn read(source: &Source, errors: &mut Diagnostics) -> Option<Tree> {
             twice.then(again).flatten()?
         }
     };
-    Some(tree(written, source, errors))
+    if let Kind::Null = written.0.value {
+        errors.push(super::empty());
+        return None;
+    }
+    let whole = !errors.has_errors();
+    Some(Reading { tree: tree(written, source, errors), whole })
 }
 
 fn options(duplicate_keys: DuplicateKeyPolicy) -> Options {

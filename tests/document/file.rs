@@ -54,7 +54,7 @@ fn a_file_that_fails_while_it_is_read_is_named() {
             Err(io::Error::from(io::ErrorKind::PermissionDenied))
         }
     }
-    let fault = document::from(Failing, "secret.dot").expect_err("refused");
+    let fault = document::read_from(Failing, "secret.dot").expect_err("refused");
     assert_eq!(fault.code, Code::Unreadable);
     assert_eq!(said(&fault), "`secret.dot` may not be read; permission denied");
 }
@@ -92,7 +92,7 @@ fn a_file_that_is_too_large_is_not_read() {
     assert_eq!(fault.code, Code::TooLarge);
     fs::remove_file(path).expect("removed");
     assert_eq!(
-        document::from(io::repeat(b'a'), "<stdin>").expect_err("refused").code,
+        document::read_from(io::repeat(b'a'), "<stdin>").expect_err("refused").code,
         Code::TooLarge
     );
 }

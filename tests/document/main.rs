@@ -1,5 +1,10 @@
 //! Reading a file: what is accepted, what it means, and what a wrong one is told.
 
+mod any;
 mod bad;
+mod diagnostic;
+mod dot;
 mod file;
 mod good;
+mod graphviz;
+mod yaml;

@@ -70,10 +70,8 @@ pub(super) fn flag(text: &Text) -> Result<Spanned<bool>, Diagnostic> {
 
 /// A number in its bounds.
 pub(super) fn number(name: &str, text: &Text, shape: &Shape) -> Result<Spanned<u32>, Diagnostic> {
-    let (least, most) = match shape {
-        Shape::Number(least, most) => (*least, *most),
-        _ => (0, u32::MAX),
-    };
+    let (least, most) =
+        if let Shape::Number(least, most) = shape { (*least, *most) } else { (0, u32::MAX) };
     let digits = !text.value.is_empty() && text.value.bytes().all(|byte| byte.is_ascii_digit());
     match text.value.parse() {
         Ok(value) if digits && (least..=most).contains(&value) => {

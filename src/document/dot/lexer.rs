@@ -59,9 +59,6 @@ pub(super) enum Style {
     Html,
 }
 
-/// What begins the line of a C preprocessor, which Graphviz skips.
-const PREPROCESSOR: char = '#';
-
 /// Reads word after word; what is none is said and passed over.
 pub(super) struct Lexer<'s> {
     text: &'s str,
@@ -145,8 +142,8 @@ impl<'s> Lexer<'s> {
     fn blank(&mut self, errors: &mut Diagnostics) {
         loop {
             self.skip(|it| it.is_ascii_whitespace() || it == '\u{b}');
-            let line_start = self.at == 0 || self.text[..self.at].ends_with(['\n', '\u{feff}']);
-            if self.rest().starts_with("//") || line_start && self.peek() == Some(PREPROCESSOR) {
+            // A `#` begins the line of a C preprocessor, or a comment as in a shell.
+            if self.rest().starts_with("//") || self.peek() == Some('#') {
                 self.skip(|it| it != '\n');
             } else if self.rest().starts_with("/*") {
                 match self.rest()[2..].find("*/") {

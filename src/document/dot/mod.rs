@@ -9,14 +9,14 @@ mod parser;
 
 use super::LabName;
 use super::keys::{LAB, LINK, Level, NODE};
-use super::tree::{Entry, Tree};
+use super::tree::{Entry, Reading, Tree};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span, Text};
 use drawing::{Attributes, Edge};
 use lexer::{Keyword, Lexer, Style, TokenKind};
 use parser::Attribute;
 
 /// Reads the text.
-pub(super) fn read(source: &Source, errors: &mut Diagnostics) -> Option<Tree> {
+pub(super) fn read(source: &Source, errors: &mut Diagnostics) -> Option<Reading> {
     let graph = parser::graph(source, errors)?;
     foreign::judge(&graph.body, errors);
     let drawing = drawing::draw(&graph, errors);
@@ -36,7 +36,7 @@ pub(super) fn read(source: &Source, errors: &mut Diagnostics) -> Option<Tree> {
     });
     entries.push(entry("nodes", Tree::Map(nodes.collect(), whole)));
     entries.push(entry("links", Tree::List(links, whole)));
-    Some(Tree::Map(entries, whole))
+    Some(Reading { tree: Tree::Map(entries, whole), whole: graph.whole })
 }
 
 /// Whether the text begins as a DOT file does: `strict`, `graph` or `digraph`, and what may follow

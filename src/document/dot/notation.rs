@@ -15,11 +15,9 @@ pub(super) fn tree(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree
     }
     match shape {
         Shape::List(item) => {
-            let separators: &[char] = match item {
-                // Addresses have no commas in them, so that either mark will do.
-                Shape::Address | Shape::Loopback => &[';', ','],
-                _ => &[';'],
-            };
+            // Addresses have no commas in them, so that either mark will do.
+            let addresses = matches!(item, Shape::Address | Shape::Loopback);
+            let separators: &[char] = if addresses { &[';', ','] } else { &[';'] };
             let items = split(&text, separators);
             let items = items.iter().map(|part| inner(part, item, errors)).collect();
             Tree::List(items, text.span)
@@ -49,15 +47,13 @@ pub(super) fn tree(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree
 
 /// An item of a list or the value in an entry.
 fn inner(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree {
-    match shape {
-        _ if text.as_str() == "~" => Tree::Null(text.span),
-        Shape::List(item) => {
-            let items = split(text, &[',']);
-            let items = items.iter().map(|part| inner(part, item, errors)).collect();
-            Tree::List(items, text.span)
-        }
-        _ => Tree::Scalar(unquoted(text, errors)),
+    if text.as_str() == "~" {
+        return Tree::Null(text.span);
     }
+    let Shape::List(item) = shape else { return Tree::Scalar(unquoted(text, errors)) };
+    let items = split(text, &[',']);
+    let items = items.iter().map(|part| inner(part, item, errors)).collect();
+    Tree::List(items, text.span)
 }
 
 /// `name`, `name value` or `name key value key value …`
@@ -65,16 +61,16 @@ fn named(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Entry {
     let end = text.value.find(char::is_whitespace).unwrap_or(text.value.len());
     let key = text.slice(0, end);
     let rest = trimmed(&text.slice(end, text.value.len()));
-    let value = match shape {
-        _ if rest.value.is_empty() => Tree::Null(key.span),
-        Shape::Map(level) => {
-            let words = words(&rest, errors);
-            match (&words[..], level.short) {
-                ([lone], Some(_)) => Tree::Scalar(lone.clone()),
-                _ => Tree::Map(pairs(&words, level, errors), rest.span),
-            }
+    let value = if rest.value.is_empty() {
+        Tree::Null(key.span)
+    } else if let Shape::Map(level) = shape {
+        let words = words(&rest, errors);
+        match (&words[..], level.short) {
+            ([lone], Some(_)) => Tree::Scalar(lone.clone()),
+            ([..], Some(_) | None) => Tree::Map(pairs(&words, level, errors), rest.span),
         }
-        _ => inner(&rest, shape, errors),
+    } else {
+        inner(&rest, shape, errors)
     };
     Entry { key, value }
 }

@@ -17,6 +17,8 @@ pub(super) struct Graph {
     pub id: Option<Id>,
     /// What it says.
     pub body: Vec<Statement>,
+    /// Whether that is all of the file, and nothing was passed over as wrong.
+    pub whole: bool,
 }
 
 /// A statement.
@@ -71,9 +73,7 @@ pub(super) fn graph(source: &Source, errors: &mut Diagnostics) -> Option<Graph> 
     let mut lexer = Lexer::new(source);
     let token = lexer.next(errors);
     let mut parser = Parser { lexer, token, last: 0, directed: false, source, errors };
-    let graph = parser.graph();
-    let fine = parser.errors_so_far();
-    graph.ok().filter(|_| fine)
+    parser.graph().ok()
 }
 
 struct Parser<'s> {
@@ -95,10 +95,6 @@ enum Stop {
 }
 
 impl Parser<'_> {
-    fn errors_so_far(&self) -> bool {
-        !self.errors.has_errors()
-    }
-
     fn advance(&mut self) -> Token {
         self.last = self.token.span.end;
         let next = self.lexer.next(self.errors);
@@ -151,26 +147,40 @@ impl Parser<'_> {
     /// `[strict] (graph | digraph) [ID] { … }`
     fn graph(&mut self) -> Result<Graph, Stop> {
         let strict = self.take_keyword(Keyword::Strict);
-        self.directed = match self.token.kind {
-            TokenKind::Keyword(Keyword::Graph) => false,
-            TokenKind::Keyword(Keyword::Digraph) => true,
-            _ => return Err(self.unexpected("`graph` or `digraph`")),
-        };
-        self.advance();
+        self.directed = self.take_keyword(Keyword::Digraph);
+        if !self.directed && !self.take_keyword(Keyword::Graph) {
+            return Err(self.not_dot());
+        }
         let id = self.optional_id()?;
         let body = self.body(0)?;
-        match self.token.kind {
-            TokenKind::End => {}
-            TokenKind::Keyword(Keyword::Strict | Keyword::Graph | Keyword::Digraph) => {
-                self.errors.push(
-                    Diagnostic::error(Code::Syntax, "the file holds more than one graph")
-                        .at(self.token.span, "a second one")
-                        .help("a file describes one lab: keep each in a file of its own"),
-                );
-            }
-            _ => return Err(self.unexpected("the end of the file after the graph's `}`")),
+        if let TokenKind::Keyword(Keyword::Strict | Keyword::Graph | Keyword::Digraph) =
+            self.token.kind
+        {
+            self.errors.push(
+                Diagnostic::error(Code::Syntax, "the file holds more than one graph")
+                    .at(self.token.span, "a second one")
+                    .help("a file describes one lab: keep each in a file of its own"),
+            );
+        } else if self.token.kind != TokenKind::End {
+            self.unexpected("the end of the file after the graph's `}`");
         }
-        Ok(Graph { strict, directed: self.directed, id, body })
+        let whole = !self.errors.has_errors();
+        Ok(Graph { strict, directed: self.directed, id, body, whole })
+    }
+
+    fn not_dot(&mut self) -> Stop {
+        if self.token.kind == TokenKind::End {
+            if !self.errors.has_errors() {
+                self.errors.push(super::super::empty());
+            }
+            return Stop::File;
+        }
+        self.errors.push(
+            Diagnostic::error(Code::Syntax, "a DOT file begins with `graph` or `digraph`")
+                .at(self.token.span, "")
+                .help("the name of a YAML file ends in .yaml"),
+        );
+        Stop::File
     }
 
     /// `{ … }`
@@ -239,14 +249,12 @@ impl Parser<'_> {
     }
 
     fn statement(&mut self, depth: usize) -> Result<Statement, Stop> {
-        let target = match self.token.kind {
-            TokenKind::Keyword(Keyword::Graph) => Some(Target::Graph),
-            TokenKind::Keyword(Keyword::Node) => Some(Target::Node),
-            TokenKind::Keyword(Keyword::Edge) => Some(Target::Edge),
-            _ => None,
-        };
-        if let Some(target) = target {
-            self.advance();
+        let targets = [
+            (Keyword::Graph, Target::Graph),
+            (Keyword::Node, Target::Node),
+            (Keyword::Edge, Target::Edge),
+        ];
+        if let Some((_, target)) = targets.into_iter().find(|(it, _)| self.take_keyword(*it)) {
             if !self.at_mark('[') {
                 return Err(self.unexpected("`[` and attributes"));
             }
@@ -330,10 +338,8 @@ impl Parser<'_> {
     }
 
     fn optional_id(&mut self) -> Result<Option<Id>, Stop> {
-        match self.token.kind {
-            TokenKind::Id(_) => self.id("a name").map(Some),
-            _ => Ok(None),
-        }
+        let there = matches!(self.token.kind, TokenKind::Id(_));
+        if there { self.id("a name").map(Some) } else { Ok(None) }
     }
 
     /// A name or value; strings in quotes may be joined by `+`.
@@ -345,14 +351,12 @@ impl Parser<'_> {
             return Err(Stop::Statement);
         };
         while id.style == Style::Quoted && self.take_mark('+') {
-            match &self.token.kind {
-                TokenKind::Id(more) if more.style == Style::Quoted => {
-                    id.text.value.push_str(&more.text.value);
-                    id.text.span = id.text.span.with(more.text.span);
-                    self.advance();
-                }
-                _ => return Err(self.unexpected("a string in quotes after `+`")),
-            }
+            let TokenKind::Id(Id { text, style: Style::Quoted }) = &self.token.kind else {
+                return Err(self.unexpected("a string in quotes after `+`"));
+            };
+            id.text.value.push_str(&text.value);
+            id.text.span = id.text.span.with(text.span);
+            self.advance();
         }
         Ok(id)
     }
