@@ -40,6 +40,7 @@ impl Bench {
             nodes: Vec::new(),
             links: Vec::new(),
             checks: Vec::new(),
+            sample: None,
         };
         let mut bench = Self { lab };
         let mut script = String::new();

@@ -33,11 +33,16 @@ impl Site<'_, '_> {
         let way = match post.label(label) {
             Ok(way) => way,
             Err(error) => {
-                return vec![format!(
+                let mut known = post.node.label_routes.iter();
+                let gone = known.find(|route| route.value.label.number() == label).map(|route| {
+                    format!("The lab has the label route `{route}` at {name}, and it is no longer there.")
+                });
+                let said = format!(
                     "{name} has no route for label {label} ({}), so the kernel drops what comes \
                      with it.",
                     error.desc()
-                )];
+                );
+                return [said].into_iter().chain(gone).collect();
             }
         };
         let Some(device) = post.device(&way).map(str::to_owned) else {
@@ -56,7 +61,7 @@ impl Site<'_, '_> {
         let led = format!("At {}, label {label} ends and IP goes on.", post.node.name);
         let said = match post.output(flow.destination, None) {
             Ok(way) => self.next_hop(&post, flow, &way),
-            Err(error) => vec![super::route::missing(&post, flow, None, error)],
+            Err(error) => super::route::missing(&post, flow, None, error),
         };
         [led].into_iter().chain(said).collect()
     }

@@ -23,15 +23,17 @@ pub(super) fn explain(lab: &Lab, trail: &Trail<'_>, destination: IpAddr) -> Vec<
     let Some((_, before)) = arrivals.split_last() else { return Vec::new() };
     on_worker(|worker| {
         let mut site = Site::new(lab, worker);
+        let is_labelled = |sighting: &Sighting| !sighting.packet.labels.is_empty();
         let pushed = before
             .iter()
             .zip(&arrivals[1..])
-            .find(|(here, next)| here.packet.labels.is_empty() && !next.packet.labels.is_empty())
+            .find(|(here, next)| !is_labelled(here) && is_labelled(next))
             .map(|(here, _)| *here);
-        let last = before.last().copied();
-        let decisive = match (pushed, last) {
-            (Some(pushed), Some(last)) if pushed.node != last.node => vec![pushed, last],
-            (_, last) => last.into_iter().collect(),
+        let popped = before.iter().copied().rfind(|sighting| is_labelled(sighting));
+        let decisive: Vec<&Sighting> = if pushed.is_none() && popped.is_none() {
+            before.last().copied().into_iter().collect()
+        } else {
+            pushed.into_iter().chain(popped).collect()
         };
         decisive
             .into_iter()

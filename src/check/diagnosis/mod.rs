@@ -217,11 +217,11 @@ fn lost(
     let said = on_worker(|worker| {
         let mut site = Site::new(lab, worker);
         match (back.last(), forth.last(), source) {
-            (Some(last), _, Some(source)) => {
+            (Some(_), _, Some(source)) => {
                 let flow = Flow { leg: Leg::Back, source: Some(probe.to), destination: source };
-                site.after(flow, last)
+                site.after(flow, back)
             }
-            (_, Some(last), _) => site.after(probing, last),
+            (_, Some(_), _) => site.after(probing, forth),
             (_, None, _) => {
                 let vrf = check.from.vrf.as_ref().map(|vrf| vrf.as_str());
                 site.departure(probing, check.from.node, vrf)
