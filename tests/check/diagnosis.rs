@@ -139,7 +139,7 @@ fn an_address_that_is_missing_is_named() {
         "h2: address del 10.3.0.1/24 dev eth0",
         "h1 -> h2",
         &[
-            "The kernel of r2 would send the probe to 10.3.0.1 through eth1.",
+            "The kernel of r2 would send the probe through eth1.",
             "eth0 of h2 should have the address 10.3.0.1 and does not.",
         ],
     );

@@ -127,7 +127,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
     (
         "c1e2: link set c1e2-eth down",
         "c1e2: link set c1e2-eth up",
-        &["it was lost at c1e2", "c1e2-eth of c1e2 is down"],
+        &["the probe runs in a circle: c1e2 pe2", "c1e2-eth of c1e2 is down"],
     ),
     (
         "pe1: route replace 88.2.1.0/24 table 10 encap mpls 201 via 2.1.1.2",

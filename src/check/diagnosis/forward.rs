@@ -26,7 +26,7 @@ impl Site<'_, '_> {
         match post.output(flow.destination, None) {
             Ok(way) if way.local => self.own(&post, flow),
             Ok(way) => self.next_hop(&post, flow, &way),
-            Err(error) => route::missing(&post, flow, None, error),
+            Err(error) => route::missing(&mut post, flow, None, error),
         }
     }
 
@@ -54,7 +54,7 @@ impl Site<'_, '_> {
             Err(error) => {
                 let led =
                     label.map(|label| format!("At {node}, label {label} leads into VRF {vrf}."));
-                let missing = route::missing(&post, flow, Some(vrf), error);
+                let missing = route::missing(&mut post, flow, Some(vrf), error);
                 led.into_iter().chain(missing).collect()
             }
         }
@@ -122,7 +122,7 @@ impl Site<'_, '_> {
             }
             Err(error) => {
                 let vrf = post.vrf_of(port).map(str::to_owned);
-                route::missing(&post, flow, vrf.as_deref(), error)
+                route::missing(&mut post, flow, vrf.as_deref(), error)
             }
         }
     }
