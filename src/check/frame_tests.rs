@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 use crate::check::icmp::Version;
 use crate::check::mark::Mark;

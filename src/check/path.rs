@@ -86,12 +86,27 @@ impl<'a> Trail<'a> {
                 arrivals.push(sighting);
             }
         }
+        if let Some(inside) = self.taken_in_by_vrf()
+            && arrivals.last().is_none_or(|last| last.node != inside.node)
+        {
+            arrivals.push(inside);
+        }
         arrivals
+    }
+
+    /// What a VRF takes in for itself, from a label or from its own node, passes the VRF device on
+    /// its way out and is not seen coming in again.
+    fn taken_in_by_vrf(&self) -> Option<&'a Sighting> {
+        self.last().filter(|last| {
+            last.direction == Direction::Outgoing
+                && self.lab[last.node].vrf(&last.interface).is_some()
+        })
     }
 
     /// Whether it came to a node, and to a VRF of it where one is named.
     pub(super) fn arrived(&self, node: NodeId, vrf: Option<&str>) -> bool {
         self.incoming()
+            .chain(self.taken_in_by_vrf())
             .filter(|sighting| sighting.node == node && !self.is_bridge_port(sighting))
             .any(|sighting| vrf.is_none_or(|vrf| self.is_in_vrf(sighting, vrf)))
     }

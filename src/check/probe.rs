@@ -15,10 +15,10 @@ const SCHEDULE: [Duration; 5] = [
     Duration::from_millis(300),
     Duration::from_millis(1000),
     Duration::from_millis(2000),
-    Duration::from_millis(3500),
+    Duration::from_millis(3000),
 ];
 /// How long it is waited for: a kernel that finds no neighbour says so after three seconds.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(4);
 /// How many sendings a probe has that must not arrive.
 const UNWELCOME: usize = 2;
 /// How many answers may come on a way that the check does not want, before it has failed.

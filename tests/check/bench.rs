@@ -1,7 +1,6 @@
 //! Small labs for tests, built with `ip` so that nothing of the program that makes labs is trusted.
 
 use ipnet::IpNet;
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
 use std::process::{Command, Stdio};
@@ -16,6 +15,12 @@ use vrflab::document::{DeviceName, LabName, NodeName, Role};
 use vrflab::iproute::Label;
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// A line for the standard input of a program.
+struct Step {
+    runner: String,
+    line: String,
+}
 
 /// A lab that stands until it is dropped.
 pub struct Bench {
@@ -40,15 +45,16 @@ impl Bench {
             nodes: Vec::new(),
             links: Vec::new(),
             checks: Vec::new(),
+            sample: None,
         };
         let mut bench = Self { lab };
-        let mut script = String::new();
+        let mut steps = Vec::new();
         for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let words: Vec<&str> = line.split_whitespace().collect();
             match words.as_slice() {
                 [node, command @ ..] if node.ends_with(':') => {
                     let node = bench.id(node.trim_end_matches(':'));
-                    script += &bench.command(node, command);
+                    steps.push(bench.command(node, command));
                 }
                 [node, "vrf", name, table] => {
                     let id = bench.id(node);
@@ -61,19 +67,19 @@ impl Bench {
                     };
                     bench.lab[id].vrfs.push(vrf);
                     let add = format!("link add name {name} up type vrf table {table}");
-                    script += &bench.command(id, &add.split(' ').collect::<Vec<_>>());
+                    steps.push(bench.command(id, &add.split(' ').collect::<Vec<_>>()));
                 }
                 [node, role] => {
-                    script += &bench.node(&prefix, node, role);
+                    steps.extend(bench.node(&prefix, node, role));
                 }
-                _ => script += &bench.link(line),
+                _ => steps.extend(bench.link(line)),
             }
         }
-        bench.shell(&script);
+        Self::run_steps(&steps);
         bench
     }
 
-    fn node(&mut self, prefix: &str, name: &str, role: &str) -> String {
+    fn node(&mut self, prefix: &str, name: &str, role: &str) -> Vec<Step> {
         let role = match role {
             "host" => Role::Host,
             "router" => Role::Router,
@@ -101,8 +107,8 @@ impl Bench {
             late_sysctls: Vec::new(),
         });
         let id = NodeId(self.lab.nodes.len() - 1);
-        let mut script = format!("ip netns add {namespace}\n");
-        script += &self.command(id, &["link", "set", "lo", "up"]);
+        let add = Step { runner: "ip -batch -".to_owned(), line: format!("netns add {namespace}") };
+        let mut steps = vec![add, self.command(id, &["link", "set", "lo", "up"])];
         let on = if forwarding { "1" } else { "0" };
         for (key, value) in [
             ("net/ipv4/conf/all/rp_filter", "0"),
@@ -111,13 +117,13 @@ impl Bench {
             ("net/ipv4/ip_forward", on),
             ("net/ipv6/conf/all/forwarding", on),
         ] {
-            script += &self.command(id, &["sysctl", key, value]);
+            steps.push(self.command(id, &["sysctl", key, value]));
         }
         if role == Role::Switch {
-            script += &self.command(id, &["link", "add", "name", "br0", "up", "type", "bridge"]);
+            steps.push(self.command(id, &["link", "add", "name", "br0", "up", "type", "bridge"]));
             self.interface(id, "br0", InterfaceKind::Bridge);
         }
-        script
+        steps
     }
 
     fn interface(&mut self, node: NodeId, name: &str, kind: InterfaceKind) -> InterfaceId {
@@ -135,7 +141,7 @@ impl Bench {
         InterfaceId(self.lab[node].interfaces.len() - 1)
     }
 
-    fn link(&mut self, line: &str) -> String {
+    fn link(&mut self, line: &str) -> Vec<Step> {
         let link = self.lab.links.len();
         let ends: Vec<Vec<&str>> =
             line.split(" - ").map(|end| end.split_whitespace().collect()).collect();
@@ -149,8 +155,8 @@ impl Bench {
             let node = &self.lab[node];
             format!("name {} netns {}", node.interfaces[interface.0].name, node.namespace)
         };
-        let mut script =
-            format!("ip link add {} type veth peer {}\n", name(made[0]), name(made[1]));
+        let line = format!("link add {} type veth peer {}", name(made[0]), name(made[1]));
+        let mut steps = vec![Step { runner: "ip -batch -".to_owned(), line }];
         for (words, &(node, interface)) in ends.iter().zip(&made) {
             let device = self.lab[node].interfaces[interface.0].name.to_string();
             let master = match words.get(2) {
@@ -158,35 +164,52 @@ impl Bench {
                 None => (self.lab[node].role == Role::Switch).then(|| "br0".to_owned()),
             };
             if let Some(master) = master {
-                script += &self.command(node, &["link", "set", &device, "master", &master]);
+                steps.push(self.command(node, &["link", "set", &device, "master", &master]));
                 self.lab[node].interfaces[interface.0].master =
                     Some(Spanned::filled(DeviceName::new(master).unwrap()));
             }
-            script += &self.command(node, &["link", "set", &device, "up"]);
+            steps.push(self.command(node, &["link", "set", &device, "up"]));
             for address in words.get(1).into_iter().flat_map(|list| list.split(',')) {
-                script += &self.command(node, &["address", "add", address, "dev", &device]);
+                steps.push(self.command(node, &["address", "add", address, "dev", &device]));
                 let address: IpNet = address.parse().unwrap();
                 self.lab[node].interfaces[interface.0].addresses.push(Spanned::filled(address));
             }
         }
         self.lab.links.push(Link { span: Span::NONE, ends: [made[0], made[1]], cost: 1 });
-        script
+        steps
     }
 
-    fn command(&self, node: NodeId, words: &[&str]) -> String {
+    fn command(&self, node: NodeId, words: &[&str]) -> Step {
         let namespace = &self.lab[node].namespace;
         match words {
-            ["sysctl", key, value] => {
-                format!("ip netns exec {namespace} sh -c 'echo {value} > /proc/sys/{key}'\n")
+            ["sysctl", key, value] => Step {
+                runner: format!("ip netns exec {namespace} sh -e"),
+                line: format!("echo {value} > /proc/sys/{key}"),
+            },
+            // In a batch, the family stands before it and not in its lines.
+            words => {
+                let family = match words {
+                    ["-6", ..] => 1,
+                    ["-f", _, ..] => 2,
+                    _ => 0,
+                };
+                let (family, words) = words.split_at(family);
+                let runner = format!("ip -n {namespace} {} -batch -", family.join(" "));
+                Step { runner, line: words.join(" ") }
             }
-            words => format!("ip -n {namespace} {}\n", words.join(" ")),
         }
     }
 
-    fn shell(&self, script: &str) {
-        let mut shell = Command::new("sh").arg("-e").stdin(Stdio::piped()).spawn().unwrap();
-        shell.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
-        assert!(shell.wait().unwrap().success(), "{script}");
+    /// Runs the steps in order, neighbours of one kind in one process.
+    fn run_steps(steps: &[Step]) {
+        for steps in steps.chunk_by(|a, b| a.runner == b.runner) {
+            let mut words = steps[0].runner.split_whitespace();
+            let mut command = Command::new(words.next().unwrap());
+            let mut child = command.args(words).stdin(Stdio::piped()).spawn().unwrap();
+            let text: String = steps.iter().map(|step| format!("{}\n", step.line)).collect();
+            child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+            assert!(child.wait().unwrap().success(), "{}: {text}", steps[0].runner);
+        }
     }
 
     pub fn id(&self, name: &str) -> NodeId {
@@ -195,13 +218,13 @@ impl Bench {
 
     /// Changes the lab while it stands: lines as of [`Bench::new`] that begin with a node and `:`.
     pub fn change(&self, lines: &str) {
-        let mut script = String::new();
+        let mut steps = Vec::new();
         for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let (node, command) = line.split_once(": ").unwrap();
             let command: Vec<&str> = command.split_whitespace().collect();
-            script += &self.command(self.id(node), &command);
+            steps.push(self.command(self.id(node), &command));
         }
-        self.shell(&script);
+        Self::run_steps(&steps);
     }
 
     /// Reads checks, a line each.
@@ -304,11 +327,10 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        let mut script = String::new();
         for node in &self.lab.nodes {
-            writeln!(script, "ip netns del {} || true", node.namespace).unwrap();
+            // Where building it failed half-way, some are not there.
+            let _ = Command::new("ip").args(["netns", "del", &node.namespace]).status();
         }
-        self.shell(&script);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What arrives, what does not, and on which way.
 
 use crate::bench::{Bench, words};
+use std::time::Instant;
 use vrflab::compile::Target;
 
 /// Two hosts behind two routers in a row, one of the hosts on a LAN; both families.
@@ -114,4 +115,24 @@ fn somebody_else_who_has_the_same_address_and_answers_proves_nothing() {
     let ok: Vec<bool> = report.results.iter().map(|result| result.ok).collect();
     assert_eq!(ok, [true, false, true, true], "{report:#?}");
     assert_eq!(report.results[1].probes[0].path.last().unwrap().node, "blue");
+}
+
+#[test]
+fn a_thousand_checks_and_more_are_made_at_once() {
+    let hosts = 40;
+    let mut lines = "r router\n".to_owned();
+    for host in 1..=hosts {
+        lines += &format!(
+            "h{host} host
+             h{host}:eth0 10.{host}.0.1/24 - r:h{host} 10.{host}.0.254/24
+             h{host}: route add default via 10.{host}.0.254\n"
+        );
+    }
+    let bench = Bench::new(&lines);
+    let pairs = (1..=hosts).flat_map(|a| (1..=hosts).map(move |b| (a, b)));
+    let checks: String = pairs.map(|(a, b)| format!("h{a} -> h{b}\n")).collect();
+    let begin = Instant::now();
+    let report = bench.run(&checks);
+    println!("{} checks in {:?}", report.passed, begin.elapsed());
+    assert_eq!((report.passed, report.failed), (1600, 0));
 }

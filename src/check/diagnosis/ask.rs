@@ -1,7 +1,7 @@
 //! The kernels of the nodes, as far as a diagnosis asks them.
 
 use super::Flow;
-use crate::check::watch::Sighting;
+use crate::check::path::Trail;
 use crate::compile::{Lab, Node, NodeId};
 use crate::kernel::{
     Direction, InterfaceState, Lookup, Namespace, Origin, RouteQuery, Way, Worker, interfaces,
@@ -46,7 +46,10 @@ impl<'a, 'w> Site<'a, 'w> {
     }
 
     /// What becomes of a packet after it was seen for the last time.
-    pub(super) fn after(&mut self, flow: Flow, last: &Sighting) -> Vec<String> {
+    pub(super) fn after(&mut self, flow: Flow, trail: &Trail<'_>) -> Vec<String> {
+        let Some(last) = trail.last() else { return Vec::new() };
+        let arrival = trail.arrivals().into_iter().rfind(|arrival| arrival.node == last.node);
+        let label = arrival.and_then(|arrival| arrival.packet.labels.first().copied());
         let post = match self.post(last.node) {
             Ok(post) => post,
             Err(error) => {
@@ -55,7 +58,7 @@ impl<'a, 'w> Site<'a, 'w> {
         };
         let is_vrf = post.node.vrf(&last.interface).is_some();
         match last.direction {
-            Direction::Outgoing if is_vrf => self.in_vrf(post, flow, &last.interface, None),
+            Direction::Outgoing if is_vrf => self.in_vrf(post, flow, &last.interface, label),
             Direction::Outgoing => self.on_the_wire(&post, flow, &last.interface),
             Direction::Incoming | Direction::Passing => {
                 if last.packet.labels.is_empty() {

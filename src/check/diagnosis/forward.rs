@@ -26,7 +26,7 @@ impl Site<'_, '_> {
         match post.output(flow.destination, None) {
             Ok(way) if way.local => self.own(&post, flow),
             Ok(way) => self.next_hop(&post, flow, &way),
-            Err(error) => vec![route::missing(&post, flow, None, error)],
+            Err(error) => route::missing(&mut post, flow, None, error),
         }
     }
 
@@ -54,8 +54,8 @@ impl Site<'_, '_> {
             Err(error) => {
                 let led =
                     label.map(|label| format!("At {node}, label {label} leads into VRF {vrf}."));
-                let missing = route::missing(&post, flow, Some(vrf), error);
-                led.into_iter().chain([missing]).collect()
+                let missing = route::missing(&mut post, flow, Some(vrf), error);
+                led.into_iter().chain(missing).collect()
             }
         }
     }
@@ -122,7 +122,7 @@ impl Site<'_, '_> {
             }
             Err(error) => {
                 let vrf = post.vrf_of(port).map(str::to_owned);
-                vec![route::missing(&post, flow, vrf.as_deref(), error)]
+                route::missing(&mut post, flow, vrf.as_deref(), error)
             }
         }
     }
@@ -150,12 +150,12 @@ impl Site<'_, '_> {
             }
             Err(_) => format!("{table} has no route to it"),
         };
-        let advice = route::advice(post.lab, post.id, vrf.as_deref(), source);
+        let advice = route::advice(post, vrf.as_deref(), source);
         let mut lines = vec![format!(
             "{}: the kernel refuses {source} as a source on {port} (rp_filter {filter}, {why}).",
             post.node.name
         )];
-        lines.extend(advice.map(|route| format!("Add the route `{route}` at {}.", post.node.name)));
+        lines.extend(advice);
         lines
     }
 

@@ -33,11 +33,14 @@ impl Site<'_, '_> {
         let way = match post.label(label) {
             Ok(way) => way,
             Err(error) => {
-                return vec![format!(
+                let gone = gone(&mut post, label);
+                let name = &post.node.name;
+                let said = format!(
                     "{name} has no route for label {label} ({}), so the kernel drops what comes \
                      with it.",
                     error.desc()
-                )];
+                );
+                return [said].into_iter().chain(gone).collect();
             }
         };
         let Some(device) = post.device(&way).map(str::to_owned) else {
@@ -56,8 +59,29 @@ impl Site<'_, '_> {
         let led = format!("At {}, label {label} ends and IP goes on.", post.node.name);
         let said = match post.output(flow.destination, None) {
             Ok(way) => self.next_hop(&post, flow, &way),
-            Err(error) => vec![super::route::missing(&post, flow, None, error)],
+            Err(error) => super::route::missing(&mut post, flow, None, error),
         };
         [led].into_iter().chain(said).collect()
     }
+}
+
+/// The label route that the lab has at a node and the kernel has not, or has otherwise.
+pub(super) fn gone(post: &mut Post<'_>, label: u32) -> Option<String> {
+    let mut routes = post.node.label_routes.iter().map(|route| &route.value);
+    let route = routes.find(|route| route.label.number() == label)?;
+    let there = match post.label(label) {
+        Err(_) => "it is no longer there".to_owned(),
+        Ok(way) => {
+            let device = post.device(&way).unwrap_or_default();
+            let is_the_same = route.nexthops.iter().any(|hop| {
+                let labels = hop.swap.iter().map(|label| label.number());
+                hop.dev.as_str() == device && labels.eq(way.labels.iter().copied())
+            });
+            if is_the_same {
+                return None;
+            }
+            format!("the kernel sends it {} instead", super::route::whither(&way, device))
+        }
+    };
+    Some(format!("The lab has the label route `{route}` at {}, and {there}.", post.node.name))
 }

@@ -1,8 +1,8 @@
 //! Who led a packet to where it should not have come.
 
 use super::ask::Site;
-use super::route::table_of_vrf;
-use super::stack;
+use super::labelled;
+use super::route::{self, table_of_vrf, whither};
 use crate::check::path::Trail;
 use crate::check::watch::Sighting;
 use crate::compile::{Lab, NodeId};
@@ -23,42 +23,49 @@ pub(super) fn explain(lab: &Lab, trail: &Trail<'_>, destination: IpAddr) -> Vec<
     let Some((_, before)) = arrivals.split_last() else { return Vec::new() };
     on_worker(|worker| {
         let mut site = Site::new(lab, worker);
+        let is_labelled = |sighting: &Sighting| !sighting.packet.labels.is_empty();
         let pushed = before
             .iter()
             .zip(&arrivals[1..])
-            .find(|(here, next)| here.packet.labels.is_empty() && !next.packet.labels.is_empty())
+            .find(|(here, next)| !is_labelled(here) && is_labelled(next))
             .map(|(here, _)| *here);
-        let last = before.last().copied();
-        let decisive = match (pushed, last) {
-            (Some(pushed), Some(last)) if pushed.node != last.node => vec![pushed, last],
-            (_, last) => last.into_iter().collect(),
+        let popped = before.iter().copied().rfind(|sighting| is_labelled(sighting));
+        let decisive: Vec<&Sighting> = if pushed.is_none() && popped.is_none() {
+            before.last().copied().into_iter().collect()
+        } else {
+            pushed.into_iter().chain(popped).collect()
         };
         decisive
             .into_iter()
-            .filter_map(|sighting| decision(&mut site, sighting, destination))
+            .flat_map(|sighting| decision(&mut site, sighting, destination))
             .collect()
     })
 }
 
-/// What a node says that it does with such a packet.
-fn decision(site: &mut Site<'_, '_>, sighting: &Sighting, destination: IpAddr) -> Option<String> {
-    let mut post = site.post(sighting.node).ok()?;
+/// What a node says that it does with such a packet, and where that is not what the lab has.
+pub(super) fn decision(
+    site: &mut Site<'_, '_>,
+    sighting: &Sighting,
+    destination: IpAddr,
+) -> Vec<String> {
+    let Ok(mut post) = site.post(sighting.node) else { return Vec::new() };
     let name = &post.node.name;
     if let Some(&label) = sighting.packet.labels.first() {
-        let way = post.label(label).ok()?;
-        let device = post.device(&way)?;
-        return Some(match post.node.vrf(device) {
-            Some(_) => format!("At {name}, label {label} leads into VRF {device}."),
-            None => format!("At {name}, label {label} leads out of {device}."),
+        let said = post.label(label).ok().and_then(|way| {
+            let device = post.device(&way)?;
+            Some(match post.node.vrf(device) {
+                Some(_) => format!("At {name}, label {label} leads into VRF {device}."),
+                None => format!("{name} sends label {label} {}.", whither(&way, device)),
+            })
         });
+        return said.into_iter().chain(labelled::gone(&mut post, label)).collect();
     }
-    let way = post.input(destination, sighting.packet.source, &sighting.interface).ok()?;
-    let table = table_of_vrf(post.node, post.vrf_of(&sighting.interface));
-    let device = post.device(&way)?;
-    let labels = match way.labels.as_slice() {
-        [] => String::new(),
-        labels => format!(" with {}", stack(labels)),
-    };
-    let via = way.gateway.map(|gateway| format!(" to {gateway}")).unwrap_or_default();
-    Some(format!("At {name}, {table} sends {destination}{via} through {device}{labels}."))
+    let vrf = post.vrf_of(&sighting.interface).map(str::to_owned);
+    let source = sighting.packet.source;
+    let said = post.input(destination, source, &sighting.interface).ok().and_then(|way| {
+        let table = table_of_vrf(post.node, vrf.as_deref());
+        let whither = whither(&way, post.device(&way)?);
+        Some(format!("At {name}, {table} sends {destination} {whither}."))
+    });
+    said.into_iter().chain(route::gone(&mut post, vrf.as_deref(), destination)).collect()
 }

@@ -2,6 +2,7 @@
 //! way say that they would do with it.
 
 mod ask;
+mod circle;
 mod forward;
 mod labelled;
 mod leak;
@@ -93,13 +94,18 @@ fn sent(lab: &Lab, check: &Check, probe: &Probe) -> String {
     }
 }
 
+/// How many nodes of a way are told; one that is longer mostly runs in a circle.
+const SHOWN: usize = 20;
+
 /// How far a packet was seen.
 fn seen(lab: &Lab, what: &str, trail: &Trail<'_>) -> Option<String> {
     let last = trail.last()?;
     let visits = trail.visits();
-    let by = match visits.as_slice() {
+    let shown = visits.len().min(SHOWN);
+    let more = if visits.len() > SHOWN { " …" } else { "" };
+    let by = match &visits[..shown] {
         [] => String::new(),
-        visits => format!(" came by {} and", print_visits(visits)),
+        visits => format!(" came by {}{more} and", print_visits(visits)),
     };
     let way = match last.direction {
         Direction::Incoming => "coming in through",
@@ -192,10 +198,19 @@ fn lost(
 ) -> (String, Vec<String>) {
     let source = forth.first().map(|first| first.packet.source);
     let probing = Flow { leg: Leg::Forth, source, destination: probe.to };
+    let back_flow =
+        source.map(|source| Flow { leg: Leg::Back, source: Some(probe.to), destination: source });
     let expected = match &check.to {
         Target::Node { node, .. } => Some(*node),
         Target::Address(_) => None,
     };
+    for (trail, flow) in [(back, back_flow), (forth, Some(probing))] {
+        if let (Some(flow), Some(round)) = (flow, circle::find(trail)) {
+            let names: Vec<&str> = round.iter().map(|s| lab[s.node].name.as_str()).collect();
+            let reason = format!("{} runs in a circle: {}", flow.word(), names.join(" "));
+            return (reason, circle::explain(lab, &round, flow.destination));
+        }
+    }
     let last = forth.arrivals().last().map(|last| last.node);
     let arrived = expected.is_some() && last == expected;
     let reason = match (last, back.last()) {
@@ -216,12 +231,9 @@ fn lost(
     };
     let said = on_worker(|worker| {
         let mut site = Site::new(lab, worker);
-        match (back.last(), forth.last(), source) {
-            (Some(last), _, Some(source)) => {
-                let flow = Flow { leg: Leg::Back, source: Some(probe.to), destination: source };
-                site.after(flow, last)
-            }
-            (_, Some(last), _) => site.after(probing, last),
+        match (back.last(), forth.last(), back_flow) {
+            (Some(_), _, Some(flow)) => site.after(flow, back),
+            (_, Some(_), _) => site.after(probing, forth),
             (_, None, _) => {
                 let vrf = check.from.vrf.as_ref().map(|vrf| vrf.as_str());
                 site.departure(probing, check.from.node, vrf)

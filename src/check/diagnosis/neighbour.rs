@@ -3,7 +3,6 @@
 use super::Flow;
 use super::ask::{Post, Site};
 use super::segment;
-use super::stack;
 use crate::kernel::Way;
 
 impl Site<'_, '_> {
@@ -12,13 +11,8 @@ impl Site<'_, '_> {
         let (name, word) = (&post.node.name, flow.word());
         let Some(device) = post.device(way) else { return Vec::new() };
         let gateway = way.gateway.unwrap_or(flow.destination);
-        let labels = match way.labels.as_slice() {
-            [] => String::new(),
-            labels => format!(" with {}", stack(labels)),
-        };
-        let mut lines = vec![format!(
-            "The kernel of {name} would send {word} to {gateway} through {device}{labels}."
-        )];
+        let whither = super::route::whither(way, device);
+        let mut lines = vec![format!("The kernel of {name} would send {word} {whither}.")];
         let state = &post.interfaces[device];
         if !state.up {
             lines.push(format!("{device} of {name} is down: `ip link set {device} up`."));

@@ -1,31 +1,33 @@
 //! A route that is missing: in which table, and what it would be.
 
-use super::Flow;
 use super::ask::Post;
 use super::segment::neighbours;
+use super::{Flow, stack};
 use crate::compile::{InterfaceId, Lab, MAIN, Node, NodeId};
+use crate::iproute::RouteKind;
+use crate::kernel::Way;
 use ipnet::IpNet;
 use nix::errno::Errno;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 
 /// Says that a node has no way to the packet's destination, and which route would be one.
-pub(super) fn missing(post: &Post<'_>, flow: Flow, vrf: Option<&str>, error: Errno) -> String {
+pub(super) fn missing(
+    post: &mut Post<'_>,
+    flow: Flow,
+    vrf: Option<&str>,
+    error: Errno,
+) -> Vec<String> {
     let (name, destination) = (&post.node.name, flow.destination);
     let table = table_of_vrf(post.node, vrf);
     let why = match error {
-        Errno::EACCES => format!("a route in {table} of {name} prohibits {destination}"),
-        Errno::EINVAL => format!("a route in {table} of {name} drops what goes to {destination}"),
-        Errno::ENETUNREACH | Errno::EHOSTUNREACH => {
-            format!("{table} of {name} has no route to {destination}")
-        }
-        error => format!("{table} of {name} gives no way to {destination} ({})", error.desc()),
+        Errno::EACCES => format!("prohibits {destination}"),
+        Errno::EINVAL => format!("drops what goes to {destination}"),
+        Errno::ENETUNREACH | Errno::EHOSTUNREACH => format!("has no route to {destination}"),
+        error => format!("gives no way to {destination} ({})", error.desc()),
     };
-    let whither = format!("{} cannot go on", flow.word());
-    match advice(post.lab, post.id, vrf, destination) {
-        Some(route) => format!("{why}, so {whither}: add the route `{route}` at {name}."),
-        None => format!("{why}, so {whither}."),
-    }
+    let said = format!("At {name}, {table} {why}, so {} cannot go on.", flow.word());
+    [said].into_iter().chain(advice(post, vrf, destination)).collect()
 }
 
 /// A VRF's table, or the main one, for people.
@@ -39,15 +41,87 @@ pub(super) fn table_of_vrf(node: &Node, vrf: Option<&str>) -> String {
     }
 }
 
+/// What would give a node's table a way to an address: the interface or the route that the lab has
+/// there and the kernel has not, else a route that the lab has not either.
+pub(super) fn advice(post: &mut Post<'_>, vrf: Option<&str>, address: IpAddr) -> Option<String> {
+    gone(post, vrf, address).or_else(|| {
+        let route = suggestion(post.lab, post.id, vrf, address)?;
+        Some(format!("Add the route `{route}` at {}.", post.node.name))
+    })
+}
+
+/// The interface or the route towards an address that the lab has at a node and the kernel has not.
+pub(super) fn gone(post: &mut Post<'_>, vrf: Option<&str>, address: IpAddr) -> Option<String> {
+    let (node, name) = (post.node, &post.node.name);
+    let table = vrf.and_then(|vrf| node.vrf(vrf)).map_or(MAIN, |vrf| vrf.table);
+    let interfaces = post.interfaces.clone();
+    let down = |device: &str| {
+        let state = interfaces.get(device);
+        state.is_none_or(|state| !state.up).then(|| match state {
+            Some(_) => format!("{device} of {name} is down: `ip link set {device} up`."),
+            None => format!("{name} has no interface {device}."),
+        })
+    };
+    let connected = node.interfaces.iter().filter(|found| node.table_of(found) == table);
+    for interface in connected {
+        let held = interface.addresses.iter().map(|held| held.value);
+        if let Some(held) = held.into_iter().find(|held| held.contains(&address)) {
+            let device = interface.name.as_str();
+            return down(device).or_else(|| {
+                let state = interfaces.get(device)?;
+                (!state.addresses.contains(&held.addr())).then(|| {
+                    format!("{device} of {name} should have the address {held} and does not.")
+                })
+            });
+        }
+    }
+    let routes = node.routes.iter().map(|route| &route.value).filter(|route| {
+        route.table == table
+            && route.kind == RouteKind::Unicast
+            && route.destination.contains(&address)
+    });
+    let route = routes.max_by_key(|route| route.destination.prefix_len())?;
+    let dead = route.nexthops.iter().find_map(|nexthop| down(nexthop.dev.as_str()));
+    if dead.is_some() {
+        return dead;
+    }
+    let there = match post.output(address, vrf) {
+        Err(_) => "it is no longer there".to_owned(),
+        Ok(way) => {
+            let device = post.device(&way).unwrap_or_default();
+            let is_the_same = route.nexthops.iter().any(|hop| {
+                let labels = hop.encap.iter().map(|label| label.number());
+                hop.via == way.gateway
+                    && hop.dev.as_str() == device
+                    && labels.eq(way.labels.iter().copied())
+            });
+            if is_the_same {
+                return None;
+            }
+            format!("the kernel sends it {} instead", whither(&way, device))
+        }
+    };
+    Some(format!("The lab has the route `{route}` at {name}, and {there}."))
+}
+
+/// Where a way leads, for people.
+pub(super) fn whither(way: &Way, device: &str) -> String {
+    let gateway = way.gateway.map(|gateway| format!("to {gateway} ")).unwrap_or_default();
+    let labels = match way.labels.as_slice() {
+        [] => String::new(),
+        labels => format!(" with {}", stack(labels)),
+    };
+    format!("{gateway}through {device}{labels}")
+}
+
 /// The route that leads to an address, as a topology writes it: found by going from who has the
 /// address towards the node, inside one routing table of each router on the way. A way through
 /// labels is nobody's guess.
-pub(super) fn advice(lab: &Lab, to: NodeId, vrf: Option<&str>, address: IpAddr) -> Option<String> {
+fn suggestion(lab: &Lab, to: NodeId, vrf: Option<&str>, address: IpAddr) -> Option<String> {
     let table = vrf.and_then(|vrf| lab[to].vrf(vrf)).map_or(MAIN, |vrf| vrf.table);
-    let gateways = holders(lab, address).into_iter().filter(|(owner, ..)| *owner != to);
-    let mut routes = gateways.filter_map(|(owner, from, subnet)| {
+    let owners = holders(lab, address).into_iter().filter(|(owner, ..)| *owner != to);
+    let mut routes = owners.filter_map(|(owner, from, subnet)| {
         let gateway = gateway(lab, (owner, from), (to, table), address.is_ipv6())?;
-        // An address on the link itself needs no gateway but its subnet there.
         (gateway != address).then_some((subnet, gateway))
     });
     let (subnet, gateway) = routes.next()?;
