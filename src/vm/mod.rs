@@ -56,7 +56,7 @@ pub use frame::End;
 pub use guest_kernel::GuestKernel;
 pub use options::Options;
 pub use readiness::{Readiness, ready};
-pub use run::{Input, LABS, Program, Request, run};
+pub use run::{Input, Program, Request, run};
 pub use setup::{KernelSource, Setup, setup};
 pub use status::Status;
 

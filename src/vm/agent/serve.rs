@@ -18,7 +18,6 @@ use tokio::task::{LocalSet, spawn_local};
 
 use super::super::engine::PORT;
 use super::super::frame::{Decoder, Frame, Message};
-use super::super::run::LABS;
 use super::outlet::Outlet;
 use super::reaper::Reaper;
 use super::session::{self, Outgoing};
@@ -109,7 +108,7 @@ fn send(outgoing: &Outgoing, stream: u32, message: Message) {
 /// The names of the labs that are up: the directories that have a lab's file.
 fn labs() -> io::Result<Vec<String>> {
     let mut names = Vec::new();
-    for entry in fs::read_dir(LABS)? {
+    for entry in fs::read_dir(crate::state::DIRECTORY)? {
         let entry = entry?;
         if entry.path().join("lab.json").is_file() {
             names.push(entry.file_name().to_string_lossy().into_owned());
