@@ -24,6 +24,9 @@ pub enum Error {
     /// Only one architecture has guest kernels that were tried.
     #[error("the micro-VM works on x86_64 machines only, and this is {0}")]
     Architecture(&'static str),
+    /// A guest does not start another.
+    #[error("this is the micro-VM already")]
+    Inside,
     /// A guest kernel that lacks what the machine is for.
     #[error("the kernel {version} has no {}; give another one with --vmlinuz and --modules", missing.join(", no "))]
     PoorKernel {

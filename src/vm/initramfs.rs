@@ -85,7 +85,8 @@ fn write(path: &Path, program: &Path, stamp: &Stamp, kernel: &GuestKernel) -> io
     }
     archive.character_device("dev/console", 5, 1)?;
     archive.file(place::STAMP, stamp.name().as_bytes())?;
-    archive.file(place::MODULES_PATH, kernel.modules.as_os_str().as_bytes())?;
+    let modules = fs::canonicalize(&kernel.modules)?;
+    archive.file(place::MODULES_PATH, modules.as_os_str().as_bytes())?;
 
     let executable = fs::read(program)?;
     let interpreter = Elf::parse(&executable).and_then(|elf| elf.interpreter);

@@ -22,7 +22,9 @@ pub enum Readiness {
 
 /// Looks for the engine and for a guest kernel.
 pub fn ready() -> Readiness {
+    let outside = || if super::inside_guest() { Err(Error::Inside) } else { Ok(()) };
     let found = right_architecture()
+        .and_then(|()| outside())
         .and_then(|()| QEMU.find())
         .and_then(|_| GuestKernel::current(&Dirs::open()?)?.ok_or(Error::NoGuestKernel));
     match found {

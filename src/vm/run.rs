@@ -82,11 +82,11 @@ impl Request {
             fresh.push(fs::canonicalize(path).map_err(|error| Error::file("find", path, error))?);
         }
         let program = match &self.program {
-            Program::Path(name) => {
+            Program::Path(name) if !is_own(Path::new(name)) => {
                 fresh.extend(directory_of(Path::new(name)));
                 OrderedProgram::Named(name.clone())
             }
-            Program::Vrflab => own_program()?,
+            Program::Path(_) | Program::Vrflab => own_program()?,
         };
         let inherited = std::env::vars_os()
             .filter(|(name, _)| !NOT_PASSED.iter().any(|other| name == other))
@@ -113,6 +113,13 @@ fn directory_of(program: &Path) -> Option<PathBuf> {
         ["/run", "/proc", "/sys", "/dev"].iter().any(|own| directory.starts_with(own));
     let bindable = directory != Path::new("/") && !of_the_system && !of_the_guest;
     bindable.then_some(directory)
+}
+
+/// Whether the path leads to this very program.
+fn is_own(program: &Path) -> bool {
+    let stamp = |path: &Path| fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata));
+    let own = stamp(Path::new("/proc/self/exe"));
+    program.components().count() > 1 && own.is_some() && stamp(program) == own
 }
 
 fn own_program() -> Result<OrderedProgram, Error> {

@@ -15,6 +15,9 @@ use super::super::engine::{CACHED_ROOT, FRESH_ROOT};
 use super::super::initramfs::place;
 use super::{FRESH, PROGRAMS};
 
+/// Where the modules are held while their place is prepared.
+const HELD: &str = "/.vrflab/modules";
+
 /// The size of one message of 9p; larger ones gain nothing.
 const MESSAGE: &str = "version=9p2000.L,trans=virtio,msize=512000";
 
@@ -69,8 +72,9 @@ pub(super) fn become_host_root() -> io::Result<()> {
     chroot(".")?;
     chdir("/")?;
 
-    furnish(Path::new(&modules))?;
+    fs::create_dir_all(HELD)?;
     fs::create_dir_all(PROGRAMS)?;
+    furnish(Path::new(&modules))?;
     super::program::keep(&stamp, &program)
 }
 
@@ -111,13 +115,12 @@ fn furnish(modules: &Path) -> io::Result<()> {
 /// on demand what was not loaded at boot.
 fn show_modules(modules: &Path) -> io::Result<()> {
     let Some(version) = modules.file_name() else { return Ok(()) };
+    // The host may keep them in /lib/modules itself, which is about to be covered.
+    mount(Some(modules), HELD, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
     attach("tmpfs", "/lib/modules", MsFlags::MS_NOSUID | MsFlags::MS_NODEV, "mode=755")?;
     let target = PathBuf::from("/lib/modules").join(version);
     fs::create_dir(&target)?;
-    // The directory was hidden if the host keeps it in /lib/modules itself.
-    let source = Path::new(FRESH).join(modules.strip_prefix("/").unwrap_or(modules));
-    mount(Some(&source), &target, None::<&str>, MsFlags::MS_BIND, None::<&str>)?;
-    Ok(())
+    relocate(HELD, &target.to_string_lossy())
 }
 
 /// Mounts a filesystem of the kernel, on a directory that is made if need be.

@@ -1,0 +1,136 @@
+//! Files: what the host changes is seen in the guest, and what a command writes arrives.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::machine::{Machine, directory, err, out};
+
+#[test]
+fn what_is_written_in_the_working_directory_arrives() {
+    let directory = directory("written");
+    let script = "echo one > file; mkdir -p a/b; echo two > a/b/deep; ln -s file link";
+    let mut command = Machine::shared().sh(script);
+    assert!(command.current_dir(&directory).status().unwrap().success());
+    assert_eq!(fs::read_to_string(directory.join("link")).unwrap(), "one\n");
+    assert_eq!(fs::read_to_string(directory.join("a/b/deep")).unwrap(), "two\n");
+}
+
+#[test]
+fn what_is_written_elsewhere_stays_in_the_guest() {
+    let vm = Machine::shared();
+    let (here, there) = (directory("here"), directory("there"));
+    let script = format!("echo guest > {0}/file && cat {0}/file", there.display());
+    let output = vm.sh(&script).current_dir(&here).output().unwrap();
+    assert_eq!(out(&output), "guest\n");
+    assert!(!there.join("file").exists());
+    let hidden = vm.sh("ls /.vrflab/host | wc -l").current_dir(&here).output().unwrap();
+    assert_eq!(out(&hidden), "0\n");
+}
+
+#[test]
+fn where_a_file_could_not_arrive_it_cannot_be_written() {
+    let mut command = Machine::shared().sh("echo lost > /file-in-the-root");
+    let output = command.current_dir("/").output().unwrap();
+    assert!(!output.status.success());
+    assert!(err(&output).contains("Read-only"), "{}", err(&output));
+}
+
+#[test]
+fn files_that_the_host_changes_makes_and_removes_are_seen() {
+    let vm = Machine::shared();
+    let directory = directory("changing");
+    let look = || out(&vm.sh("cat file new 2>/dev/null").current_dir(&directory).output().unwrap());
+    fs::write(directory.join("file"), "first\n").unwrap();
+    assert_eq!(look(), "first\n");
+    fs::write(directory.join("file"), "edited\n").unwrap();
+    fs::write(directory.join("new"), "made\n").unwrap();
+    assert_eq!(look(), "edited\nmade\n");
+    fs::remove_file(directory.join("file")).unwrap();
+    fs::rename(directory.join("new"), directory.join("file")).unwrap();
+    assert_eq!(look(), "made\n");
+}
+
+#[test]
+fn a_running_command_sees_what_the_host_changes() {
+    let directory = directory("watched");
+    let script = "echo ready; until [ -e go ]; do sleep 0.05; done; cat go";
+    let mut child = crate::machine::piped(Machine::shared().sh(script).current_dir(&directory));
+    let mut first = [0; 6];
+    std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut first).unwrap();
+    fs::write(directory.join("draft"), "there\n").unwrap();
+    fs::rename(directory.join("draft"), directory.join("go")).unwrap();
+    assert_eq!(out(&child.wait_with_output().unwrap()), "there\n");
+}
+
+fn install(path: &Path, script: &str) {
+    let draft = path.with_extension("draft");
+    fs::write(&draft, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::rename(draft, path).unwrap();
+}
+
+#[test]
+fn a_rebuilt_program_is_run_as_rebuilt() {
+    let vm = Machine::shared();
+    let program = directory("programs").join("tool");
+    for version in ["one", "two", "three"] {
+        install(&program, &format!("echo {version}"));
+        let output = vm.run(&[program.to_str().unwrap()]).output().unwrap();
+        assert_eq!(out(&output), format!("{version}\n"), "{}", err(&output));
+    }
+}
+
+#[test]
+fn a_directory_that_is_asked_for_is_fresh_and_read_only() {
+    let vm = Machine::shared();
+    let (here, there) = (directory("asking"), directory("asked-for"));
+    let place = there.to_str().unwrap();
+    let script = format!("cat {place}/file; echo no > {place}/file");
+    for text in ["first\n", "second\n"] {
+        fs::write(there.join("file"), text).unwrap();
+        let mut command = vm.vrflab(&["vm", "run", "--fresh", place, "--", "sh", "-c", &script]);
+        let output = command.current_dir(&here).output().unwrap();
+        assert_eq!(out(&output), text);
+        assert!(err(&output).contains("Read-only"), "{}", err(&output));
+        assert!(!output.status.success());
+    }
+}
+
+#[test]
+fn a_directory_made_after_it_was_missed_is_found() {
+    let vm = Machine::shared();
+    let place = directory("late").join("deeper/still");
+    let missed = vm.sh(&format!("ls {}", place.display())).output().unwrap();
+    assert!(!missed.status.success());
+    fs::create_dir_all(&place).unwrap();
+    fs::write(place.join("file"), "here\n").unwrap();
+    let found = vm.sh("cat file").current_dir(&place).output().unwrap();
+    assert_eq!(out(&found), "here\n");
+}
+
+#[test]
+fn vrflab_itself_runs_in_the_build_that_was_called() {
+    let vm = Machine::shared();
+    let program = directory("rebuilt").join("vrflab");
+    let kept = |program: &Path| {
+        let mut command = std::process::Command::new(program);
+        let own = program.to_str().unwrap();
+        let shared = vm.status()["console"].as_str().unwrap().to_owned();
+        command.env("VRFLAB_RUNTIME_DIR", Path::new(&shared).parent().unwrap());
+        let output = command.args(["vm", "run", "--", own, "--version"]).output().unwrap();
+        assert!(output.status.success(), "{}", err(&output));
+        assert!(out(&output).starts_with("vrflab "));
+        out(&vm.run(&["ls", "/.vrflab/bin"]).output().unwrap())
+    };
+    assert!(vm.run(&["true"]).status().unwrap().success());
+    let build = fs::read(env!("CARGO_BIN_EXE_vrflab")).unwrap();
+    fs::write(&program, &build).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let before = kept(&program);
+    assert_eq!(before, kept(&program));
+    fs::remove_file(&program).unwrap();
+    fs::write(&program, [build, b"rebuilt".to_vec()].concat()).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    assert_ne!(before, kept(&program));
+}

@@ -1,0 +1,132 @@
+//! The life of a machine: how it is started, how it ends, what is left.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::machine::{Machine, err, out, piped, until};
+
+fn process(status: &serde_json::Value, field: &str) -> Pid {
+    Pid::from_raw(status[field].as_i64().unwrap() as i32)
+}
+
+fn is_alive(process: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+#[test]
+fn two_that_come_at_the_same_time_start_one_machine() {
+    let vm = Machine::own("race");
+    let mut both = [0, 1].map(|_| piped(&mut vm.vrflab(&["vm", "start"])));
+    for child in &mut both {
+        assert!(child.wait().unwrap().success());
+    }
+    let status = vm.status();
+    let (broker, engine) = (process(&status, "broker_pid"), process(&status, "qemu_pid"));
+    let children = std::fs::read_to_string(format!("/proc/{broker}/task/{broker}/children"));
+    assert_eq!(children.unwrap().trim(), engine.to_string());
+    let log = out(&vm.vrflab(&["vm", "log"]).output().unwrap());
+    assert!(log.contains("console.log"), "{log}");
+}
+
+#[test]
+fn stopping_says_what_ended_and_twice_is_no_error() {
+    let vm = Machine::own("stop");
+    assert!(
+        vm.sh("mkdir /run/vrflab/blue; echo {} > /run/vrflab/blue/lab.json")
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut child = piped(&mut vm.sh("echo ready; sleep 1000"));
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(vm.status()["labs"], serde_json::json!(["blue"]));
+    let said = out(&vm.vrflab(&["vm", "stop"]).output().unwrap());
+    assert!(said.contains("blue") && said.contains("sleep 1000"), "{said}");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(125));
+    assert!(err(&output).contains("the VM was stopped"), "{}", err(&output));
+    let again = vm.vrflab(&["vm", "stop"]).output().unwrap();
+    assert!(again.status.success());
+    assert_eq!(out(&again), "no VM is up\n");
+}
+
+#[test]
+fn a_machine_that_dies_is_noticed_and_the_next_one_starts() {
+    let vm = Machine::own("death");
+    let mut child = piped(&mut vm.sh("echo ready; sleep 1000"));
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    kill(process(&vm.status(), "qemu_pid"), Signal::SIGKILL).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(125));
+    assert!(err(&output).contains("the VM has died"), "{}", err(&output));
+    assert_eq!(vm.sh("exit 5").status().unwrap().code(), Some(5));
+}
+
+#[test]
+fn a_broker_that_dies_takes_its_machine_along_and_leaves_nothing_in_the_way() {
+    let vm = Machine::own("broker");
+    let mut child = piped(&mut vm.sh("echo ready; sleep 1000"));
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let status = vm.status();
+    kill(process(&status, "broker_pid"), Signal::SIGKILL).unwrap();
+    let engine = process(&status, "qemu_pid");
+    until("the machine is gone", || !is_alive(engine));
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(125));
+    assert!(err(&output).contains("broker has died"), "{}", err(&output));
+    let socket = Path::new(status["console"].as_str().unwrap()).with_file_name("control");
+    assert!(socket.exists());
+    assert_eq!(vm.status()["up"], false);
+    assert_eq!(vm.sh("exit 5").status().unwrap().code(), Some(5));
+}
+
+#[test]
+fn a_machine_without_work_ends_and_one_with_a_lab_does_not() {
+    let vm = Machine::own("idle");
+    let start = ["vm", "start", "--idle", "1"];
+    assert!(vm.vrflab(&start).output().unwrap().status.success());
+    until("the machine has ended", || vm.status()["up"] == false);
+    assert!(vm.vrflab(&start).output().unwrap().status.success());
+    let up = "mkdir /run/vrflab/blue; echo {} > /run/vrflab/blue/lab.json; sleep 2";
+    assert!(vm.sh(up).status().unwrap().success());
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(vm.status()["labs"], serde_json::json!(["blue"]));
+    assert!(vm.sh("rm -r /run/vrflab/blue").status().unwrap().success());
+    until("the machine has ended", || vm.status()["up"] == false);
+}
+
+#[test]
+fn an_ordinary_pc_boots_as_well() {
+    let vm = Machine::own("q35");
+    let output = vm.vrflab(&["vm", "start", "--machine", "q35", "--cpus", "1"]).output().unwrap();
+    assert!(output.status.success(), "{}", err(&output));
+    assert_eq!(vm.status()["machine"], "q35");
+    assert_eq!(out(&vm.run(&["nproc"]).output().unwrap()), "1\n");
+}
+
+#[test]
+fn a_runtime_directory_that_others_can_enter_is_refused() {
+    let vm = Machine::own("open");
+    let directory = crate::machine::directory("open-to-all");
+    std::fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    let mut command = vm.run(&["true"]);
+    let output = command.env("VRFLAB_RUNTIME_DIR", &directory).output().unwrap();
+    assert_eq!(output.status.code(), Some(125));
+    assert!(err(&output).contains("VRFLAB_RUNTIME_DIR"), "{}", err(&output));
+}
+
+#[test]
+fn a_wrong_setting_is_said_with_its_name() {
+    let mut command = Machine::shared().run(&["true"]);
+    let output = command.env("VRFLAB_VM_MEMORY", "much").output().unwrap();
+    assert_eq!(output.status.code(), Some(125));
+    assert!(err(&output).contains("VRFLAB_VM_MEMORY"), "{}", err(&output));
+}
