@@ -1,0 +1,8 @@
+//! What needs a kernel with VRF and MPLS, and root: these tests run in the micro-VM, with
+//! `vrflab vm run --` as cargo's runner (see `ci/test`).
+#![allow(clippy::unwrap_used)]
+
+mod faults;
+mod l3vpn;
+mod standing;
+mod traps;

@@ -1,0 +1,142 @@
+//! A lab that stands for the length of a test.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use vrflab::check::{self, CheckResult};
+use vrflab::compile::Lab;
+use vrflab::diagnostic::{Diagnostic, Source};
+use vrflab::document::{Format, LabName};
+use vrflab::executor::{self, Observer};
+use vrflab::kernel::{Namespace, Worker, on_worker, sysctl};
+use vrflab::plan::{self, Plan, Step};
+use vrflab::state::{Lock, Phase, Record};
+
+/// A lab and its plan, which may or may not stand.
+pub struct Built {
+    pub lab: Lab,
+    pub plan: Plan,
+}
+
+/// Nobody looks on.
+pub struct Alone;
+
+impl Observer for Alone {
+    fn before(&mut self, _: usize, _: &[&Step]) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+/// The path of a file of the project.
+pub fn file(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+/// The lab of a text, under a name of its own.
+pub fn read(text: &str, format: Format, name: &str) -> (Built, Vec<Diagnostic>) {
+    let source = Source { name: name.to_owned(), text: text.to_owned() };
+    let name = LabName::new(name).expect("a lab's name");
+    let (lab, said) = vrflab::understand(&source, format, Some(&name), &name);
+    let lab = lab.unwrap_or_else(|| panic!("{said:?}"));
+    let plan = plan::lower(&lab);
+    (Built { lab, plan }, said)
+}
+
+/// The lab of the project's L3VPN, under a name of its own.
+pub fn l3vpn(name: &str) -> Built {
+    let text = std::fs::read_to_string(file("labs/l3vpn.dot")).unwrap();
+    read(&text, Format::Dot, name).0
+}
+
+impl Built {
+    /// What is written before the kernel is touched.
+    pub fn record(&self) -> Record {
+        Record {
+            lab: self.lab.name.clone(),
+            phase: Phase::Begun,
+            mark: Record::new_mark(&self.lab.name).unwrap(),
+            namespaces: self.plan.namespaces().into_iter().map(str::to_owned).collect(),
+            path: None,
+            source: "test".to_owned(),
+            text: String::new(),
+            dot: true,
+        }
+    }
+
+    pub fn lock(&self) -> Lock {
+        Lock::take(&self.lab.name, || panic!("nobody else has the lock")).unwrap()
+    }
+
+    /// Builds it; it goes when the returned value does.
+    pub fn up(self) -> Standing {
+        executor::build(&self.plan, self.record(), self.lock(), &mut Alone)
+            .unwrap_or_else(|failed| panic!("{failed:?}"));
+        Standing(self)
+    }
+
+    /// What is left of it anywhere: names, mounts, records.
+    pub fn residue(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        let prefix = format!("{}-", self.lab.name);
+        for entry in std::fs::read_dir("/run/netns").into_iter().flatten() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            if name.starts_with(&prefix) {
+                left.push(format!("/run/netns/{name}"));
+            }
+        }
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        left.extend(mounts.lines().filter(|line| line.contains(&prefix)).map(str::to_owned));
+        let directory = vrflab::state::directory(&self.lab.name);
+        if directory.exists() {
+            left.push(directory.display().to_string());
+        }
+        left
+    }
+}
+
+/// A lab that stands; it is taken down when this goes.
+pub struct Standing(pub Built);
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        let left = executor::down(self.0.lock()).expect("a lab can be taken down");
+        assert!(left.is_empty() || std::thread::panicking(), "{left:?}");
+    }
+}
+
+impl Standing {
+    pub fn lab(&self) -> &Lab {
+        &self.0.lab
+    }
+
+    /// What comes of one check of the lab.
+    pub fn check(&self, line: &str) -> CheckResult {
+        let check = self.lab().checks.iter().find(|check| check.text.starts_with(line));
+        let check = check.unwrap_or_else(|| panic!("the lab has no check `{line}`")).clone();
+        check::run(self.lab(), &[check], |_, _| {}).unwrap().results.remove(0)
+    }
+
+    /// Breaks the lab with `ip`, as a user would by hand; the node stands in front.
+    pub fn ip(&self, node: &str, words: &str) -> String {
+        let id = self.lab().node(node).unwrap_or_else(|| panic!("no node {node}"));
+        let mut command = std::process::Command::new("ip");
+        command.args(["-n", &self.lab()[id].namespace]).args(words.split(' '));
+        let output = command.output().unwrap();
+        let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        text.concat()
+    }
+
+    /// Does work in a node's namespace.
+    pub fn within<T: Send>(&self, node: &str, work: impl FnOnce(&Worker) -> T + Send) -> T {
+        let id = self.lab().node(node).unwrap();
+        let namespace = Namespace::open(&self.lab()[id].namespace).unwrap();
+        on_worker(|worker| {
+            worker.enter(&namespace).unwrap();
+            work(worker)
+        })
+    }
+
+    /// Writes a setting of a node.
+    pub fn set(&self, node: &str, key: &str, value: &str) {
+        self.within(node, |worker| sysctl::write(worker, key, value)).unwrap();
+    }
+}
