@@ -1,6 +1,7 @@
 //! What must hold of the whole lab, and what is legal and surely a mistake.
 
 mod address;
+mod forward;
 mod leak;
 mod source;
 
@@ -12,5 +13,6 @@ use crate::diagnostic::Diagnostics;
 pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
     address::hold(layout, lab, errors);
     source::hold(layout, lab, errors);
+    forward::hold(layout, lab, errors);
     leak::hold(layout, lab, errors);
 }

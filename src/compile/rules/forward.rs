@@ -1,0 +1,73 @@
+//! Nodes that must forward and do not, and VRFs that let packets out.
+
+use crate::compile::lab::{Lab, NodeId};
+use crate::compile::layout::{Layout, Port, context};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
+    gateways(layout, lab, errors);
+    for node in &lab.nodes {
+        for vrf in node.vrfs.iter().filter(|vrf| vrf.fallthrough) {
+            errors.push(
+                Diagnostic::warning(
+                    Code::Fallthrough,
+                    format!("lookups in VRF `{}` of `{}` fall through to main", vrf.name, node.name),
+                )
+                .at(vrf.span, "`fallthrough` leaves out its unreachable default")
+                .note("a packet that the VRF has no route for is routed by the main table, out of the VRF"),
+            );
+        }
+    }
+}
+
+/// Warns of gateways that take no packets on.
+fn gateways(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
+    let mut owners: BTreeMap<(usize, IpAddr), NodeId> = BTreeMap::new();
+    for segment in &layout.segments {
+        for port in &segment.ports {
+            let Some(domain) = layout.domain(context(lab, *port)) else { continue };
+            for address in &lab[port.0].interfaces[port.1.0].addresses {
+                owners.insert((domain, address.value.addr()), port.0);
+            }
+        }
+    }
+    for id in (0..lab.nodes.len()).map(NodeId) {
+        // What the compiler filled in goes through nodes that forward.
+        for route in lab[id].routes.iter().filter(|route| !route.span.is_none()) {
+            // A label says where a packet goes on, so its gateway needs no forwarding of IP.
+            for nexthop in route.value.nexthops.iter().filter(|next| next.encap.is_empty()) {
+                let (Some(via), Some(interface)) =
+                    (nexthop.via, lab[id].interface(nexthop.dev.as_str()))
+                else {
+                    continue;
+                };
+                let port: Port = (id, interface);
+                let Some(domain) = layout.domain(context(lab, port)) else { continue };
+                let Some(&owner) = owners.get(&(domain, via)) else { continue };
+                let gateway = &lab[owner];
+                let its_own = gateway.interfaces.iter().flat_map(|port| &port.addresses);
+                let ends_there = route.value.destination.prefix_len()
+                    == route.value.destination.max_prefix_len()
+                    && its_own
+                        .chain(&gateway.loopback)
+                        .any(|address| address.value.addr() == route.value.destination.addr());
+                if !gateway.forwarding && !ends_there {
+                    errors.push(
+                        Diagnostic::warning(
+                            Code::NotForwarding,
+                            format!("`{}` is a gateway and does not forward", gateway.name),
+                        )
+                        .at(route.span, format!("{via} is an address of `{}`", gateway.name))
+                        .beside(gateway.span, "does not forward")
+                        .help(format!(
+                            "give `{}` the role of a router, or `forwarding: true`",
+                            gateway.name
+                        )),
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The same lab is the same plan, whichever language it is written in and however often.
+
+use std::fs;
+use std::path::Path;
+use vrflab::diagnostic::Source;
+use vrflab::document::{Format, LabName};
+use vrflab::plan::{Plan, lower};
+
+fn plan(file: &str) -> Plan {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let source = Source { name: file.to_owned(), text: fs::read_to_string(path).unwrap() };
+    let name = LabName::new("lab").unwrap();
+    let format = Format::of_name(file).unwrap();
+    let (lab, said) = vrflab::understand(&source, format, None, &name);
+    assert!(said.is_empty(), "{file}: {said:?}");
+    lower(&lab.unwrap())
+}
+
+fn printed(plan: &Plan) -> String {
+    plan.steps()
+        .enumerate()
+        .map(|(place, step)| format!("{} {:?}\n", step.op, plan.needs_of(place)))
+        .collect()
+}
+
+#[test]
+fn the_l3vpn_is_the_same_plan_in_both_languages() {
+    assert_eq!(printed(&plan("labs/l3vpn.dot")), printed(&plan("labs/l3vpn.yaml")));
+}
+
+#[test]
+fn the_plan_of_the_l3vpn_is_the_one_that_was_read_and_found_right() {
+    let commands: String =
+        plan("labs/l3vpn.dot").steps().map(|step| format!("{}\n", step.op)).collect();
+    let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compile/l3vpn.plan");
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&expected, &commands).unwrap();
+    }
+    assert_eq!(commands, fs::read_to_string(expected).unwrap());
+}
+
+#[test]
+fn a_step_stands_behind_all_that_it_needs() {
+    for file in ["labs/l3vpn.dot", "labs/two-hosts.yaml", "labs/bridge.dot", "labs/routers.dot"] {
+        let plan = plan(file);
+        for place in 0..plan.steps().len() {
+            assert!(plan.needs_of(place).iter().all(|before| *before < place), "{file} {place}");
+        }
+    }
+}
+
+#[test]
+fn every_lab_of_the_project_is_read_without_a_word() {
+    let labs = Path::new(env!("CARGO_MANIFEST_DIR")).join("labs");
+    for entry in fs::read_dir(labs).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        plan(&format!("labs/{name}"));
+    }
+}
