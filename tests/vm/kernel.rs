@@ -7,8 +7,8 @@ use crate::machine::{Machine, err, out};
 
 #[test]
 fn the_kernel_has_what_labs_need() {
-    let script = "set -e; ip netns add needs; on() { ip netns exec needs \"$@\"; }
-        on ip link add red type vrf table 10; on ip link add d type dummy
+    let script = "ip netns del needs 2>/dev/null; set -e; ip netns add needs; on() { ip netns exec needs \"$@\"; }
+        on ip link add red type vrf table 10; on ip link add dummy9 type dummy
         on ip link add br0 type bridge vlan_filtering 1; on ip link add a type veth peer name b
         on ip link add v type vxlan id 4 dstport 4789; on ip link add link a name a.5 type vlan id 5
         on ip link set a up; on tc qdisc add dev a root netem delay 1ms
