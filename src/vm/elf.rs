@@ -58,7 +58,7 @@ impl Elf {
 /// The part of a program that is needed to run it: a debug build is mostly symbols.
 pub(super) fn without_symbols(mut program: Vec<u8>) -> Vec<u8> {
     if let Some(end) = Elf::parse(&program).and_then(|elf| usize::try_from(elf.end).ok())
-        && end < program.len()
+        && end <= program.len()
     {
         program.truncate(end);
         Elf::forget_sections(&mut program);

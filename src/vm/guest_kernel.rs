@@ -83,7 +83,7 @@ impl GuestKernel {
         fs::rename(&new, &target).map_err(|error| Error::file("make", &target, error))?;
         let new_link = stage.join("link");
         let link = link(dirs);
-        std::os::unix::fs::symlink(&target, &new_link)
+        std::os::unix::fs::symlink(Path::new("kernels").join(&version), &new_link)
             .and_then(|()| fs::rename(&new_link, &link))
             .map_err(|error| Error::file("make", &link, error))?;
         Self::current(dirs)?.ok_or(Error::NoGuestKernel)

@@ -80,7 +80,11 @@ pub fn start(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Status
 /// The machine that runs, or boots, if there is one.
 pub fn running() -> Result<Option<Status>, Error> {
     match Connection::open(&Dirs::open()?)? {
-        Some(mut connection) => ask_status(&mut connection).map(Some),
+        Some(mut connection) => match ask_status(&mut connection) {
+            // It ended in this moment.
+            Err(Error::Gone(_)) => Ok(None),
+            status => status.map(Some),
+        },
         None => Ok(None),
     }
 }

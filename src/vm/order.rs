@@ -58,6 +58,8 @@ pub(super) struct Order {
     pub directory: PathBuf,
     /// Bound from the uncached mount, read-only.
     pub fresh: Vec<PathBuf>,
+    /// The directory of the program, bound from a mount that is fast and fresh enough for programs.
+    pub program_directory: Option<PathBuf>,
     pub streams: Streams,
 }
 
@@ -90,6 +92,9 @@ impl Order {
         writer.string(&self.directory).list(&self.fresh, |writer, path| {
             writer.string(path);
         });
+        writer.list(self.program_directory.as_slice(), |writer, path| {
+            writer.string(path);
+        });
         match self.streams {
             Streams::Separate => writer.number(0),
             Streams::Terminal(size) => {
@@ -119,6 +124,7 @@ impl Order {
             environment: reader.list(|reader| Ok((reader.string()?, reader.string()?)))?,
             directory: reader.string()?.into(),
             fresh: reader.list(|reader| Ok(reader.string()?.into()))?,
+            program_directory: reader.list(|reader| Ok(reader.string()?.into()))?.pop(),
             streams: match reader.number()? {
                 0 => Streams::Separate,
                 1 => Streams::Terminal(WindowSize {
@@ -148,6 +154,7 @@ mod tests {
             environment: vec![("A".into(), "=1".into())],
             directory: "/home".into(),
             fresh: vec!["/x".into()],
+            program_directory: Some("/y".into()),
             streams: Streams::Terminal(WindowSize { rows: 24, columns: 80 }),
         };
         assert_eq!(Order::decode(&order.encode()), Ok(order.clone()));

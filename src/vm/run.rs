@@ -81,12 +81,11 @@ impl Request {
         for path in &self.fresh {
             fresh.push(fs::canonicalize(path).map_err(|error| Error::file("find", path, error))?);
         }
-        let program = match &self.program {
+        let (program, program_directory) = match &self.program {
             Program::Path(name) if !is_own(Path::new(name)) => {
-                fresh.extend(directory_of(Path::new(name)));
-                OrderedProgram::Named(name.clone())
+                (OrderedProgram::Named(name.clone()), directory_of(Path::new(name)))
             }
-            Program::Path(_) | Program::Vrflab => own_program()?,
+            Program::Path(_) | Program::Vrflab => (own_program()?, None),
         };
         let inherited = std::env::vars_os()
             .filter(|(name, _)| !NOT_PASSED.iter().any(|other| name == other))
@@ -97,7 +96,15 @@ impl Request {
             Ok(size) if on_terminal => Streams::Terminal(size),
             _ => Streams::Separate,
         };
-        Ok(Order { program, arguments: self.args.clone(), environment, directory, fresh, streams })
+        Ok(Order {
+            program,
+            arguments: self.args.clone(),
+            environment,
+            directory,
+            fresh,
+            program_directory,
+            streams,
+        })
     }
 }
 

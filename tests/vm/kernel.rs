@@ -7,14 +7,14 @@ use crate::machine::{Machine, err, out};
 
 #[test]
 fn the_kernel_has_what_labs_need() {
-    let script = "set -e; ip netns add needs; on() { ip netns exec needs \"$@\"; }
-        on ip link add red type vrf table 10; on ip link add d type dummy
-        on ip link add br0 type bridge vlan_filtering 1; on ip link add a type veth peer name b
-        on ip link add v type vxlan id 4 dstport 4789; on ip link add link a name a.5 type vlan id 5
-        on ip link set a up; on tc qdisc add dev a root netem delay 1ms
+    let script = "ip netns del needs 2>/dev/null; set -e; ip netns add needs; on() { ip netns exec needs \"$@\"; }
+        on ip link add name red type vrf table 10; on ip link add dummy9 type dummy
+        on ip link add name br0 type bridge vlan_filtering 1; on ip link add name left type veth peer name right
+        on ip link add name tunnel type vxlan id 4 dstport 4789; on ip link add link left name left.5 type vlan id 5
+        on ip link set left up; on tc qdisc add dev left root netem delay 1ms
         on sysctl -q -w net.mpls.platform_labels=1000
-        on ip route add 10.1.0.0/24 encap mpls 100 dev a
-        on ip -f mpls route add 100 dev a
+        on ip route add 10.1.0.0/24 encap mpls 100 dev left
+        on ip -f mpls route add 100 dev left
         ip netns del needs; test -d /sys/kernel/tracing/events/fib; test -e /sys/fs/cgroup/cgroup.procs";
     let output = Machine::shared().sh(script).output().unwrap();
     assert!(output.status.success(), "{}", err(&output));

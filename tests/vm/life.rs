@@ -91,7 +91,8 @@ fn a_broker_that_dies_takes_its_machine_along_and_leaves_nothing_in_the_way() {
 fn a_machine_without_work_ends_and_one_with_a_lab_does_not() {
     let vm = Machine::own("idle");
     let start = ["vm", "start", "--idle", "1"];
-    assert!(vm.vrflab(&start).output().unwrap().status.success());
+    let output = vm.vrflab(&start).output().unwrap();
+    assert!(output.status.success(), "{}", err(&output));
     until("the machine has ended", || vm.status()["up"] == false);
     assert!(vm.vrflab(&start).output().unwrap().status.success());
     let up = "mkdir /run/vrflab/blue; echo {} > /run/vrflab/blue/lab.json; sleep 2";

@@ -63,7 +63,7 @@ fn start_here(order: &Order, reaper: &Reaper) -> Result<Started, Refusal> {
         }
     };
     let what = format!("the guest cannot show {}", order.directory.display());
-    mounts::bind(&order.directory, &order.fresh).map_err(Refusal::ours(&what))?;
+    mounts::bind(order).map_err(Refusal::ours(&what))?;
     command.args(&order.arguments).env_clear();
     command.envs(order.environment.iter().map(|(name, value)| (name, value)));
     let no_streams = Refusal::ours("no streams for the command");

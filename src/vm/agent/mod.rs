@@ -25,6 +25,9 @@ use super::initramfs::place;
 /// The uncached mount of the host's root. Commands do not see it.
 const FRESH: &str = "/.vrflab/host";
 
+/// The mount of the host's root that programs come from. Commands do not see it either.
+const PROGRAM_SOURCES: &str = "/.vrflab/programs";
+
 /// The builds of `vrflab` that have been run here.
 const PROGRAMS: &str = "/.vrflab/bin";
 

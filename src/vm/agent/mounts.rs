@@ -1,42 +1,55 @@
-//! The mounts of one command: over the paths that must be fresh lies the host's uncached root.
+//! The mounts of one command: over the paths that must be fresh lies the host's root as it is now.
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::chdir;
 
-use super::FRESH;
+use super::super::order::Order;
+use super::{FRESH, PROGRAM_SOURCES};
 
 /// Moves the calling thread, and what it starts, to a mount namespace of its own.
 pub(super) fn separate() -> io::Result<()> {
     Ok(unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_FS)?)
 }
 
-/// Binds the directories in the namespace of the calling thread and changes to `directory`.
-pub(super) fn bind(directory: &Path, fresh: &[PathBuf]) -> io::Result<()> {
+/// Binds what the order names in the namespace of the calling thread, and changes to its working
+/// directory.
+pub(super) fn bind(order: &Order) -> io::Result<()> {
+    let directory = &order.directory;
+    let mut outside: Vec<(&Path, &str)> =
+        order.fresh.iter().map(|path| (path.as_path(), FRESH)).collect();
+    outside.extend(order.program_directory.as_deref().map(|path| (path, PROGRAM_SOURCES)));
+    let (inside, mut outside): (Vec<_>, Vec<_>) =
+        outside.into_iter().partition(|(path, _)| path.starts_with(directory));
     // Outer directories first, so that an inner one is not covered by them.
-    let mut fresh: Vec<&PathBuf> =
-        fresh.iter().filter(|path| !path.starts_with(directory)).collect();
-    fresh.sort();
-    fresh.dedup();
-    for path in fresh {
+    outside.sort();
+    outside.dedup_by_key(|(path, _)| *path);
+    for (path, source) in outside {
         if let Place::Host = place_of(path) {
-            bind_one(path)?;
+            bind_one(source, path)?;
             remount_read_only(path)?;
         }
     }
     match place_of(directory) {
-        Place::Host => bind_one(directory)?,
+        Place::Host => bind_one(FRESH, directory)?,
         // Nothing can be bound over the root, so what is written there could not arrive: better
         // that it cannot be written.
         Place::Root => remount_read_only(directory)?,
         Place::Guest => {}
     }
+    // The working directory is fresh with all that is in it; programs come faster this way.
+    for (path, source) in inside {
+        if path != directory && source == PROGRAM_SOURCES {
+            bind_one(source, path)?;
+        }
+    }
     // The rest of the host's files is to be seen, but not written.
     umount2(FRESH, MntFlags::MNT_DETACH)?;
+    umount2(PROGRAM_SOURCES, MntFlags::MNT_DETACH)?;
     chdir(directory).map_err(|error| naming("change to", directory)(error))
 }
 
@@ -57,8 +70,8 @@ fn place_of(path: &Path) -> Place {
     if own { Place::Guest } else { Place::Host }
 }
 
-fn bind_one(path: &Path) -> io::Result<()> {
-    let source = Path::new(FRESH).join(path.strip_prefix("/").unwrap_or(path));
+fn bind_one(root: &str, path: &Path) -> io::Result<()> {
+    let source = Path::new(root).join(path.strip_prefix("/").unwrap_or(path));
     // The directory may be younger than what the cached root below the overlay knows.
     fs::create_dir_all(path)?;
     mount(Some(&source), path, None::<&str>, MsFlags::MS_BIND, None::<&str>)

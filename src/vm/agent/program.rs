@@ -1,15 +1,18 @@
 //! The builds of `vrflab` that run in the guest, kept in its memory: reading one of many megabytes
 //! through the shared directory for each command would take longer than most commands.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::elf::without_symbols;
+use super::super::elf::{Elf, without_symbols};
 use super::super::order::Stamp;
-use super::{FRESH, PROGRAMS};
+use super::{PROGRAM_SOURCES, PROGRAMS};
+
+/// The headers of a program, and the name of its loader, are within so many bytes.
+const HEADERS: u64 = 64 * 1024;
 
 static COPIES: AtomicU64 = AtomicU64::new(0);
 
@@ -37,14 +40,22 @@ pub(super) fn bring(path: &Path, stamp: &Stamp) -> io::Result<PathBuf> {
     if kept.exists() {
         return Ok(kept);
     }
-    let source = Path::new(FRESH).join(path.strip_prefix("/").unwrap_or(path));
-    let program = fs::read(source)?;
-    if program.len() as u64 != stamp.size {
-        return Err(io::Error::other("it was replaced in this moment; try again"));
-    }
-    keep(&name, &without_symbols(program))?;
+    let source = Path::new(PROGRAM_SOURCES).join(path.strip_prefix("/").unwrap_or(path));
+    keep(&name, &read(File::open(source)?, stamp)?)?;
     forget_others(&name)?;
     Ok(kept)
+}
+
+/// Reads the part of a program that is needed to run it, which the headers at its beginning tell.
+fn read(mut file: File, stamp: &Stamp) -> io::Result<Vec<u8>> {
+    if file.metadata()?.len() != stamp.size {
+        return Err(io::Error::other("it was replaced in this moment; try again"));
+    }
+    let mut program = Vec::new();
+    file.by_ref().take(HEADERS).read_to_end(&mut program)?;
+    let end = Elf::parse(&program).map_or(stamp.size, |elf| elf.end);
+    file.take(end.saturating_sub(HEADERS)).read_to_end(&mut program)?;
+    Ok(without_symbols(program))
 }
 
 /// A build that has been replaced is not run again; one that still runs lives on without a name.

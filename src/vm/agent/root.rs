@@ -11,9 +11,9 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{chdir, chroot, sethostname};
 
-use super::super::engine::{CACHED_ROOT, FRESH_ROOT};
+use super::super::engine::{CACHED_ROOT, FRESH_ROOT, PROGRAM_ROOT};
 use super::super::initramfs::place;
-use super::{FRESH, PROGRAMS};
+use super::{FRESH, PROGRAM_SOURCES, PROGRAMS};
 
 /// Where the modules are held while their place is prepared.
 const HELD: &str = "/.vrflab/modules";
@@ -57,11 +57,14 @@ pub(super) fn become_host_root() -> io::Result<()> {
     for layer in ["lower", "upper", "work", "root"] {
         fs::create_dir(Path::new("/layers").join(layer))?;
     }
-    let (cached, fresh) = (format!("{MESSAGE},cache=loose"), format!("{MESSAGE},cache=none"));
-    mount_9p(CACHED_ROOT, "/layers/lower", MsFlags::MS_RDONLY, &cached)?;
+    mount_9p(CACHED_ROOT, "/layers/lower", MsFlags::MS_RDONLY, "loose")?;
     let layers = "lowerdir=/layers/lower,upperdir=/layers/upper,workdir=/layers/work";
     attach("overlay", "/layers/root", MsFlags::empty(), layers)?;
-    mount_9p(FRESH_ROOT, &format!("/layers/root{FRESH}"), MsFlags::empty(), &fresh)?;
+    for (tag, target, cache) in
+        [(FRESH_ROOT, FRESH, "none"), (PROGRAM_ROOT, PROGRAM_SOURCES, "readahead")]
+    {
+        mount_9p(tag, &format!("/layers/root{target}"), MsFlags::empty(), cache)?;
+    }
     for inherited in ["/dev", "/proc", "/sys"] {
         let target = format!("/layers/root{inherited}");
         fs::create_dir_all(&target)?;
@@ -129,9 +132,10 @@ fn attach(kind: &str, target: &str, flags: MsFlags, options: &str) -> io::Result
     mount(Some(kind), target, Some(kind), flags, Some(options)).map_err(naming(target))
 }
 
-fn mount_9p(tag: &str, target: &str, flags: MsFlags, options: &str) -> io::Result<()> {
+fn mount_9p(tag: &str, target: &str, flags: MsFlags, cache: &str) -> io::Result<()> {
     fs::create_dir_all(target)?;
-    mount(Some(tag), target, Some("9p"), flags, Some(options)).map_err(naming(target))
+    let options = format!("{MESSAGE},cache={cache}");
+    mount(Some(tag), target, Some("9p"), flags, Some(options.as_str())).map_err(naming(target))
 }
 
 fn relocate(from: &str, to: &str) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, tcgetpgrp};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinHandle, spawn_local};
 
@@ -28,15 +28,26 @@ pub(super) type Outgoing = mpsc::UnboundedSender<Frame>;
 struct Credit {
     bytes: Cell<usize>,
     more: Notify,
+    /// The client is gone: output is read and thrown away, because a command that is clearing up
+    /// must not be killed by what it says about it.
+    lost: Cell<bool>,
 }
 
 impl Credit {
     /// Waits until something may be sent, and says how much.
     async fn some(&self) -> usize {
-        while self.bytes.get() == 0 {
-            self.more.notified().await;
+        loop {
+            match (self.lost.get(), self.bytes.get()) {
+                (true, _) => return CHUNK,
+                (false, 0) => self.more.notified().await,
+                (false, bytes) => return bytes,
+            }
         }
-        self.bytes.get()
+    }
+
+    fn lose(&self) {
+        self.lost.set(true);
+        self.more.notify_waiters();
     }
 
     fn grant(&self, bytes: usize) {
@@ -62,7 +73,8 @@ pub(super) async fn run(
         Err(refusal) => return send(Message::Refused(refusal.status, refusal.why)),
     };
     let (group, mut end) = (started.group, started.end);
-    let credit = Rc::new(Credit { bytes: Cell::new(WINDOW as usize), more: Notify::new() });
+    let (bytes, lost) = (Cell::new(WINDOW as usize), Cell::new(false));
+    let credit = Rc::new(Credit { bytes, more: Notify::new(), lost });
     let (over, ended) = watch::channel(false);
     let streams = Connected::new(started.ends, |file, channel| Pump {
         stream,
@@ -91,11 +103,11 @@ pub(super) async fn run(
         let message = tokio::select! {
             end = &mut end => break end,
             () = expired => {
-                kill(group, Signal::SIGKILL);
+                streams.kill_all(group, Signal::SIGKILL);
                 deadline = None;
                 continue;
             }
-            message = incoming.recv(), if deadline.is_none() => message,
+            message = incoming.recv(), if !credit.lost.get() => message,
         };
         match message {
             Some(Message::Input(bytes)) => streams.give(Some(bytes)),
@@ -114,9 +126,10 @@ pub(super) async fn run(
             Some(Message::OutputCredit(bytes)) => credit.grant(bytes as usize),
             Some(Message::OutputClosed(channel)) => streams.close(channel),
             Some(Message::Hangup) | None => {
-                kill(group, Signal::SIGHUP);
-                kill(group, Signal::SIGCONT);
-                streams.abandon();
+                credit.lose();
+                streams.giving = None;
+                streams.kill_all(group, Signal::SIGHUP);
+                streams.kill_all(group, Signal::SIGCONT);
                 deadline = Some(tokio::time::Instant::now() + GRACE);
             }
             // Nothing else is addressed to a command.
@@ -132,10 +145,10 @@ pub(super) async fn run(
     loop {
         tokio::select! {
             () = streams.finished() => break,
-            message = incoming.recv() => match message {
+            message = incoming.recv(), if !credit.lost.get() => match message {
                 Some(Message::OutputCredit(bytes)) => credit.grant(bytes as usize),
                 Some(Message::OutputClosed(channel)) => streams.close(channel),
-                Some(Message::Hangup) | None => streams.abandon(),
+                Some(Message::Hangup) | None => credit.lose(),
                 Some(_) => {}
             },
         }
@@ -200,9 +213,15 @@ impl Connected {
             .for_each(|(_, pump)| pump.abort());
     }
 
-    fn abandon(&mut self) {
-        self.giving = None;
-        self.pumps.iter().for_each(|(_, pump)| pump.abort());
+    /// Sends a signal to the command's group, and on a terminal to the one in its foreground.
+    fn kill_all(&self, group: Pid, signal: Signal) {
+        kill(group, signal);
+        let foreground = self.terminal.as_ref().map(|terminal| tcgetpgrp(terminal.file()));
+        if let Some(Ok(foreground)) = foreground
+            && foreground != group
+        {
+            kill(foreground, signal);
+        }
     }
 
     async fn finished(&mut self) {
@@ -257,6 +276,7 @@ impl Pump {
             };
             match count {
                 Ok(0) | Err(_) => return,
+                Ok(_) if self.credit.lost.get() => {}
                 Ok(count) => {
                     let message = Message::Data(self.channel, buffer[..count].to_vec());
                     let _ = self.outgoing.send(Frame { stream: self.stream, message });

@@ -73,8 +73,11 @@ pub(super) async fn boot(dirs: Dirs, options: Options, hub: Rc<Hub>) -> Result<M
         }
         hub.set_way(way);
         let name = format!("{} ({})", way.machine.name(), way.accelerator.name());
-        let again = if failures.is_empty() { "" } else { ", another way" };
-        hub.set(Phase::Booting(format!("booting the micro-VM{again}: {name}")));
+        let attempt_number = match failures.len() {
+            0 => String::new(),
+            failed => format!(", attempt {}", failed + 1),
+        };
+        hub.set(Phase::Booting(format!("booting the micro-VM{attempt_number}: {name}")));
         match attempt(&materials, way, &hub).await {
             Ok(machine) => return Ok(machine),
             Err(Failure { why, mute }) => {
@@ -100,13 +103,16 @@ fn ways(options: &Options, verdict: &Verdict) -> Vec<Way> {
         None if kvm_opens() && !verdict.kvm_failed() => vec![Accelerator::Kvm, Accelerator::Tcg],
         None => vec![Accelerator::Tcg],
     };
-    let boards = match options.machine {
-        Some(board) => vec![board],
-        None => vec![Board::Microvm, Board::Q35],
-    };
-    let ways = accelerators
-        .iter()
-        .flat_map(|&accelerator| boards.iter().map(move |&machine| Way { accelerator, machine }));
+    let ways = accelerators.iter().flat_map(|&accelerator| {
+        let boards = match (options.machine, accelerator) {
+            (Some(board), _) => vec![board],
+            (None, Accelerator::Kvm) => vec![Board::Microvm, Board::Q35],
+            // QEMU up to 8.0 now and then runs kernel code that another processor has just
+            // changed as it was before, and the kernel stops; the next boot goes well.
+            (None, Accelerator::Tcg) => vec![Board::Microvm, Board::Microvm, Board::Q35],
+        };
+        boards.into_iter().map(move |machine| Way { accelerator, machine })
+    });
     ways.collect()
 }
 
