@@ -46,9 +46,13 @@ impl<'a> Trail<'a> {
         self.sightings.iter().all(|sighting| sighting.time.is_some())
     }
 
-    /// The last that was seen of it, switches included.
+    /// The last that was seen of it, switches included; what passes a host that it is not meant for
+    /// does not count.
     pub(super) fn last(&self) -> Option<&'a Sighting> {
-        self.sightings.iter().rfind(|sighting| sighting.direction != Direction::Passing).copied()
+        let mut sightings = self.sightings.iter().copied();
+        sightings.rfind(|sighting| {
+            sighting.direction != Direction::Passing || self.is_bridge_port(sighting)
+        })
     }
 
     /// The first that was seen of it.

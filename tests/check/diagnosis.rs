@@ -158,3 +158,24 @@ fn a_target_that_answers_nobody_is_told_from_a_loss() {
         &["it arrived at h2, which did not answer"],
     );
 }
+
+#[test]
+fn a_port_of_a_switch_that_is_down_is_named() {
+    let bench = Bench::new(
+        "h1 host
+         h2 host
+         sw switch
+         h1:eth0 10.1.0.1/24 - sw:p1
+         h2:eth0 10.1.0.2/24 - sw:p2",
+    );
+    bench.change("sw: link set br0 down");
+    let first = bench.one("h1 -> h2");
+    assert!(words(&first).contains("br0 of sw is down: `ip link set br0 up`."), "{first:#?}");
+    bench.change("sw: link set br0 up");
+    assert!(bench.one("h1 -> h2").ok);
+    bench.change("sw: link set p2 down");
+    let second = bench.one("h1 -> h2");
+    assert!(words(&second).contains("it was lost at sw"), "{second:#?}");
+    assert!(words(&second).contains("p2 of sw is down: `ip link set p2 up`."), "{second:#?}");
+    println!("{}\n\n{}", words(&first), words(&second));
+}

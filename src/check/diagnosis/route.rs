@@ -1,8 +1,9 @@
 //! A route that is missing: in which table, and what it would be.
 
+use super::Flow;
 use super::ask::Post;
 use super::segment::neighbours;
-use super::{Flow, stack};
+use super::words::stack;
 use crate::compile::{InterfaceId, Lab, MAIN, Node, NodeId};
 use crate::iproute::RouteKind;
 use crate::kernel::Way;
