@@ -110,7 +110,10 @@ impl<'a> Run<'a> {
         for probe in &self.probes {
             open[probe.check] += 1;
         }
-        let mut waiting = (0..self.probes.len()).peekable();
+        // Those that must not arrive are waited for longest, so they go first.
+        let mut order: Vec<usize> = (0..self.probes.len()).collect();
+        order.sort_by_key(|&probe| self.expect(probe) != Expect::Lost);
+        let mut waiting = order.into_iter().peekable();
         let mut flying: Vec<usize> = Vec::new();
         while waiting.peek().is_some() || !flying.is_empty() {
             let now = Instant::now();
@@ -168,7 +171,7 @@ impl<'a> Run<'a> {
             Expect::Lost => {
                 let first = probe.attempts.first().map_or(now, |attempt| attempt.sent);
                 // Under emulation an answer may take longer than anybody thought.
-                if now.duration_since(first) >= SILENCE.max(self.slowest * 3) {
+                if now.duration_since(first) >= SILENCE.max(self.slowest * 2) {
                     Progress::Failed
                 } else {
                     Progress::Open
@@ -209,7 +212,7 @@ impl<'a> Run<'a> {
                     Expect::Lost => probe
                         .attempts
                         .first()
-                        .map(|first| first.sent + SILENCE.max(self.slowest * 3)),
+                        .map(|first| first.sent + SILENCE.max(self.slowest * 2)),
                 };
                 let late = probe.attempts.last().filter(|_| more).map(|last| last.sent + LATE);
                 [probe.next_sending(expect), end, late.filter(|late| *late > now)]
