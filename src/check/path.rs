@@ -6,6 +6,7 @@ use super::watch::Sighting;
 use crate::compile::{Hop, Interface, InterfaceKind, Lab, NodeId};
 use crate::document::Role;
 use crate::kernel::Direction;
+use std::cmp::Reverse;
 
 /// Which of the two packets of an echo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +35,18 @@ impl<'a> Trail<'a> {
                 Message::Error { .. } => false,
             })
             .collect();
-        // Where a time is missing, what one socket saw at least keeps its order.
         if sightings.iter().all(|sighting| sighting.time.is_some()) {
             sightings.sort_by_key(|sighting| sighting.time);
+        } else {
+            // The next best is the time to live, which every router takes from.
+            sightings.sort_by_key(|sighting| {
+                let step = match (lab[sighting.node].role, sighting.direction) {
+                    (Role::Switch, _) => 1,
+                    (_, Direction::Outgoing) => 0,
+                    (_, Direction::Incoming | Direction::Passing) => 2,
+                };
+                (Reverse(sighting.packet.ttl), step)
+            });
         }
         Self { lab, sightings }
     }
