@@ -18,8 +18,10 @@ mod probe;
 mod report;
 mod run;
 mod sender;
+mod sockets;
 mod verdict;
 mod watch;
 
 pub use report::{CheckResult, ProbeResult, Report, Visit};
-pub use run::{Error, run};
+pub use run::run;
+pub use sockets::Error;

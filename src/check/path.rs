@@ -6,6 +6,7 @@ use super::watch::Sighting;
 use crate::compile::{Hop, Interface, InterfaceKind, Lab, NodeId};
 use crate::document::Role;
 use crate::kernel::Direction;
+use std::cmp::Reverse;
 
 /// Which of the two packets of an echo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +35,18 @@ impl<'a> Trail<'a> {
                 Message::Error { .. } => false,
             })
             .collect();
-        // Where a time is missing, what one socket saw at least keeps its order.
         if sightings.iter().all(|sighting| sighting.time.is_some()) {
             sightings.sort_by_key(|sighting| sighting.time);
+        } else {
+            // The next best is the time to live, which every router takes from.
+            sightings.sort_by_key(|sighting| {
+                let step = match (lab[sighting.node].role, sighting.direction) {
+                    (Role::Switch, _) => 1,
+                    (_, Direction::Outgoing) => 0,
+                    (_, Direction::Incoming | Direction::Passing) => 2,
+                };
+                (Reverse(sighting.packet.ttl), step)
+            });
         }
         Self { lab, sightings }
     }
@@ -46,9 +56,13 @@ impl<'a> Trail<'a> {
         self.sightings.iter().all(|sighting| sighting.time.is_some())
     }
 
-    /// The last that was seen of it, switches included.
+    /// The last that was seen of it, switches included; what passes a host that it is not meant for
+    /// does not count.
     pub(super) fn last(&self) -> Option<&'a Sighting> {
-        self.sightings.iter().rfind(|sighting| sighting.direction != Direction::Passing).copied()
+        let mut sightings = self.sightings.iter().copied();
+        sightings.rfind(|sighting| {
+            sighting.direction != Direction::Passing || self.is_bridge_port(sighting)
+        })
     }
 
     /// The first that was seen of it.

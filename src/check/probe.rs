@@ -112,15 +112,16 @@ impl Probe {
         }
     }
 
-    /// The sending that shows most: one that held, else one with an answer, else the one that came
-    /// furthest.
+    /// The sending that shows most: one that held, else one with an answer, else one whose order is
+    /// sure, else the one that came furthest; among equals the last.
     pub(super) fn best(&self, lab: &Lab, check: &Check) -> Option<&Attempt> {
-        self.attempts.iter().rev().max_by_key(|attempt| {
+        self.attempts.iter().max_by_key(|attempt| {
             let answered = attempt.answered.is_some();
             let held = answered && attempt.fault(lab, check).is_none();
-            let back = Trail::new(lab, &attempt.sightings, Leg::Back).len();
-            let forth = Trail::new(lab, &attempt.sightings, Leg::Forth).len();
-            (held, answered, back, forth)
+            let forth = Trail::new(lab, &attempt.sightings, Leg::Forth);
+            let back = Trail::new(lab, &attempt.sightings, Leg::Back);
+            let is_timed = forth.is_timed() && back.is_timed() && forth.len() > 0;
+            (held, answered, is_timed, back.len(), forth.len())
         })
     }
 

@@ -5,12 +5,11 @@ use super::mark::{Mark, Token};
 use super::probe::{Attempt, Probe, Progress};
 use super::report::{CheckResult, Report};
 use super::sender::{Received, Sender};
+use super::sockets::{self, Error, Origin};
 use super::verdict;
 use super::watch::{Sighting, Watch};
-use crate::compile::{Check, Expect, Lab, NodeId, Target};
-use crate::kernel::{Namespace, on_worker};
+use crate::compile::{Check, Expect, Lab, Target};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
@@ -22,34 +21,6 @@ const LATE: Duration = Duration::from_millis(300);
 /// How long an answer may take that must not come.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// Why the checks could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A node's namespace cannot be entered.
-    #[error("cannot enter `{namespace}`, the namespace of {node}: {source}")]
-    Enter {
-        /// The node.
-        node: String,
-        /// Its namespace.
-        namespace: String,
-        /// What the kernel answers.
-        source: io::Error,
-    },
-    /// A namespace cannot be watched.
-    #[error(
-        "cannot watch the packets in {node}: {source}; checks need root, or CAP_NET_RAW and CAP_SYS_ADMIN"
-    )]
-    Watch {
-        /// The node.
-        node: String,
-        /// What the kernel answers.
-        source: io::Error,
-    },
-    /// Something else failed.
-    #[error("the checks were given up: {0}")]
-    Io(#[from] io::Error),
-}
-
 /// Makes all checks of a lab that stands, and tells of each as soon as it is known whether it holds,
 /// by its place; what must not arrive, and what failed and is explained, is known last.
 ///
@@ -60,7 +31,7 @@ pub fn run(
     checks: &[Check],
     mut on_result: impl FnMut(usize, &CheckResult),
 ) -> Result<Report, Error> {
-    raise_file_limit();
+    sockets::raise_file_limit();
     let mut run = Run::open(lab, checks)?;
     let mut results: Vec<Option<CheckResult>> = vec![None; checks.len()];
     run.all(|run, check| {
@@ -100,9 +71,6 @@ pub(super) struct Run<'a> {
     slowest: Duration,
 }
 
-/// A sender is one for a node, a VRF and a family.
-type Origin<'a> = (NodeId, Option<&'a str>, Version);
-
 impl<'a> Run<'a> {
     fn open(lab: &'a Lab, checks: &'a [Check]) -> Result<Self, Error> {
         let mut origins: BTreeMap<Origin<'a>, usize> = BTreeMap::new();
@@ -121,7 +89,7 @@ impl<'a> Run<'a> {
             }
         }
         let token = Token::random()?;
-        let (watches, senders) = open_sockets(lab, token, &origins)?;
+        let (watches, senders) = sockets::open(lab, token, &origins)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
         let event = |place: usize| EpollEvent::new(EpollFlags::EPOLLIN, place as u64);
         for (place, watch) in watches.iter().enumerate() {
@@ -142,7 +110,10 @@ impl<'a> Run<'a> {
         for probe in &self.probes {
             open[probe.check] += 1;
         }
-        let mut waiting = (0..self.probes.len()).peekable();
+        // Those that must not arrive are waited for longest, so they go first.
+        let mut order: Vec<usize> = (0..self.probes.len()).collect();
+        order.sort_by_key(|&probe| self.expect(probe) != Expect::Lost);
+        let mut waiting = order.into_iter().peekable();
         let mut flying: Vec<usize> = Vec::new();
         while waiting.peek().is_some() || !flying.is_empty() {
             let now = Instant::now();
@@ -200,7 +171,7 @@ impl<'a> Run<'a> {
             Expect::Lost => {
                 let first = probe.attempts.first().map_or(now, |attempt| attempt.sent);
                 // Under emulation an answer may take longer than anybody thought.
-                if now.duration_since(first) >= SILENCE.max(self.slowest * 3) {
+                if now.duration_since(first) >= SILENCE.max(self.slowest * 2) {
                     Progress::Failed
                 } else {
                     Progress::Open
@@ -241,7 +212,7 @@ impl<'a> Run<'a> {
                     Expect::Lost => probe
                         .attempts
                         .first()
-                        .map(|first| first.sent + SILENCE.max(self.slowest * 3)),
+                        .map(|first| first.sent + SILENCE.max(self.slowest * 2)),
                 };
                 let late = probe.attempts.last().filter(|_| more).map(|last| last.sent + LATE);
                 [probe.next_sending(expect), end, late.filter(|late| *late > now)]
@@ -325,48 +296,4 @@ fn take(probes: &mut [Probe], sender: usize, received: Received) -> Option<Durat
     let now = Instant::now();
     attempt.answered.get_or_insert(now);
     Some(now.duration_since(attempt.sent))
-}
-
-type Sockets = (Vec<Watch>, Vec<io::Result<Sender>>);
-
-/// Opens the sockets of all nodes, each in its namespace.
-fn open_sockets(
-    lab: &Lab,
-    token: Token,
-    origins: &BTreeMap<Origin<'_>, usize>,
-) -> Result<Sockets, Error> {
-    on_worker(|worker| {
-        let mut watches = Vec::with_capacity(lab.nodes.len());
-        let mut senders: Vec<(usize, io::Result<Sender>)> = Vec::with_capacity(origins.len());
-        for (place, node) in lab.nodes.iter().enumerate() {
-            let id = NodeId(place);
-            Namespace::open(&node.namespace)
-                .and_then(|namespace| worker.enter(&namespace))
-                .map_err(|source| Error::Enter {
-                    node: node.name.to_string(),
-                    namespace: node.namespace.clone(),
-                    source,
-                })?;
-            let watch = Watch::open(token, id, worker)
-                .map_err(|source| Error::Watch { node: node.name.to_string(), source })?;
-            watches.push(watch);
-            let here = (id, None, Version::V4)..(NodeId(place + 1), None, Version::V4);
-            for (&(_, vrf, version), &sender) in origins.range(here) {
-                senders.push((sender, Sender::open(token, version, vrf)));
-            }
-        }
-        senders.sort_by_key(|(place, _)| *place);
-        Ok((watches, senders.into_iter().map(|(_, sender)| sender).collect()))
-    })
-}
-
-/// A lab of a thousand nodes needs some thousand sockets; the limit that programs start with is
-/// often 1024, and the one they may raise it to far higher.
-fn raise_file_limit() {
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && soft < hard
-    {
-        // Where it fails, opening sockets says what is missing.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
 }

@@ -1,6 +1,10 @@
 //! What a failed check says, on kernels of every kind: plain IP only.
 
 use crate::bench::{Bench, words};
+use vrflab::compile::{MAIN, Nexthop, Route};
+use vrflab::diagnostic::Spanned;
+use vrflab::document::DeviceName;
+use vrflab::iproute::RouteKind;
 
 /// A host on either side of a router.
 const PAIR: &str = "
@@ -157,4 +161,73 @@ fn a_target_that_answers_nobody_is_told_from_a_loss() {
         "h1 -> h2",
         &["it arrived at h2, which did not answer"],
     );
+}
+
+#[test]
+fn a_port_of_a_switch_that_is_down_is_named() {
+    let bench = Bench::new(
+        "h1 host
+         h2 host
+         sw switch
+         h1:eth0 10.1.0.1/24 - sw:p1
+         h2:eth0 10.1.0.2/24 - sw:p2",
+    );
+    bench.change("sw: link set br0 down");
+    let first = bench.one("h1 -> h2");
+    assert!(words(&first).contains("br0 of sw is down: `ip link set br0 up`."), "{first:#?}");
+    bench.change("sw: link set br0 up");
+    assert!(bench.one("h1 -> h2").ok);
+    bench.change("sw: link set p2 down");
+    let second = bench.one("h1 -> h2");
+    assert!(words(&second).contains("it was lost at sw"), "{second:#?}");
+    assert!(words(&second).contains("p2 of sw is down: `ip link set p2 up`."), "{second:#?}");
+    println!("{}\n\n{}", words(&first), words(&second));
+}
+
+#[test]
+fn a_packet_that_runs_in_a_circle_is_told_with_what_each_router_does() {
+    says(
+        "r2: link set eth1 down
+         r2: route add default via 10.2.0.1",
+        "h1 -> h2",
+        &[
+            "the probe runs in a circle: r2 r1",
+            "The probe came by r1 r2 r1 r2",
+            "At r1, the main table sends 10.3.0.1 to 10.2.0.2 through eth1.",
+            "At r2, the main table sends 10.3.0.1 to 10.2.0.1 through eth0.",
+            "eth1 of r2 is down: `ip link set eth1 up`.",
+        ],
+    );
+}
+
+#[test]
+fn a_route_that_the_lab_has_and_the_kernel_has_not_is_named_as_the_lab_has_it() {
+    let mut bench = Bench::new(PAIR);
+    let r1 = bench.id("r1");
+    bench.lab[r1].routes.push(Spanned::filled(Route {
+        kind: RouteKind::Unicast,
+        destination: "10.3.0.0/24".parse().unwrap(),
+        table: MAIN,
+        metric: None,
+        source: None,
+        nexthops: vec![Nexthop {
+            via: Some("10.2.0.2".parse().unwrap()),
+            dev: DeviceName::new("eth1").unwrap(),
+            weight: 1,
+            onlink: false,
+            encap: Vec::new(),
+        }],
+    }));
+    bench.change("r1: route del 10.3.0.0/24");
+    let said = words(&bench.one("h1 -> 10.3.0.1"));
+    assert!(
+        said.contains(
+            "The lab has the route `10.3.0.0/24 via 10.2.0.2 dev eth1` at r1, and it is no longer \
+             there: `ip route add 10.3.0.0/24 via 10.2.0.2 dev eth1`."
+        ),
+        "{said}"
+    );
+    bench.change("r1: route add 10.3.0.0/24 via 10.2.0.2\nr1: link set eth1 down");
+    let said = words(&bench.one("h1 -> 10.3.0.1"));
+    assert!(said.contains("eth1 of r1 is down: `ip link set eth1 up`."), "{said}");
 }

@@ -139,6 +139,16 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
             "At pe2, label 211 leads into VRF vrf-pe2-c2.",
         ],
     ),
+    (
+        "p: -f mpls route replace 102 as 212 via inet 2.1.1.1",
+        "p: -f mpls route replace 102 as 112 via inet 2.1.1.1",
+        &[
+            "the answer came to c2h1, not to c1h1",
+            "At pe2, table 10 (VRF vrf-pe2-c1) sends 88.1.1.1 to 2.1.1.5 through pe2-p-eth with \
+             label 102.",
+            "At pe1, label 212 leads into VRF vrf-pe1-c2.",
+        ],
+    ),
 ];
 
 #[test]

@@ -75,10 +75,10 @@ impl Site<'_, '_> {
     pub(super) fn forward(&mut self, mut post: Post<'_>, flow: Flow, port: &str) -> Vec<String> {
         let node = post.node;
         if node.role == Role::Switch {
-            return vec![format!(
-                "{} is a switch and did not pass it on: no port of it leads to who it is for.",
-                node.name
-            )];
+            let down = node.interface(port).map(|id| self.down_on_lan(post.id, id));
+            let down = down.unwrap_or_default();
+            let said = format!("{} is a switch and did not pass it on.", node.name);
+            return [said].into_iter().chain(down).collect();
         }
         let Some(source) = flow.source else { return Vec::new() };
         let name = &node.name;

@@ -70,7 +70,7 @@ pub(super) fn gone(post: &mut Post<'_>, label: u32) -> Option<String> {
     let mut routes = post.node.label_routes.iter().map(|route| &route.value);
     let route = routes.find(|route| route.label.number() == label)?;
     let there = match post.label(label) {
-        Err(_) => "it is no longer there".to_owned(),
+        Err(_) => format!("it is no longer there: `ip -f mpls route add {route}`"),
         Ok(way) => {
             let device = post.device(&way).unwrap_or_default();
             let is_the_same = route.nexthops.iter().any(|hop| {

@@ -9,18 +9,19 @@ mod leak;
 mod neighbour;
 mod route;
 mod segment;
+mod words;
 
-use super::path::{Leg, Trail, print_visits};
+use super::path::{Leg, Trail};
 use super::probe::{Attempt, Fault, Probe, Progress};
 use super::report::Visit;
 use super::run::Run;
 use super::verdict::{probes, sender, target};
-use super::watch::Sighting;
-use crate::compile::{Check, Hop, Lab, Target};
-use crate::kernel::{Direction, on_worker};
+use crate::compile::{Check, Hop, Lab, NodeId, Target};
+use crate::kernel::on_worker;
 use ask::Site;
 use std::net::IpAddr;
 use std::time::Instant;
+use words::{came_back, seen, sent, way, written};
 
 /// The packet whose way is looked into: the probe or its answer.
 #[derive(Debug, Clone, Copy)]
@@ -82,66 +83,6 @@ pub(super) fn explain_leak(run: &Run<'_>, check: &Check, probe: &Probe) -> (Stri
     (reason, lines)
 }
 
-fn sent(lab: &Lab, check: &Check, probe: &Probe) -> String {
-    let times = match probe.attempts.len() {
-        1 => "an echo request".to_owned(),
-        count => format!("{count} echo requests"),
-    };
-    let (from, to) = (sender(lab, check), probe.to);
-    match &probe.refusal {
-        Some(error) => format!("{from} could not send to {to}: {error}."),
-        None => format!("{from} sent {times} to {to}."),
-    }
-}
-
-/// How many nodes of a way are told; one that is longer mostly runs in a circle.
-const SHOWN: usize = 20;
-
-/// How far a packet was seen.
-fn seen(lab: &Lab, what: &str, trail: &Trail<'_>) -> Option<String> {
-    let last = trail.last()?;
-    let visits = trail.visits();
-    let shown = visits.len().min(SHOWN);
-    let more = if visits.len() > SHOWN { " …" } else { "" };
-    let by = match &visits[..shown] {
-        [] => String::new(),
-        visits => format!(" came by {}{more} and", print_visits(visits)),
-    };
-    let way = match last.direction {
-        Direction::Incoming => "coming in through",
-        Direction::Outgoing => "leaving through",
-        Direction::Passing => "passing",
-    };
-    Some(format!("{what}{by} was last seen {way} {}{}.", place(lab, last), labels(last)))
-}
-
-fn place(lab: &Lab, sighting: &Sighting) -> String {
-    format!("{} of {}", sighting.interface, lab[sighting.node].name)
-}
-
-fn labels(sighting: &Sighting) -> String {
-    match sighting.packet.labels.as_slice() {
-        [] => String::new(),
-        labels => format!(" with {}", stack(labels)),
-    }
-}
-
-/// A label stack for people, the outermost first.
-fn stack(labels: &[u32]) -> String {
-    let word = if labels.len() == 1 { "label" } else { "labels" };
-    let numbers: Vec<String> = labels.iter().map(u32::to_string).collect();
-    format!("{word} {}", numbers.join("/"))
-}
-
-fn came_back(probe: &Probe) -> Vec<String> {
-    let errors = probe.errors.iter().map(|(from, error)| format!("{from} said: {error}."));
-    let strangers = probe
-        .strangers
-        .iter()
-        .map(|from| format!("An answer came from {from}, which is not who was asked."));
-    errors.chain(strangers).collect()
-}
-
 /// The reason where an answer came back and yet the check does not hold.
 fn misled(
     lab: &Lab,
@@ -167,27 +108,6 @@ fn misled(
     }
 }
 
-fn way(visits: &[Visit]) -> String {
-    if visits.is_empty() {
-        "straight there".to_owned()
-    } else {
-        format!("via {}", print_visits(visits))
-    }
-}
-
-/// Hops as the check writes them.
-fn written(lab: &Lab, hops: &[Hop]) -> String {
-    if hops.is_empty() {
-        return "straight there".to_owned();
-    }
-    let word = |hop: &Hop| {
-        let labels = hop.labels.as_ref().map(|labels| crate::iproute::print_labels(labels));
-        let labels = labels.map(|labels| format!("[{labels}]")).unwrap_or_default();
-        format!("{}{labels}", lab[hop.node].name)
-    };
-    format!("via {}", hops.iter().map(word).collect::<Vec<_>>().join(" "))
-}
-
 /// The reason and what the kernels say, where no answer came back.
 fn lost(
     lab: &Lab,
@@ -211,23 +131,33 @@ fn lost(
             return (reason, circle::explain(lab, &round, flow.destination));
         }
     }
-    let last = forth.arrivals().last().map(|last| last.node);
-    let arrived = expected.is_some() && last == expected;
-    let reason = match (last, back.last()) {
-        (_, Some(last)) => format!("the answer was lost at {}", lab[last.node].name),
-        (Some(_), None) if arrived => {
-            format!("it arrived at {}, which did not answer", target(lab, check))
+    let strayed = |trail: &Trail<'_>, whose: NodeId, address| {
+        let last = trail.arrivals().last()?.node;
+        (last != whose && leak::is_end(lab, last, address)).then_some(&lab[last].name)
+    };
+    if let Some(name) = expected.and_then(|expected| strayed(forth, expected, probe.to)) {
+        let reason = format!("it arrived at {name}, not at {}", target(lab, check));
+        return (reason, leak::explain(lab, forth, probe.to));
+    }
+    if let Some(to) = source
+        && let Some(name) = strayed(back, check.from.node, to)
+    {
+        let reason = format!("the answer came to {name}, not to {}", sender(lab, check));
+        return (reason, leak::explain(lab, back, to));
+    }
+    let arrived = forth.arrivals().last().map(|last| last.node).filter(|&node| {
+        expected.map_or_else(|| leak::is_end(lab, node, probe.to), |expected| expected == node)
+    });
+    let reason = match (back.last(), arrived, forth.last()) {
+        (Some(last), ..) => format!("the answer was lost at {}", lab[last.node].name),
+        (None, Some(node), _) => {
+            format!("it arrived at {}, which did not answer", lab[node].name)
         }
-        (Some(node), None) if leak::is_end(lab, node, probe.to) => {
-            let name = &lab[node].name;
-            if expected.is_some() {
-                let reason = format!("it arrived at {name}, not at {}", target(lab, check));
-                return (reason, leak::explain(lab, forth, probe.to));
-            }
-            format!("it arrived at {name}, which did not answer")
+        (None, None, Some(last)) if last.node == check.from.node => {
+            format!("it left {} and came in nowhere", sender(lab, check))
         }
-        (Some(node), None) => format!("it was lost at {}", lab[node].name),
-        (None, None) => format!("it never left {}", sender(lab, check)),
+        (None, None, Some(last)) => format!("it was lost at {}", lab[last.node].name),
+        (None, None, None) => format!("it never left {}", sender(lab, check)),
     };
     let said = on_worker(|worker| {
         let mut site = Site::new(lab, worker);

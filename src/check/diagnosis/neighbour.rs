@@ -3,7 +3,10 @@
 use super::Flow;
 use super::ask::{Post, Site};
 use super::segment;
+use crate::compile::{InterfaceId, NodeId};
+use crate::document::Role;
 use crate::kernel::Way;
+use std::net::IpAddr;
 
 impl Site<'_, '_> {
     /// Why a packet does not leave on a way that the kernel has for it.
@@ -21,12 +24,15 @@ impl Site<'_, '_> {
             lines.extend(self.far_end(post, device));
         } else {
             let found = self.who_has(post, device, gateway);
-            lines.push(found.unwrap_or_else(|| {
-                format!(
+            let lan = post.node.interface(device).map(|id| self.down_on_lan(post.id, id));
+            let found: Vec<String> = found.into_iter().chain(lan.unwrap_or_default()).collect();
+            if found.is_empty() {
+                lines.push(format!(
                     "Nothing left through it: {gateway} has not said its hardware address, or \
                      something such as a queue or a firewall dropped it."
-                )
-            }));
+                ));
+            }
+            lines.extend(found);
         }
         lines
     }
@@ -66,13 +72,28 @@ impl Site<'_, '_> {
         }
     }
 
+    /// What is down among the bridges and ports of the LAN that an interface is on.
+    pub(super) fn down_on_lan(&mut self, node: NodeId, interface: InterfaceId) -> Vec<String> {
+        let mut places = segment::neighbours(self.lab, node, interface);
+        places.push((node, interface));
+        places.retain(|(node, _)| self.lab[*node].role == Role::Switch);
+        places.sort();
+        let mut down = Vec::new();
+        for places in places.chunk_by(|a, b| a.0 == b.0) {
+            let Ok(switch) = self.post(places[0].0) else { continue };
+            for (_, interface) in places {
+                let name = switch.node.interfaces[interface.0].name.as_str();
+                if !switch.is_up(name) {
+                    let of = &switch.node.name;
+                    down.push(format!("{name} of {of} is down: `ip link set {name} up`."));
+                }
+            }
+        }
+        down
+    }
+
     /// Why nobody answers for a next hop: who should have the address, and what is wrong there.
-    fn who_has(
-        &mut self,
-        post: &Post<'_>,
-        device: &str,
-        address: std::net::IpAddr,
-    ) -> Option<String> {
+    fn who_has(&mut self, post: &Post<'_>, device: &str, address: IpAddr) -> Option<String> {
         let id = post.node.interface(device)?;
         let neighbours = segment::neighbours(self.lab, post.id, id);
         let holder = neighbours.into_iter().find(|&(node, interface)| {

@@ -1,8 +1,9 @@
 //! A route that is missing: in which table, and what it would be.
 
+use super::Flow;
 use super::ask::Post;
 use super::segment::neighbours;
-use super::{Flow, stack};
+use super::words::stack;
 use crate::compile::{InterfaceId, Lab, MAIN, Node, NodeId};
 use crate::iproute::RouteKind;
 use crate::kernel::Way;
@@ -86,7 +87,7 @@ pub(super) fn gone(post: &mut Post<'_>, vrf: Option<&str>, address: IpAddr) -> O
         return dead;
     }
     let there = match post.output(address, vrf) {
-        Err(_) => "it is no longer there".to_owned(),
+        Err(_) => format!("it is no longer there: `ip route add {route}`"),
         Ok(way) => {
             let device = post.device(&way).unwrap_or_default();
             let is_the_same = route.nexthops.iter().any(|hop| {
