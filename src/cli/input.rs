@@ -38,25 +38,25 @@ pub(super) struct Reading {
 }
 
 /// Reads a file given on the command line; `-` is the standard input.
-pub(super) fn read(file: &Path, name: Option<&LabName>) -> Result<Reading, Reading> {
+pub(super) fn read(file: &Path, name: Option<&LabName>) -> Reading {
     match document::read(file) {
         Ok(source) => {
             let format = Format::of_name(&source.name).unwrap_or_else(|| Format::of_text(&source));
             let (lab, diagnostics) = crate::understand(&source, format, name, &fallback(file));
-            Ok(Reading { source, format, lab, diagnostics })
+            Reading { source, format, lab, diagnostics }
         }
-        Err(fault) => Err(Reading {
+        Err(fault) => Reading {
             source: Source { name: file.display().to_string(), text: String::new() },
             format: Format::Yaml,
             lab: None,
             diagnostics: vec![fault],
-        }),
+        },
     }
 }
 
 /// Reads a file and says what is wrong with it.
 pub(super) fn load(file: &Path, name: Option<&LabName>) -> Result<Input, Exit> {
-    let reading = read(file, name).unwrap_or_else(|reading| reading);
+    let reading = read(file, name);
     say(&reading.diagnostics, &reading.source);
     let Some(lab) = reading.lab else { return Err(Exit::Wrong) };
     let path =

@@ -1,7 +1,7 @@
 //! The only room that prints: one file per verb.
 //!
 //! Results go to the standard output, and what is said meanwhile to the standard error. Whether a
-//! verb is done here or in the micro-VM is decided in [`place`].
+//! verb is done here or in the micro-VM is decided in `place`.
 
 mod check;
 mod down;

@@ -25,7 +25,7 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let reading = input::read(&arguments.file, None).unwrap_or_else(|reading| reading);
+    let reading = input::read(&arguments.file, None);
     let diagnostics = &reading.diagnostics;
     match arguments.format {
         Format::Json => println!("{:#}", json::array(diagnostics, &reading.source)),

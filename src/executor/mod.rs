@@ -33,7 +33,7 @@ pub enum Stopped {
     /// The kernel refused a step.
     Refused {
         /// The step.
-        op: Op,
+        op: Box<Op>,
         /// The place in the file that asked for it.
         span: Span,
         /// What the kernel said.
@@ -63,7 +63,11 @@ pub fn run(
         }
         carry_out(next, mark, kernel).map_err(|refused| {
             let step = next[refused.index];
-            Stopped::Refused { op: step.op.clone(), span: step.span, refusal: refused.refusal }
+            Stopped::Refused {
+                op: Box::new(step.op.clone()),
+                span: step.span,
+                refusal: refused.refusal,
+            }
         })?;
         done += together;
     }

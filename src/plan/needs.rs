@@ -24,8 +24,15 @@ pub enum Feature {
 
 impl Feature {
     /// Every feature there is.
-    pub const ALL: [Feature; 6] =
-        [Self::Veth, Self::Bridge, Self::Dummy, Self::Vrf, Self::MplsRouting, Self::MplsEncap];
+    pub const ALL: [Feature; 7] = [
+        Self::Ipv6,
+        Self::Veth,
+        Self::Bridge,
+        Self::Dummy,
+        Self::Vrf,
+        Self::MplsRouting,
+        Self::MplsEncap,
+    ];
 
     /// What it is, for people.
     pub fn title(self) -> &'static str {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod faults;
+mod kernel;
 mod l3vpn;
 mod standing;
 mod traps;

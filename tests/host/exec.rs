@@ -1,0 +1,112 @@
+//! Commands in nodes.
+
+use crate::host::{Host, lab, names, said};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+fn with_two_hosts(test: impl FnOnce(&Host)) {
+    let host = Host::new();
+    host.done(&["up", "--no-check", &lab("two-hosts.yaml")]);
+    test(&host);
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn the_status_is_the_commands_own_or_that_of_shells() {
+    with_two_hosts(|host| {
+        let status = |words: &[&str]| host.run(&[&["exec"], words].concat()).status;
+        assert_eq!(status(&["h1", "--", "true"]), 0);
+        assert_eq!(status(&["h1", "--", "sh", "-c", "exit 7"]), 7);
+        assert_eq!(status(&["h1", "--", "sh", "-c", "kill -TERM $$"]), 128 + 15);
+        assert_eq!(status(&["h1", "--", "no-such-command"]), 127);
+        assert_eq!(status(&["h1", "--", "/etc/passwd"]), 126);
+        assert_eq!(status(&["h3", "--", "true"]), 125);
+        assert_eq!(status(&["other", "h1", "--", "true"]), 125);
+        assert_eq!(status(&["h1", "--vrf", "blue", "--", "true"]), 125);
+    });
+}
+
+#[test]
+fn what_cannot_be_started_is_said_with_its_name() {
+    with_two_hosts(|host| {
+        let err = |words: &[&str]| host.run(&[&["exec"], words].concat()).err;
+        assert_eq!(
+            err(&["h1", "--", "no-such-command"]),
+            "vrflab: no-such-command: No such file or directory\n"
+        );
+        assert_eq!(
+            err(&["h3", "--", "true"]),
+            "vrflab: two-hosts has no node `h3`; did you mean `h1`?\n"
+        );
+        assert_eq!(
+            err(&["h1", "--vrf", "blue", "--", "true"]),
+            "vrflab: h1 has no VRF `blue`; it has none\n"
+        );
+    });
+}
+
+#[test]
+fn a_node_sees_its_own_interfaces_and_its_neighbours_names() {
+    with_two_hosts(|host| {
+        assert_eq!(host.done(&["exec", "h1", "--", "ls", "/sys/class/net"]), "eth0\nlo\n");
+        assert_eq!(host.done(&["exec", "h1", "--", "ip", "netns", "identify"]), "two-hosts-h1\n");
+        let own = host.done(&["exec", "h1", "--", "getent", "hosts", "h2"]);
+        assert!(own.ends_with(" h2\n"), "{own}");
+        host.done(&["exec", "h1", "--", "ping", "-c", "1", "-W", "5", "h2"]);
+        let hosts = std::fs::read_to_string("/etc/hosts").unwrap();
+        assert!(!hosts.contains(" h2"), "the host keeps its own names");
+    });
+}
+
+#[test]
+fn ip_netns_sees_and_enters_the_nodes() {
+    with_two_hosts(|host| {
+        assert_eq!(names("/run/netns"), ["two-hosts-h1", "two-hosts-h2"]);
+        let list = Command::new("ip").args(["netns", "list"]).output().unwrap();
+        let list = said(&list).out;
+        assert!(list.contains("two-hosts-h1") && list.contains("two-hosts-h2"), "{list}");
+        let show = ["netns", "exec", "two-hosts-h1", "ip", "-oneline", "address", "show", "eth0"];
+        let seen = said(&Command::new("ip").args(show).output().unwrap()).out;
+        assert!(seen.contains("inet "), "{seen}");
+        drop(host);
+    });
+}
+
+#[test]
+fn without_a_command_a_shell_is_run() {
+    with_two_hosts(|host| {
+        let mut shell = host
+            .vrflab(&["exec", "h2"])
+            .env("SHELL", "/bin/sh")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        shell.stdin.take().unwrap().write_all(b"ip netns identify; exit 3\n").unwrap();
+        let said = said(&shell.wait_with_output().unwrap());
+        assert_eq!((said.status, said.out.as_str()), (3, "two-hosts-h2\n"));
+    });
+}
+
+#[test]
+fn a_process_that_runs_in_a_node_ends_with_the_lab() {
+    let host = Host::new();
+    host.done(&["up", "--no-check", &lab("two-hosts.yaml")]);
+    // The second is a child of its own in the background, as a daemon would be.
+    let script = "sleep 1000 & echo ready $!; wait";
+    let mut child = host
+        .vrflab(&["exec", "h1", "--", "sh", "-c", script])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let background: i32 = line.trim().strip_prefix("ready ").unwrap().parse().unwrap();
+    host.done(&["down"]);
+    let status = child.wait().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+    let state = std::fs::read_to_string(format!("/proc/{background}/stat")).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z "), "{state}");
+    host.assert_nothing_is_left();
+}

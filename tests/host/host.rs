@@ -1,0 +1,131 @@
+//! A `/run` of a test's own, so that tests neither see nor disturb each other's labs, nor those of
+//! whoever runs them.
+
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use std::cell::Cell;
+use std::fs;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The machine as one test's thread, and what it starts, sees it.
+pub struct Host {
+    swept: Cell<bool>,
+    not_send: PhantomData<*const ()>,
+}
+
+/// How a run of the program ended.
+#[derive(Debug)]
+pub struct Said {
+    pub status: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Host {
+    pub fn new() -> Self {
+        let none = None::<&str>;
+        unshare(CloneFlags::CLONE_NEWNS).expect("these tests need root");
+        // What others unmount goes away here too, so that nothing of theirs is held.
+        mount(none, "/", none, MsFlags::MS_SLAVE | MsFlags::MS_REC, none).unwrap();
+        while umount2("/run/netns", MntFlags::MNT_DETACH).is_ok() {}
+        mount(Some("run"), "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
+        Self { swept: Cell::new(false), not_send: PhantomData }
+    }
+
+    /// The program, on the host's kernel.
+    pub fn vrflab(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vrflab"));
+        command.args(arguments).env("VRFLAB_KERNEL", "host").stdin(Stdio::null());
+        for variable in ["VRFLAB_RUNTIME_DIR", "RUST_BACKTRACE", "XDG_RUNTIME_DIR"] {
+            command.env_remove(variable);
+        }
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, arguments: &[&str]) -> Said {
+        said(&self.vrflab(arguments).output().unwrap())
+    }
+
+    /// Runs the program, which must do what it is asked, and returns its output.
+    pub fn done(&self, arguments: &[&str]) -> String {
+        let said = self.run(arguments);
+        assert_eq!(said.status, 0, "{arguments:?}: {said:?}");
+        said.out
+    }
+
+    /// Fails where anything of any lab is left.
+    pub fn assert_nothing_is_left(&self) {
+        self.swept.set(true);
+        assert_eq!(names("/run/netns"), Vec::<String>::new());
+        assert!(!Path::new("/run/vrflab").exists(), "{:?}", names("/run/vrflab"));
+        let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+        let left: Vec<&str> = mounts.lines().filter(|line| line.contains("/run/netns/")).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert!(self.swept.get(), "a test looks whether anything is left");
+        }
+    }
+}
+
+/// What a finished program said.
+pub fn said(output: &Output) -> Said {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Said {
+        // A signal is told as shells tell it.
+        status: output.status.code().unwrap_or_else(|| {
+            128 + std::os::unix::process::ExitStatusExt::signal(&output.status).unwrap()
+        }),
+        out: text(&output.stdout),
+        err: text(&output.stderr),
+    }
+}
+
+/// The names in a directory, in order; none where there is no such directory.
+pub fn names(directory: impl AsRef<Path>) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// A file in the package.
+pub fn file(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The path of one of the labs that come with the program.
+pub fn lab(name: &str) -> String {
+    file("labs").join(name).into_os_string().into_string().unwrap()
+}
+
+/// A ring of routers with an address on each side and no more, large enough to be met half-built.
+pub fn ring(nodes: usize) -> String {
+    let mut text = String::from("routing: none\nnodes:\n");
+    for node in 0..nodes {
+        text += &format!("  n{node}: {{role: router}}\n");
+    }
+    text += "links:\n";
+    for node in 0..nodes {
+        text += &format!("  - n{node} -- n{}\n", (node + 1) % nodes);
+    }
+    text
+}
+
+/// Waits until something holds, and fails when it does not come to hold.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(Instant::now() < deadline, "it never came to hold that {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

@@ -1,0 +1,52 @@
+//! The labs that come with the program.
+
+use crate::host::{Host, file, lab, names};
+
+#[test]
+fn every_lab_is_valid_and_warns_of_nothing() {
+    let host = Host::new();
+    let labs = names(file("labs"));
+    assert!(labs.len() >= 5, "{labs:?}");
+    for name in labs {
+        let said = host.run(&["validate", &lab(&name)]);
+        assert_eq!((said.status, said.err.as_str()), (0, ""), "{name}");
+        assert!(said.out.contains(" nodes, "), "{name}: {}", said.out);
+    }
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn the_same_lab_in_dot_and_in_yaml_is_the_same_plan_byte_for_byte() {
+    let host = Host::new();
+    for form in [["plan"].as_slice(), &["plan", "--json"]] {
+        let plan = |name: &str| host.done(&[form, &[&lab(name)]].concat());
+        let (dot, yaml) = (plan("l3vpn.dot"), plan("l3vpn.yaml"));
+        assert!(dot.contains("l3vpn-pe1"), "{dot}");
+        assert_eq!(dot, yaml);
+        assert_eq!(dot, plan("l3vpn.dot"), "the same file twice");
+    }
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_plan_needs_neither_root_nor_a_feature_of_the_kernel() {
+    let host = Host::new();
+    let as_nobody = |arguments: &[&str]| {
+        let program = "/run/vrflab-of-everybody";
+        std::fs::copy(env!("CARGO_BIN_EXE_vrflab"), program).unwrap();
+        let text = std::fs::read_to_string(lab("l3vpn.dot")).unwrap();
+        std::fs::write("/run/l3vpn.dot", text).unwrap();
+        let mut command = std::process::Command::new(program);
+        std::os::unix::process::CommandExt::uid(&mut command, 65534);
+        let output = command.args(arguments).env("HOME", "/nonexistent").output().unwrap();
+        crate::host::said(&output)
+    };
+    let plan = as_nobody(&["plan", "/run/l3vpn.dot"]);
+    assert_eq!((plan.status, plan.err.as_str()), (0, ""));
+    assert_eq!(plan.out, host.done(&["plan", &lab("l3vpn.dot")]));
+    assert_eq!(as_nobody(&["validate", "/run/l3vpn.dot"]).status, 0);
+    let up = as_nobody(&["--kernel", "host", "up", "/run/l3vpn.dot"]);
+    assert_eq!(up.status, 3, "{up:?}");
+    assert!(up.err.contains("root") && up.err.contains("sudo"), "{}", up.err);
+    host.assert_nothing_is_left();
+}

@@ -1,0 +1,11 @@
+//! The program as its users meet it, on this machine's kernel: these tests need root.
+#![allow(clippy::unwrap_used)]
+
+mod exec;
+mod host;
+mod kernel;
+mod labs;
+mod standing;
+mod stop;
+mod verbs;
+mod wrong;

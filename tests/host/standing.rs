@@ -1,0 +1,130 @@
+//! Labs that stand already, have changed, or are gone.
+
+use crate::host::{Host, lab, names};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const FILE: &str = "/run/lab.dot";
+
+fn ip(arguments: &str) {
+    let words = arguments.split_whitespace();
+    assert!(Command::new("ip").args(words).status().unwrap().success(), "ip {arguments}");
+}
+
+#[test]
+fn the_same_file_twice_is_no_second_lab() {
+    let host = Host::new();
+    host.done(&["up", &lab("two-hosts.yaml")]);
+    let inode = || fs::metadata("/run/netns/two-hosts-h1").map(|it| {
+        std::os::unix::fs::MetadataExt::ino(&it)
+    });
+    let before = inode().unwrap();
+    assert_eq!(host.done(&["up", &lab("two-hosts.yaml")]), "two-hosts is up already\n");
+    assert_eq!(inode().unwrap(), before);
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_changed_file_is_refused_and_the_lab_stays_as_it_was() {
+    let host = Host::new();
+    fs::write(FILE, "graph { a -- b }").unwrap();
+    host.done(&["up", FILE]);
+    fs::write(FILE, "graph { a -- b -- c }").unwrap();
+    let said = host.run(&["up", FILE]);
+    assert_eq!(said.status, 2, "{said:?}");
+    assert!(said.err.contains("made from another text (/run/lab.dot)"), "{}", said.err);
+    assert!(said.err.contains("vrflab reset lab"), "{}", said.err);
+    assert_eq!(names("/run/netns"), ["lab-a", "lab-b"]);
+    host.done(&["check"]);
+    host.done(&["down", FILE]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn reset_brings_back_what_the_file_said_when_the_lab_came_up() {
+    let host = Host::new();
+    fs::write(FILE, "graph { a -- b }").unwrap();
+    host.done(&["up", FILE]);
+    ip("-n lab-a link add extra type bridge");
+    ip("-n lab-a link del eth0");
+    assert_eq!(host.run(&["check"]).status, 1);
+    fs::write(FILE, "nonsense").unwrap();
+    host.done(&["reset"]);
+    host.done(&["check"]);
+    let links = host.done(&["exec", "a", "--", "ls", "/sys/class/net"]);
+    assert_eq!(links, "eth0\nlo\n");
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_lab_goes_down_by_name_by_file_or_with_all_others() {
+    let host = Host::new();
+    let up = |name: &str| {
+        let path = format!("/run/{name}.dot");
+        fs::write(&path, format!("graph {name} {{ a -- b }}")).unwrap();
+        host.done(&["up", "--no-check", &path]);
+        path
+    };
+    let (one, two, three, four) = (up("one"), up("two"), up("three"), up("four"));
+    up("five");
+    assert_eq!(host.done(&["down", "one"]), "one is down\n");
+    assert_eq!(host.done(&["down", &two]), "two is down\n");
+    fs::remove_file(&three).unwrap();
+    assert_eq!(host.done(&["down", &three]), "three is down\n");
+    let several = host.run(&["down"]);
+    assert_eq!(several.status, 2);
+    assert!(several.err.contains("five, four"), "{}", several.err);
+    fs::write(&four, "nonsense").unwrap();
+    let mut relative = host.vrflab(&["down", "four.dot"]);
+    assert!(relative.current_dir("/run").status().unwrap().success());
+    up("six");
+    assert_eq!(host.done(&["down", "--all"]), "five is down\nsix is down\n");
+    for gone in ["one", &one, "six"] {
+        assert_eq!(host.run(&["down", gone]).status, 0, "{gone}");
+    }
+    assert_eq!(host.done(&["down", "--all"]), "no lab is up\n");
+    assert_eq!(host.done(&["down"]), "no lab is up\n");
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn two_labs_of_one_file_stand_beside_each_other_under_two_names() {
+    let host = Host::new();
+    let file = lab("two-hosts.yaml");
+    host.done(&["up", "--name", "first", &file]);
+    host.done(&["up", "--name", "second", &file]);
+    let several = host.run(&["check"]);
+    assert_eq!(several.status, 2);
+    assert!(several.err.contains("first, second"), "{}", several.err);
+    host.done(&["check", "second"]);
+    assert_eq!(host.done(&["exec", "first", "h1", "--", "ip", "netns", "identify"]), "first-h1\n");
+    assert_eq!(host.done(&["down", &file]), "first is down\nsecond is down\n");
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_namespace_of_somebody_elses_is_left_alone() {
+    let host = Host::new();
+    ip("netns add two-hosts-h2");
+    let refused = host.run(&["up", &lab("two-hosts.yaml")]);
+    assert_eq!(refused.status, 4, "{refused:?}");
+    assert!(refused.err.contains("`two-hosts-h2`"), "{}", refused.err);
+    assert_eq!(names("/run/netns"), ["two-hosts-h2"]);
+    assert!(!Path::new("/run/vrflab").exists());
+    ip("netns del two-hosts-h2");
+
+    host.done(&["up", &lab("two-hosts.yaml")]);
+    ip("netns del two-hosts-h1");
+    ip("netns add two-hosts-h1");
+    ip("-n two-hosts-h1 link set dev lo alias mine");
+    let down = host.run(&["down"]);
+    assert_eq!(down.status, 0, "{down:?}");
+    assert!(down.err.contains("`two-hosts-h1`"), "{}", down.err);
+    assert!(down.err.contains("left alone"), "{}", down.err);
+    assert_eq!(names("/run/netns"), ["two-hosts-h1"]);
+    ip("netns del two-hosts-h1");
+    host.assert_nothing_is_left();
+}

@@ -1,0 +1,113 @@
+//! Labs come up, are looked at and go down.
+
+use crate::host::{Host, lab, names};
+use std::process::{Command, Stdio};
+
+/// The lines of a text without the times in it.
+fn without_times(text: &str) -> Vec<String> {
+    let line = |line: &str| match line.split_once(" built in ") {
+        Some((before, _)) => format!("{before} built"),
+        None => line.to_owned(),
+    };
+    text.lines().map(line).collect()
+}
+
+fn comes_up_and_goes_down(file: &str, name: &str, size: &str, checks: &str) {
+    let host = Host::new();
+    let up = host.run(&["up", &lab(file)]);
+    assert_eq!((up.status, up.err.as_str()), (0, ""));
+    assert_eq!(
+        without_times(&up.out),
+        [format!("{name}: {size} built"), format!("{name}: {checks} checks passed")]
+    );
+    assert_eq!(host.done(&["ls"]).split_whitespace().collect::<Vec<_>>(), [name, "host"]);
+    assert_eq!(host.done(&["check"]), format!("{name}: {checks} checks passed\n"));
+    assert_eq!(host.done(&["down"]), format!("{name} is down\n"));
+    assert_eq!(host.done(&["ls"]), "");
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn two_hosts_reach_each_other() {
+    comes_up_and_goes_down("two-hosts.yaml", "two-hosts", "2 nodes and 1 link", "4");
+}
+
+#[test]
+fn hosts_on_a_bridge_reach_each_other() {
+    comes_up_and_goes_down("bridge.dot", "bridge", "4 nodes and 3 links", "4");
+}
+
+#[test]
+fn routers_reach_each_other() {
+    comes_up_and_goes_down("routers.dot", "routers", "5 nodes and 5 links", "6");
+}
+
+#[test]
+fn a_report_is_data_where_it_is_asked_for() {
+    let host = Host::new();
+    host.done(&["up", "--no-check", &lab("two-hosts.yaml")]);
+    let report: serde_json::Value =
+        serde_json::from_str(&host.done(&["check", "--json"])).unwrap();
+    assert_eq!((&report["passed"], &report["failed"]), (&4.into(), &0.into()));
+    assert_eq!(report["checks"][0]["check"], "h1 -> h2");
+    assert_eq!(report["checks"][0]["ok"], true);
+    let list: serde_json::Value = serde_json::from_str(&host.done(&["ls", "--json"])).unwrap();
+    assert_eq!(list, serde_json::json!([{ "lab": "two-hosts", "kernel": "host" }]));
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_failed_check_is_said_and_leaves_the_lab_up() {
+    let host = Host::new();
+    host.done(&["up", &lab("two-hosts.yaml")]);
+    let ip = ["exec", "h2", "--", "ip", "link", "set", "eth0", "down"];
+    host.done(&ip);
+    let check = host.run(&["check"]);
+    assert_eq!(check.status, 1, "{check:?}");
+    assert!(check.out.contains("FAILED  h1 -> h2\n"), "{}", check.out);
+    assert!(check.out.ends_with("two-hosts: 2 checks passed, 2 failed\n"), "{}", check.out);
+    assert_eq!(names("/run/netns"), ["two-hosts-h1", "two-hosts-h2"]);
+    host.done(&["reset"]);
+    host.done(&["check"]);
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn nothing_is_made_in_the_namespace_that_the_program_is_called_in() {
+    let host = Host::new();
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+    let watch = Command::new("ip")
+        .args(["-oneline", "monitor", "link", "address", "route"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It listens once it has shown something, so a device of this test's own begins and ends it.
+    let mut seen = std::io::BufRead::lines(std::io::BufReader::new(watch.stdout.unwrap()));
+    let sign = |name: &str| {
+        let add = ["link", "add", name, "type", "bridge"];
+        assert!(Command::new("ip").args(add).status().unwrap().success());
+    };
+    let pid = nix::unistd::Pid::from_raw(watch.id.cast_signed());
+    crate::host::until("the watch listens", || {
+        let text = std::fs::read_to_string("/proc/thread-self/net/netlink").unwrap();
+        text.lines().filter(|line| line.split_whitespace().nth(3) != Some("00000000")).count() > 1
+    });
+    sign("begin");
+    host.done(&["up", &lab("bridge.dot")]);
+    host.done(&["down"]);
+    sign("end");
+    let mut lines = Vec::new();
+    loop {
+        let line = seen.next().unwrap().unwrap();
+        let end = line.contains(" end: ");
+        lines.push(line);
+        if end {
+            break;
+        }
+    }
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert!(lines.iter().all(|line| line.contains(" begin: ") || line.contains(" end: ")), "{lines:#?}");
+    host.assert_nothing_is_left();
+}

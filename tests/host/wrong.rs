@@ -1,0 +1,90 @@
+//! Wrong input is told what is wrong with it, and nothing is made.
+
+use crate::host::{Host, file, names, said};
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+/// The files in `wrong/`, and one that is not there.
+fn wrong() -> Vec<String> {
+    let mut files = names(file("tests/host/wrong"));
+    files.retain(|name| !name.ends_with(".txt"));
+    files.push("missing.dot".to_owned());
+    files
+}
+
+#[test]
+fn a_wrong_file_gets_its_text_and_nothing_is_made() {
+    let host = Host::new();
+    let mut different = Vec::new();
+    for name in wrong() {
+        for verb in ["up", "validate", "plan"] {
+            let mut command = host.vrflab(&[verb, &name]);
+            let said = said(&command.current_dir(file("tests/host/wrong")).output().unwrap());
+            assert_eq!((said.status, said.out.as_str()), (2, ""), "{verb} {name}: {}", said.err);
+            assert_eq!(names("/run"), Vec::<String>::new(), "{verb} {name} made something");
+            let beside = file("tests/host/wrong").join(format!("{name}.txt"));
+            if std::env::var_os("BLESS").is_some() {
+                fs::write(&beside, &said.err).unwrap();
+            }
+            let expected = fs::read_to_string(&beside)
+                .unwrap_or_else(|error| panic!("{}: {error}; BLESS=1 writes it", beside.display()));
+            if said.err != expected {
+                different.push(format!("{verb} {name}\n{}\nand not\n{expected}", said.err));
+            }
+        }
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn the_standard_input_is_read_and_told_what_is_wrong_as_well() {
+    let host = Host::new();
+    let give = |text: &[u8]| {
+        let mut command = host.vrflab(&["validate", "-"]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(text).unwrap();
+        said(&child.wait_with_output().unwrap())
+    };
+    assert_eq!(give(b"graph { h1 -- h2 }").status, 0);
+    assert_eq!(give(b"links: [h1 -- h2]").status, 0);
+    for (text, word) in [
+        (b"".as_slice(), "empty"),
+        (b"graph { h1 -- ", "syntax"),
+        (b"\0\0", "not-text"),
+        (b"links: 3", "wrong-type"),
+    ] {
+        let said = give(text);
+        assert_eq!(said.status, 2, "{said:?}");
+        assert!(said.err.starts_with(&format!("error[{word}]: ")), "{}", said.err);
+    }
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn wrong_usage_is_told_from_a_failure() {
+    let host = Host::new();
+    for arguments in [
+        ["up"].as_slice(),
+        &["up", "--name", "a/b", "x.dot"],
+        &["--kernel", "other", "ls"],
+        &["down", "--all", "x"],
+        &["exec"],
+        &["check", "nothing"],
+        &["reset", "nothing"],
+        &["check"],
+        &["nothing"],
+    ] {
+        let said = host.run(arguments);
+        assert_eq!((said.status, said.out.as_str()), (2, ""), "{arguments:?}: {said:?}");
+        assert!(!said.err.is_empty());
+        assert_eq!(names("/run"), Vec::<String>::new(), "{arguments:?} made something");
+    }
+    host.assert_nothing_is_left();
+}
