@@ -83,7 +83,7 @@ fn a_refusal_at_any_step_of_the_l3vpn_leaves_nothing() {
     for (before, expected) in steps.iter().enumerate() {
         match build(&built, before, Fault::Refused) {
             Err(Failed::Stopped { stopped: Stopped::Refused { op, refusal, .. }, left }) => {
-                assert_eq!(op, *expected, "the refused step is the one that is named");
+                assert_eq!(*op, *expected, "the refused step is the one that is named");
                 assert_eq!(refusal.to_string(), "refused by the test (EINVAL)");
                 assert!(left.is_empty(), "step {before}, {expected}: {left:?}");
             }

@@ -89,7 +89,7 @@ fn nothing_is_made_in_the_namespace_that_the_program_is_called_in() {
         let add = ["link", "add", name, "type", "bridge"];
         assert!(Command::new("ip").args(add).status().unwrap().success());
     };
-    let pid = nix::unistd::Pid::from_raw(watch.id.cast_signed());
+    let pid = nix::unistd::Pid::from_raw(watch.id().cast_signed());
     crate::host::until("the watch listens", || {
         let text = std::fs::read_to_string("/proc/thread-self/net/netlink").unwrap();
         text.lines().filter(|line| line.split_whitespace().nth(3) != Some("00000000")).count() > 1
