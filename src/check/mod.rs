@@ -23,5 +23,5 @@ mod verdict;
 mod watch;
 
 pub use report::{CheckResult, ProbeResult, Report, Visit};
-pub use run::run;
+pub use run::{run, run_until};
 pub use sockets::Error;

@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 const WINDOW: usize = 256;
 /// When a probe is late and no longer holds up others.
 const LATE: Duration = Duration::from_millis(300);
+/// How soon an interrupt is noticed.
+const ATTENTION: Duration = Duration::from_millis(100);
 /// How long an answer may take that must not come.
 const SILENCE: Duration = Duration::from_secs(1);
 
@@ -29,12 +31,25 @@ const SILENCE: Duration = Duration::from_secs(1);
 pub fn run(
     lab: &Lab,
     checks: &[Check],
+    on_result: impl FnMut(usize, &CheckResult),
+) -> Result<Report, Error> {
+    run_until(lab, checks, || false, on_result)
+}
+
+/// [`run`], until `interrupted` says that nobody waits for it any more.
+///
+/// # Errors
+/// As [`run`], and [`Error::Interrupted`].
+pub fn run_until(
+    lab: &Lab,
+    checks: &[Check],
+    interrupted: impl Fn() -> bool,
     mut on_result: impl FnMut(usize, &CheckResult),
 ) -> Result<Report, Error> {
     sockets::raise_file_limit();
     let mut run = Run::open(lab, checks)?;
     let mut results: Vec<Option<CheckResult>> = vec![None; checks.len()];
-    run.all(|run, check| {
+    run.all(interrupted, |run, check| {
         let result = verdict::held(run, check);
         on_result(check, &result);
         results[check] = Some(result);
@@ -105,7 +120,11 @@ impl<'a> Run<'a> {
 
     /// Sends and waits until there is nothing more to wait for. Tells of each check whose probes
     /// must arrive and have all done so.
-    fn all(&mut self, mut on_held: impl FnMut(&Self, usize)) -> Result<(), Error> {
+    fn all(
+        &mut self,
+        interrupted: impl Fn() -> bool,
+        mut on_held: impl FnMut(&Self, usize),
+    ) -> Result<(), Error> {
         let mut open = vec![0_usize; self.checks.len()];
         for probe in &self.probes {
             open[probe.check] += 1;
@@ -116,6 +135,9 @@ impl<'a> Run<'a> {
         let mut waiting = order.into_iter().peekable();
         let mut flying: Vec<usize> = Vec::new();
         while waiting.peek().is_some() || !flying.is_empty() {
+            if interrupted() {
+                return Err(Error::Interrupted);
+            }
             let now = Instant::now();
             for &probe in &flying {
                 let expect = self.expect(probe);
@@ -219,7 +241,7 @@ impl<'a> Run<'a> {
             })
             .flatten()
             .min();
-        let timeout = due.map_or(SILENCE, |due| due.saturating_duration_since(now));
+        let timeout = due.map_or(SILENCE, |due| due.saturating_duration_since(now)).min(ATTENTION);
         // One more millisecond, since epoll counts in whole ones and would come back too early.
         let timeout = u16::try_from(timeout.as_millis() + 1).unwrap_or(u16::MAX);
         if self.read(timeout.into())? {

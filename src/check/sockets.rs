@@ -33,6 +33,9 @@ pub enum Error {
         /// What the kernel answers.
         source: io::Error,
     },
+    /// The caller wished it.
+    #[error("the checks were interrupted")]
+    Interrupted,
     /// Something else failed.
     #[error("the checks were given up: {0}")]
     Io(#[from] io::Error),

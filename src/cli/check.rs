@@ -5,6 +5,7 @@ use super::input::{self, Input};
 use super::interrupt::{self, Interrupt};
 use super::place::{self, Kernel, Missing, Place, state_error};
 use crate::check::{self, CheckResult, Report};
+use crate::document::LabName;
 use crate::state::{Phase, Record, Shared};
 use clap::Args;
 
@@ -30,7 +31,7 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     }
 }
 
-fn here(lab: &crate::document::LabName, json: bool) -> Result<Exit, Exit> {
+fn here(lab: &LabName, json: bool) -> Result<Exit, Exit> {
     let waiting = || eprintln!("{lab}: another vrflab is at work, waiting");
     let held = Shared::take(lab, waiting).map_err(state_error)?;
     let record = Record::load(lab).map_err(state_error)?;
@@ -41,38 +42,34 @@ fn here(lab: &crate::document::LabName, json: bool) -> Result<Exit, Exit> {
         return Err(super::exit::wrong(format!("{lab} was left half-built: vrflab down {lab}")));
     }
     let input = input::reload(&record)?;
-    interrupt::listening(|interrupt| match report(&input, interrupt, json) {
+    interrupt::listening(|interrupt| said(&input, interrupt, json)).map_err(cannot)
+}
+
+/// Runs a lab's checks and says what came of them.
+pub(super) fn said(input: &Input, interrupt: &Interrupt, json: bool) -> Exit {
+    let lab = &input.lab;
+    let report = check::run_until(
+        lab,
+        &lab.checks,
+        || interrupt.is_raised(),
+        |_, result| {
+            if !json && !result.ok {
+                failure(result);
+            }
+        },
+    );
+    match report {
+        Err(check::Error::Interrupted) => Exit::Interrupted,
+        Err(error) => cannot(error),
         Ok(report) => {
             if json {
-                println!("{}", serde_json::to_string_pretty(&report).expect("a report is JSON"));
+                println!("{:#}", serde_json::json!(report));
             } else {
-                conclude(&input, &report);
+                conclude(input, &report);
             }
             if report.ok() { Exit::Done } else { Exit::CheckFailed }
         }
-        Err(exit) => exit,
-    })
-    .map_err(cannot)
-}
-
-/// Runs the checks of a lab that has just come up, and says what came of them.
-pub(super) fn after_up(input: &Input, interrupt: &Interrupt) -> Exit {
-    match report(input, interrupt, false) {
-        Ok(report) => {
-            conclude(input, &report);
-            if report.ok() { Exit::Done } else { Exit::CheckFailed }
-        }
-        Err(exit) => exit,
     }
-}
-
-fn report(input: &Input, _interrupt: &Interrupt, quiet: bool) -> Result<Report, Exit> {
-    check::run(&input.lab, &input.lab.checks, |_, result| {
-        if !quiet && !result.ok {
-            failure(result);
-        }
-    })
-    .map_err(cannot)
 }
 
 fn failure(result: &CheckResult) {

@@ -1,6 +1,6 @@
 //! `vrflab reset`: brings a lab back to what its file said when it came up.
 
-use super::exit::{Exit, cannot};
+use super::exit::{Exit, cannot, wrong};
 use super::place::{self, Kernel, Missing, Place, state_error};
 use super::{down, input, interrupt, up};
 use crate::document::LabName;
@@ -16,25 +16,25 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     match place::find(arguments.lab.as_deref(), kernel, Missing::Said) {
-        Ok((lab, Place::Here)) => {
-            interrupt::listening(|interrupt| rebuild(&lab, interrupt).err().unwrap_or(Exit::Done))
-                .unwrap_or_else(cannot)
-        }
+        Ok((lab, Place::Here)) => rebuild(&lab).err().unwrap_or(Exit::Done),
         Ok((lab, Place::Vm)) => place::forward_verb(vec!["reset".into(), lab.as_str().into()]),
         Err(exit) => exit,
     }
 }
 
 /// Takes the lab away and builds it again from the text that its record keeps.
-fn rebuild(lab: &LabName, interrupt: &interrupt::Interrupt) -> Result<(), Exit> {
+fn rebuild(lab: &LabName) -> Result<(), Exit> {
     let lock = Lock::take(lab, || eprintln!("{lab}: another vrflab is at work, waiting"))
         .map_err(state_error)?;
     let Some(record) = Record::load(lab).map_err(state_error)? else {
         lock.forget().map_err(state_error)?;
-        return Err(super::exit::wrong(format!("{lab} is down")));
+        return Err(wrong(format!("{lab} is down")));
     };
     let input = input::reload(&record)?;
-    down::take_away(lock)?;
-    let lock = Lock::take(lab, || {}).map_err(state_error)?;
-    up::build(&input, lock, interrupt)
+    interrupt::listening(|interrupt| {
+        down::take_away(lock)?;
+        let lock = Lock::take(lab, || {}).map_err(state_error)?;
+        up::build(&input, lock, interrupt).map(drop)
+    })
+    .unwrap_or_else(|error| Err(cannot(error)))
 }

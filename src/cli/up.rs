@@ -47,8 +47,7 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     };
     match place {
         Ok(Place::Vm) => in_vm(arguments, &input),
-        Ok(Place::Here) => interrupt::listening(|interrupt| here(arguments, &input, interrupt))
-            .unwrap_or_else(cannot),
+        Ok(Place::Here) => here(arguments, &input),
         Err(exit) => exit,
     }
 }
@@ -75,21 +74,29 @@ fn in_vm(arguments: &Arguments, input: &Input) -> Exit {
     place::forward(line, stdin, fresh).unwrap_or_else(cannot)
 }
 
-fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
+fn here(arguments: &Arguments, input: &Input) -> Exit {
     let name = &input.lab.name;
-    let lock = match Lock::take(name, || eprintln!("{name}: another vrflab is at work, waiting")) {
-        Ok(lock) => lock,
-        Err(error) => return state_error(error),
-    };
-    let lock = match make_room(lock, input) {
+    // Whoever is interrupted while waiting has nothing to undo, so signals still end the program.
+    let lock = Lock::take(name, || eprintln!("{name}: another vrflab is at work, waiting"));
+    let lock = match lock.map_err(state_error).and_then(|lock| make_room(lock, input)) {
         Ok(lock) => lock,
         Err(exit) => return exit,
     };
-    match build(input, lock, interrupt) {
-        Ok(()) if arguments.no_check => Exit::Done,
-        Ok(()) => check::after_up(input, interrupt),
+    interrupt::listening(|interrupt| match build(input, lock, interrupt) {
+        Ok(_lock) if arguments.no_check => Exit::Done,
+        Ok(lock) => match check::said(input, interrupt, false) {
+            Exit::Interrupted => {
+                eprintln!("{name}: interrupted");
+                down::take_away(lock).err().unwrap_or_else(|| {
+                    eprintln!("{name}: everything was rolled back");
+                    Exit::Interrupted
+                })
+            }
+            exit => exit,
+        },
         Err(exit) => exit,
-    }
+    })
+    .unwrap_or_else(cannot)
 }
 
 /// Looks at the lab of this name that is there already: the same one needs nothing done, one left
@@ -118,15 +125,15 @@ fn make_room(lock: Lock, input: &Input) -> Result<Lock, Exit> {
 }
 
 /// Builds a lab where there is none of its name; on a refusal or an interrupt, nothing is left.
-pub(super) fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<(), Exit> {
+pub(super) fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<Lock, Exit> {
     let record = record(input)?;
     let name = &input.lab.name;
     let mut progress = Progress::new(&input.lab, input.plan.steps().len(), interrupt);
     super::exec::write_hosts(&input.lab).map_err(state_error)?;
     match executor::build(&input.plan, record, lock, &mut progress) {
-        Ok(()) => {
+        Ok(lock) => {
             progress.built(&input.lab);
-            Ok(())
+            Ok(lock)
         }
         Err(Failed::Io(error)) => Err(cannot(error)),
         Err(Failed::Taken { namespace }) => {

@@ -32,6 +32,7 @@ impl From<io::Error> for Failed {
 }
 
 /// Carries out a plan: its record first, and everything away again if it does not come to its end.
+/// Returns the lock on the lab that stands.
 ///
 /// # Errors
 /// Nothing of the lab is there then, unless [`Failed::Stopped`] names what is left.
@@ -40,7 +41,7 @@ pub fn build(
     record: Record,
     lock: Lock,
     observer: &mut (impl Observer + Send),
-) -> Result<(), Failed> {
+) -> Result<Lock, Failed> {
     build_through(plan, record, lock, |plan, mark| {
         on_worker(|worker| run(plan, mark, &mut Machine::new(worker), observer))
     })
@@ -55,7 +56,7 @@ pub fn build_through(
     mut record: Record,
     lock: Lock,
     carry_out: impl FnOnce(&Plan, &str) -> Result<(), Stopped>,
-) -> Result<(), Failed> {
+) -> Result<Lock, Failed> {
     let taken = |name: &&String| Namespace::path(name).symlink_metadata().is_ok();
     if let Some(namespace) = record.namespaces.iter().find(taken).cloned() {
         lock.forget()?;
@@ -71,5 +72,6 @@ pub fn build_through(
         return Err(Failed::Stopped { stopped, left });
     }
     record.phase = Phase::Up;
-    Ok(record.store(&lock)?)
+    record.store(&lock)?;
+    Ok(lock)
 }

@@ -46,8 +46,7 @@ fn routers_reach_each_other() {
 fn a_report_is_data_where_it_is_asked_for() {
     let host = Host::new();
     host.done(&["up", "--no-check", &lab("two-hosts.yaml")]);
-    let report: serde_json::Value =
-        serde_json::from_str(&host.done(&["check", "--json"])).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&host.done(&["check", "--json"])).unwrap();
     assert_eq!((&report["passed"], &report["failed"]), (&4.into(), &0.into()));
     assert_eq!(report["checks"][0]["check"], "h1 -> h2");
     assert_eq!(report["checks"][0]["ok"], true);
@@ -108,6 +107,9 @@ fn nothing_is_made_in_the_namespace_that_the_program_is_called_in() {
         }
     }
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-    assert!(lines.iter().all(|line| line.contains(" begin: ") || line.contains(" end: ")), "{lines:#?}");
+    assert!(
+        lines.iter().all(|line| line.contains(" begin: ") || line.contains(" end: ")),
+        "{lines:#?}"
+    );
     host.assert_nothing_is_left();
 }
