@@ -36,7 +36,7 @@ fn two_that_come_at_the_same_time_start_one_machine() {
 fn stopping_says_what_ended_and_twice_is_no_error() {
     let vm = Machine::own("stop");
     assert!(
-        vm.sh("mkdir /run/vrflab/blue; echo {} > /run/vrflab/blue/lab.json")
+        vm.sh("mkdir -p /run/vrflab/blue; echo {} > /run/vrflab/blue/lab.json")
             .status()
             .unwrap()
             .success()
@@ -95,7 +95,7 @@ fn a_machine_without_work_ends_and_one_with_a_lab_does_not() {
     assert!(output.status.success(), "{}", err(&output));
     until("the machine has ended", || vm.status()["up"] == false);
     assert!(vm.vrflab(&start).output().unwrap().status.success());
-    let up = "mkdir /run/vrflab/blue; echo {} > /run/vrflab/blue/lab.json; sleep 2";
+    let up = "mkdir -p /run/vrflab/blue; echo {} > /run/vrflab/blue/lab.json; sleep 2";
     assert!(vm.sh(up).status().unwrap().success());
     std::thread::sleep(std::time::Duration::from_secs(3));
     assert_eq!(vm.status()["labs"], serde_json::json!(["blue"]));
