@@ -16,9 +16,9 @@ fn ip(arguments: &str) {
 fn the_same_file_twice_is_no_second_lab() {
     let host = Host::new();
     host.done(&["up", &lab("two-hosts.yaml")]);
-    let inode = || fs::metadata("/run/netns/two-hosts-h1").map(|it| {
-        std::os::unix::fs::MetadataExt::ino(&it)
-    });
+    let inode = || {
+        fs::metadata("/run/netns/two-hosts-h1").map(|it| std::os::unix::fs::MetadataExt::ino(&it))
+    };
     let before = inode().unwrap();
     assert_eq!(host.done(&["up", &lab("two-hosts.yaml")]), "two-hosts is up already\n");
     assert_eq!(inode().unwrap(), before);

@@ -81,12 +81,8 @@ fn a_lab_comes_up_over_what_a_killed_build_has_left() {
 
 /// Starts a second run on a lab that another builds, and waits until it says that it waits.
 fn waiting(host: &Host, arguments: &[&str]) -> (Child, BufReader<std::process::ChildStderr>) {
-    let mut child = host
-        .vrflab(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        host.vrflab(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut err = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     err.read_line(&mut line).unwrap();
