@@ -93,3 +93,11 @@ fn run(arguments: Arguments) -> ExitCode {
     };
     exit.into()
 }
+
+/// A number of things, in words.
+fn count(number: usize, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        number => format!("{number} {thing}s"),
+    }
+}

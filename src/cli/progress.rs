@@ -1,5 +1,6 @@
 //! How far a build is: a bar on a terminal, plain lines elsewhere.
 
+use super::count;
 use super::interrupt::Interrupt;
 use crate::compile::Lab;
 use crate::executor::Observer;
@@ -29,10 +30,10 @@ impl<'a> Progress<'a> {
     pub(super) fn built(&self, lab: &Lab) {
         self.clear();
         println!(
-            "{}: {} nodes and {} links built in {:.2} s",
+            "{}: {} and {} built in {:.2} s",
             lab.name,
-            lab.nodes.len(),
-            lab.links.len(),
+            count(lab.nodes.len(), "node"),
+            count(lab.links.len(), "link"),
             self.begun.elapsed().as_secs_f64()
         );
     }

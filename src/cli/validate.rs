@@ -1,5 +1,6 @@
 //! `vrflab validate`: says what is wrong with a file.
 
+use super::count;
 use super::exit::Exit;
 use super::input;
 use crate::diagnostic::{Severity, json};
@@ -34,18 +35,15 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             if let Some(lab) = &reading.lab {
                 let warnings =
                     diagnostics.iter().filter(|it| it.severity == Severity::Warning).count();
-                println!(
-                    "{}: {} nodes, {} links, {} checks{}",
-                    lab.name,
-                    lab.nodes.len(),
-                    lab.links.len(),
-                    lab.checks.len(),
-                    match warnings {
-                        0 => String::new(),
-                        1 => ", 1 warning".to_owned(),
-                        many => format!(", {many} warnings"),
-                    }
-                );
+                let mut parts = vec![
+                    count(lab.nodes.len(), "node"),
+                    count(lab.links.len(), "link"),
+                    count(lab.checks.len(), "check"),
+                ];
+                if warnings > 0 {
+                    parts.push(count(warnings, "warning"));
+                }
+                println!("{}: {}", lab.name, parts.join(", "));
             }
         }
     }

@@ -77,18 +77,17 @@ fn a_failed_check_is_said_and_leaves_the_lab_up() {
 fn nothing_is_made_in_the_namespace_that_the_program_is_called_in() {
     let host = Host::new();
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
-    let watch = Command::new("ip")
+    let mut watch = Command::new("ip")
         .args(["-oneline", "monitor", "link", "address", "route"])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     // It listens once it has shown something, so a device of this test's own begins and ends it.
-    let mut seen = std::io::BufRead::lines(std::io::BufReader::new(watch.stdout.unwrap()));
+    let mut seen = std::io::BufRead::lines(std::io::BufReader::new(watch.stdout.take().unwrap()));
     let sign = |name: &str| {
         let add = ["link", "add", name, "type", "bridge"];
         assert!(Command::new("ip").args(add).status().unwrap().success());
     };
-    let pid = nix::unistd::Pid::from_raw(watch.id().cast_signed());
     crate::host::until("the watch listens", || {
         let text = std::fs::read_to_string("/proc/thread-self/net/netlink").unwrap();
         text.lines().filter(|line| line.split_whitespace().nth(3) != Some("00000000")).count() > 1
@@ -106,7 +105,8 @@ fn nothing_is_made_in_the_namespace_that_the_program_is_called_in() {
             break;
         }
     }
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    watch.kill().unwrap();
+    watch.wait().unwrap();
     assert!(
         lines.iter().all(|line| line.contains(" begin: ") || line.contains(" end: ")),
         "{lines:#?}"
