@@ -3,6 +3,7 @@
 use super::exit::{Exit, cannot};
 use super::input::{self, Input};
 use super::interrupt::{self, Interrupt};
+use super::output::{err, out};
 use super::place::{self, Kernel, Missing, Place, state_error};
 use crate::check::{self, CheckResult, Report};
 use crate::document::LabName;
@@ -32,7 +33,7 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
 }
 
 fn here(lab: &LabName, json: bool) -> Result<Exit, Exit> {
-    let waiting = || eprintln!("{lab}: another vrflab is at work, waiting");
+    let waiting = || err!("{lab}: another vrflab is at work, waiting");
     let held = Shared::take(lab, waiting).map_err(state_error)?;
     let record = Record::load(lab).map_err(state_error)?;
     let (Some(_held), Some(record)) = (held, record) else {
@@ -63,7 +64,7 @@ pub(super) fn said(input: &Input, interrupt: &Interrupt, json: bool) -> Exit {
         Err(error) => cannot(error),
         Ok(report) => {
             if json {
-                println!("{:#}", serde_json::json!(report));
+                out!("{:#}", serde_json::json!(report));
             } else {
                 conclude(input, &report);
             }
@@ -73,20 +74,20 @@ pub(super) fn said(input: &Input, interrupt: &Interrupt, json: bool) -> Exit {
 }
 
 fn failure(result: &CheckResult) {
-    println!("FAILED  {}", result.check);
+    out!("FAILED  {}", result.check);
     for line in result.reason.iter().chain(&result.explanation) {
-        println!("        {line}");
+        out!("        {line}");
     }
 }
 
 fn conclude(input: &Input, report: &Report) {
     let name = &input.lab.name;
     match (report.passed, report.failed) {
-        (0, 0) => println!("{name}: no checks"),
-        (passed, 0) => println!("{name}: {passed} checks passed"),
-        (passed, failed) => println!("{name}: {passed} checks passed, {failed} failed"),
+        (0, 0) => out!("{name}: no checks"),
+        (passed, 0) => out!("{name}: {passed} checks passed"),
+        (passed, failed) => out!("{name}: {passed} checks passed, {failed} failed"),
     }
     if let Some(sample) = input.lab.sample {
-        println!("{name}: a sample of {} pairs out of {}", sample.chosen, sample.of);
+        out!("{name}: a sample of {} pairs out of {}", sample.chosen, sample.of);
     }
 }

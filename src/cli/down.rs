@@ -1,6 +1,7 @@
 //! `vrflab down`: takes labs away.
 
 use super::exit::{Exit, cannot, wrong};
+use super::output::{err, out};
 use super::place::{self, Kernel, Place, state_error};
 use crate::document::LabName;
 use crate::executor::{self, Left};
@@ -35,7 +36,7 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
             ));
         }
         if standing.is_empty() {
-            println!("no lab is up");
+            out!("no lab is up");
         }
         for (lab, place) in standing {
             match place {
@@ -79,7 +80,7 @@ fn sort(
         match standing.iter().find(|(lab, _)| lab.as_str() == word) {
             Some((lab, Place::Here)) => here.push(lab.clone()),
             Some((lab, Place::Vm)) => in_vm.push(lab.to_string()),
-            None => println!("{word} is down already"),
+            None => out!("{word} is down already"),
         }
         return Ok(());
     }
@@ -95,7 +96,7 @@ fn sort(
     } else if standing.iter().any(|(_, place)| *place == Place::Vm) {
         in_vm.push(path.display().to_string());
     } else {
-        println!("no lab of {word} is up");
+        out!("no lab of {word} is up");
     }
     Ok(())
 }
@@ -107,11 +108,11 @@ fn absolute(word: &str) -> PathBuf {
 }
 
 fn one(lab: &LabName) -> Result<(), Exit> {
-    let lock = Lock::take(lab, || eprintln!("{lab}: another vrflab is at work, waiting"))
+    let lock = Lock::take(lab, || err!("{lab}: another vrflab is at work, waiting"))
         .map_err(state_error)?;
     let was_there = Record::load(lab).map_err(state_error)?.is_some();
     take_away(lock)?;
-    println!("{lab} is down{}", if was_there { "" } else { " already" });
+    out!("{lab} is down{}", if was_there { "" } else { " already" });
     Ok(())
 }
 
@@ -125,11 +126,11 @@ pub(super) fn take_away(lock: Lock) -> Result<(), Exit> {
 pub(super) fn say(left: &[Left]) -> bool {
     for left in left {
         match left {
-            Left::NotOurs { namespace } => eprintln!(
+            Left::NotOurs { namespace } => err!(
                 "vrflab: the namespace `{namespace}` does not bear this lab's mark, so it is left alone"
             ),
             Left::Failed { namespace, error } => {
-                eprintln!("vrflab: the namespace `{namespace}` cannot be taken away: {error}");
+                err!("vrflab: the namespace `{namespace}` cannot be taken away: {error}");
             }
         }
     }

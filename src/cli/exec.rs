@@ -2,6 +2,7 @@
 
 use super::exit::Exit;
 use super::input;
+use super::output::err;
 use super::place::{self, Kernel, Missing, Place};
 use crate::compile::Lab;
 use crate::document::LabName;
@@ -55,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
 }
 
 fn not_started(error: impl std::fmt::Display) -> Exit {
-    eprintln!("vrflab: {error}");
+    err!("vrflab: {error}");
     Exit::NotStarted
 }
 
@@ -100,7 +101,7 @@ fn enter(
         Ok(never) => match never {},
         Err(error) => error,
     };
-    eprintln!("vrflab: {error}");
+    err!("vrflab: {error}");
     // As shells do: 127 for a command that is not there, 126 for one that cannot be run.
     Err(Exit::Command(error.status()))
 }

@@ -1,5 +1,6 @@
 //! How the program ends.
 
+use super::output::err;
 use std::process::ExitCode;
 
 /// The end of a verb, as its exit status tells it.
@@ -43,12 +44,12 @@ impl From<Exit> for ExitCode {
 
 /// Says why a verb could not be done on this machine.
 pub(super) fn cannot(error: impl std::fmt::Display) -> Exit {
-    eprintln!("vrflab: {error}");
+    err!("vrflab: {error}");
     Exit::Cannot
 }
 
 /// Says what is wrong with how a verb was used.
 pub(super) fn wrong(error: impl std::fmt::Display) -> Exit {
-    eprintln!("vrflab: {error}");
+    err!("vrflab: {error}");
     Exit::Wrong
 }

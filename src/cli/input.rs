@@ -1,6 +1,7 @@
 //! A file made into a lab and a plan, with what is wrong about it said.
 
 use super::exit::Exit;
+use super::output::err;
 use crate::compile::Lab;
 use crate::diagnostic::{Diagnostic, Source, render};
 use crate::document::{self, Format, LabName};
@@ -83,7 +84,7 @@ pub(super) fn reload(record: &Record) -> Result<Input, Exit> {
 pub(super) fn say(diagnostics: &[Diagnostic], source: &Source) {
     if !diagnostics.is_empty() {
         let style = render::Style { colour: std::io::stderr().is_terminal() };
-        eprintln!("{}", render::text(diagnostics, source, style));
+        err!("{}", render::text(diagnostics, source, style));
     }
 }
 

@@ -1,6 +1,7 @@
 //! `vrflab ls`: lists the labs.
 
 use super::exit::Exit;
+use super::output::out;
 use super::place::{self, Kernel, Place};
 use clap::Args;
 
@@ -27,11 +28,11 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     if arguments.json {
         let labs: Vec<_> =
             labs.map(|(lab, kernel)| serde_json::json!({ "lab": lab, "kernel": kernel })).collect();
-        println!("{:#}", serde_json::Value::from(labs));
+        out!("{:#}", serde_json::Value::from(labs));
         return Exit::Done;
     }
     for (lab, kernel) in labs {
-        println!("{lab:32} {kernel}");
+        out!("{lab:32} {kernel}");
     }
     Exit::Done
 }

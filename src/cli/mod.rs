@@ -10,6 +10,7 @@ mod exit;
 mod input;
 mod interrupt;
 mod ls;
+mod output;
 mod place;
 mod plan;
 mod progress;
@@ -20,6 +21,7 @@ mod vm;
 
 use clap::{Parser, Subcommand};
 use exit::Exit;
+use output::err;
 use place::Kernel;
 use std::process::ExitCode;
 
@@ -70,9 +72,7 @@ pub fn main() -> ExitCode {
     match std::panic::catch_unwind(verb) {
         Ok(code) => code,
         Err(_) => {
-            eprintln!(
-                "vrflab: this is a bug; a lab left half-built is removed by `vrflab down LAB`"
-            );
+            err!("vrflab: this is a bug; a lab left half-built is removed by `vrflab down LAB`");
             Exit::Bug.into()
         }
     }

@@ -1,6 +1,7 @@
 //! Where a lab is: on the host's kernel, or in the micro-VM.
 
 use super::exit::{Exit, cannot, wrong};
+use super::output::err;
 use crate::document::LabName;
 use crate::kernel::{feature, on_worker};
 use crate::plan::Plan;
@@ -41,7 +42,7 @@ pub(super) fn for_plan(plan: &Plan, kernel: Kernel) -> Result<Place, Exit> {
             None => Ok(Place::Here),
             Some(lack) => {
                 let exit = cannot(lack);
-                eprintln!("help: `--kernel vm` builds the lab in a micro-VM that has it");
+                err!("help: `--kernel vm` builds the lab in a micro-VM that has it");
                 Err(exit)
             }
         },
@@ -49,12 +50,12 @@ pub(super) fn for_plan(plan: &Plan, kernel: Kernel) -> Result<Place, Exit> {
             None => Ok(Place::Here),
             Some(lack) => match vm::ready() {
                 vm::Readiness::Ready(_) => {
-                    eprintln!("{}: the lab goes into the micro-VM", lack.brief);
+                    err!("{}: the lab goes into the micro-VM", lack.brief);
                     Ok(Place::Vm)
                 }
                 vm::Readiness::NotReady(error) => {
                     let exit = cannot(lack);
-                    eprintln!("vrflab: nor is there a micro-VM: {error}");
+                    err!("vrflab: nor is there a micro-VM: {error}");
                     Err(exit)
                 }
             },
@@ -177,7 +178,7 @@ pub(super) fn forward(
     let arguments = [OsString::from("--kernel"), "host".into()].into_iter().chain(arguments);
     let request = vm::Request { fresh, input, ..vm::Request::new(vm::Program::Vrflab, arguments) };
     let options = vm::Options::from_environment()?;
-    let end = vm::run(&request, &options, &mut |what| eprintln!("{what} ..."))?;
+    let end = vm::run(&request, &options, &mut |what| err!("{what} ..."))?;
     Ok(Exit::Command(end.code()))
 }
 

@@ -2,10 +2,10 @@
 
 use super::exit::Exit;
 use super::input;
+use super::output::out;
 use crate::compile::Lab;
 use crate::plan::Plan;
 use clap::Args;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// The arguments of `vrflab plan`.
@@ -24,11 +24,8 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Err(exit) => return exit,
     };
     let text = if arguments.json { json(&input.lab, &input.plan) } else { commands(&input.plan) };
-    // Whoever reads may stop reading: `vrflab plan FILE | head`.
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => super::exit::cannot(error),
-        Ok(()) | Err(_) => Exit::Done,
-    }
+    out!("{}", text.trim_end());
+    Exit::Done
 }
 
 fn commands(plan: &Plan) -> String {

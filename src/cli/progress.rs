@@ -2,6 +2,7 @@
 
 use super::count;
 use super::interrupt::Interrupt;
+use super::output::out;
 use crate::compile::Lab;
 use crate::executor::Observer;
 use crate::plan::{Op, Step};
@@ -29,7 +30,7 @@ impl<'a> Progress<'a> {
     /// Takes the bar away and says what was built.
     pub(super) fn built(&self, lab: &Lab) {
         self.clear();
-        println!(
+        out!(
             "{}: {} and {} built in {:.2} s",
             lab.name,
             count(lab.nodes.len(), "node"),

@@ -1,6 +1,7 @@
 //! `vrflab reset`: brings a lab back to what its file said when it came up.
 
 use super::exit::{Exit, cannot, wrong};
+use super::output::err;
 use super::place::{self, Kernel, Missing, Place, state_error};
 use super::{down, input, interrupt, up};
 use crate::document::LabName;
@@ -24,7 +25,7 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
 
 /// Takes the lab away and builds it again from the text that its record keeps.
 fn rebuild(lab: &LabName) -> Result<(), Exit> {
-    let lock = Lock::take(lab, || eprintln!("{lab}: another vrflab is at work, waiting"))
+    let lock = Lock::take(lab, || err!("{lab}: another vrflab is at work, waiting"))
         .map_err(state_error)?;
     let Some(record) = Record::load(lab).map_err(state_error)? else {
         lock.forget().map_err(state_error)?;

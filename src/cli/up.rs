@@ -3,6 +3,7 @@
 use super::exit::{Exit, cannot, wrong};
 use super::input::{self, Input};
 use super::interrupt::{self, Interrupt};
+use super::output::{err, out};
 use super::place::{self, Kernel, Place, state_error};
 use super::progress::Progress;
 use super::{check, down};
@@ -77,7 +78,7 @@ fn in_vm(arguments: &Arguments, input: &Input) -> Exit {
 fn here(arguments: &Arguments, input: &Input) -> Exit {
     let name = &input.lab.name;
     // Whoever is interrupted while waiting has nothing to undo, so signals still end the program.
-    let lock = Lock::take(name, || eprintln!("{name}: another vrflab is at work, waiting"));
+    let lock = Lock::take(name, || err!("{name}: another vrflab is at work, waiting"));
     let lock = match lock.map_err(state_error).and_then(|lock| make_room(lock, input)) {
         Ok(lock) => lock,
         Err(exit) => return exit,
@@ -86,9 +87,9 @@ fn here(arguments: &Arguments, input: &Input) -> Exit {
         Ok(_lock) if arguments.no_check => Exit::Done,
         Ok(lock) => match check::said(input, interrupt, false) {
             Exit::Interrupted => {
-                eprintln!("{name}: interrupted");
+                err!("{name}: interrupted");
                 down::take_away(lock).err().unwrap_or_else(|| {
-                    eprintln!("{name}: everything was rolled back");
+                    err!("{name}: everything was rolled back");
                     Exit::Interrupted
                 })
             }
@@ -106,12 +107,12 @@ fn make_room(lock: Lock, input: &Input) -> Result<Lock, Exit> {
     let Some(record) = Record::load(name).map_err(state_error)? else { return Ok(lock) };
     match record.phase {
         Phase::Begun => {
-            eprintln!("{name}: was left half-built, taking it away first");
+            err!("{name}: was left half-built, taking it away first");
             down::take_away(lock)?;
             Lock::take(name, || {}).map_err(state_error)
         }
         Phase::Up if record.text == input.source.text => {
-            println!("{name} is up already");
+            out!("{name} is up already");
             Err(Exit::Done)
         }
         Phase::Up => {
@@ -137,16 +138,14 @@ pub(super) fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<
         }
         Err(Failed::Io(error)) => Err(cannot(error)),
         Err(Failed::Taken { namespace }) => {
-            eprintln!(
-                "vrflab: there is a namespace `{namespace}` already, and it is not this lab's"
-            );
+            err!("vrflab: there is a namespace `{namespace}` already, and it is not this lab's");
             Err(Exit::Refused)
         }
         Err(Failed::Stopped { stopped, left }) => {
             progress.clear();
             let exit = match stopped {
                 Stopped::Interrupted => {
-                    eprintln!("{name}: interrupted");
+                    err!("{name}: interrupted");
                     Exit::Interrupted
                 }
                 Stopped::Refused { op, span, refusal } => {
@@ -156,7 +155,7 @@ pub(super) fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<
                 }
             };
             if down::say(&left) {
-                eprintln!("{name}: everything was rolled back");
+                err!("{name}: everything was rolled back");
             }
             Err(exit)
         }

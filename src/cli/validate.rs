@@ -3,6 +3,7 @@
 use super::count;
 use super::exit::Exit;
 use super::input;
+use super::output::out;
 use crate::diagnostic::{Severity, json};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -29,7 +30,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     let reading = input::read(&arguments.file, None);
     let diagnostics = &reading.diagnostics;
     match arguments.format {
-        Format::Json => println!("{:#}", json::array(diagnostics, &reading.source)),
+        Format::Json => out!("{:#}", json::array(diagnostics, &reading.source)),
         Format::Text => {
             input::say(diagnostics, &reading.source);
             if let Some(lab) = &reading.lab {
@@ -43,7 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
                 if warnings > 0 {
                     parts.push(count(warnings, "warning"));
                 }
-                println!("{}: {}", lab.name, parts.join(", "));
+                out!("{}: {}", lab.name, parts.join(", "));
             }
         }
     }

@@ -1,5 +1,6 @@
 //! `vrflab vm`: the micro-VM by hand.
 
+use super::output::{err, out};
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
@@ -131,14 +132,14 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("vrflab: {error}");
+            err!("vrflab: {error}");
             ExitCode::from(CANNOT)
         }
     }
 }
 
 fn say(what: &str) {
-    eprintln!("vrflab: {what} ...");
+    err!("vrflab: {what} ...");
 }
 
 fn setup(files: Option<(PathBuf, PathBuf)>, force: bool) -> Result<(), Error> {
@@ -148,11 +149,11 @@ fn setup(files: Option<(PathBuf, PathBuf)>, force: bool) -> Result<(), Error> {
     };
     match vm::setup(&source, force, &mut say)? {
         Setup::Already(kernel) => {
-            println!("the guest kernel is there already: {}", kernel.version);
+            out!("the guest kernel is there already: {}", kernel.version);
         }
         Setup::Done(kernel) => {
-            println!("the guest kernel is set up: {}", kernel.version);
-            println!("it is kept in {}", kernel.image.display());
+            out!("the guest kernel is set up: {}", kernel.version);
+            out!("it is kept in {}", kernel.image.display());
         }
     }
     Ok(())
@@ -166,15 +167,15 @@ fn start(choices: &Choices) -> Result<(), Error> {
 
 fn stop() -> Result<(), Error> {
     let Some(stopped) = vm::stop()? else {
-        println!("no VM is up");
+        out!("no VM is up");
         return Ok(());
     };
-    println!("the VM is stopped");
+    out!("the VM is stopped");
     for lab in &stopped.labs {
-        println!("the lab {lab} ended with it");
+        out!("the lab {lab} ended with it");
     }
     for command in &stopped.commands {
-        println!("this command ended with it: {command}");
+        out!("this command ended with it: {command}");
     }
     Ok(())
 }
@@ -182,12 +183,12 @@ fn stop() -> Result<(), Error> {
 fn status(json: bool) -> Result<(), Error> {
     let (status, labs) = (vm::running()?, vm::labs()?);
     if json {
-        println!("{}", as_json(status.as_ref(), &labs));
+        out!("{}", as_json(status.as_ref(), &labs));
         return Ok(());
     }
     match status {
         Some(status) => print_status(&status, &labs),
-        None => println!("no VM is up"),
+        None => out!("no VM is up"),
     }
     Ok(())
 }
@@ -200,13 +201,13 @@ fn print_status(status: &Status, labs: &[String]) {
     let boot = status
         .boot
         .map_or(String::new(), |boot| format!(" (booted in {:.1} s)", boot.as_secs_f64()));
-    println!("engine    {} ({})", status.accelerator.name(), status.machine.name());
-    println!("kernel    {}", status.kernel.as_deref().unwrap_or("still booting"));
-    println!("up        {} s{boot}", status.uptime.as_secs());
-    println!("memory    {} MiB, {} processors", status.memory, status.cpus);
-    println!("labs      {}", list(labs));
-    println!("commands  {}", list(&status.commands));
-    println!("console   {}", status.console.display());
+    out!("engine    {} ({})", status.accelerator.name(), status.machine.name());
+    out!("kernel    {}", status.kernel.as_deref().unwrap_or("still booting"));
+    out!("up        {} s{boot}", status.uptime.as_secs());
+    out!("memory    {} MiB, {} processors", status.memory, status.cpus);
+    out!("labs      {}", list(labs));
+    out!("commands  {}", list(&status.commands));
+    out!("console   {}", status.console.display());
 }
 
 fn as_json(status: Option<&Status>, labs: &[String]) -> serde_json::Value {
@@ -235,7 +236,7 @@ fn log() -> Result<(), Error> {
             path: path.clone(),
             error,
         })?;
-        println!("==> {} <==\n{}", path.display(), String::from_utf8_lossy(&text).trim_end());
+        out!("==> {} <==\n{}", path.display(), String::from_utf8_lossy(&text).trim_end());
     }
     Ok(())
 }
@@ -249,7 +250,7 @@ fn run_command(choices: &Choices, fresh: Vec<PathBuf>, command: Vec<OsString>) -
     match outcome {
         Ok(end) => ExitCode::from(end.code()),
         Err(error) => {
-            eprintln!("vrflab: {error}");
+            err!("vrflab: {error}");
             ExitCode::from(match error {
                 Error::Refused { status, .. } => status,
                 _ => OWN_FAILURE,

@@ -7,6 +7,7 @@ use nix::unistd::{ForkResult, fork};
 use vrflab::executor::{self, Failed, Kernel, Stopped, run};
 use vrflab::kernel::{Machine, Refusal, Refused, on_worker};
 use vrflab::plan::Op;
+use vrflab::state::Lock;
 
 /// The real kernel up to one step, and a fault there.
 struct Faulty<'m, 'w> {
@@ -67,7 +68,7 @@ impl Kernel for Faulty<'_, '_> {
     }
 }
 
-fn build(built: &Built, before: usize, fault: Fault) -> Result<(), Failed> {
+fn build(built: &Built, before: usize, fault: Fault) -> Result<Lock, Failed> {
     executor::build_through(&built.plan, built.record(), built.lock(), |plan, mark| {
         on_worker(|worker| {
             let mut kernel = Faulty { kernel: &mut Machine::new(worker), before, fault };
