@@ -26,7 +26,6 @@ impl Lock {
     /// # Errors
     /// The directory cannot be made or locked.
     pub fn take(lab: &LabName, waiting: impl FnOnce()) -> io::Result<Self> {
-        fs::DirBuilder::new().recursive(true).mode(0o755).create(DIRECTORY)?;
         let held =
             hold(lab, waiting, FlockArg::LockExclusiveNonblock, FlockArg::LockExclusive, true)?;
         Ok(Self {
@@ -78,7 +77,11 @@ fn hold(
     let mut waiting = Some(waiting);
     loop {
         if make {
-            fs::DirBuilder::new().recursive(true).mode(0o755).create(&path)?;
+            match fs::DirBuilder::new().recursive(true).mode(0o755).create(&path) {
+                // The directory of all labs went with another one just now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                made => made?,
+            }
         }
         let file = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && make => continue,
