@@ -27,17 +27,32 @@ pub(super) struct Dirs {
 impl Dirs {
     /// Finds the directories and makes those that are missing.
     pub fn open() -> Result<Self, Error> {
-        let dirs = Self {
-            data: below_home("XDG_DATA_HOME", ".local/share")?,
-            cache: below_home("XDG_CACHE_HOME", ".cache")?,
-            runtime: runtime(),
-        };
+        let dirs = Self::named()?;
         for dir in [&dirs.data, &dirs.cache] {
             fs::create_dir_all(dir)
                 .map_err(|error| Error::file("make the directory", dir, error))?;
         }
         make_private(&dirs.runtime)?;
         Ok(dirs)
+    }
+
+    /// Finds the directories and makes none: `None` where no machine can be running, since the one
+    /// for it is not there.
+    pub fn find() -> Result<Option<Self>, Error> {
+        let dirs = Self::named()?;
+        if !dirs.runtime.exists() {
+            return Ok(None);
+        }
+        make_private(&dirs.runtime)?;
+        Ok(Some(dirs))
+    }
+
+    fn named() -> Result<Self, Error> {
+        Ok(Self {
+            data: below_home("XDG_DATA_HOME", ".local/share")?,
+            cache: below_home("XDG_CACHE_HOME", ".cache")?,
+            runtime: runtime(),
+        })
     }
 
     pub fn socket(&self) -> PathBuf {

@@ -79,7 +79,7 @@ pub fn start(options: &Options, progress: &mut dyn FnMut(&str)) -> Result<Status
 
 /// The machine that runs, or boots, if there is one.
 pub fn running() -> Result<Option<Status>, Error> {
-    match Connection::open(&Dirs::open()?)? {
+    match open()? {
         Some(mut connection) => match ask_status(&mut connection) {
             // It ended in this moment.
             Err(Error::Gone(_)) => Ok(None),
@@ -87,6 +87,11 @@ pub fn running() -> Result<Option<Status>, Error> {
         },
         None => Ok(None),
     }
+}
+
+/// A connection to the machine that runs, if there is one.
+fn open() -> Result<Option<Connection>, Error> {
+    Dirs::find()?.map_or(Ok(None), |dirs| Connection::open(&dirs))
 }
 
 fn ask_status(connection: &mut Connection) -> Result<Status, Error> {
@@ -102,7 +107,7 @@ fn ask_status(connection: &mut Connection) -> Result<Status, Error> {
 
 /// The names of the labs in the machine; none where no machine is up.
 pub fn labs() -> Result<Vec<String>, Error> {
-    let Some(mut connection) = Connection::open(&Dirs::open()?)? else { return Ok(Vec::new()) };
+    let Some(mut connection) = open()? else { return Ok(Vec::new()) };
     connection.send(Message::ListLabs)?;
     loop {
         match connection.receive()? {
@@ -129,19 +134,20 @@ pub fn stop() -> Result<Option<Stopped>, Error> {
         Err(Error::OtherVersion) => Vec::new(),
         labs => labs?,
     };
-    let Some(mut connection) = Connection::open_any(&Dirs::open()?)? else { return Ok(None) };
+    let Some(dirs) = Dirs::find()? else { return Ok(None) };
+    let Some(mut connection) = Connection::open_any(&dirs)? else { return Ok(None) };
     let status = ask_status(&mut connection);
     connection.send(Message::Stop)?;
     // It says that it is gone, then closes the connection.
     while connection.receive().is_ok() {}
-    client::wait_for_end(&Dirs::open()?)?;
+    client::wait_for_end(&dirs)?;
     Ok(Some(Stopped { labs, commands: status.map(|status| status.commands).unwrap_or_default() }))
 }
 
 /// The files in which the machine that runs, or ran last, keeps what was said: the guest's console,
 /// QEMU and the broker.
 pub fn logs() -> Result<Vec<PathBuf>, Error> {
-    let dirs = Dirs::open()?;
+    let Some(dirs) = Dirs::find()? else { return Ok(Vec::new()) };
     let logs = [dirs.console_log(), dirs.qemu_log(), dirs.broker_log()];
     Ok(logs.into_iter().filter(|log| log.is_file()).collect())
 }

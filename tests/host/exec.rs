@@ -35,10 +35,7 @@ fn what_cannot_be_started_is_said_with_its_name() {
             err(&["h1", "--", "no-such-command"]),
             "vrflab: no-such-command: No such file or directory\n"
         );
-        assert_eq!(
-            err(&["h3", "--", "true"]),
-            "vrflab: two-hosts has no node `h3`; did you mean `h1`?\n"
-        );
+        assert_eq!(err(&["h3", "--", "true"]), "vrflab: two-hosts has no node `h3`\n");
         assert_eq!(
             err(&["h1", "--vrf", "blue", "--", "true"]),
             "vrflab: h1 has no VRF `blue`; it has none\n"
@@ -61,7 +58,7 @@ fn a_node_sees_its_own_interfaces_and_its_neighbours_names() {
 
 #[test]
 fn ip_netns_sees_and_enters_the_nodes() {
-    with_two_hosts(|host| {
+    with_two_hosts(|_| {
         assert_eq!(names("/run/netns"), ["two-hosts-h1", "two-hosts-h2"]);
         let list = Command::new("ip").args(["netns", "list"]).output().unwrap();
         let list = said(&list).out;
@@ -69,7 +66,6 @@ fn ip_netns_sees_and_enters_the_nodes() {
         let show = ["netns", "exec", "two-hosts-h1", "ip", "-oneline", "address", "show", "eth0"];
         let seen = said(&Command::new("ip").args(show).output().unwrap()).out;
         assert!(seen.contains("inet "), "{seen}");
-        drop(host);
     });
 }
 

@@ -6,8 +6,9 @@ use nix::sched::{CloneFlags, unshare};
 use std::cell::Cell;
 use std::fs;
 use std::marker::PhantomData;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// The machine as one test's thread, and what it starts, sees it.
@@ -76,17 +77,15 @@ impl Drop for Host {
     }
 }
 
+/// How a program ended, a signal as shells tell it.
+pub fn status(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap())
+}
+
 /// What a finished program said.
 pub fn said(output: &Output) -> Said {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Said {
-        // A signal is told as shells tell it.
-        status: output.status.code().unwrap_or_else(|| {
-            128 + std::os::unix::process::ExitStatusExt::signal(&output.status).unwrap()
-        }),
-        out: text(&output.stdout),
-        err: text(&output.stderr),
-    }
+    Said { status: status(output.status), out: text(&output.stdout), err: text(&output.stderr) }
 }
 
 /// The names in a directory, in order; none where there is no such directory.

@@ -1,6 +1,6 @@
 //! Runs that are interrupted, killed, or get in each other's way.
 
-use crate::host::{Host, names, ring, said, until};
+use crate::host::{Host, names, ring, said, status, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
@@ -117,7 +117,7 @@ fn one_that_waits_can_be_interrupted() {
     signal(&first, Signal::SIGSTOP);
     let (mut second, _err) = waiting(&host, &["up", "--no-check", FILE]);
     signal(&second, Signal::SIGINT);
-    assert_eq!(second.wait().unwrap().code(), Some(130));
+    assert_eq!(status(second.wait().unwrap()), 130);
     signal(&first, Signal::SIGCONT);
     assert!(first.wait_with_output().unwrap().status.success());
     host.done(&["down"]);
