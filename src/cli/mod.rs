@@ -15,6 +15,7 @@ mod place;
 mod plan;
 mod progress;
 mod reset;
+mod schema;
 mod up;
 mod validate;
 mod vm;
@@ -59,6 +60,8 @@ enum Verb {
     Validate(validate::Arguments),
     /// Show the steps that build the lab in FILE, as commands
     Plan(plan::Arguments),
+    /// Print a JSON Schema of YAML files, which editors complete from
+    Schema,
     /// List the labs
     Ls(ls::Arguments),
     /// The micro-VM for kernels that lack what labs need
@@ -88,6 +91,7 @@ fn run(arguments: Arguments) -> ExitCode {
         Verb::Exec(verb) => exec::run(&verb, kernel),
         Verb::Validate(verb) => validate::run(&verb),
         Verb::Plan(verb) => plan::run(&verb),
+        Verb::Schema => schema::run(),
         Verb::Ls(verb) => ls::run(&verb, kernel),
         Verb::Vm(verb) => return vm::run(verb),
     };

@@ -7,11 +7,13 @@ mod dot;
 mod file;
 mod keys;
 mod name;
+mod schema;
 mod tree;
 mod yaml;
 
 pub use file::{read, read_from};
 pub use name::{DeviceName, LabName, NodeName};
+pub use schema::schema;
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Spanned, Text};
 use ipnet::IpNet;

@@ -7,4 +7,5 @@ mod dot;
 mod file;
 mod good;
 mod graphviz;
+mod schema;
 mod yaml;
