@@ -78,6 +78,7 @@ fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
         vrfs: Vec::new(),
         interfaces,
         routes: Vec::new(),
+        rules: Vec::new(),
         label_routes: Vec::new(),
         local_rule: Spanned::filled(0),
         early_sysctls: Vec::new(),

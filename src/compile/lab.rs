@@ -2,7 +2,7 @@
 
 use crate::diagnostic::{Span, Spanned};
 use crate::document::{DeviceName, LabName, NodeName, Role};
-use crate::iproute::{IncomingLabel, Label, RouteKind};
+use crate::iproute::{self, IncomingLabel, Label, RouteKind};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -68,6 +68,8 @@ pub struct Node {
     pub interfaces: Vec<Interface>,
     /// IP routes of all tables.
     pub routes: Vec<Spanned<Route>>,
+    /// Policy rules, each with its priority.
+    pub rules: Vec<Spanned<Rule>>,
     /// Label routes.
     pub label_routes: Vec<Spanned<LabelRoute>>,
     /// The priority of the local table's lookup, 0 where the kernel puts it.
@@ -142,6 +144,9 @@ pub struct Link {
     /// What it costs on a shortest path.
     pub cost: u32,
 }
+
+/// A policy rule: its devices are there, its tables are numbers, and it has a priority.
+pub type Rule = iproute::Rule<DeviceName, u32>;
 
 /// An IP route.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

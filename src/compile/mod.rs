@@ -13,6 +13,7 @@ mod layout;
 mod paths;
 mod roles;
 mod routes;
+mod policy;
 mod rules;
 mod sysctls;
 mod vrfs;
@@ -21,7 +22,7 @@ mod words;
 pub use check::{Check, Expect, Hop, Sender, Target};
 pub use lab::{
     Interface, InterfaceId, InterfaceKind, Lab, LabelNexthop, LabelRoute, Link, MAIN, Nexthop,
-    Node, NodeId, Route, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
+    Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
 };
 
 use crate::diagnostic::{Diagnostics, Text};
@@ -42,6 +43,7 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Lab {
     let layout = Layout::of(&draft.lab);
     addresses::fill(&topology, &layout, &mut draft, errors);
     let mut lab = routes::resolve(&topology, &layout, draft, errors);
+    policy::resolve(&topology, &mut lab, errors);
     labels::resolve(&topology, &layout, &mut lab, errors);
     if topology.routing == Routing::Auto {
         routes::fill(&layout, &mut lab);

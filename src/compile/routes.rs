@@ -93,7 +93,7 @@ fn resolve_one(
     })
 }
 
-fn named_table(
+pub(super) fn named_table(
     node: &Node,
     tables: &[(Text, Spanned<u32>)],
     name: &Text,

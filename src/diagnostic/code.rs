@@ -61,6 +61,7 @@ codes! {
     SourceRoute "source-route" "A VRF without a route back to a source it must accept.",
     LabelLeak "label-leak" "A label path into a VRF from which nothing leads back.",
     LabelUnpopped "label-unpopped" "A label that nobody pops.",
+    VrfRule "vrf-rule" "A rule by a VRF device, which forwarded packets do not match.",
     Fallthrough "fallthrough" "A VRF whose lookups fall through to main.",
     NotForwarding "not-forwarding" "A node that must forward and does not.",
     SubnetMismatch "subnet-mismatch" "The ends of a link in different subnets.",

@@ -175,7 +175,7 @@ pub(super) static NODE: Level = Level {
         key("tables", Shape::Named(&ANY), "Names for routing tables."),
         key("routes", LINES, "What follows `ip route add`."),
         key("nexthops", Shape::Unsupported, "What follows `ip nexthop add`."),
-        key("rules", Shape::Unsupported, "What follows `ip rule add`."),
+        key("rules", LINES, "What follows `ip rule add`."),
         key("local_rule", ANY, "The priority of the local table's lookup."),
         key("mpls", LINES, "What follows `ip -f mpls route add`."),
         key("sysctls", Shape::Named(&Shape::Line), "Settings of the kernel by name."),

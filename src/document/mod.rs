@@ -115,6 +115,8 @@ pub struct Node {
     pub tables: Vec<(Text, Spanned<u32>)>,
     /// `routes`: what follows `ip route add`.
     pub routes: Vec<Text>,
+    /// `rules`: what follows `ip rule add`.
+    pub rules: Vec<Text>,
     /// `local_rule`: the priority of the local table's lookup.
     pub local_rule: Option<Spanned<u32>>,
     /// `mpls`: what follows `ip -f mpls route add`.

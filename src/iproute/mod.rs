@@ -6,8 +6,10 @@
 mod label;
 mod label_route;
 mod route;
+mod rule;
 mod words;
 
 pub use label::{IncomingLabel, Label, parse_labels, print_labels};
 pub use label_route::{LabelNexthop, LabelRoute};
 pub use route::{Nexthop, Route, RouteKind, Table};
+pub use rule::{Rule, RuleAction};

@@ -66,6 +66,15 @@ pub enum Table {
     Vrf(Text),
 }
 
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Table::Number(number) => number.fmt(f),
+            Table::Name(name) | Table::Vrf(name) => name.fmt(f),
+        }
+    }
+}
+
 /// One way on for a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nexthop {

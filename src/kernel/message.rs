@@ -1,5 +1,6 @@
 //! A step of the plan as netlink requests.
 
+use super::rule;
 use super::socket::Mode;
 use crate::compile::{LabelNexthop, LabelRoute, Nexthop, Route};
 use crate::iproute::{Label, RouteKind};
@@ -12,7 +13,6 @@ use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute,
 use rtnetlink::packet_route::route::{
     MplsLabel, RouteHeader, RouteMessage, RouteNextHop, RouteScope, RouteType,
 };
-use rtnetlink::packet_route::rule::{RuleAction, RuleAttribute, RuleHeader, RuleMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{
     LinkBridge, LinkDummy, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVrf, RouteMessageBuilder,
@@ -62,8 +62,8 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
             let message = address_message(numbers.index(namespace, device), *address);
             vec![(Mode::Create, RouteNetlinkMessage::NewAddress(message))]
         }
-        Op::Rule { family, change, priority, table, .. } => {
-            let message = rule(*family, *priority, *table);
+        Op::Rule { change, rule, .. } => {
+            let message = rule::message(rule);
             vec![match change {
                 RuleChange::Add => (Mode::Create, RouteNetlinkMessage::NewRule(message)),
                 RuleChange::Delete => (Mode::Change, RouteNetlinkMessage::DelRule(message)),
@@ -147,19 +147,6 @@ fn address_message(index: u32, address: IpNet) -> AddressMessage {
             message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
         }
     }
-    message
-}
-
-fn rule(family: Family, priority: u32, table: u32) -> RuleMessage {
-    let mut message = RuleMessage::default();
-    message.header = RuleHeader {
-        family: family_of(family),
-        action: RuleAction::ToTable,
-        // Tables past 255 stand in the attribute alone.
-        table: u8::try_from(table).unwrap_or(RouteHeader::RT_TABLE_UNSPEC),
-        ..RuleHeader::default()
-    };
-    message.attributes = vec![RuleAttribute::Priority(priority), RuleAttribute::Table(table)];
     message
 }
 

@@ -14,6 +14,7 @@ mod namespace;
 pub mod raw;
 mod observe;
 mod packet;
+mod rule;
 mod socket;
 pub mod sysctl;
 mod vrf_bind;

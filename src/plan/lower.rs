@@ -1,8 +1,8 @@
 //! A lab as steps.
 
-use super::{Family, Op, Plan, RuleChange, Step, VethEnd};
-use crate::compile::{Interface, InterfaceKind, Lab, Node, Route, UNREACHABLE_METRIC, Vrf};
-use crate::iproute::RouteKind;
+use super::{Op, Plan, RuleChange, Step, VethEnd};
+use crate::compile::{Interface, InterfaceKind, Lab, Node, Route, Rule, UNREACHABLE_METRIC, Vrf};
+use crate::iproute::{RouteKind, RuleAction};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// The priority at which the kernel puts the lookup of the local table.
@@ -13,9 +13,10 @@ const LOCAL: u32 = 255;
 /// The steps that make a lab where nothing is yet.
 ///
 /// First all namespaces with what must be set before an interface is there, then all devices where
-/// they stay, and then each node's configuration in one run, so that it can be sent at once. An
-/// interface goes into its VRF before it comes up and gets addresses after: the kernel cycles an
-/// interface that is up, and loses its routes.
+/// they stay, then each node's interfaces in one run, so that it can be sent at once, and last each
+/// node's routes. An interface goes into its VRF before it comes up and gets addresses after: the
+/// kernel cycles an interface that is up, and loses its routes. Routes wait for all interfaces: the
+/// kernel takes no IPv6 gateway on a link whose far end is still down.
 pub fn lower(lab: &Lab) -> Plan {
     let mut steps = Vec::new();
     for node in &lab.nodes {
@@ -40,7 +41,10 @@ pub fn lower(lab: &Lab) -> Plan {
     }
     for node in &lab.nodes {
         sysctls(&mut steps, node, &node.late_sysctls);
-        configuration(&mut steps, node);
+        interfaces(&mut steps, node);
+    }
+    for node in &lab.nodes {
+        routes(&mut steps, node);
     }
     Plan::new(steps)
 }
@@ -80,7 +84,7 @@ fn devices(steps: &mut Vec<Step>, node: &Node) {
     }
 }
 
-fn configuration(steps: &mut Vec<Step>, node: &Node) {
+fn interfaces(steps: &mut Vec<Step>, node: &Node) {
     let namespace = || node.namespace.clone();
     let up = |device: &str| Op::Up { namespace: namespace(), device: device.to_owned() };
     let address = |device: &str, address: IpNet| Op::Address {
@@ -91,12 +95,13 @@ fn configuration(steps: &mut Vec<Step>, node: &Node) {
     let mut push = |op, span| steps.push(Step { op, span });
     push(up("lo"), node.span);
     if node.local_rule.value != LOCAL_RULE {
-        for family in [Family::V4, Family::V6] {
+        for v4 in [true, false] {
             for (change, priority) in
                 [(RuleChange::Add, node.local_rule.value), (RuleChange::Delete, LOCAL_RULE)]
             {
-                let op =
-                    Op::Rule { namespace: namespace(), family, change, priority, table: LOCAL };
+                let rule =
+                    Rule { priority: Some(priority), ..Rule::all(v4, RuleAction::Lookup(LOCAL)) };
+                let op = Op::Rule { namespace: namespace(), change, rule };
                 push(op, node.local_rule.span.or(node.span));
             }
         }
@@ -133,6 +138,11 @@ fn configuration(steps: &mut Vec<Step>, node: &Node) {
             push(address(interface.name.as_str(), on_interface.value), on_interface.span);
         }
     }
+}
+
+fn routes(steps: &mut Vec<Step>, node: &Node) {
+    let namespace = || node.namespace.clone();
+    let mut push = |op, span| steps.push(Step { op, span });
     for vrf in node.vrfs.iter().filter(|vrf| !vrf.fallthrough) {
         for route in unreachable_defaults(vrf) {
             push(Op::Route { namespace: namespace(), route }, vrf.span);
@@ -140,6 +150,11 @@ fn configuration(steps: &mut Vec<Step>, node: &Node) {
     }
     for route in &node.routes {
         push(Op::Route { namespace: namespace(), route: route.value.clone() }, route.span);
+    }
+    for rule in &node.rules {
+        let op =
+            Op::Rule { namespace: namespace(), change: RuleChange::Add, rule: rule.value.clone() };
+        push(op, rule.span);
     }
     for route in &node.label_routes {
         push(Op::LabelRoute { namespace: namespace(), route: route.value.clone() }, route.span);

@@ -1,6 +1,7 @@
 //! One thing that is done to a namespace.
 
-use crate::compile::{LabelRoute, MAIN, Route};
+use crate::compile::{LabelRoute, Route, Rule};
+use crate::iproute::RuleAction;
 use ipnet::IpNet;
 
 /// One thing that is done, by names only: whoever carries it out finds the numbers.
@@ -79,18 +80,14 @@ pub enum Op {
         /// The address and its prefix length.
         address: IpNet,
     },
-    /// The lookup of a table is put at a priority or taken from it.
+    /// A policy rule comes or goes.
     Rule {
         /// Where.
         namespace: String,
-        /// For which packets.
-        family: Family,
         /// Put or taken.
         change: RuleChange,
-        /// The priority; the lowest is asked first.
-        priority: u32,
-        /// The table that is looked up.
-        table: u32,
+        /// The rule.
+        rule: Rule,
     },
     /// An IP route is added.
     Route {
@@ -148,7 +145,7 @@ pub(super) enum Thing {
     Enslaved(String, String),
     Up(String, String),
     Connected(String, String),
-    LocalRule(String, Family),
+    Rule(String, bool, RuleAction<u32>),
 }
 
 impl Op {
@@ -186,7 +183,9 @@ impl Op {
             Op::Enslave { port, .. } => Thing::Enslaved(here, port.clone()),
             Op::Up { device, .. } => Thing::Up(here, device.clone()),
             Op::Address { device, .. } => Thing::Connected(here, device.clone()),
-            Op::Rule { family, change: RuleChange::Add, .. } => Thing::LocalRule(here, *family),
+            Op::Rule { rule, change: RuleChange::Add, .. } => {
+                Thing::Rule(here, rule.v4, rule.action.clone())
+            }
             Op::Rule { change: RuleChange::Delete, .. }
             | Op::Route { .. }
             | Op::LabelRoute { .. } => return Vec::new(),
@@ -215,10 +214,12 @@ impl Op {
             Op::Address { device: name, .. } => {
                 things.extend([device(name), Thing::Up(here(), name.clone())]);
             }
-            Op::Rule { family, change, .. } => match change {
+            Op::Rule { rule, change, .. } => match change {
                 RuleChange::Add => {}
-                // Until the new rule is there, nothing would be delivered locally.
-                RuleChange::Delete => things.push(Thing::LocalRule(here(), *family)),
+                // Until the local table is looked up elsewhere, nothing would be delivered.
+                RuleChange::Delete => {
+                    things.push(Thing::Rule(here(), rule.v4, rule.action.clone()))
+                }
             },
             Op::Route { route, .. } => {
                 for nexthop in &route.nexthops {
@@ -245,15 +246,5 @@ impl Family {
             IpNet::V4(_) => Family::V4,
             IpNet::V6(_) => Family::V6,
         }
-    }
-}
-
-/// The word that `ip rule` has for a table.
-pub(super) fn table_word(table: u32) -> String {
-    match table {
-        255 => "local".into(),
-        MAIN => "main".into(),
-        253 => "default".into(),
-        number => number.to_string(),
     }
 }

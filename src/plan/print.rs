@@ -1,6 +1,5 @@
 //! A step as the command that does the same.
 
-use super::op::table_word;
 use super::{Family, Op, RuleChange, VethEnd};
 use std::fmt;
 
@@ -46,26 +45,21 @@ impl fmt::Display for Op {
                     Family::V6 => f.write_str(" nodad"),
                 }
             }
-            Op::Rule { namespace, family, change, priority, table } => {
+            Op::Rule { namespace, change, rule } => {
                 let verb = match change {
                     RuleChange::Add => "add",
                     RuleChange::Delete => "del",
                 };
-                let family = flag(*family);
-                let table = table_word(*table);
-                write!(
-                    f,
-                    "ip -n {namespace}{family} rule {verb} pref {priority} from all lookup {table}"
-                )
+                let family = flag(if rule.v4 { Family::V4 } else { Family::V6 });
+                let words = without_family(rule.to_string());
+                write!(f, "ip -n {namespace}{family} rule {verb} {words}")
             }
             Op::Route { namespace, route } => {
                 let family = match Family::of(route.destination) {
                     Family::V4 => "",
                     family @ Family::V6 => flag(family),
                 };
-                // The family stands as an option of `ip`, so the route's own mark of it is dropped.
-                let words = route.to_string();
-                let words = words.trim_start_matches("-4 ").trim_start_matches("-6 ");
+                let words = without_family(route.to_string());
                 write!(f, "ip -n {namespace}{family} route add {words}")
             }
             Op::LabelRoute { namespace, route } => {
@@ -73,6 +67,12 @@ impl fmt::Display for Op {
             }
         }
     }
+}
+
+/// The words without their own mark of the family, which stands as an option of `ip` instead.
+fn without_family(words: String) -> String {
+    let bare = words.strip_prefix("-4 ").or_else(|| words.strip_prefix("-6 "));
+    bare.map(str::to_owned).unwrap_or(words)
 }
 
 fn flag(family: Family) -> &'static str {

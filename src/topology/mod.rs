@@ -9,7 +9,7 @@ use crate::document::{
     Addressing, DeviceName, Family, Interface as WrittenInterface, LabName, NodeName, Role,
     Routing, Vrf as WrittenVrf,
 };
-use crate::iproute::{LabelRoute, Route};
+use crate::iproute::{LabelRoute, Route, Rule, Table};
 use ipnet::IpNet;
 use petgraph::graph::{NodeIndex, UnGraph};
 
@@ -51,6 +51,8 @@ pub struct Node {
     pub tables: Vec<(Text, Spanned<u32>)>,
     /// IP routes.
     pub routes: Vec<Spanned<Route>>,
+    /// Policy rules.
+    pub rules: Vec<Spanned<Rule<Text, Table>>>,
     /// Label routes.
     pub label_routes: Vec<Spanned<LabelRoute>>,
     /// The priority of the local table's lookup.

@@ -3,7 +3,7 @@
 use super::{End, Interface, Link, Node, Topology, Vrf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
 use crate::document::{self, DeviceName, Document, LabName, NodeName};
-use crate::iproute::{LabelRoute, Route};
+use crate::iproute::{LabelRoute, Route, Rule};
 use petgraph::graph::{NodeIndex, UnGraph};
 use std::collections::HashMap;
 
@@ -106,6 +106,7 @@ fn resolve_node(node: document::Node, name: NodeName, errors: &mut Diagnostics) 
         })
         .collect();
     let routes = parsed(&node.routes, Route::parse, errors);
+    let rules = parsed(&node.rules, Rule::parse, errors);
     let label_routes = parsed(&node.mpls, LabelRoute::parse, errors);
     let sysctls = node.sysctls.into_iter().map(|(key, value)| (slashed(&key), value)).collect();
     Node {
@@ -117,6 +118,7 @@ fn resolve_node(node: document::Node, name: NodeName, errors: &mut Diagnostics) 
         interfaces,
         tables: node.tables,
         routes,
+        rules,
         label_routes,
         local_rule: node.local_rule,
         sysctls,

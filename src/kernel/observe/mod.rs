@@ -4,13 +4,14 @@ mod link;
 mod route;
 
 use super::message::family_of;
-use super::{Namespace, SendError, Socket, Worker, sysctl};
+use super::{Namespace, SendError, Socket, Worker, rule, sysctl};
+use crate::compile::Rule;
+use crate::iproute::RuleAction;
 use crate::plan::{Family, Observed, Op, Plan, RuleChange};
 use ipnet::IpNet;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
-use rtnetlink::packet_route::route::RouteProtocol;
-use rtnetlink::packet_route::rule::{RuleAttribute, RuleMessage};
+use rtnetlink::packet_route::rule::RuleMessage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
@@ -77,44 +78,26 @@ fn addresses(
     Ok(())
 }
 
-/// The priorities at which the kernel looks up tables by itself.
-const KERNELS_LOCAL: u32 = 0;
-const LOCAL: u32 = 255;
+/// The lookup of the local table where the kernel puts it by itself.
+const KERNELS_LOCAL: (Option<u32>, RuleAction<u32>) = (Some(0), RuleAction::Lookup(255));
 
 fn rules(namespace: &str, socket: &mut Socket, ops: &mut BTreeSet<Op>) -> Result<(), SendError> {
-    for family in [Family::V4, Family::V6] {
+    for v4 in [true, false] {
         let mut request = RuleMessage::default();
-        request.header.family = family_of(family);
+        request.header.family = family_of(if v4 { Family::V4 } else { Family::V6 });
         let mut local_at_its_place = false;
-        let rule = |change, priority, table| Op::Rule {
-            namespace: namespace.to_owned(),
-            family,
-            change,
-            priority,
-            table,
-        };
+        let op = |change, rule| Op::Rule { namespace: namespace.to_owned(), change, rule };
         for answer in socket.dump(RouteNetlinkMessage::GetRule(request))? {
             let RouteNetlinkMessage::NewRule(message) = answer else { continue };
-            let mut priority = 0;
-            let mut table = u32::from(message.header.table);
-            let mut kernels_own = false;
-            for attribute in &message.attributes {
-                match attribute {
-                    RuleAttribute::Priority(number) => priority = *number,
-                    RuleAttribute::Table(number) => table = *number,
-                    RuleAttribute::Protocol(protocol) => {
-                        kernels_own = *protocol == RouteProtocol::Kernel;
-                    }
-                    _ => {}
-                }
-            }
-            local_at_its_place |= (priority, table) == (KERNELS_LOCAL, LOCAL);
+            let Some((rule, kernels_own)) = rule::read(&message) else { continue };
+            local_at_its_place |= (rule.priority, rule.action.clone()) == KERNELS_LOCAL;
             if !kernels_own {
-                ops.insert(rule(RuleChange::Add, priority, table));
+                ops.insert(op(RuleChange::Add, rule));
             }
         }
         if !local_at_its_place {
-            ops.insert(rule(RuleChange::Delete, KERNELS_LOCAL, LOCAL));
+            let (priority, action) = KERNELS_LOCAL;
+            ops.insert(op(RuleChange::Delete, Rule { priority, ..Rule::all(v4, action) }));
         }
     }
     Ok(())

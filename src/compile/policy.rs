@@ -1,0 +1,80 @@
+//! The file's policy rules, with their names resolved and priorities given.
+
+use super::lab::{Lab, Node, NodeId, Rule};
+use super::routes::{device, named_table};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
+use crate::iproute::Table;
+use crate::topology::Topology;
+
+/// The priority of the first rule without one. Left to the kernel, rules would come out in reverse
+/// order and before that of the VRFs.
+const FIRST: u32 = 10_000;
+/// How far such rules are apart, so that others fit between them.
+const STEP: u32 = 10;
+
+/// Gives every node its rules.
+pub(super) fn resolve(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics) {
+    for index in topology.graph.node_indices() {
+        let written = &topology.graph[index];
+        let id = NodeId(index.index());
+        let node = &lab[id];
+        let mut next = FIRST;
+        let mut rules: Vec<Spanned<Rule>> = Vec::new();
+        for rule in &written.rules {
+            let resolved = rule.value.resolve(
+                |name| device(node, name),
+                |table| match table {
+                    Table::Number(number) => Ok(number.value),
+                    Table::Name(name) | Table::Vrf(name) => named(node, &written.tables, name),
+                },
+            );
+            let Some(mut resolved) = errors.keep(resolved) else { continue };
+            if resolved.priority.is_none() {
+                resolved.priority = Some(next);
+                next += STEP;
+            }
+            of_a_vrf(node, &resolved, rule, errors);
+            if let Some(other) = rules.iter().find(|other| other.value == resolved) {
+                errors.push(
+                    Diagnostic::error(Code::DuplicateRoute, "the same rule twice")
+                        .at(rule.span, "this one")
+                        .beside(other.span, "and this one")
+                        .note("the kernel answers EEXIST to the second"),
+                );
+            }
+            rules.push(Spanned::new(resolved, rule.span));
+        }
+        lab[id].rules = rules;
+    }
+}
+
+/// A table by its name, or by that of the VRF that owns it.
+fn named(node: &Node, tables: &[(Text, Spanned<u32>)], name: &Text) -> Result<u32, Diagnostic> {
+    match node.vrf(name.as_str()) {
+        Some(vrf) => Ok(vrf.table),
+        None => named_table(node, tables, name),
+    }
+}
+
+/// Warns of a rule by a VRF device, which forwarded packets never match.
+fn of_a_vrf(
+    node: &Node,
+    rule: &Rule,
+    written: &Spanned<crate::iproute::Rule<Text, Table>>,
+    errors: &mut Diagnostics,
+) {
+    let names = [("iif", &rule.iif), ("oif", &rule.oif)];
+    for (word, name) in names {
+        let Some(name) = name.as_ref().filter(|name| node.vrf(name.as_str()).is_some()) else {
+            continue;
+        };
+        errors.push(
+            Diagnostic::warning(
+                Code::VrfRule,
+                format!("a rule by `{word} {name}` does not match forwarded packets"),
+            )
+            .at(written.span, format!("`{name}` is a VRF"))
+            .help("name the port that packets come in through"),
+        );
+    }
+}

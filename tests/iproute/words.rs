@@ -1,0 +1,73 @@
+//! What is printed is read as the same.
+
+use proptest::prelude::*;
+use std::fmt::Display;
+use vrflab::diagnostic::{Diagnostic, Text};
+use vrflab::iproute::{LabelRoute, Route, Rule};
+
+/// Reads, prints and reads again; the second print is the first one.
+fn settles<T: Display>(line: &str, parse: impl Fn(&Text) -> Result<T, Diagnostic>) {
+    let read = |line: &str| {
+        parse(&Text::filled(line)).unwrap_or_else(|error| panic!("{line}: {error:?}")).to_string()
+    };
+    let printed = read(line);
+    assert_eq!(read(&printed), printed, "of `{line}`");
+}
+
+fn label_route() -> impl Strategy<Value = String> {
+    let label = || 16..1_048_574u32;
+    let stack = proptest::collection::vec(label(), 1..4)
+        .prop_map(|labels| labels.iter().map(u32::to_string).collect::<Vec<_>>().join("/"));
+    let way = prop_oneof![
+        (stack.clone(), any::<u32>()).prop_map(|(stack, via)| {
+            format!("as {stack} via inet {} dev a", std::net::Ipv4Addr::from(via))
+        }),
+        (stack, any::<u128>()).prop_map(|(stack, via)| {
+            format!("as to {stack} via inet6 {}", std::net::Ipv6Addr::from(via))
+        }),
+        Just("dev blue".to_owned()),
+    ];
+    prop_oneof![
+        (label(), way.clone()).prop_map(|(label, way)| format!("{label} {way}")),
+        (label(), way.clone(), way)
+            .prop_map(|(label, one, two)| format!("{label} nexthop {one} nexthop {two}")),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_rule_settles(line in any::<bool>().prop_flat_map(|v4| super::rule(v4, &["a", "lo"]))) {
+        settles(&line, Rule::parse);
+    }
+
+    #[test]
+    fn a_route_settles(line in any::<bool>().prop_flat_map(super::route)) {
+        settles(&line, Route::parse);
+    }
+
+    #[test]
+    fn a_label_route_settles(line in label_route()) {
+        settles(&line, LabelRoute::parse);
+    }
+
+    #[test]
+    fn no_words_make_the_parsers_panic(line in "(\\PC{0,6} ){0,12}") {
+        let text = Text::filled(line.as_str());
+        let _ = (Rule::parse(&text), Route::parse(&text), LabelRoute::parse(&text));
+    }
+
+    #[test]
+    fn no_known_words_in_any_order_make_the_parsers_panic(
+        line in proptest::collection::vec(
+            proptest::sample::select(&[
+                "default", "via", "dev", "nexthop", "as", "to", "inet", "10.0.0.1", "::1", "100",
+                "lookup", "from", "all", "not", "goto", "priority", "weight", "encap", "mpls",
+                "100/200", "table", "vrf", "metric", "src", "onlink", "unreachable", "-6", "a",
+            ][..]),
+            0..12,
+        )
+    ) {
+        let text = Text::filled(line.join(" "));
+        let _ = (Rule::parse(&text), Route::parse(&text), LabelRoute::parse(&text));
+    }
+}
