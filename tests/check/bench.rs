@@ -101,6 +101,7 @@ impl Bench {
             vrfs: Vec::new(),
             interfaces: Vec::new(),
             routes: Vec::new(),
+            rules: Vec::new(),
             label_routes: Vec::new(),
             local_rule: Spanned::filled(0),
             early_sysctls: Vec::new(),
