@@ -50,3 +50,16 @@ fn a_plan_needs_neither_root_nor_a_feature_of_the_kernel() {
     assert!(up.err.contains("root") && up.err.contains("sudo"), "{}", up.err);
     host.assert_nothing_is_left();
 }
+
+#[test]
+fn the_example_in_the_readme_comes_up_as_it_stands() {
+    let host = Host::new();
+    let readme = std::fs::read_to_string(file("README.md")).unwrap();
+    let example = readme.split_once("```dot\n").unwrap().1.split_once("```").unwrap().0;
+    std::fs::write("/run/office.dot", example).unwrap();
+    let up = host.run(&["up", "/run/office.dot"]);
+    assert_eq!((up.status, up.err.as_str()), (0, ""));
+    assert!(up.out.ends_with("office: 3 checks passed\n"), "{}", up.out);
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
