@@ -73,7 +73,7 @@ fn trap_4_without_the_source_route_packets_are_martians_where_sources_are_checke
             "pe1: the kernel refuses 88.1.1.1 as a source on c1e1 (rp_filter 1, table 10 (VRF c1) \
              has no route to it).",
             "The lab has the route `88.1.1.0/24 table 10 via 1.1.1.1 dev c1e1` at pe1, and it is no \
-             longer there.",
+             longer there: `ip route add 88.1.1.0/24 table 10 via 1.1.1.1 dev c1e1`.",
         ]
     );
 }
@@ -91,7 +91,7 @@ fn trap_4_without_the_source_route_answers_are_lost_where_sources_are_not_checke
             "At pe1, label 112 leads into VRF c1.",
             "At pe1, table 10 (VRF c1) has no route to 88.1.1.1, so the answer cannot go on.",
             "The lab has the route `88.1.1.0/24 table 10 via 1.1.1.1 dev c1e1` at pe1, and it is no \
-             longer there.",
+             longer there: `ip route add 88.1.1.0/24 table 10 via 1.1.1.1 dev c1e1`.",
         ]
     );
 }
