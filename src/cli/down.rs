@@ -44,6 +44,15 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
                 Place::Vm => in_vm.push(lab.to_string()),
             }
         }
+        if arguments.all && kernel != Kernel::Vm {
+            // Directories too whose maker was killed before it wrote the record.
+            match state::names() {
+                Ok(names) => here.extend(names),
+                Err(error) => return state_error(error),
+            }
+            here.sort();
+            here.dedup();
+        }
     } else {
         for word in &arguments.labs {
             if let Err(exit) = sort(word, &standing, &mut here, &mut in_vm) {
@@ -80,7 +89,10 @@ fn sort(
         match standing.iter().find(|(lab, _)| lab.as_str() == word) {
             Some((lab, Place::Here)) => here.push(lab.clone()),
             Some((lab, Place::Vm)) => in_vm.push(lab.to_string()),
-            None => out!("{word} is down already"),
+            None => match LabName::new(word).filter(|lab| state::directory(lab).exists()) {
+                Some(begun) => here.push(begun),
+                None => out!("{word} is down already"),
+            },
         }
         return Ok(());
     }
@@ -119,6 +131,12 @@ fn one(lab: &LabName) -> Result<(), Exit> {
 /// Takes a lab away with its record, and says what could not be.
 pub(super) fn take_away(lock: Lock) -> Result<(), Exit> {
     let left = executor::down(lock).map_err(cannot)?;
+    if say(&left) { Ok(()) } else { Err(Exit::Cannot) }
+}
+
+/// [`take_away`] for whoever builds the lab anew and keeps the lock for that.
+pub(super) fn make_room(lock: &Lock) -> Result<(), Exit> {
+    let left = executor::clear(lock).map_err(cannot)?;
     if say(&left) { Ok(()) } else { Err(Exit::Cannot) }
 }
 

@@ -33,8 +33,7 @@ fn rebuild(lab: &LabName) -> Result<(), Exit> {
     };
     let input = input::reload(&record)?;
     interrupt::listening(|interrupt| {
-        down::take_away(lock)?;
-        let lock = Lock::take(lab, || {}).map_err(state_error)?;
+        down::make_room(&lock)?;
         up::build(&input, lock, interrupt).map(drop)
     })
     .unwrap_or_else(|error| Err(cannot(error)))

@@ -108,8 +108,8 @@ fn make_room(lock: Lock, input: &Input) -> Result<Lock, Exit> {
     match record.phase {
         Phase::Begun => {
             err!("{name}: was left half-built, taking it away first");
-            down::take_away(lock)?;
-            Lock::take(name, || {}).map_err(state_error)
+            down::make_room(&lock)?;
+            Ok(lock)
         }
         Phase::Up if record.text == input.source.text => {
             out!("{name} is up already");

@@ -13,7 +13,7 @@ mod teardown;
 
 pub use build::{Failed, build, build_through};
 pub use kernel::Kernel;
-pub use teardown::{Left, down, teardown};
+pub use teardown::{Left, clear, down, teardown};
 
 use crate::diagnostic::Span;
 use crate::kernel::{Refusal, Refused, makes_device};

@@ -27,13 +27,23 @@ pub enum Left {
 /// # Errors
 /// `/proc` cannot be read, or the record cannot be removed.
 pub fn down(lock: Lock) -> io::Result<Vec<Left>> {
-    let left = match Record::load(lock.lab())? {
-        Some(record) => on_worker(|worker| teardown(&record, worker))?,
-        None => Vec::new(),
-    };
-    // What could not be taken away stays known. What is somebody else's was never ours to know.
+    let left = clear(&lock)?;
     if !left.iter().any(Left::is_failure) {
         lock.forget()?;
+    }
+    Ok(left)
+}
+
+/// [`down`] for whoever builds the lab anew: the lock is kept, so that nobody comes in between.
+///
+/// # Errors
+/// As [`down`].
+pub fn clear(lock: &Lock) -> io::Result<Vec<Left>> {
+    let Some(record) = Record::load(lock.lab())? else { return Ok(Vec::new()) };
+    let left = on_worker(|worker| teardown(&record, worker))?;
+    // What could not be taken away stays known. What is somebody else's was never ours to know.
+    if !left.iter().any(Left::is_failure) {
+        Record::remove(lock)?;
     }
     Ok(left)
 }

@@ -93,7 +93,11 @@ impl Entry<'_> {
         mount(none, "/", none, MsFlags::MS_SLAVE | MsFlags::MS_REC, none)?;
         let cgroups = Path::new("/sys/fs/cgroup");
         let held = File::open(cgroups)?;
-        mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), none)?;
+        match mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), none) {
+            // Whoever enters a node from within it has its /sys already.
+            Ok(()) | Err(Errno::EBUSY) => {}
+            Err(error) => return Err(error.into()),
+        }
         // A new /sys hides the control groups, which tools in a node look for.
         let source = format!("/proc/self/fd/{}", held.as_raw_fd());
         mount(Some(source.as_str()), cgroups, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;

@@ -28,17 +28,27 @@ pub fn directory(lab: &LabName) -> PathBuf {
 /// # Errors
 /// The directory cannot be read, or a record cannot.
 pub fn all() -> io::Result<Vec<Record>> {
+    let mut records = Vec::new();
+    for lab in names()? {
+        records.extend(Record::load(&lab)?);
+    }
+    Ok(records)
+}
+
+/// The names of all labs that have a directory, in order: those of [`all`], and those whose maker
+/// was killed between making the directory and writing the record.
+///
+/// # Errors
+/// The directory of all labs cannot be read.
+pub fn names() -> io::Result<Vec<LabName>> {
     let entries = match fs::read_dir(DIRECTORY) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
-    let mut records = Vec::new();
+    let mut names = Vec::new();
     for entry in entries {
-        let name = entry?.file_name();
-        if let Some(lab) = name.to_str().and_then(LabName::new) {
-            records.extend(Record::load(&lab)?);
-        }
+        names.extend(entry?.file_name().to_str().and_then(LabName::new));
     }
-    records.sort_by(|a, b| a.lab.as_str().cmp(b.lab.as_str()));
-    Ok(records)
+    names.sort();
+    Ok(names)
 }

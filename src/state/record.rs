@@ -76,6 +76,14 @@ impl Record {
         fs::write(&draft, serde_json::to_vec(self)?)?;
         fs::rename(draft, directory.join(FILE))
     }
+
+    /// Ends the record of a lab whose lock is kept.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn remove(lock: &Lock) -> io::Result<()> {
+        fs::remove_file(directory(lock.lab()).join(FILE))
+    }
 }
 
 mod lab_name {

@@ -44,6 +44,17 @@ fn what_cannot_be_started_is_said_with_its_name() {
 }
 
 #[test]
+fn a_node_is_entered_from_within_itself_and_from_another() {
+    with_two_hosts(|host| {
+        let vrflab = env!("CARGO_BIN_EXE_vrflab");
+        for other in ["h1", "h2"] {
+            let own = ["exec", "h1", "--", vrflab, "exec", other, "--", "ip", "netns", "identify"];
+            assert_eq!(host.done(&own), format!("two-hosts-{other}\n"));
+        }
+    });
+}
+
+#[test]
 fn a_node_sees_its_own_interfaces_and_its_neighbours_names() {
     with_two_hosts(|host| {
         assert_eq!(host.done(&["exec", "h1", "--", "ls", "/sys/class/net"]), "eth0\nlo\n");

@@ -123,3 +123,14 @@ fn one_that_waits_can_be_interrupted() {
     host.done(&["down"]);
     host.assert_nothing_is_left();
 }
+
+#[test]
+fn a_directory_whose_maker_was_killed_before_it_wrote_the_record_goes_too() {
+    let host = Host::new();
+    for words in [["down", "begun"], ["down", "--all"]] {
+        fs::create_dir_all("/run/vrflab/begun").unwrap();
+        fs::write("/run/vrflab/begun/hosts", "").unwrap();
+        host.done(&words);
+        host.assert_nothing_is_left();
+    }
+}
