@@ -4,6 +4,7 @@ use boon::{Compiler, Schemas};
 use serde_json::{Value, json};
 use std::path::Path;
 
+#[allow(clippy::unwrap_used)]
 fn takes(lab: &Value) -> Result<(), String> {
     let mut schemas = Schemas::new();
     let mut compiler = Compiler::new();
