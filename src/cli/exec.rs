@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
                 line.push("--".into());
                 line.extend(arguments.command.iter().cloned());
             }
-            place::forward(line, vm::Input::Inherit, Vec::new()).unwrap_or_else(not_started)
+            place::forward(line, vm::Input::Inherit).unwrap_or_else(not_started)
         }
         Err(_) => Exit::NotStarted,
     }

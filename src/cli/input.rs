@@ -40,14 +40,18 @@ pub(super) struct Reading {
 
 /// Reads a file given on the command line; `-` is the standard input.
 pub(super) fn read(file: &Path, name: Option<&LabName>) -> Reading {
-    match document::read(file) {
+    understand(document::read(file), file, name)
+}
+
+fn understand(source: Result<Source, Diagnostic>, file: &Path, name: Option<&LabName>) -> Reading {
+    match source {
         Ok(source) => {
             let format = Format::of_name(&source.name).unwrap_or_else(|| Format::of_text(&source));
             let (lab, diagnostics) = crate::understand(&source, format, name, &fallback(file));
             Reading { source, format, lab, diagnostics }
         }
         Err(fault) => Reading {
-            source: Source { name: file.display().to_string(), text: String::new() },
+            source: Source { name: shown(file), text: String::new() },
             format: Format::Yaml,
             lab: None,
             diagnostics: vec![fault],
@@ -55,15 +59,44 @@ pub(super) fn read(file: &Path, name: Option<&LabName>) -> Reading {
     }
 }
 
+/// What a file is called in what is said of it.
+fn shown(file: &Path) -> String {
+    if file.as_os_str() == "-" {
+        return document::STANDARD_INPUT.to_owned();
+    }
+    file.display().to_string()
+}
+
 /// Reads a file and says what is wrong with it.
 pub(super) fn load(file: &Path, name: Option<&LabName>) -> Result<Input, Exit> {
     let reading = read(file, name);
     say(&reading.diagnostics, &reading.source);
-    let Some(lab) = reading.lab else { return Err(Exit::Wrong) };
     let path =
         (file.as_os_str() != "-").then(|| file.canonicalize().unwrap_or_else(|_| file.to_owned()));
-    let plan = plan::lower(&lab);
-    Ok(Input { source: reading.source, format: reading.format, path, lab, plan })
+    reading.into_input(path)
+}
+
+/// Reads a file whose text another `vrflab` read, told the user all there is to say of, and sends on
+/// the standard input; `path` is the file's absolute path there.
+pub(super) fn receive(
+    file: &Path,
+    path: Option<PathBuf>,
+    name: Option<&LabName>,
+) -> Result<Input, Exit> {
+    let reading =
+        understand(document::read_from(std::io::stdin().lock(), &shown(file)), file, name);
+    if reading.lab.is_none() {
+        say(&reading.diagnostics, &reading.source);
+    }
+    reading.into_input(path)
+}
+
+impl Reading {
+    fn into_input(self, path: Option<PathBuf>) -> Result<Input, Exit> {
+        let Some(lab) = self.lab else { return Err(Exit::Wrong) };
+        let plan = plan::lower(&lab);
+        Ok(Input { source: self.source, format: self.format, path, lab, plan })
+    }
 }
 
 /// The lab that a record was made from, compiled again from the text that it keeps.

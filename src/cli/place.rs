@@ -170,13 +170,9 @@ pub(super) fn find(
 }
 
 /// Does a verb in the micro-VM: the same program with these arguments, its streams passed on.
-pub(super) fn forward(
-    arguments: Vec<OsString>,
-    input: vm::Input,
-    fresh: Vec<std::path::PathBuf>,
-) -> Result<Exit, vm::Error> {
+pub(super) fn forward(arguments: Vec<OsString>, input: vm::Input) -> Result<Exit, vm::Error> {
     let arguments = [OsString::from("--kernel"), "host".into()].into_iter().chain(arguments);
-    let request = vm::Request { fresh, input, ..vm::Request::new(vm::Program::Vrflab, arguments) };
+    let request = vm::Request { input, ..vm::Request::new(vm::Program::Vrflab, arguments) };
     let options = vm::Options::from_environment()?;
     let end = vm::run(&request, &options, &mut |what| err!("{what} ..."))?;
     Ok(Exit::Command(end.code()))
@@ -184,7 +180,7 @@ pub(super) fn forward(
 
 /// [`forward`] for verbs that read nothing.
 pub(super) fn forward_verb(arguments: Vec<OsString>) -> Exit {
-    forward(arguments, vm::Input::Inherit, Vec::new()).unwrap_or_else(cannot)
+    forward(arguments, vm::Input::Inherit).unwrap_or_else(cannot)
 }
 
 /// Says that a lab's directory or lock cannot be used.

@@ -28,6 +28,13 @@ pub(super) struct Arguments {
     /// The lab's name, instead of the file's own
     #[arg(long, value_parser = lab_name)]
     name: Option<LabName>,
+    /// The text of FILE comes on the standard input, from a `vrflab` outside that has said what there
+    /// is to say of it
+    #[arg(long, hide = true)]
+    sent: bool,
+    /// The absolute path of FILE outside
+    #[arg(long, hide = true, requires = "sent")]
+    path: Option<PathBuf>,
 }
 
 /// A lab's name on the command line.
@@ -36,7 +43,12 @@ pub(super) fn lab_name(name: &str) -> Result<LabName, String> {
 }
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
-    let input = match input::load(&arguments.file, arguments.name.as_ref()) {
+    let Arguments { file, name, .. } = arguments;
+    let input = match arguments.sent {
+        true => input::receive(file, arguments.path.clone(), name.as_ref()),
+        false => input::load(file, name.as_ref()),
+    };
+    let input = match input {
         Ok(input) => input,
         Err(exit) => return exit,
     };
@@ -53,26 +65,20 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     }
 }
 
-/// Has the guest's own `vrflab` build it. The file's text was read here and goes with the request
-/// where it came from standard input; a file is read again there, through a mount that is fresh.
+/// Has the guest's own `vrflab` build it, from the text that was read here: what the guest would
+/// find under the file's name may be another one by then, or nothing where it is a pipe.
 fn in_vm(arguments: &Arguments, input: &Input) -> Exit {
-    let mut line: Vec<OsString> = vec!["up".into()];
+    let mut line: Vec<OsString> = vec!["up".into(), "--sent".into()];
     if arguments.no_check {
         line.push("--no-check".into());
     }
     line.extend(["--name".into(), input.lab.name.as_str().into()]);
-    let (stdin, fresh) = match &input.path {
-        Some(path) => {
-            line.extend(["--".into(), path.into()]);
-            let directory = path.parent().map(PathBuf::from);
-            (vm::Input::Inherit, directory.into_iter().collect())
-        }
-        None => {
-            line.push("-".into());
-            (vm::Input::Bytes(input.source.text.clone().into_bytes()), Vec::new())
-        }
-    };
-    place::forward(line, stdin, fresh).unwrap_or_else(cannot)
+    if let Some(path) = &input.path {
+        line.extend(["--path".into(), path.into()]);
+    }
+    line.extend(["--".into(), arguments.file.clone().into()]);
+    let text = vm::Input::Bytes(input.source.text.clone().into_bytes());
+    place::forward(line, text).unwrap_or_else(cannot)
 }
 
 fn here(arguments: &Arguments, input: &Input) -> Exit {

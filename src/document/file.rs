@@ -8,10 +8,13 @@ use std::path::Path;
 /// The largest file that is read. A lab of ten thousand nodes has some megabytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
+/// What the standard input is called.
+pub const STANDARD_INPUT: &str = "<stdin>";
+
 /// Reads the file; `-` is the standard input.
 pub fn read(path: &Path) -> Result<Source, Diagnostic> {
     if path.as_os_str() == "-" {
-        return read_from(io::stdin().lock(), "<stdin>");
+        return read_from(io::stdin().lock(), STANDARD_INPUT);
     }
     let name = path.display().to_string();
     let file = File::open(path).map_err(|error| unreadable(&name, &error))?;

@@ -11,7 +11,7 @@ mod schema;
 mod tree;
 mod yaml;
 
-pub use file::{read, read_from};
+pub use file::{STANDARD_INPUT, read, read_from};
 pub use name::{DeviceName, LabName, NodeName};
 pub use schema::schema;
 

@@ -1,10 +1,11 @@
 //! Files: what the host changes is seen in the guest, and what a command writes arrives.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::machine::{Machine, directory, err, out};
+use crate::machine::{Machine, directory, err, out, piped};
 
 #[test]
 fn what_is_written_in_the_working_directory_arrives() {
@@ -14,6 +15,19 @@ fn what_is_written_in_the_working_directory_arrives() {
     assert!(command.current_dir(&directory).status().unwrap().success());
     assert_eq!(fs::read_to_string(directory.join("link")).unwrap(), "one\n");
     assert_eq!(fs::read_to_string(directory.join("a/b/deep")).unwrap(), "two\n");
+}
+
+#[test]
+fn a_labs_file_is_read_once_and_spoken_of_once() {
+    let vm = Machine::shared();
+    // A pipe cannot be read a second time, least of all in the guest.
+    let mut up = vm.vrflab(&["--kernel", "vm", "up", "--no-check", "/dev/stdin"]);
+    let mut up = piped(up.arg("--name").arg("piped"));
+    up.stdin.take().unwrap().write_all(b"graph { a -- b [headmtu=1400] }").unwrap();
+    let output = up.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", err(&output));
+    assert_eq!(err(&output).matches("warning[mtu-mismatch]").count(), 1, "{}", err(&output));
+    assert!(vm.vrflab(&["--kernel", "vm", "down", "piped"]).status().unwrap().success());
 }
 
 #[test]
