@@ -47,8 +47,6 @@ const FRESH_ZERO: &[&str] = &[
     "arp_notify",
     "bc_forwarding",
     "bootp_relay",
-    "disable_policy",
-    "disable_xfrm",
     "drop_gratuitous_arp",
     "drop_unicast_in_l2_multicast",
     "force_igmp_version",
@@ -68,8 +66,9 @@ const FRESH_ZERO: &[&str] = &[
 /// The settings that a new namespace took over from its host and that a freshly booted kernel has
 /// otherwise, each with the fresh value.
 ///
-/// A new namespace copies `net.ipv4.conf.all` and `.default` of the host's; everything else starts
-/// from the kernel's own values. The worker is in a new namespace.
+/// A new namespace copies `net.ipv4.conf.all` and `.default` of the host's, and its `lo`, which is
+/// there at once, takes over the latter; everything else starts from the kernel's own values. The
+/// worker is in a new namespace.
 ///
 /// # Errors
 /// `/proc/sys` cannot be read.
@@ -77,9 +76,12 @@ pub fn inherited(worker: &Worker) -> io::Result<Vec<(String, String)>> {
     let mut fresh: BTreeMap<&str, &str> = FRESH_ZERO.iter().map(|name| (*name, "0")).collect();
     fresh.extend(FRESH.iter().copied());
     let mut differing = Vec::new();
-    for scope in ["all", "default"] {
-        let source_route = if scope == "default" { "1" } else { "0" };
-        fresh.insert("accept_source_route", source_route);
+    for scope in ["all", "default", "lo"] {
+        fresh.insert("accept_source_route", if scope == "all" { "0" } else { "1" });
+        // What is on its way to this machine itself needs no transformation.
+        let untransformed = if scope == "lo" { "1" } else { "0" };
+        fresh.insert("disable_policy", untransformed);
+        fresh.insert("disable_xfrm", untransformed);
         for (name, value) in &fresh {
             let key = format!("net/ipv4/conf/{scope}/{name}");
             match read(worker, &key) {

@@ -2,7 +2,7 @@
 
 use crate::standing::l3vpn;
 use vrflab::check;
-use vrflab::kernel::{observe, on_worker};
+use vrflab::kernel::{observe, on_worker, sysctl};
 use vrflab::plan::differences;
 
 #[test]
@@ -29,4 +29,21 @@ fn what_up_made_is_what_the_plan_says_when_read_back() {
     assert_eq!(words.len(), 2, "{words:#?}");
     assert!(words[0].starts_with("Missing(Route"), "{words:#?}");
     assert!(words[1].starts_with("Extra(Address"), "{words:#?}");
+}
+
+#[test]
+fn what_a_new_lo_takes_over_from_the_host_is_put_back() {
+    let kept = "/proc/sys/net/ipv4/conf/default/rp_filter";
+    let before = std::fs::read(kept).unwrap();
+    std::fs::write(kept, "1").unwrap();
+    let standing = l3vpn("l3vpn-inherits").up();
+    std::fs::write(kept, before).unwrap();
+    for scope in ["all", "default", "lo", "p"] {
+        let key = format!("net/ipv4/conf/{scope}/rp_filter");
+        assert_eq!(
+            standing.within("pe1", |worker| sysctl::read(worker, &key)).unwrap(),
+            "0",
+            "{key}"
+        );
+    }
 }
