@@ -1,5 +1,7 @@
 //! Reading a file: what is accepted, what it means, and what a wrong one is told.
 
+#![allow(clippy::unwrap_used)]
+
 mod any;
 mod bad;
 mod diagnostic;
