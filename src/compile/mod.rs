@@ -7,6 +7,7 @@ mod addresses;
 mod check;
 mod checks;
 mod destinations;
+mod hosts;
 mod interfaces;
 mod lab;
 mod labels;

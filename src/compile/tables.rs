@@ -2,7 +2,7 @@
 //! few routes as say the same, and those of VPNs.
 
 use super::destinations::{self, Destinations};
-use super::lab::{Lab, Nexthop, Route};
+use super::lab::{Lab, MAIN, Nexthop, Route};
 use super::layout::Layout;
 use super::network::{Network, Place};
 use super::reach::{Reach, Reached, Way, Ways};
@@ -47,7 +47,11 @@ pub(super) fn fill(layout: &Layout, options: Vpn, lab: &mut Lab, errors: &mut Di
             let mut table = table(lab, layout, &network, reach, *place);
             let imported =
                 vpn::imported(lab, layout, &network, &reaches, &core, *place, &mut table.ways);
-            table.routes.extend(imported);
+            // What the context knows itself is no import, though it came round by another table.
+            let known = |net: IpNet| {
+                reach.destinations.trees.iter().any(|tree| tree.leaf(net).is_some())
+            };
+            table.routes.extend(imported.into_iter().filter(|(net, _)| !known(*net)));
             tables.push(table);
         }
         default_routes(&network, &mut tables);
@@ -101,15 +105,14 @@ fn table(lab: &Lab, layout: &Layout, network: &Network, reach: &Reach<'_>, place
     let own = destinations::own(lab, layout, context);
     let written: HashSet<IpNet> = destinations::written(lab, context, false).into_iter().collect();
     let sends_only = !station.through && !station.border;
-    if let ([_], true, true) = (&station.steps[..], sends_only, written.is_empty()) {
+    if let ([step], true, true) = (&station.steps[..], sends_only, written.is_empty())
+        && (network.stations[step.to].through || network.stations[step.to].border)
+    {
         // Whatever is not on its own link is behind the one neighbour.
         let only = table.ways.number(Way::Steps(vec![0]));
-        for (tree, default) in destinations.trees.iter().zip(defaults()) {
-            let here = own.iter().filter(|net| tree.leaf(**net).is_some()).collect::<HashSet<_>>();
-            if tree.len() > here.len() {
-                table.routes.push((default, only));
-            }
-        }
+        let families =
+            defaults().into_iter().filter(|it| own.iter().any(|net| of_one_family(net, it)));
+        table.routes.extend(families.map(|default| (default, only)));
         return table;
     }
     let reached = reach.reached(place, &mut table.ways);
@@ -134,7 +137,10 @@ fn table(lab: &Lab, layout: &Layout, network: &Network, reach: &Reach<'_>, place
         if spoilt(tree, &routes, &written) {
             routes = plain(tree, &leaves);
         }
-        table.one_way[family] = one_way(tree, &leaves, &written, &routes);
+        // What a VRF does not know ends in it.
+        if context.table == MAIN {
+            table.one_way[family] = one_way(tree, &leaves, &written, &routes);
+        }
         table.routes.extend(routes);
     }
     if station.border {
@@ -234,10 +240,14 @@ fn default_routes(network: &Network, tables: &mut [Table]) {
             let Some(way) = table.one_way[family].filter(|_| !circles.contains(&place)) else {
                 continue;
             };
-            table.routes.retain(|(net, _)| net.addr().is_ipv4() != default.addr().is_ipv4());
+            table.routes.retain(|(net, _)| !of_one_family(net, &default));
             table.routes.push((default, way));
         }
     }
+}
+
+fn of_one_family(net: &IpNet, other: &IpNet) -> bool {
+    net.addr().is_ipv4() == other.addr().is_ipv4()
 }
 
 fn defaults() -> [IpNet; 2] {

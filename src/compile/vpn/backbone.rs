@@ -148,12 +148,13 @@ impl Core {
         self.toward(from, egress)
             .filter_map(|step| {
                 let gateway = gateway(lab, step)?;
-                // IPv6 has no gateways of the other family but in this form, and the kernel cannot
-                // look such a one up.
-                let (via, onlink) = match (gateway, v4) {
-                    (IpAddr::V4(gateway), false) => (IpAddr::V6(gateway.to_ipv6_mapped()), true),
-                    (gateway, _) => (gateway, false),
+                // IPv6 takes a gateway of the other family in this form only. Nor does it look for
+                // gateways outside the route's own table, where the core is not.
+                let via = match (gateway, v4) {
+                    (IpAddr::V4(gateway), false) => IpAddr::V6(gateway.to_ipv6_mapped()),
+                    (gateway, _) => gateway,
                 };
+                let onlink = !v4;
                 let encap = match step.to == egress {
                     true => vec![*service],
                     false => vec![*transport, *service],
