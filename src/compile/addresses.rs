@@ -1,16 +1,20 @@
 //! Addresses for the interfaces that the file gives none.
 //!
-//! They are handed out in the file's order of links, so what is added at a file's end leaves the
-//! others as they were, and never one that the file itself uses.
+//! Each VPN starts again at the head of the pools, and the core has the other half of each, so that
+//! customers cannot see it however they are joined. Within such a run addresses are handed out in the
+//! file's order of links, so what is added at a file's end leaves the others as they were; in a
+//! large network neighbours come together instead, so that their routes do.
 
 use super::Draft;
-use super::lab::NodeId;
-use super::layout::{Layout, Port, Segment};
+use super::lab::{Lab, MAIN, NodeId};
+use super::layout::{Context, Layout, Port, Run, Segment};
+use super::pool::{Pool, Taken};
+use super::region;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::{Family, Role, Routing};
 use crate::topology::Topology;
 use ipnet::IpNet;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 const LINKS: &str = "172.16.0.0/12";
@@ -20,7 +24,7 @@ const LINKS6: &str = "fd00:1::/48";
 const LANS6: &str = "fd00:2::/48";
 const LOOPBACKS6: &str = "fd00:3::/64";
 
-/// One family's pools, and how large a part a link, a LAN and a loopback get.
+/// One family's pools for one run.
 struct Pools {
     links: Pool,
     lans: Pool,
@@ -28,13 +32,12 @@ struct Pools {
     v4: bool,
 }
 
-/// A subnet of which parts are handed out in order.
-struct Pool {
-    net: IpNet,
-    part: u8,
-    given: u128,
-    /// Where the file names the pool, for the error when it is used up.
-    span: crate::diagnostic::Span,
+/// What one run has to be given addresses for, in their order.
+#[derive(Default)]
+struct Asking<'a> {
+    segments: Vec<&'a Segment>,
+    loopbacks: Vec<NodeId>,
+    contexts: Vec<Context>,
 }
 
 /// Gives addresses to every interface that has none and may have some, and loopbacks to routers
@@ -45,45 +48,87 @@ pub(super) fn fill(
     draft: &mut Draft,
     errors: &mut Diagnostics,
 ) {
-    let written: BTreeSet<IpNet> = draft
-        .lab
-        .nodes
-        .iter()
-        .flat_map(|node| {
-            let on_interfaces = node.interfaces.iter().flat_map(|interface| &interface.addresses);
-            on_interfaces.chain(&node.loopback).map(|address| address.value.trunc())
-        })
-        .collect();
-    for mut pools in pools(topology) {
-        for segment in &layout.segments {
-            fill_segment(segment, &written, &mut pools, draft, errors);
+    let taken = taken(layout, &draft.lab);
+    let nobody = Taken::default();
+    let mut runs = asking(topology, layout, &draft.lab);
+    let has_core = runs.contains_key(&Run::Core);
+    for (run, asking) in &mut runs {
+        if let Some(rank) = region::ranks(&draft.lab, layout, &asking.contexts, &asking.segments) {
+            sort(layout, &rank, asking);
         }
-        for index in topology.graph.node_indices() {
-            let node = &mut draft.lab[NodeId(index.index())];
-            let forwards = match node.role {
-                Role::Router | Role::Pe | Role::P | Role::Ce => true,
-                Role::Host | Role::Switch => false,
-            };
-            let routed = topology.routing == Routing::Auto;
-            if routed && forwards && topology.graph[index].loopback.is_none() {
-                let span = node.span;
-                let next = pools.loopbacks.next(&written);
-                match next {
+        let taken = taken.get(run).unwrap_or(&nobody);
+        for mut pools in pools(topology, *run, has_core) {
+            for segment in &asking.segments {
+                fill_segment(segment, taken, &mut pools, draft, errors);
+            }
+            for id in &asking.loopbacks {
+                let node = &mut draft.lab[*id];
+                match pools.loopbacks.next(taken) {
                     Some(net) => node.loopback.push(Spanned::filled(net)),
-                    None => errors.push(pools.loopbacks.exhausted(span)),
+                    None => errors.push(pools.loopbacks.exhausted(node.span)),
                 }
             }
         }
     }
 }
 
-fn pools(topology: &Topology) -> Vec<Pools> {
+/// Puts neighbours together.
+fn sort(layout: &Layout, rank: &HashMap<Context, usize>, asking: &mut Asking<'_>) {
+    let of = |context: Context| rank.get(&context).copied().unwrap_or(usize::MAX);
+    asking.segments.sort_by_key(|segment| {
+        let ranks = segment.ports.iter().map(|port| of(layout.context(*port)));
+        ranks.min().unwrap_or(usize::MAX)
+    });
+    asking.loopbacks.sort_by_key(|node| of(Context { node: *node, table: MAIN }));
+}
+
+/// The file's own addresses by run.
+fn taken(layout: &Layout, lab: &Lab) -> BTreeMap<Run, Taken> {
+    let mut nets: BTreeMap<Run, Vec<IpNet>> = BTreeMap::new();
+    for context in &layout.contexts {
+        let own = super::destinations::own(lab, layout, *context);
+        if !own.is_empty() {
+            nets.entry(layout.run(*context)).or_default().extend(own);
+        }
+    }
+    nets.into_iter().map(|(run, nets)| (run, Taken::of(&nets))).collect()
+}
+
+fn asking<'a>(topology: &Topology, layout: &'a Layout, lab: &Lab) -> BTreeMap<Run, Asking<'a>> {
+    let mut runs: BTreeMap<Run, Asking<'a>> = BTreeMap::new();
+    for segment in &layout.segments {
+        if let Some(port) = segment.ports.first() {
+            let run = layout.run(layout.context(*port));
+            runs.entry(run).or_default().segments.push(segment);
+        }
+    }
+    for context in &layout.contexts {
+        let asking = runs.entry(layout.run(*context)).or_default();
+        asking.contexts.push(*context);
+        let forwards = match lab[context.node].role {
+            Role::Router | Role::Pe | Role::P | Role::Ce => true,
+            Role::Host | Role::Switch => false,
+        };
+        let index = petgraph::graph::NodeIndex::new(context.node.0);
+        let routed = topology.routing == Routing::Auto && context.table == MAIN;
+        if routed && forwards && topology.graph[index].loopback.is_none() {
+            asking.loopbacks.push(context.node);
+        }
+    }
+    runs
+}
+
+fn pools(topology: &Topology, run: Run, has_core: bool) -> Vec<Pools> {
     let chosen = &topology.addressing;
-    let pool = |chosen: Option<Spanned<IpNet>>, fallback: &str, part| match chosen {
-        Some(net) => Pool { net: net.value.trunc(), part, given: 0, span: net.span },
-        None => {
-            let net = fallback.parse().expect("a pool of our own is a subnet");
-            Pool { net, part, given: 0, span: crate::diagnostic::Span::NONE }
+    let pool = |chosen: Option<Spanned<IpNet>>, fallback: &str, part| {
+        let whole = chosen.unwrap_or_else(|| {
+            Spanned::filled(fallback.parse().expect("a pool of our own is a subnet"))
+        });
+        let whole = Pool::of(whole, part);
+        match run {
+            Run::Core => whole.upper(),
+            Run::Plain | Run::Vpn(_) if has_core => whole.lower(),
+            Run::Plain | Run::Vpn(_) => whole,
         }
     };
     let v4 = || Pools {
@@ -109,7 +154,7 @@ fn pools(topology: &Topology) -> Vec<Pools> {
 /// there already, else from the pool.
 fn fill_segment(
     segment: &Segment,
-    written: &BTreeSet<IpNet>,
+    taken: &Taken,
     pools: &mut Pools,
     draft: &mut Draft,
     errors: &mut Diagnostics,
@@ -127,7 +172,7 @@ fn fill_segment(
         .filter(|net| net.addr().is_ipv4() == pools.v4)
         .collect();
     let place = draft.lab[lacking[0].0].interfaces[lacking[0].1.0].span;
-    let (subnet, mut used) = match here.first() {
+    let (subnet, used) = match here.first() {
         Some(net) => (net.trunc(), here.iter().map(IpNet::addr).collect::<BTreeSet<_>>()),
         None => {
             let pool = match segment.point_to_point {
@@ -137,17 +182,20 @@ fn fill_segment(
             // A LAN with more ports than its part has room for takes a larger part.
             let bits = (segment.ports.len() as u32 + 2).next_power_of_two().trailing_zeros() as u8;
             let width = if pools.v4 { 32 } else { 128 };
-            let part = if segment.point_to_point { pool.part } else { pool.part.min(width - bits) };
-            match pool.next_of(part, written) {
+            let part = match segment.point_to_point {
+                true => pool.part(),
+                false => pool.part().min(width - bits),
+            };
+            match pool.next_of(part, taken) {
                 Some(net) => (net, BTreeSet::new()),
                 None => return errors.push(pool.exhausted(place)),
             }
         }
     };
+    let mut free = hosts(subnet).filter(|address| !used.contains(address));
     for (node, interface) in lacking {
-        let free = free(subnet, &used);
         let interface = &mut draft.lab[node].interfaces[interface.0];
-        let Some(address) = free else {
+        let Some(address) = free.next() else {
             errors.push(
                 Diagnostic::error(Code::PoolExhausted, format!("{subnet} has no address left"))
                     .at(interface.span, "for this end")
@@ -155,65 +203,20 @@ fn fill_segment(
             );
             continue;
         };
-        used.insert(address);
         let net = IpNet::new(address, subnet.prefix_len()).expect("a subnet's length is one");
         interface.addresses.push(Spanned::filled(net));
     }
 }
 
-/// The first free address of a subnet that a node can have.
-fn free(subnet: IpNet, used: &BTreeSet<IpAddr>) -> Option<IpAddr> {
+/// The addresses of a subnet that a node can have.
+fn hosts(subnet: IpNet) -> Box<dyn Iterator<Item = IpAddr>> {
     match subnet {
         // `hosts` leaves out what is nobody's: the network's and the broadcast address.
-        IpNet::V4(net) => net.hosts().map(IpAddr::V4).find(|address| !used.contains(address)),
+        IpNet::V4(net) => Box::new(net.hosts().map(IpAddr::V4)),
         // The first address of an IPv6 subnet is every router's there, but for a link of two.
         IpNet::V6(net) => {
             let skip = usize::from(net.prefix_len() < 127);
-            net.hosts().skip(skip).map(IpAddr::V6).find(|address| !used.contains(address))
+            Box::new(net.hosts().skip(skip).map(IpAddr::V6))
         }
     }
-}
-
-impl Pool {
-    fn next(&mut self, written: &BTreeSet<IpNet>) -> Option<IpNet> {
-        self.next_of(self.part, written)
-    }
-
-    /// The next part of this length that the file itself does not use.
-    fn next_of(&mut self, part: u8, written: &BTreeSet<IpNet>) -> Option<IpNet> {
-        let width: u8 = if self.net.addr().is_ipv4() { 32 } else { 128 };
-        let room = 1u128.checked_shl(u32::from(width - self.net.prefix_len())).unwrap_or(u128::MAX);
-        let step = 1u128 << (width - part);
-        loop {
-            let offset = self.given.next_multiple_of(step);
-            self.given = offset.checked_add(step)?;
-            if part < self.net.prefix_len() || self.given > room {
-                return None;
-            }
-            let base = match self.net.addr() {
-                IpAddr::V4(base) => {
-                    let offset = u32::try_from(offset).ok()?;
-                    IpAddr::V4((u32::from(base) + offset).into())
-                }
-                IpAddr::V6(base) => IpAddr::V6((u128::from(base) + offset).into()),
-            };
-            let net = IpNet::new(base, part).expect("a part is no longer than an address");
-            // Loopbacks begin at .1, so that none looks like a subnet's own address.
-            let first = offset == 0 && part == width;
-            if !first && written.iter().all(|used| !overlap(used, &net)) {
-                return Some(net);
-            }
-        }
-    }
-
-    fn exhausted(&self, asked: crate::diagnostic::Span) -> Diagnostic {
-        Diagnostic::error(Code::PoolExhausted, format!("the pool {} has nothing left", self.net))
-            .at(asked, "for this")
-            .beside(self.span, "this pool")
-            .help("give `addressing` a larger one")
-    }
-}
-
-fn overlap(a: &IpNet, b: &IpNet) -> bool {
-    a.contains(b) || b.contains(a)
 }

@@ -1,17 +1,15 @@
 //! The lines of `checks`, and the checks of a file that has none.
 
 use super::check::{Check, Expect, Hop, Sender, Target};
-use super::lab::{Lab, MAIN, Node, NodeId, Sample};
+use super::hosts;
+use super::lab::{Lab, MAIN, Node, NodeId};
 use super::layout::{Context, Layout};
 use super::routes::unknown;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Text, nearest};
-use crate::document::{DeviceName, Role, Routing};
+use crate::document::{DeviceName, Routing};
 use crate::iproute::parse_labels;
 use crate::topology::Topology;
 use std::net::IpAddr;
-
-/// How many checks the compiler makes at the most; past that it takes a sample.
-const MOST: usize = 1000;
 
 /// Reads the file's checks, or makes some where the file has none and the compiler routes.
 pub(super) fn fill(topology: &Topology, layout: &Layout, lab: &mut Lab, errors: &mut Diagnostics) {
@@ -22,7 +20,7 @@ pub(super) fn fill(topology: &Topology, layout: &Layout, lab: &mut Lab, errors: 
             lab.checks = checks;
         }
         None if topology.routing == Routing::Auto => {
-            let (checks, sample) = everybody(lab, layout);
+            let (checks, sample) = hosts::pairs(lab, layout);
             lab.checks = checks;
             lab.sample = sample;
         }
@@ -30,47 +28,30 @@ pub(super) fn fill(topology: &Topology, layout: &Layout, lab: &mut Lab, errors: 
     }
 }
 
-/// Every host of a routing domain reaches every other: each pair while there are few, and beyond
-/// that each host with the ones at growing distances behind it, so that every host is in the sample.
-fn everybody(lab: &Lab, layout: &Layout) -> (Vec<Check>, Option<Sample>) {
+/// A check that the compiler makes of two hosts; nothing where one has no address for the other.
+pub(super) fn between(
+    lab: &Lab,
+    layout: &Layout,
+    from: NodeId,
+    to: NodeId,
+    expect: Expect,
+) -> Option<Check> {
     let reader = Reader { lab, layout };
-    let main = |node| Context { node, table: MAIN };
-    let hosts: Vec<NodeId> = (0..lab.nodes.len())
-        .map(NodeId)
-        .filter(|id| match lab[*id].role {
-            Role::Host => true,
-            Role::Router | Role::Ce | Role::Pe | Role::P | Role::Switch => false,
-        })
-        .collect();
-    let check = |from: NodeId, to: NodeId| {
-        if layout.domain(main(from)) != layout.domain(main(to)) {
-            return None;
-        }
-        let sender = Sender { node: from, vrf: None };
-        let target = reader.node_target(&sender, to, None)?;
-        Some(Check {
-            span: lab[from].span,
-            text: format!("{} -> {}", lab[from].name, lab[to].name),
-            from: sender,
-            expect: Expect::Arrives,
-            to: target,
-            via: None,
-            back: None,
-        })
+    let sender = Sender { node: from, vrf: None };
+    let target = reader.node_target(&sender, to, None)?;
+    let arrow = match expect {
+        Expect::Arrives => "->",
+        Expect::Lost => "!>",
     };
-    let count = hosts.len();
-    let all = count * count.saturating_sub(1);
-    let mut checks = Vec::new();
-    let mut distance = 1;
-    while distance < count && checks.len() < MOST.max(count) {
-        for (place, from) in hosts.iter().enumerate() {
-            checks.extend(check(*from, hosts[(place + distance) % count]));
-        }
-        distance += if all <= MOST { 1 } else { distance };
-    }
-    checks.sort_by_key(|check| check.from.node);
-    let sample = (all > MOST).then_some(Sample { chosen: checks.len(), of: all });
-    (checks, sample)
+    Some(Check {
+        span: lab[from].span,
+        text: format!("{} {arrow} {}", lab[from].name, lab[to].name),
+        from: sender,
+        expect,
+        to: target,
+        via: None,
+        back: None,
+    })
 }
 
 struct Reader<'a> {

@@ -30,7 +30,7 @@ pub(super) fn build(topology: &Topology, roles: &[Role], errors: &mut Diagnostic
         let node = &topology.graph[index];
         let namespace = namespace(topology, node, &mut namespaces, errors);
         draft.lab.nodes.push(empty(node, roles[index.index()], namespace));
-        names.push(taken(topology, index));
+        names.push(Names { taken: taken(topology, index), next: 0 });
     }
     for edge in topology.graph.edge_indices() {
         let link = &topology.graph[edge];
@@ -40,7 +40,7 @@ pub(super) fn build(topology: &Topology, roles: &[Role], errors: &mut Diagnostic
             let id = NodeId(written.node.index());
             let name = match &written.interface {
                 Some(name) => name.clone(),
-                None => Spanned::new(next_free(&mut names[id.0]), Span::NONE),
+                None => Spanned::new(names[id.0].next_free(), Span::NONE),
             };
             let kind = InterfaceKind::Veth { link: place, end };
             (id, add_end(&mut draft, topology, written, name, kind, errors))
@@ -131,13 +131,22 @@ fn taken(topology: &Topology, index: NodeIndex) -> HashSet<String> {
         .collect()
 }
 
-fn next_free(taken: &mut HashSet<String>) -> DeviceName {
-    let name = (0..)
-        .map(|number| format!("eth{number}"))
-        .find(|name| !taken.contains(name))
-        .expect("numbers do not end");
-    taken.insert(name.clone());
-    DeviceName::new(name).expect("ethN is a device's name")
+/// The names of a node's devices, and the number with which a search for a free one goes on.
+struct Names {
+    taken: HashSet<String>,
+    next: u32,
+}
+
+impl Names {
+    fn next_free(&mut self) -> DeviceName {
+        loop {
+            let name = format!("eth{}", self.next);
+            self.next += 1;
+            if self.taken.insert(name.clone()) {
+                return DeviceName::new(name).expect("ethN is a device's name");
+            }
+        }
+    }
 }
 
 /// Adds the interface of a link's end: what the link says of it, and what its node says.

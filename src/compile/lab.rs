@@ -91,8 +91,21 @@ pub struct Vrf {
     pub table: u32,
     /// Addresses on the VRF device.
     pub addresses: Vec<Spanned<IpNet>>,
+    /// Whose routes it gets beside its own.
+    pub imports: Imports,
     /// Whether a lookup that finds nothing goes on in the main table.
     pub fallthrough: bool,
+}
+
+/// Whose routes a VRF gets beside its own, each once and one way.
+#[derive(Debug, Clone, Default)]
+pub struct Imports {
+    /// VPNs by name.
+    pub vpns: Vec<Spanned<DeviceName>>,
+    /// The node's own main table.
+    pub main: bool,
+    /// Whether default routes come with the others.
+    pub default: bool,
 }
 
 /// An interface of a node.

@@ -5,7 +5,7 @@ use super::lab::{InterfaceKind, Lab, LabelNexthop, LabelRoute, MAIN, Node, NodeI
 use super::layout::Layout;
 use super::routes::{device, gateway_device};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
-use crate::document::DeviceName;
+use crate::document::{DeviceName, Routing};
 use crate::iproute;
 use crate::topology::Topology;
 use std::collections::HashMap;
@@ -15,8 +15,8 @@ const CORE_MTU: u32 = 1600;
 
 /// Gives the links between provider nodes labelled input and a larger MTU, where the file says
 /// nothing else of them.
-pub(super) fn mark_core(draft: &mut Draft) {
-    let layout = Layout::of(&draft.lab);
+pub(super) fn mark_core(draft: &mut Draft, routing: Routing) {
+    let layout = Layout::of(&draft.lab, routing);
     for segment in &layout.segments {
         let core = segment.ports.len() > 1
             && segment.ports.iter().all(|(node, interface)| {
@@ -49,12 +49,7 @@ pub(super) fn mark_core(draft: &mut Draft) {
 }
 
 /// The file's label routes, each with its interface.
-pub(super) fn resolve(
-    topology: &Topology,
-    _layout: &Layout,
-    lab: &mut Lab,
-    errors: &mut Diagnostics,
-) {
+pub(super) fn resolve(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics) {
     for index in topology.graph.node_indices() {
         let id = NodeId(index.index());
         let node = &lab[id];

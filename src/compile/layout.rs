@@ -1,7 +1,7 @@
 //! What lies on one wire with what, and which tables are joined by it.
 
-use super::lab::{InterfaceId, InterfaceKind, Lab, NodeId};
-use crate::document::Role;
+use super::lab::{InterfaceId, InterfaceKind, Lab, MAIN, NodeId};
+use crate::document::{DeviceName, Role, Routing};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,42 +23,175 @@ pub(super) struct Segment {
     pub point_to_point: bool,
 }
 
+/// Which addresses may not be given twice, and from where they are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Run {
+    /// The provider's own.
+    Core,
+    /// Networks without a VRF; all of them share one run.
+    Plain,
+    /// A VPN, or several that import from each other, by a number of its own.
+    Vpn(usize),
+}
+
 /// The segments of a lab and the routing domains that they join.
 #[derive(Debug)]
 pub(super) struct Layout {
     pub segments: Vec<Segment>,
-    segment_of: HashMap<Port, usize>,
+    /// The table of each interface, by node.
+    tables: Vec<Vec<u32>>,
+    /// Every context of the lab, by node, and there the main one first.
+    pub contexts: Vec<Context>,
     /// The domain of each context; a domain is known by a number of its own.
     domains: HashMap<Context, usize>,
+    /// The domain that stands for all whose addresses must differ, and its run.
+    realms: HashMap<usize, (usize, Run)>,
 }
 
 impl Layout {
     /// The layout of a lab whose interfaces and VRFs are known.
-    pub fn of(lab: &Lab) -> Self {
+    pub fn of(lab: &Lab, routing: Routing) -> Self {
         let segments = segments(lab);
-        let segment_of: HashMap<Port, usize> = segments
-            .iter()
-            .enumerate()
-            .flat_map(|(place, segment)| segment.ports.iter().map(move |port| (*port, place)))
-            .collect();
-        let domains = domains(lab, &segments);
-        Self { segments, segment_of, domains }
+        let mut layout = Self {
+            segments,
+            tables: tables(lab),
+            contexts: contexts(lab),
+            domains: HashMap::new(),
+            realms: HashMap::new(),
+        };
+        layout.join(lab, routing);
+        layout
     }
 
-    /// The segment that an interface is on.
-    pub fn segment(&self, port: Port) -> Option<usize> {
-        self.segment_of.get(&port).copied()
+    /// The context in which an interface's packets are routed.
+    pub fn context(&self, (node, interface): Port) -> Context {
+        Context { node, table: self.tables[node.0][interface.0] }
     }
 
     /// The routing domain of a context.
     pub fn domain(&self, context: Context) -> Option<usize> {
         self.domains.get(&context).copied()
     }
+
+    /// The number of the addresses of a context, among which none stands twice.
+    pub fn realm(&self, context: Context) -> Option<usize> {
+        Some(self.realms[self.domains.get(&context)?].0)
+    }
+
+    /// The run of addresses that a context takes its own from.
+    pub fn run(&self, context: Context) -> Run {
+        self.domains.get(&context).map_or(Run::Plain, |domain| self.realms[domain].1)
+    }
+
+    /// The run of a domain.
+    pub fn run_of(&self, domain: usize) -> Run {
+        self.realms.get(&domain).map_or(Run::Plain, |(_, run)| *run)
+    }
+
+    /// Joins the contexts into domains, and these into realms.
+    fn join(&mut self, lab: &Lab, routing: Routing) {
+        let place_of: HashMap<Context, usize> =
+            self.contexts.iter().enumerate().map(|(place, context)| (*context, place)).collect();
+        let mut joined = UnionFind::new(self.contexts.len());
+        for segment in &self.segments {
+            let mut ports = segment.ports.iter().map(|port| place_of[&self.context(*port)]);
+            if let Some(first) = ports.next() {
+                ports.for_each(|other| {
+                    joined.union(first, other);
+                });
+            }
+        }
+        // The sites of a compiled VPN reach each other over the core.
+        let mut by_name: BTreeMap<&DeviceName, Vec<usize>> = BTreeMap::new();
+        for (place, node) in lab.nodes.iter().enumerate() {
+            for vrf in &node.vrfs {
+                let here = place_of[&Context { node: NodeId(place), table: vrf.table }];
+                if compiled(routing, node.role) {
+                    by_name.entry(&vrf.name).or_default().push(here);
+                }
+            }
+        }
+        for places in by_name.values() {
+            places.windows(2).for_each(|pair| {
+                joined.union(pair[0], pair[1]);
+            });
+        }
+        let domain = |place: usize| joined.find(place);
+        self.domains =
+            self.contexts.iter().enumerate().map(|(place, it)| (*it, domain(place))).collect();
+
+        let mut realms = joined.clone();
+        for (place, node) in lab.nodes.iter().enumerate() {
+            let at = |table| place_of[&Context { node: NodeId(place), table }];
+            for vrf in &node.vrfs {
+                for vpn in &vrf.imports.vpns {
+                    let elsewhere = by_name.get(&vpn.value).into_iter().flatten().copied();
+                    let here = node.vrf(vpn.value.as_str()).map(|vrf| at(vrf.table));
+                    elsewhere.chain(here).for_each(|other| {
+                        realms.union(at(vrf.table), other);
+                    });
+                }
+                if vrf.imports.main {
+                    realms.union(at(vrf.table), at(MAIN));
+                }
+            }
+        }
+        let mut runs: HashMap<usize, Run> = HashMap::new();
+        for (place, context) in self.contexts.iter().enumerate() {
+            let realm = realms.find(place);
+            let here = match (context.table == MAIN, lab[context.node].role.in_core()) {
+                (true, true) => Run::Core,
+                (true, false) => Run::Plain,
+                (false, _) => Run::Vpn(realm),
+            };
+            let run = runs.entry(realm).or_insert(here);
+            // A customer's own main table is of its VPN, and what the core is joined to is the core's.
+            *run = match (*run, here) {
+                (Run::Core, _) | (_, Run::Core) => Run::Core,
+                (Run::Vpn(vpn), _) | (_, Run::Vpn(vpn)) => Run::Vpn(vpn),
+                (Run::Plain, Run::Plain) => Run::Plain,
+            };
+        }
+        self.realms = (0..self.contexts.len())
+            .map(|place| (joined.find(place), realms.find(place)))
+            .map(|(domain, realm)| (domain, (realm, runs[&realm])))
+            .collect();
+    }
 }
 
-/// The context in which an interface's packets are routed.
-pub(super) fn context(lab: &Lab, (node, interface): Port) -> Context {
-    Context { node, table: lab[node].table_of(&lab[node].interfaces[interface.0]) }
+/// Whether the compiler makes the VRFs of a node of this role parts of VPNs.
+pub(super) fn compiled(routing: Routing, role: Role) -> bool {
+    match (routing, role) {
+        (Routing::Auto, Role::Pe) => true,
+        (Routing::Auto, Role::Host | Role::Router | Role::Ce | Role::P | Role::Switch)
+        | (Routing::None, _) => false,
+    }
+}
+
+/// The table of every interface, by node.
+fn tables(lab: &Lab) -> Vec<Vec<u32>> {
+    let of_node = |node: &super::lab::Node| {
+        let known: HashMap<&str, u32> =
+            node.vrfs.iter().map(|vrf| (vrf.name.as_str(), vrf.table)).collect();
+        let table = |interface: &super::lab::Interface| match &interface.master {
+            None => MAIN,
+            Some(master) => known
+                .get(master.value.as_str())
+                .copied()
+                .unwrap_or_else(|| node.table_of(interface)),
+        };
+        node.interfaces.iter().map(table).collect()
+    };
+    lab.nodes.iter().map(of_node).collect()
+}
+
+fn contexts(lab: &Lab) -> Vec<Context> {
+    let of_node = |(place, node): (usize, &super::lab::Node)| {
+        let tables: Vec<u32> =
+            std::iter::once(MAIN).chain(node.vrfs.iter().map(|vrf| vrf.table)).collect();
+        tables.into_iter().map(move |table| Context { node: NodeId(place), table })
+    };
+    lab.nodes.iter().enumerate().flat_map(of_node).collect()
 }
 
 fn segments(lab: &Lab) -> Vec<Segment> {
@@ -100,31 +233,4 @@ fn segments(lab: &Lab) -> Vec<Segment> {
         }
     }
     segments
-}
-
-fn domains(lab: &Lab, segments: &[Segment]) -> HashMap<Context, usize> {
-    let mut place_of: HashMap<Context, usize> = HashMap::new();
-    let mut contexts = Vec::new();
-    let mut number = |context: Context| {
-        *place_of.entry(context).or_insert_with(|| {
-            contexts.push(context);
-            contexts.len() - 1
-        })
-    };
-    for node in (0..lab.nodes.len()).map(NodeId) {
-        number(Context { node, table: super::lab::MAIN });
-        for vrf in &lab[node].vrfs {
-            number(Context { node, table: vrf.table });
-        }
-    }
-    let mut joined = UnionFind::new(contexts.len());
-    for segment in segments {
-        let mut ports = segment.ports.iter().map(|port| place_of[&context(lab, *port)]);
-        if let Some(first) = ports.next() {
-            ports.for_each(|other| {
-                joined.union(first, other);
-            });
-        }
-    }
-    contexts.iter().enumerate().map(|(place, it)| (*it, joined.find(place))).collect()
 }

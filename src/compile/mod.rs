@@ -6,23 +6,31 @@
 mod addresses;
 mod check;
 mod checks;
+mod destinations;
+mod hosts;
 mod interfaces;
 mod lab;
 mod labels;
 mod layout;
-mod paths;
+mod network;
+mod pool;
+mod reach;
+mod region;
 mod roles;
 mod routes;
 mod policy;
 mod rules;
+mod summary;
 mod sysctls;
+mod tables;
+mod vpn;
 mod vrfs;
 mod words;
 
 pub use check::{Check, Expect, Hop, Sender, Target};
 pub use lab::{
-    Interface, InterfaceId, InterfaceKind, Lab, LabelNexthop, LabelRoute, Link, MAIN, Nexthop,
-    Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
+    Imports, Interface, InterfaceId, InterfaceKind, Lab, LabelNexthop, LabelRoute, Link, MAIN,
+    Nexthop, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
 };
 
 use crate::diagnostic::{Diagnostics, Text};
@@ -39,18 +47,18 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Lab {
     let roles = roles::infer(&topology.graph);
     let mut draft = interfaces::build(&topology, &roles, errors);
     vrfs::fill(&topology, &mut draft, errors);
-    labels::mark_core(&mut draft);
-    let layout = Layout::of(&draft.lab);
+    labels::mark_core(&mut draft, topology.routing);
+    let layout = Layout::of(&draft.lab, topology.routing);
     addresses::fill(&topology, &layout, &mut draft, errors);
-    let mut lab = routes::resolve(&topology, &layout, draft, errors);
+    let mut lab = routes::resolve(&topology, draft, errors);
     policy::resolve(&topology, &mut lab, errors);
-    labels::resolve(&topology, &layout, &mut lab, errors);
+    labels::resolve(&topology, &mut lab, errors);
     if topology.routing == Routing::Auto {
-        routes::fill(&layout, &mut lab);
+        tables::fill(&layout, topology.vpn, &mut lab, errors);
     }
     sysctls::fill(&topology, &mut lab, errors);
     checks::fill(&topology, &layout, &mut lab, errors);
-    rules::hold(&layout, &lab, errors);
+    rules::hold(&layout, topology.routing, &lab, errors);
     lab
 }
 

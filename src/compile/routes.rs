@@ -1,24 +1,15 @@
-//! IP routes: those of the file with their names resolved, and shortest paths for the rest.
+//! The file's IP routes with their names resolved.
 
 use super::lab::{Interface, Lab, MAIN, Nexthop, Node, NodeId, Route};
-use super::layout::{Context, Layout, Port, context};
-use super::paths::{Paths, Way};
 use super::{Draft, IpNet, iproute};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, nearest};
-use crate::document::{DeviceName, Role};
-use crate::iproute::RouteKind;
+use crate::document::DeviceName;
 use crate::topology::Topology;
-use ipnet::{Ipv4Net, Ipv6Net};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// The file's routes, each with its table's number and its interface.
-pub(super) fn resolve(
-    topology: &Topology,
-    _layout: &Layout,
-    draft: Draft,
-    errors: &mut Diagnostics,
-) -> Lab {
+pub(super) fn resolve(topology: &Topology, draft: Draft, errors: &mut Diagnostics) -> Lab {
     let mut lab = draft.lab;
     for index in topology.graph.node_indices() {
         let written = &topology.graph[index];
@@ -228,104 +219,4 @@ fn duplicates(routes: &[Spanned<Route>], errors: &mut Diagnostics) {
             );
         }
     }
-}
-
-/// Adds the shortest ways to every subnet and loopback of each routing domain, where the file has
-/// no route of its own.
-pub(super) fn fill(layout: &Layout, lab: &mut Lab) {
-    let paths = Paths::new(lab, layout);
-    let mut found: BTreeMap<Context, BTreeMap<IpNet, Vec<Way>>> = BTreeMap::new();
-    for (destination, targets) in destinations(lab, layout) {
-        let distances = paths.distances(&targets);
-        for context in distances.keys().filter(|context| !targets.contains(context)) {
-            let ways = paths.ways(*context, &distances);
-            if !ways.is_empty() {
-                found.entry(*context).or_default().insert(destination.0, ways);
-            }
-        }
-    }
-    let mut filled: Vec<(NodeId, Route)> = Vec::new();
-    for (context, by_destination) in found {
-        for (destination, ways) in summarised(&lab[context.node], by_destination) {
-            let taken = lab[context.node].routes.iter().any(|route| {
-                route.value.table == context.table && route.value.destination == destination
-            });
-            if let (false, Some(route)) = (taken, route(lab, context, destination, &ways)) {
-                filled.push((context.node, route));
-            }
-        }
-    }
-    for (node, route) in filled {
-        lab[node].routes.push(Spanned::filled(route));
-    }
-}
-
-/// A subnet in the routing domain of this number; overlapping ones of different domains are
-/// different destinations.
-type Destination = (IpNet, usize);
-
-/// Every subnet and loopback, with the contexts that are on it.
-fn destinations(lab: &Lab, layout: &Layout) -> BTreeMap<Destination, BTreeSet<Context>> {
-    let mut all: BTreeMap<Destination, BTreeSet<Context>> = BTreeMap::new();
-    let mut add = |net: IpNet, context: Context| {
-        if let Some(domain) = layout.domain(context) {
-            all.entry((net.trunc(), domain)).or_default().insert(context);
-        }
-    };
-    for id in (0..lab.nodes.len()).map(NodeId) {
-        for (place, interface) in lab[id].interfaces.iter().enumerate() {
-            let port: Port = (id, super::lab::InterfaceId(place));
-            for address in &interface.addresses {
-                add(address.value, context(lab, port));
-            }
-        }
-        for loopback in &lab[id].loopback {
-            add(loopback.value, Context { node: id, table: MAIN });
-        }
-    }
-    all
-}
-
-/// A host whose every way begins at one router has one default route of each family instead.
-fn summarised(node: &Node, by_destination: BTreeMap<IpNet, Vec<Way>>) -> Vec<(IpNet, Vec<Way>)> {
-    let is_end = match node.role {
-        Role::Host => true,
-        Role::Router | Role::Ce | Role::Pe | Role::P | Role::Switch => false,
-    };
-    let mut routes = Vec::new();
-    for (default, v4) in
-        [(IpNet::V4(Ipv4Net::default()), true), (IpNet::V6(Ipv6Net::default()), false)]
-    {
-        let mut family = by_destination.iter().filter(|(net, _)| net.addr().is_ipv4() == v4);
-        let Some((_, first)) = family.clone().next() else { continue };
-        if is_end && family.all(|(_, ways)| ways == first) {
-            routes.push((default, first.clone()));
-        } else {
-            let own = by_destination.iter().filter(|(net, _)| net.addr().is_ipv4() == v4);
-            routes.extend(own.map(|(net, ways)| (*net, ways.clone())));
-        }
-    }
-    routes
-}
-
-fn route(lab: &Lab, context: Context, destination: IpNet, ways: &[Way]) -> Option<Route> {
-    let v4 = destination.addr().is_ipv4();
-    let nexthops: Vec<Nexthop> = ways
-        .iter()
-        .filter_map(|way| {
-            let far = &lab[way.to.0].interfaces[way.to.1.0];
-            let mut gateways = far.addresses.iter().map(|address| address.value.addr());
-            let via = gateways.find(|address| address.is_ipv4() == v4)?;
-            let dev = lab[way.out.0].interfaces[way.out.1.0].name.clone();
-            Some(Nexthop { via: Some(via), dev, weight: 1, onlink: false, encap: Vec::new() })
-        })
-        .collect();
-    (!nexthops.is_empty()).then_some(Route {
-        kind: RouteKind::Unicast,
-        destination,
-        table: context.table,
-        metric: None,
-        source: None,
-        nexthops,
-    })
 }

@@ -1,18 +1,24 @@
 //! The settings of each namespace, so that a lab does not depend on its host's.
 
-use super::lab::{Lab, Node, NodeId, Sysctl};
+use super::lab::{Lab, LabelRoute, Node, NodeId, Sysctl};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
+use crate::document::Ttl;
 use crate::topology::Topology;
 use std::collections::BTreeMap;
 
 /// The setting that has to be above the highest label a node takes in.
 const PLATFORM_LABELS: &str = "net/mpls/platform_labels";
+/// Whether a packet's TTL goes into its labels and back.
+const TTL_PROPAGATE: &str = "net/mpls/ip_ttl_propagate";
 
 /// Fills in the settings: what the compiler wants, then what the file says, which wins.
 pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics) {
     for index in topology.graph.node_indices() {
         let node = &mut lab[NodeId(index.index())];
         let mut early = defaults(node);
+        if node.role.in_core() && topology.vpn.ttl.is_some_and(|ttl| ttl.value == Ttl::Pipe) {
+            early.push((TTL_PROPAGATE.to_owned(), Spanned::filled("0".to_owned())));
+        }
         let mut late: BTreeMap<String, Spanned<String>> = node
             .interfaces
             .iter()
@@ -21,6 +27,10 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
                 (input(interface.name.as_str()), Spanned::new("1".into(), interface.span))
             })
             .collect();
+        // A label that is popped above another one has the packet go round by `lo`.
+        if let Some(route) = node.label_routes.iter().find(|route| ends_at_lo(&route.value)) {
+            late.insert(input("lo"), Spanned::new("1".to_owned(), route.span));
+        }
         let mut written = Vec::new();
         for (key, value) in &topology.graph[index].sysctls {
             if let Some(fault) = fault(&key.value) {
@@ -48,6 +58,10 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
             late.into_iter().map(|(key, value)| value.map(|value| Sysctl { key, value })).collect();
         node.late_sysctls.append(&mut own_late);
     }
+}
+
+fn ends_at_lo(route: &LabelRoute) -> bool {
+    route.nexthops.iter().any(|nexthop| nexthop.dev.as_str() == "lo")
 }
 
 /// What every namespace gets before its first interface.

@@ -1,8 +1,8 @@
 //! VRFs with their tables, and which interfaces are in them.
 
-use super::lab::{InterfaceKind, NodeId, Vrf};
+use super::lab::{Imports, InterfaceKind, NodeId, Vrf};
 use super::{Draft, WantedVrf};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, nearest};
 use crate::document::{DeviceName, Role};
 use crate::topology::Topology;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -24,11 +24,13 @@ pub(super) fn fill(topology: &Topology, draft: &mut Draft, errors: &mut Diagnost
             span: vrf.name.span,
             table: vrf.written.table.map_or(0, |table| table.value),
             addresses: vrf.written.addresses.clone(),
+            imports: Imports::default(),
             fallthrough: vrf.written.fallthrough.is_some_and(|flag| flag.value),
         });
         draft.lab.nodes[index.index()].vrfs = vrfs.collect();
     }
     enslave(draft, errors);
+    imports(topology, draft, errors);
     tables(topology, draft, errors);
     for index in topology.graph.node_indices() {
         let lab_node = &mut draft.lab.nodes[index.index()];
@@ -64,6 +66,7 @@ fn enslave(draft: &mut Draft, errors: &mut Diagnostics) {
                 span: wish.vrf.span,
                 table: 0,
                 addresses: Vec::new(),
+                imports: Imports::default(),
                 fallthrough: false,
             });
         }
@@ -78,6 +81,49 @@ fn enslave(draft: &mut Draft, errors: &mut Diagnostics) {
             .at(wish.vrf.span, "asked for here")
             .help(format!("give one of the nodes `role: pe`, or `vrfs: [{}]`", wish.vrf)),
         );
+    }
+}
+
+/// Resolves what VRFs import: names of VPNs that the lab has, and two words for other routes.
+fn imports(topology: &Topology, draft: &mut Draft, errors: &mut Diagnostics) {
+    let known: BTreeSet<DeviceName> =
+        draft.lab.nodes.iter().flat_map(|node| &node.vrfs).map(|vrf| vrf.name.clone()).collect();
+    for index in topology.graph.node_indices() {
+        for vrf in &topology.graph[index].vrfs {
+            let mut found = Imports::default();
+            for name in &vrf.written.import {
+                let named = known.iter().find(|known| known.as_str() == name.as_str());
+                match (name.as_str(), named) {
+                    ("main", _) => found.main = true,
+                    ("default", _) => found.default = true,
+                    (own, Some(_)) if own == vrf.name.value.as_str() => errors.push(
+                        Diagnostic::error(Code::BadValue, format!("VRF `{own}` imports itself"))
+                            .at(name.span, "its own name")
+                            .help("leave it out: the sites of one VPN reach each other anyway"),
+                    ),
+                    (_, Some(vpn)) => {
+                        if found.vpns.iter().all(|other| other.value != *vpn) {
+                            found.vpns.push(Spanned::new(vpn.clone(), name.span));
+                        }
+                    }
+                    (_, None) => errors.push(not_a_vpn(name, &known)),
+                }
+            }
+            let node = &mut draft.lab.nodes[index.index()];
+            if let Some(own) = node.vrfs.iter_mut().find(|own| own.name == vrf.name.value) {
+                own.imports = found;
+            }
+        }
+    }
+}
+
+fn not_a_vpn(name: &Text, known: &BTreeSet<DeviceName>) -> Diagnostic {
+    let words = known.iter().map(DeviceName::as_str).chain(["main", "default"]);
+    let error = Diagnostic::error(Code::UnknownVrf, format!("no node has a VRF `{name}`"))
+        .at(name.span, "nothing to import");
+    match nearest(name.as_str(), words) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error.help("name a VRF of the lab, `main` or `default`"),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Everything that depends on which keys there are reads them here: which are unknown, what a DOT
 //! string stands for, which values are of the right kind.
 
-use super::{Family, Kind, Role, Routing};
+use super::{Family, Kind, Role, Routing, Ttl};
 
 /// A key of a map.
 #[derive(Debug)]
@@ -97,6 +97,10 @@ impl Choice for Routing {
         &[("auto", Routing::Auto), ("none", Routing::None)];
 }
 
+impl Choice for Ttl {
+    const WORDS: &'static [(&'static str, Ttl)] = &[("uniform", Ttl::Uniform), ("pipe", Ttl::Pipe)];
+}
+
 impl Choice for Kind {
     const WORDS: &'static [(&'static str, Kind)] = &[("dummy", Kind::Dummy)];
 }
@@ -115,6 +119,7 @@ const ANY: Shape = Shape::Number(0, u32::MAX);
 const ADDRESSES: Shape = Shape::List(&Shape::Address);
 const LOOPBACKS: Shape = Shape::List(&Shape::Loopback);
 const LINES: Shape = Shape::List(&Shape::Line);
+const NAMES: Shape = Shape::List(&Shape::Line);
 
 /// The whole file.
 pub(super) static LAB: Level = Level {
@@ -126,7 +131,7 @@ pub(super) static LAB: Level = Level {
         key("family", Shape::OneOf(words::<Family>), "Which addresses the compiler allocates."),
         key("addressing", Shape::Map(&ADDRESSING), "The pools it allocates them from."),
         key("routing", Shape::OneOf(words::<Routing>), "Which routes the compiler fills in."),
-        key("vpn", Shape::Unsupported, "How VPNs are compiled."),
+        key("vpn", Shape::Map(&VPN), "How VPNs are compiled."),
         key(
             "defaults",
             Shape::Map(&DEFAULTS),
@@ -145,6 +150,16 @@ pub(super) static DEFAULTS: Level = Level {
     keys: &[
         key("node", Shape::Map(&NODE), "Beneath every node."),
         key("link", Shape::Map(&LINK), "Beneath every link."),
+    ],
+};
+
+/// `vpn`.
+pub(super) static VPN: Level = Level {
+    what: "`vpn`",
+    short: None,
+    keys: &[
+        key("php", Shape::Flag, "Whether the last router before the egress pops the outer label."),
+        key("ttl", Shape::OneOf(words::<Ttl>), "Whether the core's hops count in a packet's TTL."),
     ],
 };
 
@@ -191,7 +206,7 @@ pub(super) static VRF: Level = Level {
     keys: &[
         key("table", ANY, "Its routing table."),
         key("addresses", LOOPBACKS, "Addresses on the VRF device."),
-        key("import", Shape::Unsupported, "VPNs whose routes this one gets."),
+        key("import", NAMES, "VPNs whose routes this one gets."),
         key("fallthrough", Shape::Flag, "Whether a lookup that finds nothing goes on to main."),
     ],
 };

@@ -32,6 +32,8 @@ pub struct Document {
     pub addressing: Addressing,
     /// Whether it fills in routes.
     pub routing: Option<Spanned<Routing>>,
+    /// How it makes VPNs.
+    pub vpn: Vpn,
     /// Every node of the file, those that only a link names too.
     pub nodes: Vec<Node>,
     /// The links in the file's order.
@@ -60,6 +62,25 @@ pub enum Routing {
     Auto,
     /// Only what is written.
     None,
+}
+
+/// How VPNs are compiled.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Vpn {
+    /// `php`: whether the last router before the egress pops the outer label.
+    pub php: Option<Spanned<bool>>,
+    /// `ttl`: what a packet's TTL has to do with its labels'.
+    pub ttl: Option<Spanned<Ttl>>,
+}
+
+/// What a packet's TTL has to do with that of its labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ttl {
+    /// A label begins with the packet's TTL and gives back what is left: the core's hops count.
+    #[default]
+    Uniform,
+    /// The core is one hop, however many routers it has.
+    Pipe,
 }
 
 /// What a node is for.
@@ -134,6 +155,8 @@ pub struct Vrf {
     pub table: Option<Spanned<u32>>,
     /// Addresses on the VRF device.
     pub addresses: Vec<Spanned<IpNet>>,
+    /// `import`: names of VPNs, `main` and `default`.
+    pub import: Vec<Text>,
     /// `fallthrough: true`: no unreachable default.
     pub fallthrough: Option<Spanned<bool>>,
 }

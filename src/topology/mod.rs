@@ -7,7 +7,7 @@ pub use resolve::resolve;
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{
     Addressing, DeviceName, Family, Interface as WrittenInterface, LabName, NodeName, Role,
-    Routing, Vrf as WrittenVrf,
+    Routing, Vpn, Vrf as WrittenVrf,
 };
 use crate::iproute::{LabelRoute, Route, Rule, Table};
 use ipnet::IpNet;
@@ -26,6 +26,8 @@ pub struct Topology {
     pub addressing: Addressing,
     /// Which routes it fills in.
     pub routing: Routing,
+    /// How it makes VPNs.
+    pub vpn: Vpn,
     /// The nodes and links, both in the file's order.
     pub graph: UnGraph<Node, Link>,
     /// The checks' lines; `None` where the file has no such key.

@@ -62,6 +62,7 @@ pub fn resolve(
         family: document.family.map(|family| family.value).unwrap_or_default(),
         addressing: document.addressing,
         routing: document.routing.map(|routing| routing.value).unwrap_or_default(),
+        vpn: document.vpn,
         graph,
         checks: document.checks,
     }

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use vrflab::check::{CheckResult, Report};
 use vrflab::compile::{
-    Check, Expect, Hop, Interface, InterfaceId, InterfaceKind, Lab, Link, Node, NodeId, Sender,
-    Target, Vrf,
+    Check, Expect, Hop, Imports, Interface, InterfaceId, InterfaceKind, Lab, Link, Node, NodeId,
+    Sender, Target, Vrf,
 };
 use vrflab::diagnostic::{Span, Spanned};
 use vrflab::document::{DeviceName, LabName, NodeName, Role};
@@ -63,6 +63,7 @@ impl Bench {
                         span: Span::NONE,
                         table: table.parse().unwrap(),
                         addresses: Vec::new(),
+                        imports: Imports::default(),
                         fallthrough: false,
                     };
                     bench.lab[id].vrfs.push(vrf);

@@ -1,7 +1,7 @@
 //! Addresses that cannot be, and ends of links that do not fit each other.
 
 use crate::compile::lab::{InterfaceId, Lab, MAIN, NodeId};
-use crate::compile::layout::{Context, Layout, context};
+use crate::compile::layout::{Context, Layout};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use ipnet::IpNet;
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
     for id in (0..lab.nodes.len()).map(NodeId) {
         let node = &lab[id];
         let on_interfaces = node.interfaces.iter().enumerate().flat_map(|(place, interface)| {
-            let context = context(lab, (id, InterfaceId(place)));
+            let context = layout.context((id, InterfaceId(place)));
             interface.addresses.iter().map(move |address| (context, *address))
         });
         let main = Context { node: id, table: MAIN };
@@ -23,13 +23,13 @@ pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
         });
         for (context, address) in on_interfaces.chain(on_lo).chain(on_vrfs) {
             subnet(address.value, address.span, errors);
-            let Some(domain) = layout.domain(context) else { continue };
+            let Some(realm) = layout.realm(context) else { continue };
             let ip = address.value.addr();
             if ip.is_loopback() {
                 continue;
             }
             let single = address.value.prefix_len() == address.value.max_prefix_len();
-            match users.insert((domain, ip), (id, address.span)) {
+            match users.insert((realm, ip), (id, address.span)) {
                 // One address of its own on several interfaces of a node is a common way to write
                 // unnumbered links.
                 Some((other, _)) if other == id && single => {}

@@ -1,7 +1,7 @@
 //! Nodes that must forward and do not, and VRFs that let packets out.
 
 use crate::compile::lab::{Lab, NodeId};
-use crate::compile::layout::{Layout, Port, context};
+use crate::compile::layout::{Layout, Port};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -27,7 +27,7 @@ fn gateways(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
     let mut owners: BTreeMap<(usize, IpAddr), NodeId> = BTreeMap::new();
     for segment in &layout.segments {
         for port in &segment.ports {
-            let Some(domain) = layout.domain(context(lab, *port)) else { continue };
+            let Some(domain) = layout.domain(layout.context(*port)) else { continue };
             for address in &lab[port.0].interfaces[port.1.0].addresses {
                 owners.insert((domain, address.value.addr()), port.0);
             }
@@ -44,7 +44,7 @@ fn gateways(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
                     continue;
                 };
                 let port: Port = (id, interface);
-                let Some(domain) = layout.domain(context(lab, port)) else { continue };
+                let Some(domain) = layout.domain(layout.context(port)) else { continue };
                 let Some(&owner) = owners.get(&(domain, via)) else { continue };
                 let gateway = &lab[owner];
                 let its_own = gateway.interfaces.iter().flat_map(|port| &port.addresses);

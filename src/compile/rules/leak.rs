@@ -1,24 +1,23 @@
 //! Where label paths end: in a VRF from which something leads back, or in a mistake.
 
 use crate::compile::lab::{Lab, LabelNexthop, MAIN, NodeId};
-use crate::compile::layout::Layout;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::document::DeviceName;
 use crate::iproute::Label;
 use ipnet::IpNet;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
 /// A VRF of a node.
 type Place = (NodeId, u32);
 
-/// A route that pushes labels, and where they lead.
+/// A route that pushes labels.
 struct Push {
     from: Place,
     span: Span,
     destination: IpNet,
+    via: Option<IpAddr>,
     labels: Vec<Label>,
-    ends: BTreeSet<End>,
 }
 
 /// Where labelled packets end.
@@ -34,39 +33,48 @@ enum End {
     Nowhere,
 }
 
-pub(super) fn hold(_layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
-    let owners = owners(lab);
+pub(super) fn hold(lab: &Lab, errors: &mut Diagnostics) {
     let mut pushes = Vec::new();
     for id in (0..lab.nodes.len()).map(NodeId) {
         for route in &lab[id].routes {
             for nexthop in route.value.nexthops.iter().filter(|next| !next.encap.is_empty()) {
-                let ends = nexthop.via.map_or_else(BTreeSet::new, |via| {
-                    follow(lab, &owners, via, nexthop.encap.clone(), lab.nodes.len() + 1)
-                });
                 pushes.push(Push {
                     from: (id, route.value.table),
                     span: route.span,
                     destination: route.value.destination,
+                    via: nexthop.via,
                     labels: nexthop.encap.clone(),
-                    ends,
                 });
             }
         }
     }
+    // What the compiler filled in leads back by itself.
+    if pushes.iter().all(|push| push.span.is_none()) {
+        return;
+    }
+    let owners = owners(lab);
+    let ends = |push: &Push| {
+        push.via.map_or_else(BTreeSet::new, |via| {
+            follow(lab, &owners, via, push.labels.clone(), &mut HashSet::new())
+        })
+    };
+    let mut by_place: BTreeMap<Place, Vec<&Push>> = BTreeMap::new();
     for push in &pushes {
-        for end in &push.ends {
+        by_place.entry(push.from).or_default().push(push);
+    }
+    for push in pushes.iter().filter(|push| !push.span.is_none()) {
+        for end in ends(push) {
             match end {
-                End::Unknown { node, label } => errors.push(unpopped(lab, push, *node, *label)),
+                End::Unknown { node, label } => errors.push(unpopped(lab, push, node, label)),
                 End::Vrf { place, name } if push.from.1 != MAIN => {
-                    let leads_back = pushes.iter().any(|back| {
-                        back.from == *place
-                            && back.ends.iter().any(|end| match end {
-                                End::Vrf { place, .. } => *place == push.from,
-                                End::Main | End::Unknown { .. } | End::Nowhere => false,
-                            })
+                    let leads_back = by_place.get(&place).into_iter().flatten().any(|back| {
+                        ends(back).iter().any(|end| match end {
+                            End::Vrf { place, .. } => *place == push.from,
+                            End::Main | End::Unknown { .. } | End::Nowhere => false,
+                        })
                     });
                     if !leads_back {
-                        errors.push(leak(lab, push, *place, name));
+                        errors.push(leak(lab, push, place, &name));
                     }
                 }
                 End::Vrf { .. } | End::Main | End::Nowhere => {}
@@ -95,10 +103,10 @@ fn follow(
     owners: &BTreeMap<IpAddr, NodeId>,
     via: IpAddr,
     stack: Vec<Label>,
-    steps: usize,
+    seen: &mut HashSet<(NodeId, Vec<Label>)>,
 ) -> BTreeSet<End> {
     let Some(&node) = owners.get(&via) else { return BTreeSet::from([End::Nowhere]) };
-    arrive(lab, owners, node, stack, steps)
+    arrive(lab, owners, node, stack, seen)
 }
 
 fn arrive(
@@ -106,34 +114,35 @@ fn arrive(
     owners: &BTreeMap<IpAddr, NodeId>,
     node: NodeId,
     mut stack: Vec<Label>,
-    steps: usize,
+    seen: &mut HashSet<(NodeId, Vec<Label>)>,
 ) -> BTreeSet<End> {
     if stack.is_empty() {
         return BTreeSet::from([End::Main]);
     }
-    if steps == 0 {
-        return BTreeSet::from([End::Nowhere]);
+    // Here already, by another of several equal ways or in a circle.
+    if !seen.insert((node, stack.clone())) {
+        return BTreeSet::new();
     }
     let top = stack.remove(0).number();
     // Explicit null is popped by whoever gets it.
     if matches!(top, 0 | 2) {
-        return arrive(lab, owners, node, stack, steps - 1);
+        return arrive(lab, owners, node, stack, seen);
     }
     let known = lab[node].label_routes.iter().find(|route| route.value.label.number() == top);
     let Some(route) = known else { return BTreeSet::from([End::Unknown { node, label: top }]) };
-    let on = |nexthop: &LabelNexthop| {
+    let mut on = |nexthop: &LabelNexthop| {
         let mut rest = nexthop.swap.clone();
         rest.extend(&stack);
         match (lab[node].vrf(nexthop.dev.as_str()), nexthop.via) {
             (Some(vrf), _) if rest.is_empty() => {
                 BTreeSet::from([End::Vrf { place: (node, vrf.table), name: nexthop.dev.clone() }])
             }
-            (None, None) => arrive(lab, owners, node, rest, steps - 1),
-            (None, Some(via)) => follow(lab, owners, via, rest, steps - 1),
+            (None, None) => arrive(lab, owners, node, rest, seen),
+            (None, Some(via)) => follow(lab, owners, via, rest, seen),
             (Some(_), _) => BTreeSet::from([End::Nowhere]),
         }
     };
-    route.value.nexthops.iter().flat_map(on).collect()
+    route.value.nexthops.iter().flat_map(&mut on).collect()
 }
 
 fn stack(labels: &[Label]) -> String {

@@ -4,50 +4,68 @@
 //! them on and loses the answers.
 
 use crate::compile::lab::{Lab, MAIN, NodeId, Route, Vrf};
-use crate::compile::layout::{Context, Layout, context};
-use crate::compile::paths::{Paths, Way};
+use crate::compile::layout::{Context, Layout};
+use crate::compile::network::{FAR, Network, Step};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::Routing;
 use crate::iproute::RouteKind;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The subnets of customers by domain, each with the contexts that are on it.
+type Sources = BTreeMap<usize, BTreeMap<IpNet, BTreeSet<Context>>>;
+
 pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
-    let paths = Paths::new(lab, layout);
+    if lab.nodes.iter().all(|node| node.vrfs.is_empty()) {
+        return;
+    }
+    let sources = sources(lab, layout);
+    let network = Network::of(lab, layout, Routing::None, |_| true);
     for id in (0..lab.nodes.len()).map(NodeId) {
         for vrf in &lab[id].vrfs {
             let here = Context { node: id, table: vrf.table };
-            for (subnet, way) in sources(lab, layout, &paths, here) {
-                if !routed(lab, id, vrf, subnet) {
-                    errors.push(missing(lab, id, vrf, subnet, way));
+            let Some(behind) = layout.domain(here).and_then(|domain| sources.get(&domain)) else {
+                continue;
+            };
+            for (subnet, contexts) in behind {
+                if connected(lab, here, *subnet) || routed(lab, id, vrf, *subnet) {
+                    continue;
+                }
+                if let Some(step) = first_step(&network, here, contexts) {
+                    errors.push(missing(lab, id, vrf, *subnet, step));
                 }
             }
         }
     }
 }
 
-/// The subnets behind a VRF's ports, with the way to each.
-fn sources(lab: &Lab, layout: &Layout, paths: &Paths<'_>, here: Context) -> BTreeMap<IpNet, Way> {
-    let Some(domain) = layout.domain(here) else { return BTreeMap::new() };
-    let mut behind: BTreeMap<IpNet, BTreeSet<Context>> = BTreeMap::new();
+fn sources(lab: &Lab, layout: &Layout) -> Sources {
+    let mut sources = Sources::new();
     for segment in &layout.segments {
-        for (node, interface) in &segment.ports {
-            let there = context(lab, (*node, *interface));
+        for port in &segment.ports {
+            let there = layout.context(*port);
             // Only a main table is a customer's own; another VRF joined to this one routes itself.
-            if layout.domain(there) == Some(domain) && there.table == MAIN {
-                for address in &lab[*node].interfaces[interface.0].addresses {
-                    behind.entry(address.value.trunc()).or_default().insert(there);
-                }
+            let Some(domain) = layout.domain(there).filter(|_| there.table == MAIN) else {
+                continue;
+            };
+            for address in &lab[port.0].interfaces[port.1.0].addresses {
+                let subnets = sources.entry(domain).or_default();
+                subnets.entry(address.value.trunc()).or_default().insert(there);
             }
         }
     }
-    behind
-        .into_iter()
-        .filter(|(subnet, _)| !connected(lab, here, *subnet))
-        .filter_map(|(subnet, targets)| {
-            let way = *paths.ways(here, &paths.distances(&targets)).first()?;
-            Some((subnet, way))
-        })
-        .collect()
+    sources
+}
+
+/// The first step of the shortest way to whoever is nearest.
+fn first_step(network: &Network, here: Context, goals: &BTreeSet<Context>) -> Option<Step> {
+    let from = network.place(here);
+    let mut distances = vec![FAR; network.stations.len()];
+    network.distances(goals.iter().map(|goal| network.place(*goal)), &mut distances);
+    let mut steps = Vec::new();
+    let far = |place: usize| distances[network.stations[place].number as usize];
+    network.nearest(from, far, &mut steps);
+    Some(network.stations[from].steps[*steps.first()? as usize])
 }
 
 fn connected(lab: &Lab, here: Context, subnet: IpNet) -> bool {
@@ -66,10 +84,10 @@ fn routed(lab: &Lab, node: NodeId, vrf: &Vrf, subnet: IpNet) -> bool {
     lab[node].routes.iter().any(|route| covers(&route.value))
 }
 
-fn missing(lab: &Lab, id: NodeId, vrf: &Vrf, subnet: IpNet, way: Way) -> Diagnostic {
+fn missing(lab: &Lab, id: NodeId, vrf: &Vrf, subnet: IpNet, step: Step) -> Diagnostic {
     let node = &lab[id];
-    let port = &node.interfaces[way.out.1.0];
-    let far = &lab[way.to.0].interfaces[way.to.1.0];
+    let port = &node.interfaces[step.out.1.0];
+    let far = &lab[step.far.0].interfaces[step.far.1.0];
     let gateway = far
         .addresses
         .iter()

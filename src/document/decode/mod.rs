@@ -8,9 +8,9 @@ mod values;
 
 pub(super) use values::address;
 
-use super::keys::{ADDRESSING, DEFAULTS, LAB};
+use super::keys::{ADDRESSING, DEFAULTS, LAB, VPN};
 use super::tree::{Entry, Tree};
-use super::{Addressing, Document, Link, Node};
+use super::{Addressing, Document, Link, Node, Vpn};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Text};
 use fields::Fields;
 use std::collections::HashSet;
@@ -34,10 +34,16 @@ pub(super) fn lab(tree: &Tree, errors: &mut Diagnostics) -> Document {
         family: fields.choice("family", errors),
         addressing: addressing(fields.tree("addressing").unwrap_or(&nothing), errors),
         routing: fields.choice("routing", errors),
+        vpn: vpn(fields.tree("vpn").unwrap_or(&nothing), errors),
         nodes,
         links,
         checks: fields.lines("checks", errors),
     }
+}
+
+fn vpn(tree: &Tree, errors: &mut Diagnostics) -> Vpn {
+    let fields = Fields::new(tree, &VPN, errors);
+    Vpn { php: fields.flag("php", errors), ttl: fields.choice("ttl", errors) }
 }
 
 fn addressing(tree: &Tree, errors: &mut Diagnostics) -> Addressing {

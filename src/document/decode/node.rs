@@ -44,6 +44,7 @@ fn vrfs(fields: &Fields, errors: &mut Diagnostics) -> Vec<Vrf> {
             name: key,
             table: fields.number("table", errors),
             addresses: fields.loopbacks("addresses", errors).unwrap_or_default(),
+            import: fields.lines("import", errors).unwrap_or_default(),
             fallthrough: fields.flag("fallthrough", errors),
         });
     }

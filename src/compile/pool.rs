@@ -1,0 +1,133 @@
+//! Subnets of which parts are handed out in order.
+
+use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
+use ipnet::IpNet;
+use std::net::IpAddr;
+
+/// A subnet, and how much of it is given already.
+pub(super) struct Pool {
+    net: IpNet,
+    /// The length of a part that nobody asks to be larger.
+    part: u8,
+    given: u128,
+    /// Where the file names the pool, for the error when it is used up.
+    span: Span,
+}
+
+/// Addresses that the file itself uses, as ranges in their order without any overlap.
+#[derive(Default)]
+pub(super) struct Taken {
+    ranges: [Vec<(u128, u128)>; 2],
+}
+
+impl Pool {
+    /// A pool whose parts have this length.
+    pub fn of(net: Spanned<IpNet>, part: u8) -> Self {
+        Self { net: net.value.trunc(), part, given: 0, span: net.span }
+    }
+
+    /// The first half, or all where a half would be less than a part.
+    pub fn lower(mut self) -> Self {
+        if let Some(half) = self.halves().and_then(|mut halves| halves.next()) {
+            self.net = half;
+        }
+        self
+    }
+
+    /// The second half, or all where a half would be less than a part.
+    pub fn upper(mut self) -> Self {
+        if let Some(half) = self.halves().and_then(|mut halves| halves.nth(1)) {
+            self.net = half;
+        }
+        self
+    }
+
+    fn halves(&self) -> Option<ipnet::IpSubnets> {
+        let half = self.net.prefix_len() + 1;
+        (half <= self.part).then(|| self.net.subnets(half).ok()).flatten()
+    }
+
+    /// The length of its parts.
+    pub fn part(&self) -> u8 {
+        self.part
+    }
+
+    /// The next part that the file itself does not use.
+    pub fn next(&mut self, taken: &Taken) -> Option<IpNet> {
+        self.next_of(self.part, taken)
+    }
+
+    /// The next part of this length that the file itself does not use.
+    pub fn next_of(&mut self, part: u8, taken: &Taken) -> Option<IpNet> {
+        let width = self.net.max_prefix_len();
+        let room = 1u128.checked_shl(u32::from(width - self.net.prefix_len())).unwrap_or(u128::MAX);
+        let step = 1u128.checked_shl(u32::from(width.checked_sub(part)?))?;
+        let base = number(self.net.addr());
+        loop {
+            let offset = self.given.checked_next_multiple_of(step)?;
+            self.given = offset.checked_add(step)?;
+            if part < self.net.prefix_len() || self.given > room {
+                return None;
+            }
+            // Loopbacks begin at .1, so that none looks like a subnet's own address.
+            if offset == 0 && part == width {
+                continue;
+            }
+            let (first, last) = (base + offset, base + offset + (step - 1));
+            if let Some(end) = taken.behind(self.net, first, last) {
+                // On behind what is taken there, however large it is.
+                self.given = self.given.max((end - base).saturating_add(1));
+                continue;
+            }
+            let first = match self.net.addr() {
+                IpAddr::V4(_) => IpAddr::V4(u32::try_from(first).ok()?.into()),
+                IpAddr::V6(_) => IpAddr::V6(first.into()),
+            };
+            return Some(IpNet::new(first, part).expect("a part is no longer than an address"));
+        }
+    }
+
+    /// The error of a pool that is used up.
+    pub fn exhausted(&self, asked: Span) -> Diagnostic {
+        Diagnostic::error(Code::PoolExhausted, format!("the pool {} has nothing left", self.net))
+            .at(asked, "for this")
+            .beside(self.span, "this pool")
+            .help("give `addressing` a larger one")
+    }
+}
+
+impl Taken {
+    /// What these subnets cover.
+    pub fn of(nets: &[IpNet]) -> Self {
+        let mut taken = Self::default();
+        for net in nets {
+            let range = (number(net.network()), number(net.broadcast()));
+            taken.ranges[usize::from(net.addr().is_ipv6())].push(range);
+        }
+        for ranges in &mut taken.ranges {
+            ranges.sort_unstable();
+            ranges.dedup_by(|next, kept| {
+                let one = next.0 <= kept.1;
+                if one {
+                    kept.1 = kept.1.max(next.1);
+                }
+                one
+            });
+        }
+        taken
+    }
+
+    /// The last address of what is taken in a range of `family`'s addresses.
+    fn behind(&self, family: IpNet, first: u128, last: u128) -> Option<u128> {
+        let ranges = &self.ranges[usize::from(family.addr().is_ipv6())];
+        let place = ranges.partition_point(|(_, end)| *end < first);
+        ranges.get(place).filter(|(start, _)| *start <= last).map(|(_, end)| *end)
+    }
+}
+
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(u32::from(address)),
+        IpAddr::V6(address) => u128::from(address),
+    }
+}
