@@ -48,9 +48,8 @@ pub(super) fn fill(layout: &Layout, options: Vpn, lab: &mut Lab, errors: &mut Di
             let imported =
                 vpn::imported(lab, layout, &network, &reaches, &core, *place, &mut table.ways);
             // What the context knows itself is no import, though it came round by another table.
-            let known = |net: IpNet| {
-                reach.destinations.trees.iter().any(|tree| tree.leaf(net).is_some())
-            };
+            let known =
+                |net: IpNet| reach.destinations.trees.iter().any(|tree| tree.leaf(net).is_some());
             table.routes.extend(imported.into_iter().filter(|(net, _)| !known(*net)));
             tables.push(table);
         }

@@ -7,3 +7,4 @@ mod kernel;
 mod l3vpn;
 mod standing;
 mod traps;
+mod vpn;
