@@ -1,5 +1,6 @@
 //! `vrflab check`: runs a lab's checks.
 
+use super::count;
 use super::exit::{Exit, cannot};
 use super::input::{self, Input};
 use super::interrupt::{self, Interrupt};
@@ -84,8 +85,8 @@ fn conclude(input: &Input, report: &Report) {
     let name = &input.lab.name;
     match (report.passed, report.failed) {
         (0, 0) => out!("{name}: no checks"),
-        (passed, 0) => out!("{name}: {passed} checks passed"),
-        (passed, failed) => out!("{name}: {passed} checks passed, {failed} failed"),
+        (passed, 0) => out!("{name}: {} passed", count(passed, "check")),
+        (passed, failed) => out!("{name}: {} passed, {failed} failed", count(passed, "check")),
     }
     if let Some(sample) = input.lab.sample {
         out!("{name}: a sample of {} pairs out of {}", sample.chosen, sample.of);

@@ -28,6 +28,8 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     let mut here: Vec<LabName> = Vec::new();
     let mut in_vm: Vec<String> = Vec::new();
     if arguments.all || arguments.labs.is_empty() {
+        let standing: Vec<_> =
+            standing.into_iter().filter(|(_, place)| place::is_own(*place)).collect();
         if !arguments.all && standing.len() > 1 {
             let names: Vec<_> = standing.iter().map(|(lab, _)| lab.as_str()).collect();
             return wrong(format!(
@@ -44,7 +46,7 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
                 Place::Vm => in_vm.push(lab.to_string()),
             }
         }
-        if arguments.all && kernel != Kernel::Vm {
+        if arguments.all && kernel != Kernel::Vm && place::is_own(Place::Here) {
             // Directories too whose maker was killed before it wrote the record.
             match state::names() {
                 Ok(names) => here.extend(names),
@@ -86,9 +88,12 @@ fn sort(
 ) -> Result<(), Exit> {
     let is_file = word.contains('/') || Path::new(word).extension().is_some();
     if !is_file {
-        match standing.iter().find(|(lab, _)| lab.as_str() == word) {
+        // One of this user's before one of root's of the same name.
+        let named = || standing.iter().filter(|(lab, _)| lab.as_str() == word);
+        match named().find(|(_, place)| place::is_own(*place)) {
             Some((lab, Place::Here)) => here.push(lab.clone()),
             Some((lab, Place::Vm)) => in_vm.push(lab.to_string()),
+            None if named().next().is_some() => return Err(place::roots(word)),
             None => match LabName::new(word).filter(|lab| state::directory(lab).exists()) {
                 Some(begun) => here.push(begun),
                 None => out!("{word} is down already"),
@@ -97,7 +102,10 @@ fn sort(
         return Ok(());
     }
     let path = absolute(word);
-    let records = state::all().map_err(state_error)?;
+    let records = match place::is_own(Place::Here) {
+        true => state::all().map_err(state_error)?,
+        false => Vec::new(),
+    };
     let mut found: Vec<LabName> = records
         .into_iter()
         .filter(|record| record.path.as_deref() == Some(&path))

@@ -126,8 +126,15 @@ fn lacks(plan: &Plan) -> Option<Lacks> {
 pub(super) fn all(kernel: Kernel) -> Result<Vec<(LabName, Place)>, Exit> {
     let mut labs = Vec::new();
     if kernel != Kernel::Vm {
-        let here =
-            state::all().map_err(|error| cannot(format!("{}: {error}", state::DIRECTORY)))?;
+        let here = match state::all() {
+            // Root may keep them to itself; then they are nothing to this user.
+            Err(error)
+                if error.kind() == io::ErrorKind::PermissionDenied && !is_own(Place::Here) =>
+            {
+                Vec::new()
+            }
+            here => here.map_err(state_error)?,
+        };
         labs.extend(here.into_iter().map(|record| (record.lab, Place::Here)));
     }
     if kernel != Kernel::Host && !vm::inside_guest() {
@@ -138,6 +145,16 @@ pub(super) fn all(kernel: Kernel) -> Result<Vec<(LabName, Place)>, Exit> {
     Ok(labs)
 }
 
+/// Whether labs there are this user's to work on: those on this kernel are root's.
+pub(super) fn is_own(place: Place) -> bool {
+    place == Place::Vm || nix::unistd::geteuid().is_root()
+}
+
+/// Says that a lab is not this user's to work on.
+pub(super) fn roots(lab: &str) -> Exit {
+    cannot(format!("{lab} is root's, as all labs on this kernel are; run it with sudo"))
+}
+
 /// Whether it is said that there is no such lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Missing {
@@ -145,7 +162,7 @@ pub(super) enum Missing {
     Silent,
 }
 
-/// The lab of this name, or the only one there is.
+/// The lab of this name, or the only one there is, of those that are this user's.
 pub(super) fn find(
     name: Option<&str>,
     kernel: Kernel,
@@ -155,7 +172,8 @@ pub(super) fn find(
         Missing::Said => wrong(what),
         Missing::Silent => Exit::Wrong,
     };
-    let labs = all(kernel)?;
+    let (labs, others): (Vec<_>, Vec<_>) =
+        all(kernel)?.into_iter().partition(|(_, place)| is_own(*place));
     let names = || labs.iter().map(|(lab, _)| lab.as_str()).collect::<Vec<_>>().join(", ");
     match (name, labs.as_slice()) {
         (None, [only]) => Ok(only.clone()),
@@ -163,6 +181,10 @@ pub(super) fn find(
         (None, _) => Err(wrong(format!("several labs are up, name one of them: {}", names()))),
         (Some(name), _) => match labs.iter().find(|(lab, _)| lab.as_str() == name) {
             Some(found) => Ok(found.clone()),
+            None if others.iter().any(|(lab, _)| lab.as_str() == name) => Err(match missing {
+                Missing::Said => roots(name),
+                Missing::Silent => Exit::Cannot,
+            }),
             None if labs.is_empty() => Err(wrong(format!("no lab `{name}` is up, nor any other"))),
             None => Err(wrong(format!("no lab `{name}` is up; there is {}", names()))),
         },

@@ -1,6 +1,8 @@
 //! Labs come up, are looked at and go down.
 
-use crate::host::{Host, lab, names};
+use crate::host::{Host, lab, names, said};
+use std::fs;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 /// The lines of a text without the times in it.
@@ -111,5 +113,27 @@ fn nothing_is_made_in_the_namespace_that_the_program_is_called_in() {
         lines.iter().all(|line| line.contains(" begin: ") || line.contains(" end: ")),
         "{lines:#?}"
     );
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn the_labs_of_root_are_nobody_elses() {
+    let host = Host::new();
+    host.done(&["up", "--no-check", &lab("two-hosts.yaml")]);
+    // The program may lie where only root gets to.
+    let program = "/run/vrflab-for-all";
+    fs::copy(env!("CARGO_BIN_EXE_vrflab"), program).unwrap();
+    let nobody = |words: &[&str]| {
+        said(&Command::new(program).args(words).uid(65534).env("HOME", "/").output().unwrap())
+    };
+    for words in [["down", "two-hosts"], ["check", "two-hosts"], ["reset", "two-hosts"]] {
+        let said = nobody(&[&["--kernel", "host"], &words[..]].concat());
+        assert_eq!(said.status, 3, "{said:?}");
+        assert!(said.err.contains("two-hosts is root's"), "{}", said.err);
+    }
+    assert_eq!(nobody(&["--kernel", "host", "down", "--all"]).out, "no lab is up\n");
+    assert!(nobody(&["--kernel", "host", "ls"]).out.starts_with("two-hosts "));
+    fs::remove_file(program).unwrap();
+    host.done(&["down"]);
     host.assert_nothing_is_left();
 }
