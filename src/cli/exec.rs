@@ -114,8 +114,16 @@ fn hosts_path(lab: &LabName) -> PathBuf {
 pub(super) fn write_hosts(lab: &Lab) -> io::Result<()> {
     let mut text = String::from("127.0.0.1 localhost\n::1 localhost\n");
     for node in &lab.nodes {
-        let on_interfaces = node.interfaces.iter().flat_map(|interface| &interface.addresses);
-        let addresses = on_interfaces.chain(&node.loopback).map(|address| address.value.addr());
+        // An address in a VRF is its customer's: the node itself is known by one in main.
+        let (main, in_vrfs): (Vec<_>, Vec<_>) =
+            node.interfaces.iter().partition(|interface| node.vrf_of(interface).is_none());
+        let on = |interfaces: Vec<_>| {
+            interfaces
+                .into_iter()
+                .flat_map(|interface: &crate::compile::Interface| &interface.addresses)
+        };
+        let addresses = on(main).chain(&node.loopback).chain(on(in_vrfs));
+        let addresses = addresses.map(|address| address.value.addr());
         for v4 in [true, false] {
             if let Some(address) = addresses.clone().find(|address| address.is_ipv4() == v4) {
                 text += &format!("{address} {}\n", node.name);
