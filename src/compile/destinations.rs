@@ -1,7 +1,8 @@
 //! What is routed to: every subnet and loopback of a routing domain, and who takes its packets.
 
 use super::lab::{InterfaceId, Lab, MAIN, NodeId};
-use super::layout::{Context, Layout, compiled};
+use super::layout::{Context, Layout, Segment, compiled};
+use super::region;
 use super::summary::Tree;
 use crate::document::Routing;
 use crate::iproute::RouteKind;
@@ -39,14 +40,43 @@ pub(super) fn all(lab: &Lab, layout: &Layout, routing: Routing) -> BTreeMap<usiz
             owners.entry((domain, net)).or_insert_with(|| BTreeSet::from([*context]));
         }
     }
+    let large = large(lab, layout);
     let mut nets: BTreeMap<usize, Vec<(IpNet, Vec<Context>)>> = BTreeMap::new();
     for ((domain, net), owners) in owners {
         let routers = owners.iter().filter(|owner| lab[owner.node].forwarding).copied();
-        let routers: Vec<Context> = routers.collect();
+        let mut routers: Vec<Context> = routers.collect();
+        // Between two routers of a large network lies nobody else, and whoever sends to an end of
+        // their link may as well send to the first of them, as to all else that it has.
+        if let (Some(rank), [near, far], 2) = (large.get(&domain), &routers[..], owners.len()) {
+            let first = if rank.get(near) <= rank.get(far) { *near } else { *far };
+            routers = vec![first];
+        }
         let owners = if routers.is_empty() { owners.into_iter().collect() } else { routers };
         nets.entry(domain).or_default().push((net, owners));
     }
     nets.into_iter().map(|(domain, nets)| (domain, Destinations::of(nets))).collect()
+}
+
+/// The ranks of routers in those domains that are large.
+fn large(lab: &Lab, layout: &Layout) -> HashMap<usize, HashMap<Context, usize>> {
+    let mut parts: HashMap<usize, (Vec<Context>, Vec<&Segment>)> = HashMap::new();
+    for context in &layout.contexts {
+        if let Some(domain) = layout.domain(*context) {
+            parts.entry(domain).or_default().0.push(*context);
+        }
+    }
+    for segment in &layout.segments {
+        let port = segment.ports.first();
+        if let Some(domain) = port.and_then(|port| layout.domain(layout.context(*port))) {
+            parts.entry(domain).or_default().1.push(segment);
+        }
+    }
+    parts
+        .into_iter()
+        .filter_map(|(domain, (contexts, segments))| {
+            Some((domain, region::ranks(lab, layout, &contexts, &segments)?))
+        })
+        .collect()
 }
 
 impl Destinations {

@@ -58,6 +58,7 @@ pub(super) fn fill(layout: &Layout, options: Vpn, lab: &mut Lab, errors: &mut Di
             routes(lab, &network, &core, table, &mut filled);
         }
     }
+    filled.sort_by_key(|(place, _)| *place);
     for (place, routes) in filled {
         let node = network.stations[place].context.node;
         lab[node].routes.extend(routes.into_iter().map(Spanned::filled));
@@ -312,7 +313,10 @@ fn nexthops(
                     // One on a common subnet is the better gateway.
                     let subnets = || near.addresses.iter().map(|address| address.value);
                     let shared = |address: &_| subnets().any(|net| net.contains(address));
-                    let via = std::iter::once(via).chain(gateways).find(shared).unwrap_or(via);
+                    let via = match gateways.clone().next() {
+                        None => via,
+                        Some(_) => std::iter::once(via).chain(gateways).find(shared).unwrap_or(via),
+                    };
                     let dev = near.name.clone();
                     let encap = Vec::new();
                     Some(Nexthop { via: Some(via), dev, weight: 1, onlink: false, encap })

@@ -42,10 +42,13 @@ impl Plan {
             let requires = step.op.requires();
             let provides = step.op.provides();
             let node = graph.add_node(step);
-            for thing in requires {
-                if let Some(&maker) = made.get(&thing) {
-                    graph.update_edge(maker, node, ());
-                }
+            // Only edges to this step can be there twice, so nobody looks through its makers' others.
+            let mut makers: Vec<NodeIndex> =
+                requires.iter().filter_map(|thing| made.get(thing).copied()).collect();
+            makers.sort_unstable();
+            makers.dedup();
+            for maker in makers {
+                graph.add_edge(maker, node, ());
             }
             for thing in provides {
                 made.insert(thing, node);

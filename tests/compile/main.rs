@@ -2,7 +2,9 @@
 //! exact text stands beside each file. `BLESS=1` writes the texts anew.
 #![allow(clippy::unwrap_used)]
 
+mod networks;
 mod plans;
+mod walk;
 
 use std::fs;
 use std::path::Path;

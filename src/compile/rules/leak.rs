@@ -34,6 +34,12 @@ enum End {
 }
 
 pub(super) fn hold(lab: &Lab, errors: &mut Diagnostics) {
+    // What the compiler filled in leads back by itself.
+    let written = lab.nodes.iter().flat_map(|node| &node.routes);
+    let mut written = written.filter(|route| !route.span.is_none());
+    if written.all(|route| route.value.nexthops.iter().all(|next| next.encap.is_empty())) {
+        return;
+    }
     let mut pushes = Vec::new();
     for id in (0..lab.nodes.len()).map(NodeId) {
         for route in &lab[id].routes {
@@ -47,10 +53,6 @@ pub(super) fn hold(lab: &Lab, errors: &mut Diagnostics) {
                 });
             }
         }
-    }
-    // What the compiler filled in leads back by itself.
-    if pushes.iter().all(|push| push.span.is_none()) {
-        return;
     }
     let owners = owners(lab);
     let ends = |push: &Push| {

@@ -1,0 +1,131 @@
+//! What must hold of the tables of any network.
+
+use crate::walk::ends;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::net::IpAddr;
+use vrflab::compile::{Lab, NodeId};
+use vrflab::diagnostic::{Severity, Source};
+use vrflab::document::{Format, LabName, Role};
+
+fn lab(text: &str) -> Lab {
+    let source = Source { name: "lab.dot".to_owned(), text: text.to_owned() };
+    let name = LabName::new("lab").unwrap();
+    let (lab, said) = vrflab::understand(&source, Format::Dot, None, &name);
+    assert!(said.iter().all(|it| it.severity != Severity::Error), "{text}\n{said:?}");
+    lab.unwrap_or_else(|| panic!("{text}"))
+}
+
+fn hosts(lab: &Lab) -> Vec<NodeId> {
+    (0..lab.nodes.len()).map(NodeId).filter(|id| lab[*id].role == Role::Host).collect()
+}
+
+fn addresses(lab: &Lab, id: NodeId) -> Vec<IpAddr> {
+    let node = &lab[id];
+    let own = node.interfaces.iter().flat_map(|port| &port.addresses).chain(&node.loopback);
+    own.map(|address| address.value.addr()).collect()
+}
+
+/// Links of routers, each to an earlier one and some across, each with a cost, and hosts at some.
+fn plain() -> impl Strategy<Value = String> {
+    let links = proptest::collection::vec((any::<prop::sample::Index>(), 1..4u32), 1..14);
+    let across = proptest::collection::vec((0..14usize, 0..14usize, 1..4u32), 0..8);
+    let hosts = proptest::collection::vec(any::<prop::sample::Index>(), 2..6);
+    let family = prop::sample::select(vec!["ipv4", "ipv6", "dual"]);
+    (links, across, hosts, family).prop_map(|(links, across, hosts, family)| {
+        let count = links.len() + 1;
+        let mut text = format!("graph {{ family={family}; node [role=router]; r0;\n");
+        for (at, (to, cost)) in links.iter().enumerate() {
+            let _ = writeln!(text, "r{} -- r{} [cost={cost}]", at + 1, to.index(at + 1));
+        }
+        for (near, far, cost) in across {
+            if near % count != far % count {
+                let _ = writeln!(text, "r{} -- r{} [cost={cost}]", near % count, far % count);
+            }
+        }
+        for (at, router) in hosts.iter().enumerate() {
+            let _ = writeln!(text, "h{at} [role=host]; h{at} -- r{}", router.index(count));
+        }
+        text + "}"
+    })
+}
+
+/// Edges around a core, and the sites of three VPNs at them, some at two edges.
+fn vpns() -> impl Strategy<Value = String> {
+    let core = proptest::collection::vec(any::<prop::sample::Index>(), 1..5);
+    let edges = proptest::collection::vec(any::<prop::sample::Index>(), 2..5);
+    let site =
+        (0..3usize, any::<prop::sample::Index>(), prop::option::of(any::<prop::sample::Index>()));
+    let sites = proptest::collection::vec(site, 3..9);
+    let family = prop::sample::select(vec!["ipv4", "ipv6", "dual"]);
+    (core, edges, sites, family, any::<bool>()).prop_map(|(core, edges, sites, family, php)| {
+        let mut text = format!("graph {{ family={family}; vpn=\"php {php}\"; node [role=p]; p0;\n");
+        for (at, to) in core.iter().enumerate() {
+            let _ = writeln!(text, "p{} -- p{}", at + 1, to.index(at + 1));
+        }
+        for (at, p) in edges.iter().enumerate() {
+            let _ = writeln!(text, "e{at} [role=pe]; e{at} -- p{}", p.index(core.len() + 1));
+        }
+        for (at, (vpn, edge, second)) in sites.iter().enumerate() {
+            let edge = edge.index(edges.len());
+            let _ = writeln!(text, "c{at}v{vpn} [role=ce]; h{at}v{vpn} [role=host]");
+            let _ = writeln!(text, "h{at}v{vpn} -- c{at}v{vpn}");
+            let _ = writeln!(text, "c{at}v{vpn} -- e{edge} [vrf=v{vpn}]");
+            if let Some(second) = second.map(|it| it.index(edges.len())).filter(|it| *it != edge) {
+                let _ = writeln!(text, "c{at}v{vpn} -- e{second} [vrf=v{vpn}]");
+            }
+        }
+        text + "}"
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn every_host_reaches_every_address_of_a_plain_network(text in plain()) {
+        let lab = lab(&text);
+        let mut seen = BTreeSet::new();
+        for to in (0..lab.nodes.len()).map(NodeId) {
+            for address in addresses(&lab, to) {
+                prop_assert!(seen.insert(address), "{} twice\n{}", address, text);
+                for from in hosts(&lab) {
+                    let ends = ends(&lab, from, address);
+                    prop_assert_eq!(ends, BTreeSet::from([Some(to)]), "{} to {}\n{}", lab[from].name, address, text);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_reaches_nobody(text in plain(), number: u32) {
+        let lab = lab(&text);
+        let address = IpAddr::from(number.to_be_bytes());
+        let somebodys = (0..lab.nodes.len()).any(|id| addresses(&lab, NodeId(id)).contains(&address));
+        prop_assume!(!somebodys);
+        for from in hosts(&lab) {
+            prop_assert_eq!(ends(&lab, from, address), BTreeSet::from([None]));
+        }
+    }
+
+    #[test]
+    fn hosts_reach_their_own_vpn_and_never_another(text in vpns()) {
+        let lab = lab(&text);
+        let vpn = |id: NodeId| lab[id].name.as_str().rsplit('v').next().unwrap().to_owned();
+        let hosts = hosts(&lab);
+        for from in &hosts {
+            for to in &hosts {
+                for address in addresses(&lab, *to) {
+                    let ends = ends(&lab, *from, address);
+                    if vpn(*from) == vpn(*to) {
+                        prop_assert_eq!(ends, BTreeSet::from([Some(*to)]), "{} to {}\n{}", lab[*from].name, address, text);
+                    } else {
+                        let elsewhere = ends.iter().flatten().any(|end| vpn(*end) != vpn(*from));
+                        prop_assert!(!elsewhere, "{} to {}: {:?}\n{}", lab[*from].name, address, ends, text);
+                    }
+                }
+            }
+        }
+    }
+}

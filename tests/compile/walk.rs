@@ -1,0 +1,136 @@
+//! A packet's way through compiled tables, without a kernel: every one of equal ways at once.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use vrflab::compile::{InterfaceId, Lab, LabelNexthop, MAIN, Nexthop, Node, NodeId};
+use vrflab::iproute::{Label, RouteKind};
+
+/// Where a packet is: at a node, in a table, under labels.
+type Place = (NodeId, u32, Vec<Label>);
+
+/// The nodes in which packets from a node to an address end; `None` among them is one that is lost.
+pub fn ends(lab: &Lab, from: NodeId, to: IpAddr) -> BTreeSet<Option<NodeId>> {
+    let mut walk =
+        Walk { lab, to, under: Vec::new(), done: BTreeSet::new(), ends: BTreeSet::new() };
+    walk.arrive((from, MAIN, Vec::new()));
+    walk.ends
+}
+
+struct Walk<'a> {
+    lab: &'a Lab,
+    to: IpAddr,
+    /// The places on the way here, for circles.
+    under: Vec<Place>,
+    done: BTreeSet<Place>,
+    ends: BTreeSet<Option<NodeId>>,
+}
+
+impl Walk<'_> {
+    fn arrive(&mut self, place: Place) {
+        assert!(!self.under.contains(&place), "a circle to {}: {:?}", self.to, self.under);
+        if !self.done.insert(place.clone()) {
+            return;
+        }
+        self.under.push(place.clone());
+        let (node, table, labels) = place;
+        match labels.split_first() {
+            None => self.routed(node, table),
+            Some((top, rest)) => self.switched(node, *top, rest),
+        }
+        self.under.pop();
+    }
+
+    fn switched(&mut self, id: NodeId, top: Label, rest: &[Label]) {
+        let node = &self.lab[id];
+        let route = node.label_routes.iter().find(|it| it.value.label.number() == top.number());
+        let Some(route) = route else {
+            self.ends.insert(None);
+            return;
+        };
+        for LabelNexthop { swap, via, dev } in &route.value.nexthops {
+            let labels = [swap, rest].concat();
+            match (node.vrf(dev.as_str()), via) {
+                (Some(vrf), None) => self.arrive((id, vrf.table, labels)),
+                (None, None) => self.arrive((id, MAIN, labels)),
+                (_, Some(via)) => self.send(node, id, dev.as_str(), *via, labels),
+            }
+        }
+    }
+
+    fn routed(&mut self, id: NodeId, table: u32) {
+        let node = &self.lab[id];
+        let mine = node.interfaces.iter().filter(|port| node.table_of(port) == table);
+        let on_lo = node.loopback.iter().filter(|_| table == MAIN);
+        if mine
+            .clone()
+            .flat_map(|it| &it.addresses)
+            .chain(on_lo)
+            .any(|it| it.value.addr() == self.to)
+        {
+            self.ends.insert(Some(id));
+            return;
+        }
+        // Whoever only sends takes nothing on for others.
+        if self.under.len() > 1 && !node.forwarding {
+            self.ends.insert(None);
+            return;
+        }
+        let connected = mine
+            .flat_map(|port| port.addresses.iter().map(move |net| (port, net.value)))
+            .filter(|(_, net)| net.contains(&self.to))
+            .max_by_key(|(_, net)| net.prefix_len());
+        let routes = node.routes.iter().map(|route| &route.value);
+        let route = routes
+            .filter(|route| route.table == table && route.destination.contains(&self.to))
+            .min_by_key(|route| (u8::MAX - route.destination.prefix_len(), route.metric));
+        match (connected, route) {
+            (Some((port, net)), route)
+                if route.is_none_or(|it| it.destination.prefix_len() <= net.prefix_len()) =>
+            {
+                self.send(node, id, port.name.as_str(), self.to, Vec::new());
+            }
+            (_, Some(route)) => match route.kind {
+                RouteKind::Unicast => {
+                    for nexthop in &route.nexthops {
+                        self.step(node, id, nexthop);
+                    }
+                }
+                RouteKind::Throw => self.arrive((id, MAIN, Vec::new())),
+                RouteKind::Unreachable | RouteKind::Blackhole | RouteKind::Prohibit => {
+                    self.ends.insert(None);
+                }
+            },
+            (_, None) => {
+                self.ends.insert(None);
+            }
+        }
+    }
+
+    fn step(&mut self, node: &Node, id: NodeId, nexthop: &Nexthop) {
+        match (node.vrf(nexthop.dev.as_str()), nexthop.via) {
+            (Some(vrf), None) => self.arrive((id, vrf.table, Vec::new())),
+            (_, via) => {
+                let via = via.unwrap_or(self.to).to_canonical();
+                self.send(node, id, nexthop.dev.as_str(), via, nexthop.encap.clone());
+            }
+        }
+    }
+
+    /// Over a link to whoever has the address there.
+    fn send(&mut self, node: &Node, id: NodeId, dev: &str, via: IpAddr, labels: Vec<Label>) {
+        let far = node.interface(dev).and_then(|port: InterfaceId| self.lab.peer(id, port));
+        let has = far.filter(|(far, port)| {
+            let port = &self.lab[*far].interfaces[port.0];
+            port.addresses.iter().any(|address| address.value.addr() == via)
+        });
+        match has {
+            Some((far, port)) => {
+                let table = self.lab[far].table_of(&self.lab[far].interfaces[port.0]);
+                self.arrive((far, table, labels));
+            }
+            None => {
+                self.ends.insert(None);
+            }
+        }
+    }
+}
