@@ -20,14 +20,17 @@ fn main() {
         ("fat_tree(32)", fat_tree(32)),
         ("vpns(200, 1000)", vpns(200, 1000)),
     ] {
+        let before = spent();
         let (plan, times) = stages(&text);
+        let spent = spent() - before;
         let routes = count(&plan, |op| matches!(op, Op::Route { .. }));
         let labels = count(&plan, |op| matches!(op, Op::LabelRoute { .. }));
         let nodes = plan.namespaces().len();
         let steps = plan.steps().len();
         println!(
             "{name}: {nodes} nodes, {steps} steps, {routes} routes and {labels} label routes; the \
-             most memory so far was {} MiB; file, graph, compiler and plan took {times:.0?}",
+             most memory so far was {} MiB; file, graph, compiler and plan took \
+             {times:.0?}, {spent} ms of the processor's time",
             peak()
         );
     }
@@ -76,6 +79,13 @@ fn peak() -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.and_then(|line| line.split_whitespace().next()).and_then(|it| it.parse().ok());
     kib.unwrap_or(0u64) / 1024
+}
+
+/// The processor's time that this process has had, in milliseconds.
+fn spent() -> u64 {
+    let text = fs::read_to_string("/proc/self/schedstat").expect("a process has a schedule");
+    let spent = text.split_whitespace().next().and_then(|it| it.parse::<u64>().ok());
+    spent.unwrap_or(0) / 1_000_000
 }
 
 fn measure(bencher: Bencher, text: &str) {

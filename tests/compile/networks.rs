@@ -99,6 +99,19 @@ proptest! {
     }
 
     #[test]
+    fn what_is_added_at_the_end_leaves_addresses_as_they_were(text in plain()) {
+        let before = lab(&text);
+        let longer = text.replace('}', "more [role=host]; more -- r0; r0 -- r1 }");
+        let after = lab(&longer);
+        for id in (0..before.nodes.len()).map(NodeId) {
+            let known = addresses(&after, id);
+            for address in addresses(&before, id) {
+                prop_assert!(known.contains(&address), "{} of {}\n{}", address, before[id].name, text);
+            }
+        }
+    }
+
+    #[test]
     fn what_nobody_has_reaches_nobody(text in plain(), number: u32) {
         let lab = lab(&text);
         let address = IpAddr::from(number.to_be_bytes());
