@@ -22,6 +22,7 @@ pub(super) fn build(topology: &Topology, roles: &[Role], errors: &mut Diagnostic
             sample: None,
         },
         unaddressed: BTreeSet::new(),
+        without_labels: BTreeSet::new(),
         wanted_vrfs: Vec::new(),
     };
     let mut names = Vec::new();
@@ -205,6 +206,10 @@ fn add_end(
     let flag = |link: Option<Spanned<bool>>, node: Option<Spanned<bool>>| {
         node.or(link).map(|flag| flag.value)
     };
+    let mpls = flag(from_link.mpls, written.and_then(|written| written.mpls));
+    if mpls == Some(false) {
+        draft.without_labels.insert((id, place));
+    }
     let interface = Interface {
         span: name.span.or(end.span),
         name: name.value,
@@ -222,7 +227,7 @@ fn add_end(
             errors,
         )
         .copied(),
-        mpls: flag(from_link.mpls, written.and_then(|written| written.mpls)).unwrap_or(false),
+        mpls: mpls == Some(true),
         up: flag(from_link.up, written.and_then(|written| written.up)).unwrap_or(true),
     };
     draft.lab[id].interfaces.push(interface);

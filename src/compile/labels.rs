@@ -28,7 +28,8 @@ pub(super) fn mark_core(draft: &mut Draft, routing: Routing) {
             continue;
         }
         for (node, interface) in &segment.ports {
-            draft.lab[*node].interfaces[interface.0].mpls = true;
+            let refused = draft.without_labels.contains(&(*node, *interface));
+            draft.lab[*node].interfaces[interface.0].mpls = !refused;
         }
         // A switch's ports carry the same frames.
         let links: Vec<usize> = segment

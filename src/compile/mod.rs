@@ -67,6 +67,8 @@ struct Draft {
     lab: Lab,
     /// The interfaces whose addresses the file leaves to the compiler.
     unaddressed: BTreeSet<(NodeId, InterfaceId)>,
+    /// The interfaces of which the file says that they take in no labels, whatever their node's role.
+    without_labels: BTreeSet<(NodeId, InterfaceId)>,
     /// The VRF that a link or an interface asks for at each interface that has one.
     wanted_vrfs: Vec<WantedVrf>,
 }

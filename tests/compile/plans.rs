@@ -73,3 +73,18 @@ fn every_lab_of_the_project_is_read_without_a_word() {
         }
     }
 }
+
+#[test]
+fn what_a_core_link_says_of_labels_wins_over_its_nodes_roles() {
+    let text = "routing: none\nnodes: {a: {role: pe}, b: {role: p}}\nlinks: [{ends: [a, b], tailmpls: false}]\n";
+    let source = Source { name: "core.yaml".to_owned(), text: text.to_owned() };
+    let name = LabName::new("core").unwrap();
+    let (lab, said) = vrflab::understand(&source, Format::Yaml, None, &name);
+    assert!(said.is_empty(), "{said:?}");
+    let inputs: Vec<String> = lower(&lab.unwrap())
+        .steps()
+        .map(|step| step.op.to_string())
+        .filter(|command| command.contains("input"))
+        .collect();
+    assert_eq!(inputs, ["ip netns exec core-b sysctl -qw net.mpls.conf.eth0.input=1"]);
+}
