@@ -60,7 +60,7 @@ fn stage(op: &Op) -> &'static str {
     match op {
         Op::Namespace { .. } => "namespaces",
         Op::Sysctl { .. } => "settings",
-        Op::Veth { .. } | Op::Vrf { .. } | Op::Bridge { .. } | Op::Dummy { .. } => "devices",
+        Op::Veth { .. } | Op::Device { .. } => "devices",
         Op::Enslave { .. }
         | Op::Up { .. }
         | Op::Address { .. }

@@ -16,8 +16,8 @@ pub use kernel::Kernel;
 pub use teardown::{Left, clear, down, teardown};
 
 use crate::diagnostic::Span;
-use crate::kernel::{Refusal, Refused, makes_device};
-use crate::plan::{Op, Plan, Step};
+use crate::kernel::{Refusal, Refused};
+use crate::plan::{Op, Plan, Step, Way};
 use std::ops::ControlFlow;
 
 /// Who is told how a run goes on, and may end it.
@@ -77,26 +77,14 @@ pub fn run(
 /// How many of the next steps go out in one call.
 fn together(steps: &[&Step]) -> usize {
     let first = &steps[0].op;
-    let joins = |step: &&&Step| match &step.op {
-        Op::Namespace { .. } | Op::Sysctl { .. } => false,
-        op if makes_device(first) => makes_device(op),
-        op => !makes_device(op) && op.namespace() == first.namespace(),
-    };
-    match first {
-        Op::Namespace { .. } | Op::Sysctl { .. } => 1,
-        Op::Veth { .. }
-        | Op::Vrf { .. }
-        | Op::Bridge { .. }
-        | Op::Dummy { .. }
-        | Op::Enslave { .. }
-        | Op::Up { .. }
-        | Op::Address { .. }
-        | Op::Rule { .. }
-        | Op::Route { .. }
-        | Op::LabelRoute { .. } => {
-            1 + steps[1..].iter().take_while(joins).take(LONGEST - 1).count()
+    let joins = |step: &&&Step| match first.way() {
+        Way::Alone => false,
+        Way::Devices => step.op.way() == Way::Devices,
+        Way::Configuration => {
+            step.op.way() == Way::Configuration && step.op.namespace() == first.namespace()
         }
-    }
+    };
+    1 + steps[1..].iter().take_while(joins).take(LONGEST - 1).count()
 }
 
 /// How many steps go out in one call at the most, so that progress is seen and an interrupt is
@@ -108,9 +96,7 @@ fn carry_out(steps: &[&Step], mark: &str, kernel: &mut impl Kernel) -> Result<()
         Op::Namespace { namespace } => kernel.namespace(namespace, mark),
         Op::Sysctl { namespace, key, value } => kernel.sysctl(namespace, key, value),
         Op::Veth { .. }
-        | Op::Vrf { .. }
-        | Op::Bridge { .. }
-        | Op::Dummy { .. }
+        | Op::Device { .. }
         | Op::Enslave { .. }
         | Op::Up { .. }
         | Op::Address { .. }

@@ -3,7 +3,7 @@
 use super::message::{self, LOOPBACK, Numbers};
 use super::socket::{Refusal, SendError, Socket};
 use super::{Namespace, Worker, sysctl};
-use crate::plan::Op;
+use crate::plan::{Op, Way};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -93,9 +93,9 @@ impl<'w> Machine<'w> {
     /// The first step that the kernel refused; those behind it may have been carried out.
     pub fn send(&mut self, ops: &[&Op]) -> Result<(), Refused> {
         let Some(first) = ops.first() else { return Ok(()) };
-        let sender = match makes_device(first) {
-            true => self.first.clone().expect(BUILDING),
-            false => first.namespace().to_owned(),
+        let sender = match first.way() {
+            Way::Devices => self.first.clone().expect(BUILDING),
+            Way::Alone | Way::Configuration => first.namespace().to_owned(),
         };
         for op in ops {
             self.number(op);
@@ -115,39 +115,11 @@ impl<'w> Machine<'w> {
             building.devices.insert(device.to_owned(), FIRST_INDEX + self.numbered);
             self.numbered += 1;
         };
-        match op {
-            Op::Veth { ends } => ends.iter().for_each(|end| give(&end.namespace, &end.name)),
-            Op::Vrf { namespace, name, .. }
-            | Op::Bridge { namespace, name, .. }
-            | Op::Dummy { namespace, name, .. } => give(namespace, name),
-            Op::Namespace { .. }
-            | Op::Sysctl { .. }
-            | Op::Enslave { .. }
-            | Op::Up { .. }
-            | Op::Address { .. }
-            | Op::Rule { .. }
-            | Op::Route { .. }
-            | Op::LabelRoute { .. } => {}
-        }
+        op.devices().into_iter().for_each(|(namespace, device)| give(namespace, device));
     }
 
     fn building(&self, namespace: &str) -> &Building {
         self.built.get(namespace).expect(BUILDING)
-    }
-}
-
-/// Whether a step makes devices, which one socket can do in any namespace.
-pub fn makes_device(op: &Op) -> bool {
-    match op {
-        Op::Veth { .. } | Op::Vrf { .. } | Op::Bridge { .. } | Op::Dummy { .. } => true,
-        Op::Namespace { .. }
-        | Op::Sysctl { .. }
-        | Op::Enslave { .. }
-        | Op::Up { .. }
-        | Op::Address { .. }
-        | Op::Rule { .. }
-        | Op::Route { .. }
-        | Op::LabelRoute { .. } => false,
     }
 }
 

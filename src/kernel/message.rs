@@ -4,7 +4,7 @@ use super::rule;
 use super::socket::Mode;
 use crate::compile::{LabelNexthop, LabelRoute, Nexthop, Route};
 use crate::iproute::{Label, RouteKind};
-use crate::plan::{Family, Op, RuleChange, VethEnd};
+use crate::plan::{Device, DeviceKind, Family, Op, RuleChange, VethEnd};
 use ipnet::IpNet;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
@@ -41,14 +41,16 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
             let near = end(veth, near, numbers).set_info_data(InfoData::Veth(InfoVeth::Peer(peer)));
             vec![(Mode::Create, RouteNetlinkMessage::NewLink(near.build()))]
         }
-        Op::Vrf { namespace, name, table } => {
-            link(LinkVrf::new(name, *table), namespace, name, numbers)
-        }
-        Op::Bridge { namespace, name, mtu } => {
-            link(mtu_of(LinkBridge::new(name), *mtu), namespace, name, numbers)
-        }
-        Op::Dummy { namespace, name, mtu, mac } => {
-            link(mac_of(mtu_of(LinkDummy::new(name), *mtu), *mac), namespace, name, numbers)
+        Op::Device { namespace, device } => {
+            let name = &device.name;
+            let message = match &device.kind {
+                DeviceKind::Vrf { table } => {
+                    link(LinkVrf::new(name, *table), namespace, device, numbers)
+                }
+                DeviceKind::Bridge => link(LinkBridge::new(name), namespace, device, numbers),
+                DeviceKind::Dummy => link(LinkDummy::new(name), namespace, device, numbers),
+            };
+            vec![(Mode::Create, RouteNetlinkMessage::NewLink(message))]
         }
         Op::Enslave { namespace, port, master } => {
             set(LinkUnspec::new_with_index(numbers.index(namespace, port))
@@ -109,11 +111,12 @@ fn end<T>(
 fn link<T>(
     builder: LinkMessageBuilder<T>,
     namespace: &str,
-    name: &str,
+    device: &Device,
     numbers: &impl Numbers,
-) -> Requests {
-    let builder = builder.index(numbers.index(namespace, name)).setns_by_fd(numbers.fd(namespace));
-    vec![(Mode::Create, RouteNetlinkMessage::NewLink(builder.build()))]
+) -> LinkMessage {
+    let builder =
+        builder.index(numbers.index(namespace, &device.name)).setns_by_fd(numbers.fd(namespace));
+    mac_of(mtu_of(builder, device.mtu), device.mac).build()
 }
 
 fn mtu_of<T>(builder: LinkMessageBuilder<T>, mtu: Option<u32>) -> LinkMessageBuilder<T> {

@@ -23,7 +23,7 @@ mod worker;
 pub use enter::{Entry, EntryError};
 pub use holder::{Holder, holders};
 pub use lookup::{InterfaceState, Lookup, Origin, RouteQuery, Way, interfaces};
-pub use machine::{Machine, Refused, makes_device};
+pub use machine::{Machine, Refused};
 pub use namespace::{DIRECTORY, Namespace, mark_of, prepare_directory};
 pub use observe::observe;
 pub use packet::{Direction, Frame, PacketSocket};

@@ -1,6 +1,6 @@
 //! A lab as steps.
 
-use super::{Op, Plan, RuleChange, Step, VethEnd};
+use super::{Device, DeviceKind, Op, Plan, RuleChange, Step, VethEnd};
 use crate::compile::{Interface, InterfaceKind, Lab, Node, Route, Rule, UNREACHABLE_METRIC, Vrf};
 use crate::iproute::{RouteKind, RuleAction};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -65,22 +65,26 @@ fn sysctls(
 }
 
 fn devices(steps: &mut Vec<Step>, node: &Node) {
-    let namespace = || node.namespace.clone();
+    let mut push = |device, span| {
+        steps.push(Step { op: Op::Device { namespace: node.namespace.clone(), device }, span });
+    };
     for vrf in &node.vrfs {
-        let name = vrf.name.to_string();
-        let op = Op::Vrf { namespace: namespace(), name, table: vrf.table };
-        steps.push(Step { op, span: vrf.span });
+        let kind = DeviceKind::Vrf { table: vrf.table };
+        push(Device { name: vrf.name.to_string(), kind, mtu: None, mac: None }, vrf.span);
     }
     for interface in &node.interfaces {
-        let name = interface.name.to_string();
-        let mtu = interface.mtu.map(|mtu| mtu.value);
-        let mac = interface.mac.map(|mac| mac.value);
-        let op = match interface.kind {
+        let kind = match interface.kind {
             InterfaceKind::Veth { .. } => continue,
-            InterfaceKind::Bridge => Op::Bridge { namespace: namespace(), name, mtu },
-            InterfaceKind::Dummy => Op::Dummy { namespace: namespace(), name, mtu, mac },
+            InterfaceKind::Bridge => DeviceKind::Bridge,
+            InterfaceKind::Dummy => DeviceKind::Dummy,
         };
-        steps.push(Step { op, span: interface.span });
+        let device = Device {
+            name: interface.name.to_string(),
+            kind,
+            mtu: interface.mtu.map(|mtu| mtu.value),
+            mac: interface.mac.map(|mac| mac.value),
+        };
+        push(device, interface.span);
     }
 }
 

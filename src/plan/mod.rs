@@ -13,7 +13,7 @@ mod print;
 pub use lower::lower;
 pub use needs::{Feature, Needs};
 pub use observed::{Difference, Observed, differences};
-pub use op::{Family, Op, RuleChange, VethEnd};
+pub use op::{Device, DeviceKind, Family, Op, RuleChange, VethEnd, Way};
 
 use crate::diagnostic::Span;
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -81,20 +81,8 @@ impl Plan {
     /// The names of all its namespaces.
     pub fn namespaces(&self) -> Vec<&str> {
         self.steps()
-            .filter_map(|step| match &step.op {
-                Op::Namespace { namespace } => Some(namespace.as_str()),
-                Op::Sysctl { .. }
-                | Op::Veth { .. }
-                | Op::Vrf { .. }
-                | Op::Bridge { .. }
-                | Op::Dummy { .. }
-                | Op::Enslave { .. }
-                | Op::Up { .. }
-                | Op::Address { .. }
-                | Op::Rule { .. }
-                | Op::Route { .. }
-                | Op::LabelRoute { .. } => None,
-            })
+            .filter(|step| matches!(step.op, Op::Namespace { .. }))
+            .map(|step| step.op.namespace())
             .collect()
     }
 }

@@ -1,6 +1,6 @@
 //! What a plan asks of a kernel.
 
-use super::Op;
+use super::{DeviceKind, Op};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that a kernel has or lacks.
@@ -90,9 +90,14 @@ impl Needs {
                         needs.add(Feature::Veth, &end.namespace);
                     }
                 }
-                Op::Bridge { namespace, .. } => needs.add(Feature::Bridge, namespace),
-                Op::Dummy { namespace, .. } => needs.add(Feature::Dummy, namespace),
-                Op::Vrf { namespace, .. } => needs.add(Feature::Vrf, namespace),
+                Op::Device { namespace, device } => {
+                    let feature = match device.kind {
+                        DeviceKind::Vrf { .. } => Feature::Vrf,
+                        DeviceKind::Bridge => Feature::Bridge,
+                        DeviceKind::Dummy => Feature::Dummy,
+                    };
+                    needs.add(feature, namespace);
+                }
                 Op::LabelRoute { namespace, .. } => needs.add(Feature::MplsRouting, namespace),
                 Op::Sysctl { namespace, key, .. } => {
                     if key.starts_with("net/mpls/") {

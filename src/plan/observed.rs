@@ -25,9 +25,9 @@ pub enum Difference {
 /// In what `observed` differs from what `plan` makes.
 pub fn differences(plan: &Plan, observed: &Observed) -> Vec<Difference> {
     let planned: BTreeSet<Op> = plan.steps().map(|step| ordered(step.op.clone())).collect();
-    let chosen_macs: BTreeSet<(&str, &str)> = planned.iter().flat_map(with_mac).collect();
+    let chosen: BTreeSet<(String, String)> = planned.iter().flat_map(with_mac).collect();
     let observed: BTreeSet<Op> =
-        observed.ops.iter().map(|op| without_own_macs(op.clone(), &chosen_macs)).collect();
+        observed.ops.iter().map(|op| without_own_macs(op.clone(), &chosen)).collect();
     let missing = planned.difference(&observed).cloned().map(Difference::Missing);
     let extra = observed.difference(&planned).cloned().map(Difference::Extra);
     missing.chain(extra).collect()
@@ -42,52 +42,25 @@ fn ordered(mut op: Op) -> Op {
 }
 
 /// The devices, by namespace and name, whose MAC addresses a step chooses.
-fn with_mac(op: &Op) -> Vec<(&str, &str)> {
-    match op {
-        Op::Veth { ends } => ends
-            .iter()
-            .filter(|end| end.mac.is_some())
-            .map(|end| (end.namespace.as_str(), end.name.as_str()))
-            .collect(),
-        Op::Dummy { namespace, name, mac: Some(_), .. } => vec![(namespace, name)],
-        Op::Dummy { mac: None, .. }
-        | Op::Namespace { .. }
-        | Op::Sysctl { .. }
-        | Op::Vrf { .. }
-        | Op::Bridge { .. }
-        | Op::Enslave { .. }
-        | Op::Up { .. }
-        | Op::Address { .. }
-        | Op::Rule { .. }
-        | Op::Route { .. }
-        | Op::LabelRoute { .. } => Vec::new(),
-    }
+fn with_mac(op: &Op) -> Vec<(String, String)> {
+    let mut op = op.clone();
+    let chosen: Vec<bool> = op.macs().iter().map(|mac| mac.is_some()).collect();
+    let devices = op.devices().into_iter().zip(chosen);
+    devices
+        .filter(|(_, chosen)| *chosen)
+        .map(|((namespace, name), _)| (namespace.to_owned(), name.to_owned()))
+        .collect()
 }
 
 /// Leaves out the MAC addresses that the kernel chose itself.
-fn without_own_macs(mut op: Op, chosen: &BTreeSet<(&str, &str)>) -> Op {
-    let forget = |namespace: &str, name: &str, mac: &mut Option<[u8; 6]>| {
-        if !chosen.contains(&(namespace, name)) {
-            *mac = None;
-        }
-    };
-    match &mut op {
-        Op::Veth { ends } => {
-            for end in ends {
-                forget(&end.namespace, &end.name, &mut end.mac);
-            }
-        }
-        Op::Dummy { namespace, name, mac, .. } => forget(namespace, name, mac),
-        Op::Namespace { .. }
-        | Op::Sysctl { .. }
-        | Op::Vrf { .. }
-        | Op::Bridge { .. }
-        | Op::Enslave { .. }
-        | Op::Up { .. }
-        | Op::Address { .. }
-        | Op::Rule { .. }
-        | Op::Route { .. }
-        | Op::LabelRoute { .. } => {}
+fn without_own_macs(mut op: Op, chosen: &BTreeSet<(String, String)>) -> Op {
+    let kept: Vec<bool> = op
+        .devices()
+        .iter()
+        .map(|(namespace, name)| chosen.contains(&((*namespace).to_owned(), (*name).to_owned())))
+        .collect();
+    for (mac, _) in op.macs().into_iter().zip(kept).filter(|(_, kept)| !kept) {
+        *mac = None;
     }
     op
 }

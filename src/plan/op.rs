@@ -26,34 +26,12 @@ pub enum Op {
         /// The two ends.
         ends: [VethEnd; 2],
     },
-    /// A VRF device is made where it stays: the kernel never moves one.
-    Vrf {
+    /// A device is made where it stays: of some kinds the kernel never moves one.
+    Device {
         /// Where.
         namespace: String,
-        /// The device's name.
-        name: String,
-        /// Its table.
-        table: u32,
-    },
-    /// A bridge is made.
-    Bridge {
-        /// Where.
-        namespace: String,
-        /// The device's name.
-        name: String,
-        /// Its MTU in bytes, where it is not the kernel's default.
-        mtu: Option<u32>,
-    },
-    /// A dummy device is made.
-    Dummy {
-        /// Where.
-        namespace: String,
-        /// The device's name.
-        name: String,
-        /// Its MTU in bytes, where it is not the kernel's default.
-        mtu: Option<u32>,
-        /// Its MAC address, where it is not the kernel's choice.
-        mac: Option<[u8; 6]>,
+        /// The device.
+        device: Device,
     },
     /// An interface becomes a port of a bridge or goes into a VRF.
     Enslave {
@@ -118,6 +96,44 @@ pub struct VethEnd {
     pub mac: Option<[u8; 6]>,
 }
 
+/// A device that is no end of a pair.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Device {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: DeviceKind,
+    /// Its MTU in bytes, where it is not the kernel's default.
+    pub mtu: Option<u32>,
+    /// Its MAC address, where it is not the kernel's choice.
+    pub mac: Option<[u8; 6]>,
+}
+
+/// What a device is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DeviceKind {
+    /// It ties its ports to a table.
+    Vrf {
+        /// The table.
+        table: u32,
+    },
+    /// It joins its ports.
+    Bridge,
+    /// It drops what it is given.
+    Dummy,
+}
+
+/// How a step is carried out, which says what it can be sent together with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By itself, through files.
+    Alone,
+    /// Over netlink, through one socket for the devices of all namespaces.
+    Devices,
+    /// Over netlink, through its namespace's own socket.
+    Configuration,
+}
+
 /// An address family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
@@ -155,9 +171,7 @@ impl Op {
             Op::Veth { ends } => &ends[0].namespace,
             Op::Namespace { namespace }
             | Op::Sysctl { namespace, .. }
-            | Op::Vrf { namespace, .. }
-            | Op::Bridge { namespace, .. }
-            | Op::Dummy { namespace, .. }
+            | Op::Device { namespace, .. }
             | Op::Enslave { namespace, .. }
             | Op::Up { namespace, .. }
             | Op::Address { namespace, .. }
@@ -167,18 +181,65 @@ impl Op {
         }
     }
 
+    /// How it is carried out.
+    pub fn way(&self) -> Way {
+        match self {
+            Op::Namespace { .. } | Op::Sysctl { .. } => Way::Alone,
+            Op::Veth { .. } | Op::Device { .. } => Way::Devices,
+            Op::Enslave { .. }
+            | Op::Up { .. }
+            | Op::Address { .. }
+            | Op::Rule { .. }
+            | Op::Route { .. }
+            | Op::LabelRoute { .. } => Way::Configuration,
+        }
+    }
+
+    /// The devices that it makes, each with its namespace.
+    pub fn devices(&self) -> Vec<(&str, &str)> {
+        match self {
+            Op::Veth { ends } => {
+                ends.iter().map(|end| (end.namespace.as_str(), end.name.as_str())).collect()
+            }
+            Op::Device { namespace, device } => vec![(namespace, &device.name)],
+            Op::Namespace { .. }
+            | Op::Sysctl { .. }
+            | Op::Enslave { .. }
+            | Op::Up { .. }
+            | Op::Address { .. }
+            | Op::Rule { .. }
+            | Op::Route { .. }
+            | Op::LabelRoute { .. } => Vec::new(),
+        }
+    }
+
+    /// The MAC addresses of the devices that it makes, in the order of [`Op::devices`].
+    pub(super) fn macs(&mut self) -> Vec<&mut Option<[u8; 6]>> {
+        match self {
+            Op::Veth { ends } => ends.iter_mut().map(|end| &mut end.mac).collect(),
+            Op::Device { device, .. } => vec![&mut device.mac],
+            Op::Namespace { .. }
+            | Op::Sysctl { .. }
+            | Op::Enslave { .. }
+            | Op::Up { .. }
+            | Op::Address { .. }
+            | Op::Rule { .. }
+            | Op::Route { .. }
+            | Op::LabelRoute { .. } => Vec::new(),
+        }
+    }
+
     /// What is there afterwards.
     pub(super) fn provides(&self) -> Vec<Thing> {
         let here = self.namespace().to_owned();
         vec![match self {
             Op::Namespace { .. } => Thing::Namespace(here),
             Op::Sysctl { key, .. } => Thing::Sysctl(here, key.clone()),
-            Op::Veth { ends } => {
-                let device = |end: &VethEnd| Thing::Device(end.namespace.clone(), end.name.clone());
-                return ends.iter().map(device).collect();
-            }
-            Op::Vrf { name, .. } | Op::Bridge { name, .. } | Op::Dummy { name, .. } => {
-                Thing::Device(here, name.clone())
+            Op::Veth { .. } | Op::Device { .. } => {
+                let thing = |(namespace, name): (&str, &str)| {
+                    Thing::Device(namespace.to_owned(), name.to_owned())
+                };
+                return self.devices().into_iter().map(thing).collect();
             }
             Op::Enslave { port, .. } => Thing::Enslaved(here, port.clone()),
             Op::Up { device, .. } => Thing::Up(here, device.clone()),
@@ -206,7 +267,7 @@ impl Op {
                     things.push(device(name));
                 }
             }
-            Op::Vrf { .. } | Op::Bridge { .. } | Op::Dummy { .. } => {}
+            Op::Device { .. } => {}
             Op::Enslave { port, master, .. } => things.extend([device(port), device(master)]),
             Op::Up { device: name, .. } => {
                 things.extend([device(name), Thing::Enslaved(here(), name.clone())]);

@@ -1,6 +1,6 @@
 //! A step as the command that does the same.
 
-use super::{Family, Op, RuleChange, VethEnd};
+use super::{DeviceKind, Family, Op, RuleChange, VethEnd};
 use std::fmt;
 
 impl fmt::Display for Op {
@@ -18,18 +18,14 @@ impl fmt::Display for Op {
                 f.write_str(" type veth peer ")?;
                 end(f, far)
             }
-            Op::Vrf { namespace, name, table } => {
-                write!(f, "ip -n {namespace} link add name {name} type vrf table {table}")
-            }
-            Op::Bridge { namespace, name, mtu } => {
-                write!(f, "ip -n {namespace} link add name {name}")?;
-                hardware(f, *mtu, None)?;
-                f.write_str(" type bridge")
-            }
-            Op::Dummy { namespace, name, mtu, mac } => {
-                write!(f, "ip -n {namespace} link add name {name}")?;
-                hardware(f, *mtu, *mac)?;
-                f.write_str(" type dummy")
+            Op::Device { namespace, device } => {
+                write!(f, "ip -n {namespace} link add name {}", device.name)?;
+                hardware(f, device.mtu, device.mac)?;
+                match &device.kind {
+                    DeviceKind::Vrf { table } => write!(f, " type vrf table {table}"),
+                    DeviceKind::Bridge => f.write_str(" type bridge"),
+                    DeviceKind::Dummy => f.write_str(" type dummy"),
+                }
             }
             Op::Enslave { namespace, port, master } => {
                 write!(f, "ip -n {namespace} link set dev {port} master {master}")

@@ -2,7 +2,7 @@
 
 use super::Devices;
 use crate::kernel::{SendError, Socket};
-use crate::plan::{Op, VethEnd};
+use crate::plan::{Device, DeviceKind, Op, VethEnd};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
     InfoData, InfoKind, InfoVrf, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The MTU that the kernel gives an Ethernet device.
 const MTU: u32 = 1500;
+/// The MTU that the kernel gives a VRF device.
+const VRF_MTU: u32 = 65575;
 
 /// The ends of veth pairs by their indices, of which no two are the same in a lab.
 #[derive(Debug, Default)]
@@ -60,26 +62,24 @@ pub(super) fn read(
     let namespace = || namespace.to_owned();
     for (index, link) in shown {
         let name = link.name;
-        let mtu = Some(link.mtu).filter(|mtu| *mtu != MTU);
-        match &link.kind {
-            Some(InfoKind::Vrf) => {
-                let table = link.table.unwrap_or_default();
-                ops.insert(Op::Vrf { namespace: namespace(), name: name.clone(), table });
-            }
-            Some(InfoKind::Bridge) => {
-                ops.insert(Op::Bridge { namespace: namespace(), name: name.clone(), mtu });
-            }
-            Some(InfoKind::Dummy) => {
-                let name = name.clone();
-                ops.insert(Op::Dummy { namespace: namespace(), name, mtu, mac: link.mac });
-            }
+        let default = if link.kind == Some(InfoKind::Vrf) { VRF_MTU } else { MTU };
+        let mtu = Some(link.mtu).filter(|mtu| *mtu != default);
+        let kind = match &link.kind {
             Some(InfoKind::Veth) => {
                 let end =
                     VethEnd { namespace: namespace(), name: name.clone(), mtu, mac: link.mac };
                 ends.0.insert(index, (link.peer.unwrap_or_default(), end));
+                None
             }
+            Some(InfoKind::Vrf) => Some(DeviceKind::Vrf { table: link.table.unwrap_or_default() }),
+            Some(InfoKind::Bridge) => Some(DeviceKind::Bridge),
+            Some(InfoKind::Dummy) => Some(DeviceKind::Dummy),
             // `lo`, and devices of kinds that no plan makes.
-            Some(_) | None => {}
+            Some(_) | None => None,
+        };
+        if let Some(kind) = kind {
+            let device = Device { name: name.clone(), kind, mtu, mac: link.mac };
+            ops.insert(Op::Device { namespace: namespace(), device });
         }
         if let Some(master) = link.master.and_then(|master| devices.get(&master)) {
             ops.insert(Op::Enslave {
