@@ -27,7 +27,11 @@ mod vpn;
 mod vrfs;
 mod words;
 
-pub use check::{Check, Expect, Hop, Sender, Target};
+pub use check::{
+    Arrival, Arrow, Bound, Check, Expect, Goal, Hop, Line, Percent, Place, Protocol, Rejection,
+    RejectionKind, Sender, Sends, Share, Spread, Target, Time,
+};
+pub use checks::read_check;
 pub use lab::{
     Imports, Interface, InterfaceId, InterfaceKind, Lab, LabelNexthop, LabelRoute, Link, MAIN,
     Nexthop, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,

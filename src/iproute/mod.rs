@@ -13,3 +13,4 @@ pub use label::{IncomingLabel, Label, parse_labels, print_labels};
 pub use label_route::{LabelNexthop, LabelRoute};
 pub use route::{Nexthop, Route, RouteKind, Table};
 pub use rule::{Rule, RuleAction};
+pub(crate) use words::{Words, not};

@@ -2,6 +2,7 @@
 //! exact text stands beside each file. `BLESS=1` writes the texts anew.
 #![allow(clippy::unwrap_used)]
 
+mod check_lines;
 mod networks;
 mod plans;
 mod walk;
