@@ -9,7 +9,7 @@ fn web() -> String {
 fn fetch(host: &Host, port: &str, path: &str) -> (i32, String) {
     let address = format!("http://server:{port}/{path}");
     let script = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())";
-    let said = host.run(&["exec", "client", "--", "python3", "-c", script, &address]);
+    let said = host.run(&["exec", "client", "--", "/usr/bin/python3", "-c", script, &address]);
     (said.status, said.out.trim_end().to_owned())
 }
 
@@ -29,7 +29,7 @@ vrflab
 == server 2: echo $0 begins && exit 3
 /bin/sh begins
 [vrflab: the command ended with status 3]
-== server 3: exec python3 -m http.server 80 --directory /etc/own
+== server 3: exec /usr/bin/python3 -m http.server 80 --directory /etc/own
 ";
     until(&format!("both commands that end have ended: {}", host.done(&["logs"])), || {
         host.done(&["logs"]).starts_with(begun)
