@@ -16,6 +16,7 @@ pub(super) fn build(topology: &Topology, roles: &[Role], errors: &mut Diagnostic
     let mut draft = Draft {
         lab: Lab {
             name: topology.name.clone(),
+            netns: topology.netns.value.clone(),
             nodes: Vec::new(),
             links: Vec::new(),
             checks: Vec::new(),
@@ -78,6 +79,7 @@ fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
         loopback: node.loopback.clone().unwrap_or_default(),
         vrfs: Vec::new(),
         interfaces,
+        tables: node.tables.iter().map(|(name, table)| (name.value.clone(), table.value)).collect(),
         routes: Vec::new(),
         rules: Vec::new(),
         label_routes: Vec::new(),

@@ -20,6 +20,8 @@ pub const UNREACHABLE_METRIC: u32 = 4_278_198_272;
 pub struct Lab {
     /// Its name.
     pub name: LabName,
+    /// The pattern of the namespaces' names, with `{lab}` and `{node}`.
+    pub netns: String,
     /// The nodes, in the file's order.
     pub nodes: Vec<Node>,
     /// The links, in the file's order.
@@ -66,6 +68,8 @@ pub struct Node {
     pub vrfs: Vec<Vrf>,
     /// Its interfaces, those of links and others.
     pub interfaces: Vec<Interface>,
+    /// Names for tables.
+    pub tables: Vec<(String, u32)>,
     /// IP routes of all tables.
     pub routes: Vec<Spanned<Route>>,
     /// Policy rules, each with its priority.

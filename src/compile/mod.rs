@@ -14,6 +14,7 @@ mod labels;
 mod layout;
 mod network;
 mod pool;
+mod print;
 mod reach;
 mod region;
 mod roles;
@@ -32,6 +33,8 @@ pub use lab::{
     Imports, Interface, InterfaceId, InterfaceKind, Lab, LabelNexthop, LabelRoute, Link, MAIN,
     Nexthop, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
 };
+pub use print::print;
+pub use words::sysctl_name;
 
 use crate::diagnostic::{Diagnostics, Text};
 use crate::document::Routing;

@@ -4,6 +4,7 @@
 
 mod networks;
 mod plans;
+mod print;
 mod walk;
 
 use std::fs;

@@ -10,4 +10,5 @@ mod file;
 mod good;
 mod graphviz;
 mod schema;
+mod written;
 mod yaml;

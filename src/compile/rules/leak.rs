@@ -75,7 +75,7 @@ pub(super) fn hold(lab: &Lab, errors: &mut Diagnostics) {
                             End::Main | End::Unknown { .. } | End::Nowhere => false,
                         })
                     });
-                    if !leads_back {
+                    if !leads_back && !meant(lab, push.from, &name) {
                         errors.push(leak(lab, push, place, &name));
                     }
                 }
@@ -83,6 +83,18 @@ pub(super) fn hold(lab: &Lab, errors: &mut Diagnostics) {
             }
         }
     }
+}
+
+/// Whether a VRF's packets are meant for a VPN though nothing comes back from there: its routes are
+/// imported, one way as imports are, or it is the VRF's own VPN and there is nobody to come back to.
+fn meant(lab: &Lab, (node, table): Place, vpn: &DeviceName) -> bool {
+    let node = &lab[node];
+    let mut ports = node.interfaces.iter().filter(|port| node.table_of(port) == table);
+    let nobody = ports.all(|port| port.addresses.is_empty());
+    node.vrfs.iter().filter(|vrf| vrf.table == table).any(|vrf| {
+        let imported = vrf.imports.vpns.iter().any(|import| import.value == *vpn);
+        imported || (vrf.name == *vpn && nobody && vrf.addresses.is_empty())
+    })
 }
 
 /// Who has an address on an interface of the main table, where labelled packets arrive.
