@@ -241,6 +241,13 @@ impl Lab {
     }
 }
 
+impl Interface {
+    /// Whether an address is on one of its subnets.
+    pub fn holds(&self, address: &IpAddr) -> bool {
+        self.addresses.iter().any(|own| own.value.contains(address))
+    }
+}
+
 impl std::ops::Index<NodeId> for Lab {
     type Output = Node;
 

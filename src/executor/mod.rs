@@ -15,7 +15,7 @@ pub use build::{Failed, build, build_through};
 pub use kernel::Kernel;
 pub use teardown::{Left, clear, down, teardown};
 
-use crate::diagnostic::Span;
+use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::kernel::{Refusal, Refused};
 use crate::plan::{Op, Plan, Step, Way};
 use std::ops::ControlFlow;
@@ -41,6 +41,13 @@ pub enum Stopped {
     },
     /// The observer broke.
     Interrupted,
+}
+
+/// What is said of a step that the kernel refused.
+pub fn refused(op: &Op, span: Span, refusal: &Refusal) -> Diagnostic {
+    Diagnostic::error(Code::Refused, format!("the kernel refused a step: {refusal}"))
+        .at(span, "asked for here")
+        .note(format!("the step is the same as `{op}`"))
 }
 
 /// Carries out a plan's steps in order, each namespace marked before its name appears.

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod any;
-mod bad;
 mod diagnostic;
 mod dot;
 mod file;
