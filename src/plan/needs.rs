@@ -20,11 +20,13 @@ pub enum Feature {
     MplsRouting,
     /// Routes that push labels.
     MplsEncap,
+    /// Rulesets of nft.
+    Nftables,
 }
 
 impl Feature {
     /// Every feature there is.
-    pub const ALL: [Feature; 7] = [
+    pub const ALL: [Feature; 8] = [
         Self::Ipv6,
         Self::Veth,
         Self::Bridge,
@@ -32,6 +34,7 @@ impl Feature {
         Self::Vrf,
         Self::MplsRouting,
         Self::MplsEncap,
+        Self::Nftables,
     ];
 
     /// What it is, for people.
@@ -44,6 +47,7 @@ impl Feature {
             Self::Vrf => "VRF devices",
             Self::MplsRouting => "MPLS label routes",
             Self::MplsEncap => "routes that push MPLS labels",
+            Self::Nftables => "nft rulesets",
         }
     }
 
@@ -57,6 +61,7 @@ impl Feature {
             Self::Vrf => "CONFIG_NET_VRF",
             Self::MplsRouting => "CONFIG_MPLS_ROUTING",
             Self::MplsEncap => "CONFIG_MPLS_IPTUNNEL",
+            Self::Nftables => "CONFIG_NF_TABLES",
         }
     }
 
@@ -70,6 +75,7 @@ impl Feature {
             Self::Vrf => "vrf",
             Self::MplsRouting => "mpls_router",
             Self::MplsEncap => "mpls_iptunnel",
+            Self::Nftables => "nf_tables",
         }
     }
 }
@@ -113,7 +119,10 @@ impl Needs {
                         needs.add(Feature::MplsEncap, namespace);
                     }
                 }
+                Op::Filter { namespace, .. } => needs.add(Feature::Nftables, namespace),
                 Op::Namespace { .. }
+                | Op::Etc { .. }
+                | Op::Run { .. }
                 | Op::Enslave { .. }
                 | Op::Up { .. }
                 | Op::Address { .. }

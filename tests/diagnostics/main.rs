@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use vrflab::diagnostic::{Code, Diagnostic, Source, render};
 use vrflab::document::{self, Format, LabName};
 use vrflab::executor;
-use vrflab::kernel::Refusal;
+use vrflab::kernel::{Reason, Refusal};
 use vrflab::plan::{Op, lower};
 
 fn folder() -> PathBuf {
@@ -54,7 +54,7 @@ fn said_of(file: &Path) -> (Source, Vec<Diagnostic>) {
 fn refused(plan: &vrflab::plan::Plan) -> Diagnostic {
     let step = plan.steps().find(|step| matches!(step.op, Op::Route { .. })).unwrap();
     let sentence = Some("Nexthop has invalid gateway".to_owned());
-    let refusal = Refusal { errno: nix::Error::ENETUNREACH, sentence };
+    let refusal = Reason::Kernel(Refusal { errno: nix::Error::ENETUNREACH, sentence });
     executor::refused(&step.op, step.span, &refusal)
 }
 

@@ -1,8 +1,8 @@
 //! A node with all that is in it.
 
-use crate::compile::lab::{Imports, Interface, InterfaceKind, Node, Sysctl, Vrf};
+use crate::compile::lab::{Command, Imports, Interface, InterfaceKind, Node, Sysctl, Vrf};
 use crate::compile::sysctl_name;
-use crate::document::{Entries, Role, Value};
+use crate::document::{Content, Entries, Role, Value};
 
 pub(super) fn print(node: &Node) -> (String, Entries) {
     let Node {
@@ -22,6 +22,9 @@ pub(super) fn print(node: &Node) -> (String, Entries) {
         local_rule,
         early_sysctls,
         late_sysctls,
+        nft,
+        etc,
+        run,
     } = node;
     let interfaces = interfaces.iter().filter(|it| !made_by_role(*role, it));
     let numbers = tables.iter().map(|(name, table)| (name.clone(), Value::Number((*table).into())));
@@ -38,6 +41,12 @@ pub(super) fn print(node: &Node) -> (String, Entries) {
         ("local_rule", Value::Number(u64::from(local_rule.value))),
         ("mpls", Value::lines(label_routes)),
         ("sysctls", Value::Map(settings.collect())),
+        ("nft", nft.as_ref().map_or(Value::Map(Entries::new()), content)),
+        (
+            "etc",
+            Value::Map(etc.iter().map(|(path, it)| (path.value.clone(), content(it))).collect()),
+        ),
+        ("run", Value::List(run.iter().map(command).collect())),
     ];
     // Without any of most things there is nothing to say; loopbacks would be given out.
     (name.to_string(), said(keys, |key| key == "loopback"))
@@ -104,6 +113,18 @@ fn interface(role: Role, interface: &Interface) -> (String, Value) {
     say("mpls", Value::Flag(*mpls));
     say("up", Value::Flag(*up));
     (name.to_string(), Value::Map(keys))
+}
+
+/// A text, in place: the printed file needs no other.
+fn content(content: &Content) -> Value {
+    let Content { text, file: _ } = content;
+    Value::Map(vec![("text".to_owned(), Value::line(text))])
+}
+
+fn command(command: &Command) -> Value {
+    let Command { line, vrf } = command;
+    let vrf = vrf.as_ref().map(|vrf| ("vrf".to_owned(), Value::line(vrf)));
+    Value::Map(std::iter::once(("command".to_owned(), Value::line(line))).chain(vrf).collect())
 }
 
 fn sysctl(sysctl: &Sysctl) -> (String, Value) {

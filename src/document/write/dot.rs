@@ -96,6 +96,9 @@ fn joined(parts: impl Iterator<Item = String>) -> String {
     if line.len() <= 80 { line } else { parts.join(";\n          ") }
 }
 
+/// What ends a word inside an entry.
+const WORD: &[char] = &[';', ',', ' ', '\t', '\n', '\r'];
+
 /// An item of a list, or the value behind a name.
 fn inner(value: &Value, marks: &[char]) -> String {
     match value {
@@ -103,7 +106,7 @@ fn inner(value: &Value, marks: &[char]) -> String {
         Value::Line(line) => held(line, marks),
         Value::List(items) if items.is_empty() => "~".to_owned(),
         Value::List(items) => {
-            let items = items.iter().map(|item| inner(item, &[';', ',', ' ', '\t', '\n', '\r']));
+            let items = items.iter().map(|item| inner(item, WORD));
             items.collect::<Vec<_>>().join(",")
         }
         Value::Map(entries) => entries.iter().map(pair).collect::<Vec<_>>().join(" "),
@@ -112,8 +115,8 @@ fn inner(value: &Value, marks: &[char]) -> String {
 
 /// `name value`, or `name key value key value …`
 fn entry((name, value): &(String, Value)) -> String {
-    let name = held(name, &[';']);
-    match inner(value, &[';']) {
+    let name = held(name, WORD);
+    match inner(value, WORD) {
         value if value.is_empty() => name,
         value => format!("{name} {value}"),
     }
@@ -121,7 +124,7 @@ fn entry((name, value): &(String, Value)) -> String {
 
 /// `key value`, the value one word.
 fn pair((key, value): &(String, Value)) -> String {
-    format!("{key} {}", inner(value, &[';', ',', ' ', '\t', '\n', '\r']))
+    format!("{key} {}", inner(value, WORD))
 }
 
 /// A string between single quotes, where it would be read as something else without.

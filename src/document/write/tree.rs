@@ -7,7 +7,8 @@ use serde_yaml::{FlowMap, FlowSeq};
 impl Sheet {
     /// The sheet as YAML.
     pub fn yaml(&self) -> String {
-        let options = serde_yaml::ser_options! { prefer_block_scalars: false };
+        // A long line stays one: a folded one would have no place for each of its words.
+        let options = serde_yaml::ser_options! { folded_wrap_chars: usize::MAX };
         serde_yaml::to_string_with_options(self, options)
             .expect("a tree of strings, numbers and flags can be written")
     }
@@ -72,10 +73,21 @@ struct InLine<'a>(&'a Value);
 impl Serialize for InLine<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self.0 {
+            // A text of several lines is shown as such.
+            value if has_lines(value) => Block(value).serialize(to),
             Value::List(_) => FlowSeq(self.0).serialize(to),
             Value::Map(_) => FlowMap(self.0).serialize(to),
             Value::Flag(_) | Value::Number(_) | Value::Line(_) => self.0.serialize(to),
         }
+    }
+}
+
+fn has_lines(value: &Value) -> bool {
+    match value {
+        Value::Line(line) => line.contains('\n'),
+        Value::List(items) => items.iter().any(has_lines),
+        Value::Map(entries) => entries.iter().any(|(_, value)| has_lines(value)),
+        Value::Flag(_) | Value::Number(_) => false,
     }
 }
 
