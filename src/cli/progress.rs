@@ -62,6 +62,8 @@ fn stage(op: &Op) -> &'static str {
         Op::Sysctl { .. } => "settings",
         Op::Veth { .. } | Op::Device { .. } => "devices",
         Op::Enslave { .. }
+        | Op::Qdisc { .. }
+        | Op::NoOffload { .. }
         | Op::Up { .. }
         | Op::Address { .. }
         | Op::Rule { .. }

@@ -17,6 +17,12 @@ pub trait Kernel {
     /// What the kernel refused.
     fn sysctl(&mut self, namespace: &str, key: &str, value: &str) -> Result<(), Refused>;
 
+    /// Has a device compute checksums and cut segments itself.
+    ///
+    /// # Errors
+    /// What the kernel refused.
+    fn no_offload(&mut self, namespace: &str, device: &str) -> Result<(), Refused>;
+
     /// Carries out steps that go out in one call.
     ///
     /// # Errors
@@ -31,6 +37,10 @@ impl Kernel for Machine<'_> {
 
     fn sysctl(&mut self, namespace: &str, key: &str, value: &str) -> Result<(), Refused> {
         Machine::sysctl(self, namespace, key, value)
+    }
+
+    fn no_offload(&mut self, namespace: &str, device: &str) -> Result<(), Refused> {
+        Machine::no_offload(self, namespace, device)
     }
 
     fn send(&mut self, ops: &[&Op]) -> Result<(), Refused> {

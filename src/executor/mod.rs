@@ -95,9 +95,11 @@ fn carry_out(steps: &[&Step], mark: &str, kernel: &mut impl Kernel) -> Result<()
     match &steps[0].op {
         Op::Namespace { namespace } => kernel.namespace(namespace, mark),
         Op::Sysctl { namespace, key, value } => kernel.sysctl(namespace, key, value),
+        Op::NoOffload { namespace, device } => kernel.no_offload(namespace, device),
         Op::Veth { .. }
         | Op::Device { .. }
         | Op::Enslave { .. }
+        | Op::Qdisc { .. }
         | Op::Up { .. }
         | Op::Address { .. }
         | Op::Rule { .. }

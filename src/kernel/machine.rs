@@ -2,7 +2,7 @@
 
 use super::message::{self, LOOPBACK, Numbers};
 use super::socket::{Refusal, SendError, Socket};
-use super::{Namespace, Worker, sysctl};
+use super::{Namespace, Worker, offload, sysctl};
 use crate::plan::{Op, Way};
 use std::collections::HashMap;
 use std::io;
@@ -84,6 +84,16 @@ impl<'w> Machine<'w> {
         let building = self.built.get(namespace).expect(BUILDING);
         self.worker.enter(&building.namespace)?;
         Ok(sysctl::write(self.worker, key, value)?)
+    }
+
+    /// Has a device compute checksums and cut segments itself.
+    ///
+    /// # Errors
+    /// What the kernel refused.
+    pub fn no_offload(&mut self, namespace: &str, device: &str) -> Result<(), Refused> {
+        let building = self.built.get(namespace).expect(BUILDING);
+        self.worker.enter(&building.namespace)?;
+        Ok(offload::turn_off(self.worker, device)?)
     }
 
     /// Carries out steps over netlink in one go: either any number that make devices, or any number

@@ -5,15 +5,18 @@
 //! never a thread of an async runtime and never the process's first thread.
 
 pub mod feature;
+mod distribution;
 mod enter;
 mod holder;
 mod lookup;
 mod machine;
 mod message;
 mod namespace;
+mod offload;
 pub mod raw;
 mod observe;
 mod packet;
+mod qdisc;
 mod rule;
 mod socket;
 pub mod sysctl;

@@ -60,6 +60,10 @@ impl Kernel for Faulty<'_, '_> {
         self.one(|kernel| kernel.sysctl(namespace, key, value))
     }
 
+    fn no_offload(&mut self, namespace: &str, device: &str) -> Result<(), Refused> {
+        self.one(|kernel| kernel.no_offload(namespace, device))
+    }
+
     fn send(&mut self, ops: &[&Op]) -> Result<(), Refused> {
         let carried_out = self.before.min(ops.len());
         self.kernel.send(&ops[..carried_out])?;

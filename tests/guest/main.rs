@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod faults;
+mod impair;
 mod kernel;
 mod l3vpn;
+#[path = "../iproute/queues.rs"]
+mod queues;
 mod standing;
 mod traps;
 mod vpn;
