@@ -1,8 +1,9 @@
 //! Which features this kernel has: asked by trying, in a namespace that nobody sees.
 
+use super::machine::{Reason, Refused};
 use super::message::LOOPBACK;
-use super::socket::{Mode, Refusal, SendError, Socket};
-use super::{Worker, sysctl};
+use super::socket::{Mode, Socket};
+use super::{Worker, program, sysctl};
 use crate::diagnostic::Text;
 use crate::iproute::{Netem, Tbf};
 use crate::plan::{Feature, Qdisc};
@@ -23,7 +24,7 @@ pub struct Lack {
     /// The feature.
     pub feature: Feature,
     /// What the kernel said when it was tried.
-    pub refusal: Refusal,
+    pub refusal: Reason,
 }
 
 /// Those of the features that this kernel lacks. The worker ends in a scratch namespace.
@@ -44,22 +45,13 @@ pub fn lacks(
         .map_err(io::Error::from)?;
     let mut lacks = Vec::new();
     for feature in features {
-        match attempt(feature, worker, &mut socket) {
-            Ok(()) => {}
-            Err(SendError::Refused { refusal, .. }) => lacks.push(Lack { feature, refusal }),
-            Err(SendError::Io(error)) => match error.raw_os_error() {
-                Some(number) => lacks.push(Lack {
-                    feature,
-                    refusal: Refusal { errno: nix::Error::from_raw(number), sentence: None },
-                }),
-                None => return Err(error),
-            },
-        }
+        let tried = attempt(feature, worker, &mut socket);
+        lacks.extend(tried.err().map(|refused| Lack { feature, refusal: refused.refusal }));
     }
     Ok(lacks)
 }
 
-fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(), SendError> {
+fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(), Refused> {
     let queue = |qdisc| {
         let mut message = super::qdisc::message(LOOPBACK, &qdisc);
         // One queue in the place of another cannot have its number.
@@ -80,6 +72,7 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
             sysctl::read(worker, "net/ipv6/conf/all/forwarding")?;
             return Ok(());
         }
+        Feature::Nftables => return program::try_nft(worker),
         Feature::Veth => RouteNetlinkMessage::NewLink(LinkVeth::new("try0", "try1").build()),
         Feature::Bridge => RouteNetlinkMessage::NewLink(LinkBridge::new("try2").build()),
         Feature::Dummy => RouteNetlinkMessage::NewLink(LinkDummy::new("try3").build()),
@@ -101,5 +94,5 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
         }
     };
     // Both queues are tried on one device.
-    socket.send(vec![(Mode::Replace, request)])
+    Ok(socket.send(vec![(Mode::Replace, request)])?)
 }

@@ -34,7 +34,12 @@ type Requests = Vec<(Mode, RouteNetlinkMessage)>;
 /// The requests that carry out a step; none for a step that is not done over netlink.
 pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
     match op {
-        Op::Namespace { .. } | Op::Sysctl { .. } | Op::NoOffload { .. } => Vec::new(),
+        Op::Namespace { .. }
+        | Op::Sysctl { .. }
+        | Op::NoOffload { .. }
+        | Op::Filter { .. }
+        | Op::Etc { .. }
+        | Op::Run { .. } => Vec::new(),
         Op::Veth { ends: [near, far] } => {
             let peer = end(LinkMessageBuilder::<LinkUnspec>::default(), far, numbers).build();
             let veth = LinkMessageBuilder::<LinkVeth>::new_with_info_kind(InfoKind::Veth);

@@ -24,11 +24,13 @@ pub enum Feature {
     Netem,
     /// Queues of a certain rate.
     Tbf,
+    /// Rulesets of nft.
+    Nftables,
 }
 
 impl Feature {
     /// Every feature there is.
-    pub const ALL: [Feature; 9] = [
+    pub const ALL: [Feature; 10] = [
         Self::Ipv6,
         Self::Veth,
         Self::Bridge,
@@ -38,6 +40,7 @@ impl Feature {
         Self::MplsEncap,
         Self::Netem,
         Self::Tbf,
+        Self::Nftables,
     ];
 
     /// What it is, for people.
@@ -52,6 +55,7 @@ impl Feature {
             Self::MplsEncap => "routes that push MPLS labels",
             Self::Netem => "netem queues",
             Self::Tbf => "tbf queues",
+            Self::Nftables => "nft rulesets",
         }
     }
 
@@ -67,6 +71,7 @@ impl Feature {
             Self::MplsEncap => "CONFIG_MPLS_IPTUNNEL",
             Self::Netem => "CONFIG_NET_SCH_NETEM",
             Self::Tbf => "CONFIG_NET_SCH_TBF",
+            Self::Nftables => "CONFIG_NF_TABLES",
         }
     }
 
@@ -82,6 +87,7 @@ impl Feature {
             Self::MplsEncap => "mpls_iptunnel",
             Self::Netem => "sch_netem",
             Self::Tbf => "sch_tbf",
+            Self::Nftables => "nf_tables",
         }
     }
 }
@@ -125,6 +131,7 @@ impl Needs {
                         needs.add(Feature::MplsEncap, namespace);
                     }
                 }
+                Op::Filter { namespace, .. } => needs.add(Feature::Nftables, namespace),
                 Op::Qdisc { namespace, qdisc, .. } => {
                     let feature = match qdisc {
                         Qdisc::Netem(_) => Feature::Netem,
@@ -134,6 +141,8 @@ impl Needs {
                 }
                 Op::Namespace { .. }
                 | Op::NoOffload { .. }
+                | Op::Etc { .. }
+                | Op::Run { .. }
                 | Op::Enslave { .. }
                 | Op::Up { .. }
                 | Op::Address { .. }
