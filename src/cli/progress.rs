@@ -64,6 +64,8 @@ fn stage(op: &Op) -> &'static str {
         Op::Filter { .. } | Op::Etc { .. } => "files and rulesets",
         Op::Run { .. } => "commands",
         Op::Enslave { .. }
+        | Op::Qdisc { .. }
+        | Op::NoOffload { .. }
         | Op::Up { .. }
         | Op::Address { .. }
         | Op::Rule { .. }

@@ -56,6 +56,8 @@ pub(super) fn start(ops: &[&Op], home: &Home) -> Result<(), Refused> {
         | Op::Veth { .. }
         | Op::Device { .. }
         | Op::Enslave { .. }
+        | Op::Qdisc { .. }
+        | Op::NoOffload { .. }
         | Op::Up { .. }
         | Op::Address { .. }
         | Op::Rule { .. }
