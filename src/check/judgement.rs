@@ -51,7 +51,7 @@ impl Probe {
             let Some(median) = self.median(lab, check) else {
                 return Some(Shortcoming::Lost(lost));
             };
-            if !bound.holds(median.cmp(&bound.limit().duration())) {
+            if !bound.holds(median.cmp(&Duration::from_nanos(bound.limit().nanoseconds()))) {
                 return Some(Shortcoming::Rtt(median));
             }
         }

@@ -23,6 +23,8 @@ const UNWELCOME: usize = 2;
 const CHANCES: usize = 2;
 /// How long an answer may take that must not come, or that comes after all others.
 const SILENCE: Duration = Duration::from_secs(1);
+/// How long one may take that comes after all others, however long a round trip may take.
+const LONGEST: Duration = Duration::from_secs(60);
 /// The time between probes that are counted.
 const INTERVAL: Duration = Duration::from_millis(10);
 /// The time between flows.
@@ -113,8 +115,8 @@ impl Probe {
             (_, Some(_)) => {
                 let arrival = check.arrival();
                 let rtt = arrival.and_then(|arrival| arrival.rtt);
-                let slow = rtt.map_or(Duration::ZERO, |rtt| rtt.limit().duration() * 2);
-                Some(last + silence.max(slow))
+                let slow = rtt.map_or(0, |rtt| rtt.limit().nanoseconds().saturating_mul(2));
+                Some(last + silence.max(Duration::from_nanos(slow).min(LONGEST)))
             }
             (Expect::Arrives(_) | Expect::Spreads(_), None) => Some(first + PATIENCE),
             (Expect::Lost, None) => Some(first + silence),

@@ -4,11 +4,13 @@
 //! verb is done here or in the micro-VM is decided in `place`.
 
 mod check;
+mod compile;
 mod down;
 mod exec;
 mod exit;
 mod input;
 mod interrupt;
+mod logs;
 mod ls;
 mod output;
 mod place;
@@ -56,14 +58,21 @@ enum Verb {
     Check(check::Arguments),
     /// Run a command, or a shell, in a node
     Exec(exec::Arguments),
+    /// Show what a lab's commands have written
+    Logs(logs::Arguments),
     /// Say what is wrong with FILE
     Validate(validate::Arguments),
+    /// Print FILE with nothing left out: a file that gives the same lab
+    Compile(compile::Arguments),
     /// Show the steps that build the lab in FILE, as commands
     Plan(plan::Arguments),
     /// Print a JSON Schema of YAML files, which editors complete from
     Schema,
     /// List the labs
     Ls(ls::Arguments),
+    /// Start a node's commands and watch over them
+    #[command(hide = true)]
+    Supervise,
     /// The micro-VM for kernels that lack what labs need
     Vm(vm::Arguments),
 }
@@ -89,10 +98,13 @@ fn run(arguments: Arguments) -> ExitCode {
         Verb::Reset(verb) => reset::run(&verb, kernel),
         Verb::Check(verb) => check::run(&verb, kernel),
         Verb::Exec(verb) => exec::run(&verb, kernel),
+        Verb::Logs(verb) => logs::run(&verb, kernel),
         Verb::Validate(verb) => validate::run(&verb),
+        Verb::Compile(verb) => compile::run(&verb),
         Verb::Plan(verb) => plan::run(&verb),
         Verb::Schema => schema::run(),
         Verb::Ls(verb) => ls::run(&verb, kernel),
+        Verb::Supervise => crate::kernel::supervise().map_or_else(exit::cannot, |()| Exit::Done),
         Verb::Vm(verb) => return vm::run(verb),
     };
     exit.into()

@@ -1,9 +1,10 @@
 //! The lab: complete and explicit, with nothing left for the kernel or the reader to guess.
 
-use crate::diagnostic::{Span, Spanned};
-use crate::document::{DeviceName, LabName, NodeName, Role};
-use crate::iproute::{self, IncomingLabel, Label, RouteKind};
+use crate::diagnostic::{Span, Spanned, Text};
+use crate::document::{Content, DeviceName, LabName, NodeName, Role};
+use crate::iproute::{self, IncomingLabel, Label, Netem, RouteKind, Tbf};
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::check::Check;
@@ -20,6 +21,8 @@ pub const UNREACHABLE_METRIC: u32 = 4_278_198_272;
 pub struct Lab {
     /// Its name.
     pub name: LabName,
+    /// The pattern of the namespaces' names, with `{lab}` and `{node}`.
+    pub netns: String,
     /// The nodes, in the file's order.
     pub nodes: Vec<Node>,
     /// The links, in the file's order.
@@ -66,6 +69,8 @@ pub struct Node {
     pub vrfs: Vec<Vrf>,
     /// Its interfaces, those of links and others.
     pub interfaces: Vec<Interface>,
+    /// Names for tables.
+    pub tables: Vec<(String, u32)>,
     /// IP routes of all tables.
     pub routes: Vec<Spanned<Route>>,
     /// Policy rules, each with its priority.
@@ -78,6 +83,21 @@ pub struct Node {
     pub early_sysctls: Vec<Spanned<Sysctl>>,
     /// Settings that need the interfaces, in this order.
     pub late_sysctls: Vec<Spanned<Sysctl>>,
+    /// A ruleset for nft.
+    pub nft: Option<Content>,
+    /// Files that it has of its own: their paths below `/etc`, and what is in them.
+    pub etc: Vec<(Text, Content)>,
+    /// Commands that are started when the network is up, in this order.
+    pub run: Vec<Command>,
+}
+
+/// A command that is part of a node.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// What a shell runs.
+    pub line: Text,
+    /// The VRF that its sockets are bound to.
+    pub vrf: Option<Spanned<DeviceName>>,
 }
 
 /// A VRF: a device that ties interfaces to a table.
@@ -127,8 +147,34 @@ pub struct Interface {
     pub mac: Option<Spanned<[u8; 6]>>,
     /// Whether it takes in labelled packets.
     pub mpls: bool,
+    /// What is done to the packets that leave through it.
+    pub netem: Option<Spanned<Netem>>,
+    /// How fast they leave.
+    pub tbf: Option<Spanned<Tbf>>,
+    /// Whether checksums and segments are left to the far end.
+    pub offload: Spanned<bool>,
     /// Whether it is up.
     pub up: bool,
+}
+
+impl Interface {
+    /// An interface that is up and of which nothing else is said.
+    pub fn plain(name: DeviceName, span: Span, kind: InterfaceKind) -> Self {
+        Self {
+            name,
+            span,
+            kind,
+            master: None,
+            addresses: Vec::new(),
+            mtu: None,
+            mac: None,
+            mpls: false,
+            netem: None,
+            tbf: None,
+            offload: Spanned::filled(true),
+            up: true,
+        }
+    }
 }
 
 /// What makes an interface.
@@ -228,12 +274,28 @@ impl Lab {
         self.nodes.iter().position(|node| node.name.as_str() == name).map(NodeId)
     }
 
+    /// The texts that the lab has from files of their own, by the names that it has for them.
+    pub fn files(&self) -> BTreeMap<String, String> {
+        self.nodes
+            .iter()
+            .flat_map(|node| node.nft.iter().chain(node.etc.iter().map(|(_, content)| content)))
+            .filter_map(|it| Some((it.file.as_ref()?.value.clone(), it.text.value.clone())))
+            .collect()
+    }
+
     /// The far end of the link that an interface belongs to, if it belongs to one.
     pub fn peer(&self, node: NodeId, interface: InterfaceId) -> Option<(NodeId, InterfaceId)> {
         match self[node].interfaces[interface.0].kind {
             InterfaceKind::Veth { link, end } => Some(self.links[link].ends[1 - end]),
             InterfaceKind::Bridge | InterfaceKind::Dummy => None,
         }
+    }
+}
+
+impl Interface {
+    /// Whether an address is on one of its subnets.
+    pub fn holds(&self, address: &IpAddr) -> bool {
+        self.addresses.iter().any(|own| own.value.contains(address))
     }
 }
 

@@ -14,6 +14,8 @@ mod labels;
 mod layout;
 mod network;
 mod pool;
+mod print;
+mod programs;
 mod reach;
 mod region;
 mod roles;
@@ -29,13 +31,15 @@ mod words;
 
 pub use check::{
     Arrival, Arrow, Bound, Check, Expect, Goal, Hop, Line, Percent, Place, Protocol, Rejection,
-    RejectionKind, Sender, Sends, Share, Spread, Target, Time,
+    RejectionKind, Sender, Sends, Share, Spread, Target,
 };
 pub use checks::read_check;
 pub use lab::{
-    Imports, Interface, InterfaceId, InterfaceKind, Lab, LabelNexthop, LabelRoute, Link, MAIN,
-    Nexthop, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
+    Command, Imports, Interface, InterfaceId, InterfaceKind, Lab, LabelNexthop, LabelRoute, Link,
+    MAIN, Nexthop, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
 };
+pub use print::print;
+pub use words::sysctl_name;
 
 use crate::diagnostic::{Diagnostics, Text};
 use crate::document::Routing;
@@ -60,6 +64,7 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Lab {
     if topology.routing == Routing::Auto {
         tables::fill(&layout, topology.vpn, &mut lab, errors);
     }
+    programs::resolve(&topology, &mut lab, errors);
     sysctls::fill(&topology, &mut lab, errors);
     checks::fill(&topology, &layout, &mut lab, errors);
     rules::hold(&layout, topology.routing, &lab, errors);

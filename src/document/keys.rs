@@ -105,6 +105,14 @@ impl Choice for Kind {
     const WORDS: &'static [(&'static str, Kind)] = &[("dummy", Kind::Dummy)];
 }
 
+impl Role {
+    /// Its word in a file.
+    pub fn word(self) -> &'static str {
+        let known = Self::WORDS.iter().find(|(_, role)| *role == self);
+        known.expect("every role has its word").0
+    }
+}
+
 fn words<C: Choice>() -> Vec<&'static str> {
     C::WORDS.iter().map(|(word, _)| *word).collect()
 }
@@ -201,8 +209,29 @@ pub(super) static NODE: Level = Level {
         key("local_rule", ANY, "The priority of the local table's lookup."),
         key("mpls", LINES, "What follows `ip -f mpls route add`."),
         key("sysctls", Shape::Named(&Shape::Line), "Settings of the kernel by name."),
-        key("nft", Shape::Unsupported, "A ruleset for nft."),
-        key("run", Shape::Unsupported, "Commands started in the node."),
+        key("nft", Shape::Map(&CONTENT), "A ruleset for nft."),
+        key("etc", Shape::Named(&Shape::Map(&CONTENT)), "Files that the node has below /etc."),
+        key("run", Shape::List(&Shape::Map(&COMMAND)), "Commands started in the node."),
+    ],
+};
+
+/// A text, in the lab's file or in one of its own.
+pub(super) static CONTENT: Level = Level {
+    what: "a text",
+    short: Some("text"),
+    keys: &[
+        key("text", Shape::Line, "The text itself."),
+        key("file", Shape::Line, "The file that holds it, seen from the lab's."),
+    ],
+};
+
+/// A command of a node.
+pub(super) static COMMAND: Level = Level {
+    what: "a command",
+    short: Some("command"),
+    keys: &[
+        key("command", Shape::Line, "What a shell runs."),
+        key("vrf", Shape::Line, "The VRF that its sockets are bound to."),
     ],
 };
 
@@ -228,9 +257,9 @@ pub(super) static INTERFACE: Level = Level {
         key("mtu", MTU, "The largest packet in bytes."),
         key("mac", Shape::Mac, "Its MAC address."),
         key("mpls", Shape::Flag, "Whether it takes labelled packets."),
-        key("netem", Shape::Unsupported, "What follows `tc qdisc add … netem`."),
-        key("tbf", Shape::Unsupported, "What follows `tc qdisc add … tbf`."),
-        key("offload", Shape::Unsupported, "Whether it leaves checksums and segments to others."),
+        key("netem", Shape::Line, "What follows `tc qdisc add … netem`."),
+        key("tbf", Shape::Line, "What follows `tc qdisc add … tbf`."),
+        key("offload", Shape::Flag, "Whether checksums and segments are left to the far end."),
         key("up", Shape::Flag, "Whether it is up."),
         key("vlans", Shape::Unsupported, "The VLANs of a bridge's port."),
         key("kind", Shape::OneOf(words::<Kind>), "What it is, if no link makes it."),
@@ -266,15 +295,15 @@ pub(super) static LINK: Level = Level {
         key("mpls", Shape::Flag, "Whether its ends take labelled packets."),
         key("tailmpls", Shape::Flag, "Whether its first end takes labelled packets."),
         key("headmpls", Shape::Flag, "Whether its second end takes labelled packets."),
-        key("netem", Shape::Unsupported, "What follows `tc qdisc add … netem`."),
-        key("tailnetem", Shape::Unsupported, "The same for what its first end sends."),
-        key("headnetem", Shape::Unsupported, "The same for what its second end sends."),
-        key("tbf", Shape::Unsupported, "What follows `tc qdisc add … tbf`."),
-        key("tailtbf", Shape::Unsupported, "The same for what its first end sends."),
-        key("headtbf", Shape::Unsupported, "The same for what its second end sends."),
-        key("offload", Shape::Unsupported, "Whether its ends leave checksums to others."),
-        key("tailoffload", Shape::Unsupported, "The same of its first end."),
-        key("headoffload", Shape::Unsupported, "The same of its second end."),
+        key("netem", Shape::Line, "What follows `tc qdisc add … netem`, both ways."),
+        key("tailnetem", Shape::Line, "The same for what its first end sends."),
+        key("headnetem", Shape::Line, "The same for what its second end sends."),
+        key("tbf", Shape::Line, "What follows `tc qdisc add … tbf`, both ways."),
+        key("tailtbf", Shape::Line, "The same for what its first end sends."),
+        key("headtbf", Shape::Line, "The same for what its second end sends."),
+        key("offload", Shape::Flag, "Whether each end leaves checksums to the other."),
+        key("tailoffload", Shape::Flag, "The same of its first end."),
+        key("headoffload", Shape::Flag, "The same of its second end."),
         key("cost", Shape::Number(1, u32::MAX), "Its length for shortest paths."),
         key("up", Shape::Flag, "Whether it is up."),
         key("tailup", Shape::Flag, "Whether its first end is up."),

@@ -1,12 +1,16 @@
 //! Which features this kernel has: asked by trying, in a namespace that nobody sees.
 
+use super::machine::{Reason, Refused};
 use super::message::LOOPBACK;
-use super::socket::{Mode, Refusal, SendError, Socket};
-use super::{Worker, sysctl};
-use crate::plan::Feature;
+use super::socket::{Mode, Socket};
+use super::{Worker, program, sysctl};
+use crate::diagnostic::Text;
+use crate::iproute::{Netem, Tbf};
+use crate::plan::{Feature, Qdisc};
 use nix::libc::AF_MPLS;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::route::MplsLabel;
+use rtnetlink::packet_route::tc::TcHandle;
 use rtnetlink::{LinkBridge, LinkDummy, LinkUnspec, LinkVeth, LinkVrf, RouteMessageBuilder};
 use std::io;
 use std::net::Ipv4Addr;
@@ -20,7 +24,7 @@ pub struct Lack {
     /// The feature.
     pub feature: Feature,
     /// What the kernel said when it was tried.
-    pub refusal: Refusal,
+    pub refusal: Reason,
 }
 
 /// Those of the features that this kernel lacks. The worker ends in a scratch namespace.
@@ -41,27 +45,34 @@ pub fn lacks(
         .map_err(io::Error::from)?;
     let mut lacks = Vec::new();
     for feature in features {
-        match attempt(feature, worker, &mut socket) {
-            Ok(()) => {}
-            Err(SendError::Refused { refusal, .. }) => lacks.push(Lack { feature, refusal }),
-            Err(SendError::Io(error)) => match error.raw_os_error() {
-                Some(number) => lacks.push(Lack {
-                    feature,
-                    refusal: Refusal { errno: nix::Error::from_raw(number), sentence: None },
-                }),
-                None => return Err(error),
-            },
-        }
+        let tried = attempt(feature, worker, &mut socket);
+        lacks.extend(tried.err().map(|refused| Lack { feature, refusal: refused.refusal }));
     }
     Ok(lacks)
 }
 
-fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(), SendError> {
+fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(), Refused> {
+    let queue = |qdisc| {
+        let mut message = super::qdisc::message(LOOPBACK, &qdisc);
+        // One queue in the place of another cannot have its number.
+        message.header.handle = TcHandle::UNSPEC;
+        RouteNetlinkMessage::NewQueueDiscipline(message)
+    };
+    let line = |words: &str| Text::filled(words);
     let request = match feature {
+        Feature::Netem => {
+            let netem = Netem::parse(&line("limit 1000")).expect("an impairment");
+            queue(Qdisc::Netem(netem))
+        }
+        Feature::Tbf => {
+            let tbf = Tbf::parse(&line("rate 1mbit burst 10kb limit 10kb")).expect("a bucket");
+            queue(Qdisc::Tbf { tbf, behind_netem: false })
+        }
         Feature::Ipv6 => {
             sysctl::read(worker, "net/ipv6/conf/all/forwarding")?;
             return Ok(());
         }
+        Feature::Nftables => return program::try_nft(worker),
         Feature::Veth => RouteNetlinkMessage::NewLink(LinkVeth::new("try0", "try1").build()),
         Feature::Bridge => RouteNetlinkMessage::NewLink(LinkBridge::new("try2").build()),
         Feature::Dummy => RouteNetlinkMessage::NewLink(LinkDummy::new("try3").build()),
@@ -82,5 +93,6 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
             RouteNetlinkMessage::NewRoute(route.build())
         }
     };
-    socket.send(vec![(Mode::Create, request)])
+    // Both queues are tried on one device.
+    Ok(socket.send(vec![(Mode::Replace, request)])?)
 }

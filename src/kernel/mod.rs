@@ -5,28 +5,36 @@
 //! never a thread of an async runtime and never the process's first thread.
 
 pub mod feature;
+mod distribution;
 mod enter;
 mod holder;
+mod home;
 mod lookup;
 mod machine;
 mod message;
 mod namespace;
+mod offload;
 pub mod raw;
 mod observe;
 mod packet;
+mod qdisc;
+mod program;
 mod rule;
 mod socket;
+mod supervisor;
 pub mod sysctl;
 mod vrf_bind;
 mod worker;
 
 pub use enter::{Entry, EntryError};
-pub use holder::{Holder, holders};
+pub use holder::{Holder, end, holders};
+pub use home::Home;
 pub use lookup::{InterfaceState, Lookup, Origin, RouteQuery, Way, interfaces};
-pub use machine::{Machine, Refused};
+pub use machine::{Machine, Reason, Refused};
 pub use namespace::{DIRECTORY, Namespace, mark_of, prepare_directory};
 pub use observe::observe;
 pub use packet::{Direction, Frame, PacketSocket};
 pub use socket::{Mode, Refusal, SendError, Socket};
+pub use supervisor::supervise;
 pub use vrf_bind::forget as forget_bindings;
 pub use worker::{Worker, on_worker};

@@ -1,6 +1,6 @@
 //! What a plan asks of a kernel.
 
-use super::{DeviceKind, Op};
+use super::{DeviceKind, Op, Qdisc};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that a kernel has or lacks.
@@ -20,11 +20,17 @@ pub enum Feature {
     MplsRouting,
     /// Routes that push labels.
     MplsEncap,
+    /// Queues that delay and lose packets.
+    Netem,
+    /// Queues of a certain rate.
+    Tbf,
+    /// Rulesets of nft.
+    Nftables,
 }
 
 impl Feature {
     /// Every feature there is.
-    pub const ALL: [Feature; 7] = [
+    pub const ALL: [Feature; 10] = [
         Self::Ipv6,
         Self::Veth,
         Self::Bridge,
@@ -32,6 +38,9 @@ impl Feature {
         Self::Vrf,
         Self::MplsRouting,
         Self::MplsEncap,
+        Self::Netem,
+        Self::Tbf,
+        Self::Nftables,
     ];
 
     /// What it is, for people.
@@ -44,6 +53,9 @@ impl Feature {
             Self::Vrf => "VRF devices",
             Self::MplsRouting => "MPLS label routes",
             Self::MplsEncap => "routes that push MPLS labels",
+            Self::Netem => "netem queues",
+            Self::Tbf => "tbf queues",
+            Self::Nftables => "nft rulesets",
         }
     }
 
@@ -57,6 +69,9 @@ impl Feature {
             Self::Vrf => "CONFIG_NET_VRF",
             Self::MplsRouting => "CONFIG_MPLS_ROUTING",
             Self::MplsEncap => "CONFIG_MPLS_IPTUNNEL",
+            Self::Netem => "CONFIG_NET_SCH_NETEM",
+            Self::Tbf => "CONFIG_NET_SCH_TBF",
+            Self::Nftables => "CONFIG_NF_TABLES",
         }
     }
 
@@ -70,6 +85,9 @@ impl Feature {
             Self::Vrf => "vrf",
             Self::MplsRouting => "mpls_router",
             Self::MplsEncap => "mpls_iptunnel",
+            Self::Netem => "sch_netem",
+            Self::Tbf => "sch_tbf",
+            Self::Nftables => "nf_tables",
         }
     }
 }
@@ -113,7 +131,18 @@ impl Needs {
                         needs.add(Feature::MplsEncap, namespace);
                     }
                 }
+                Op::Filter { namespace, .. } => needs.add(Feature::Nftables, namespace),
+                Op::Qdisc { namespace, qdisc, .. } => {
+                    let feature = match qdisc {
+                        Qdisc::Netem(_) => Feature::Netem,
+                        Qdisc::Tbf { .. } => Feature::Tbf,
+                    };
+                    needs.add(feature, namespace);
+                }
                 Op::Namespace { .. }
+                | Op::NoOffload { .. }
+                | Op::Etc { .. }
+                | Op::Run { .. }
                 | Op::Enslave { .. }
                 | Op::Up { .. }
                 | Op::Address { .. }

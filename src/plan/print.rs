@@ -1,6 +1,7 @@
 //! A step as the command that does the same.
 
-use super::{DeviceKind, Family, Op, RuleChange, VethEnd};
+use super::{DeviceKind, Family, Op, Qdisc, RuleChange, VethEnd};
+use crate::compile::sysctl_name;
 use std::fmt;
 
 impl fmt::Display for Op {
@@ -8,7 +9,7 @@ impl fmt::Display for Op {
         match self {
             Op::Namespace { namespace } => write!(f, "ip netns add {namespace}"),
             Op::Sysctl { namespace, key, value } => {
-                let name = if key.contains('.') { key.clone() } else { key.replace('/', ".") };
+                let name = sysctl_name(key);
                 let quote = if value.contains(char::is_whitespace) { "'" } else { "" };
                 write!(f, "ip netns exec {namespace} sysctl -qw {quote}{name}={value}{quote}")
             }
@@ -30,6 +31,21 @@ impl fmt::Display for Op {
             Op::Enslave { namespace, port, master } => {
                 write!(f, "ip -n {namespace} link set dev {port} master {master}")
             }
+            Op::Qdisc { namespace, device, qdisc } => {
+                let place = match qdisc {
+                    Qdisc::Tbf { behind_netem: true, .. } => "parent 1:1 handle 10:",
+                    Qdisc::Netem(_) | Qdisc::Tbf { behind_netem: false, .. } => "root handle 1:",
+                };
+                write!(f, "tc -n {namespace} qdisc add dev {device} {place} ")?;
+                match qdisc {
+                    Qdisc::Netem(netem) => write!(f, "netem {netem}"),
+                    Qdisc::Tbf { tbf, .. } => write!(f, "tbf {tbf}"),
+                }
+            }
+            Op::NoOffload { namespace, device } => write!(
+                f,
+                "ip netns exec {namespace} ethtool -K {device} rx off tx off tso off gso off gro off"
+            ),
             Op::Up { namespace, device } => write!(f, "ip -n {namespace} link set dev {device} up"),
             Op::Address { namespace, device, address } => {
                 write!(f, "ip -n {namespace} addr add {address} dev {device}")?;
@@ -50,6 +66,23 @@ impl fmt::Display for Op {
                 let words = without_family(rule.to_string());
                 write!(f, "ip -n {namespace}{family} rule {verb} {words}")
             }
+            Op::Filter { namespace, ruleset } => {
+                write!(f, "printf %s {} | ip netns exec {namespace} nft -f -", quoted(ruleset))
+            }
+            Op::Etc { namespace, path, text } => {
+                let text = quoted(text);
+                write!(
+                    f,
+                    "printf %s {text} | install -D -m 644 /dev/stdin /etc/netns/{namespace}/{path}"
+                )
+            }
+            Op::Run { namespace, line, vrf, .. } => {
+                write!(f, "ip netns exec {namespace} ")?;
+                if let Some(vrf) = vrf {
+                    write!(f, "ip vrf exec {vrf} ")?;
+                }
+                write!(f, "sh -c {} &", quoted(line))
+            }
             Op::Route { namespace, route } => {
                 let family = match Family::of(route.destination) {
                     Family::V4 => "",
@@ -63,6 +96,11 @@ impl fmt::Display for Op {
             }
         }
     }
+}
+
+/// A text as one word of a shell's.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// The words without their own mark of the family, which stands as an option of `ip` instead.

@@ -39,6 +39,7 @@ impl Bench {
             format!("chk-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let lab = Lab {
             name: LabName::new(prefix.clone()).unwrap(),
+            netns: "{lab}-{node}".to_owned(),
             nodes: Vec::new(),
             links: Vec::new(),
             checks: Vec::new(),
@@ -98,12 +99,16 @@ impl Bench {
             loopback: Vec::new(),
             vrfs: Vec::new(),
             interfaces: Vec::new(),
+            tables: Vec::new(),
             routes: Vec::new(),
             rules: Vec::new(),
             label_routes: Vec::new(),
             local_rule: Spanned::filled(0),
             early_sysctls: Vec::new(),
             late_sysctls: Vec::new(),
+            nft: None,
+            etc: Vec::new(),
+            run: Vec::new(),
         });
         let id = NodeId(self.lab.nodes.len() - 1);
         let add = Step { runner: "ip -batch -".to_owned(), line: format!("netns add {namespace}") };
@@ -126,17 +131,8 @@ impl Bench {
     }
 
     fn interface(&mut self, node: NodeId, name: &str, kind: InterfaceKind) -> InterfaceId {
-        self.lab[node].interfaces.push(Interface {
-            name: DeviceName::new(name).unwrap(),
-            span: Span::NONE,
-            kind,
-            master: None,
-            addresses: Vec::new(),
-            mtu: None,
-            mac: None,
-            mpls: false,
-            up: true,
-        });
+        let name = DeviceName::new(name).unwrap();
+        self.lab[node].interfaces.push(Interface::plain(name, Span::NONE, kind));
         InterfaceId(self.lab[node].interfaces.len() - 1)
     }
 

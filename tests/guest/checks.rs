@@ -104,6 +104,7 @@ fn a_core_that_is_one_hop_takes_fewer_than_one_that_counts() {
 #[test]
 fn delay_and_loss_on_a_link_are_measured() {
     let standing = up("tests/guest/checks/impaired.dot", "impaired");
+    own(&standing);
     let slow = one(&standing, "h1 -> h2 rtt > 100ms");
     assert!(!slow.ok, "{slow:#?}");
     let impair = |words: &str| {

@@ -4,8 +4,12 @@
 
 mod checks;
 mod faults;
+mod impair;
 mod kernel;
 mod l3vpn;
+mod programs;
+#[path = "../iproute/queues.rs"]
+mod queues;
 mod standing;
 mod traps;
 mod vpn;

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 /// What a measure must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,45 +38,6 @@ impl<T: fmt::Display> fmt::Display for Bound<T> {
     }
 }
 
-/// A time of whole microseconds, more than none: `50ms`, `1.5s`, `800us`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Time(u32);
-
-impl Time {
-    /// What a time looks like.
-    pub const RULE: &str = "a time such as 50ms, 1.5s or 800us";
-
-    /// The same for the clock.
-    pub fn duration(self) -> Duration {
-        Duration::from_micros(self.0.into())
-    }
-}
-
-impl FromStr for Time {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (number, micros) = if let Some(number) = text.strip_suffix("ms") {
-            (number, 3)
-        } else if let Some(number) = text.strip_suffix("us") {
-            (number, 0)
-        } else {
-            (text.strip_suffix('s').ok_or(())?, 6)
-        };
-        decimal(number, micros).filter(|micros| *micros > 0).map(Self).ok_or(())
-    }
-}
-
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            micros if micros % 1_000_000 == 0 => write!(f, "{}s", micros / 1_000_000),
-            micros if micros % 1_000 == 0 => write!(f, "{}ms", micros / 1_000),
-            micros => write!(f, "{micros}us"),
-        }
-    }
-}
-
 /// A part of a whole in hundredths of a percent: `5%`, `0.25%`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Percent(u32);
@@ -100,7 +60,14 @@ impl FromStr for Percent {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let hundredths = decimal(text.strip_suffix('%').ok_or(())?, 2).ok_or(())?;
+        let number = text.strip_suffix('%').ok_or(())?;
+        let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+        let is_digits =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_digits(whole) || !is_digits(part) || part.len() > 2 {
+            return Err(());
+        }
+        let hundredths = format!("{whole}{part:0<2}").parse().map_err(|_| ())?;
         (hundredths <= Self::ALL.0).then_some(Self(hundredths)).ok_or(())
     }
 }
@@ -113,18 +80,4 @@ impl fmt::Display for Percent {
             (whole, part) => write!(f, "{whole}.{part:02}%"),
         }
     }
-}
-
-/// A decimal number in units of a power of ten below one; nothing where it is finer than that.
-fn decimal(text: &str, places: usize) -> Option<u32> {
-    let (whole, part) = match text.split_once('.') {
-        Some((whole, part)) if !part.is_empty() => (whole, part),
-        Some(_) => return None,
-        None => (text, ""),
-    };
-    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || part.len() > places || !is_digits(whole) || !is_digits(part) {
-        return None;
-    }
-    format!("{whole}{part:0<places$}").parse().ok()
 }

@@ -23,7 +23,7 @@ mod line;
 mod parse;
 mod rejection;
 
-pub use bound::{Bound, Percent, Time};
+pub use bound::{Bound, Percent};
 pub use line::{Arrow, Goal, Line, Place};
 pub(super) use parse::WORDS as OPTIONS;
 pub use rejection::{Rejection, RejectionKind};
@@ -31,7 +31,7 @@ pub use rejection::{Rejection, RejectionKind};
 use super::lab::NodeId;
 use crate::diagnostic::Span;
 use crate::document::DeviceName;
-use crate::iproute::Label;
+use crate::iproute::{Label, Time};
 use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;

@@ -2,10 +2,10 @@
 
 use super::{
     Arrival, Arrow, Bound, Expect, FEWEST_FLOWS, Goal, Hop, Line, Percent, Place, Protocol,
-    Rejection, RejectionKind, Sends, Share, Spread, Time,
+    Rejection, RejectionKind, Sends, Share, Spread,
 };
 use crate::diagnostic::{Code, Diagnostic, Text, nearest};
-use crate::iproute::{Words, not, parse_labels};
+use crate::iproute::{Time, Words, not, parse_labels};
 use ipnet::IpNet;
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -107,9 +107,18 @@ impl Options {
             }
             "count" => once(&mut self.count, word, number(words, word, 1, MOST)?),
             "ttl" => once(&mut self.ttl, word, number(words, word, 1, u8::MAX)?),
-            "rtt" => once(&mut self.rtt, word, bound(words, word, Time::RULE)?.1),
+            "rtt" => {
+                let (value, rtt) = bound(words, word, "a time", Time::parse)?;
+                if *rtt.limit() == Time::default() {
+                    return Err(refused(&value, "a round trip takes some time".to_owned()));
+                }
+                once(&mut self.rtt, word, rtt)
+            }
             "loss" => {
-                let (value, loss) = bound::<Percent>(words, word, Percent::RULE)?;
+                let percent = |value: &Text| {
+                    value.as_str().parse::<Percent>().map_err(|()| not(value, Percent::RULE))
+                };
+                let (value, loss) = bound(words, word, Percent::RULE, percent)?;
                 let impossible = match loss {
                     Bound::Below(part) => part == Percent::NONE,
                     Bound::Above(part) => part.cmp(&Percent::ALL) != Ordering::Less,
@@ -263,10 +272,11 @@ fn port(words: &mut Words<'_>, word: &Text) -> Result<NonZeroU16, Diagnostic> {
 }
 
 /// `< VALUE` or `> VALUE`, and the place of the value.
-fn bound<T: FromStr>(
+fn bound<T>(
     words: &mut Words<'_>,
     word: &Text,
     what: &str,
+    read: impl Fn(&Text) -> Result<T, Diagnostic>,
 ) -> Result<(Text, Bound<T>), Diagnostic> {
     let sign = words.expect("`<` or `>`", word)?;
     let bound = match sign.as_str() {
@@ -275,7 +285,7 @@ fn bound<T: FromStr>(
         _ => return Err(not(&sign, "`<` or `>`")),
     };
     let value = words.expect(what, &sign)?;
-    let limit = value.as_str().parse().map_err(|_| not(&value, what))?;
+    let limit = read(&value)?;
     Ok((value, bound(limit)))
 }
 
