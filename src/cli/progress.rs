@@ -65,6 +65,7 @@ fn stage(op: &Op) -> &'static str {
         | Op::Up { .. }
         | Op::Address { .. }
         | Op::Rule { .. }
+        | Op::NexthopObject { .. }
         | Op::Route { .. }
         | Op::LabelRoute { .. } => "addresses and routes",
     }

@@ -78,6 +78,7 @@ fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
         loopback: node.loopback.clone().unwrap_or_default(),
         vrfs: Vec::new(),
         interfaces,
+        nexthops: Vec::new(),
         routes: Vec::new(),
         rules: Vec::new(),
         label_routes: Vec::new(),

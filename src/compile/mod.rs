@@ -13,6 +13,7 @@ mod lab;
 mod labels;
 mod layout;
 mod network;
+mod objects;
 mod pool;
 mod reach;
 mod region;
@@ -29,8 +30,9 @@ mod words;
 
 pub use check::{Check, Expect, Hop, Sender, Target};
 pub use lab::{
-    Imports, Interface, InterfaceId, InterfaceKind, Lab, LabelNexthop, LabelRoute, Link, MAIN,
-    Nexthop, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
+    Imports, Interface, InterfaceId, InterfaceKind, LOCAL, Lab, LabelNexthop, LabelRoute, Link,
+    MAIN, Nexthop, NexthopObject, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC,
+    Vrf,
 };
 
 use crate::diagnostic::{Diagnostics, Text};

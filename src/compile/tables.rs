@@ -281,7 +281,7 @@ fn routes(
                 }
             };
             let table = context.table;
-            Some(Route { kind, destination: *net, table, metric, source: None, nexthops })
+            Some(Route { kind, table, metric, ..Route::unicast(*net, nexthops) })
         })
         .collect();
     routes.sort();
@@ -318,8 +318,7 @@ fn nexthops(
                         Some(_) => std::iter::once(via).chain(gateways).find(shared).unwrap_or(via),
                     };
                     let dev = near.name.clone();
-                    let encap = Vec::new();
-                    Some(Nexthop { via: Some(via), dev, weight: 1, onlink: false, encap })
+                    Some(Nexthop { via: Some(via), ..Nexthop::to(dev) })
                 })
                 .collect()
         }
@@ -328,8 +327,7 @@ fn nexthops(
             .flat_map(|edge| core.nexthops(lab, network, station.context.node, *edge, v4))
             .collect(),
         Way::Vrf(vrf) => {
-            let dev = vrf.clone();
-            vec![Nexthop { via: None, dev, weight: 1, onlink: false, encap: Vec::new() }]
+            vec![Nexthop::to(vrf.clone())]
         }
         Way::Main => Vec::new(),
     }

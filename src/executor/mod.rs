@@ -101,6 +101,7 @@ fn carry_out(steps: &[&Step], mark: &str, kernel: &mut impl Kernel) -> Result<()
         | Op::Up { .. }
         | Op::Address { .. }
         | Op::Rule { .. }
+        | Op::NexthopObject { .. }
         | Op::Route { .. }
         | Op::LabelRoute { .. } => {
             kernel.send(&steps.iter().map(|step| &step.op).collect::<Vec<_>>())

@@ -1,15 +1,20 @@
 //! Which features this kernel has: asked by trying, in a namespace that nobody sees.
 
 use super::message::LOOPBACK;
-use super::socket::{Mode, Refusal, SendError, Socket};
-use super::{Worker, sysctl};
+use super::nexthop::NexthopMessage;
+use super::socket::{Mode, Refusal, Request, SendError, Socket};
+use super::{Worker, route, sysctl};
+use crate::compile::{Nexthop, NexthopObject, Route};
+use crate::document::DeviceName;
+use crate::iproute::{Encap, Label, Leads, Resilient, Seg6Mode, Tunnel};
 use crate::plan::Feature;
+use ipnet::IpNet;
 use nix::libc::AF_MPLS;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::route::MplsLabel;
 use rtnetlink::{LinkBridge, LinkDummy, LinkUnspec, LinkVeth, LinkVrf, RouteMessageBuilder};
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A label that no standard reserves.
 const LABEL: MplsLabel = MplsLabel { label: 16, traffic_class: 0, bottom_of_stack: true, ttl: 0 };
@@ -57,30 +62,60 @@ pub fn lacks(
 }
 
 fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(), SendError> {
-    let request = match feature {
+    let request: Request = match feature {
         Feature::Ipv6 => {
             sysctl::read(worker, "net/ipv6/conf/all/forwarding")?;
             return Ok(());
         }
-        Feature::Veth => RouteNetlinkMessage::NewLink(LinkVeth::new("try0", "try1").build()),
-        Feature::Bridge => RouteNetlinkMessage::NewLink(LinkBridge::new("try2").build()),
-        Feature::Dummy => RouteNetlinkMessage::NewLink(LinkDummy::new("try3").build()),
-        Feature::Vrf => RouteNetlinkMessage::NewLink(LinkVrf::new("try4", 10).build()),
+        Feature::Veth => RouteNetlinkMessage::NewLink(LinkVeth::new("try0", "try1").build()).into(),
+        Feature::Bridge => RouteNetlinkMessage::NewLink(LinkBridge::new("try2").build()).into(),
+        Feature::Dummy => RouteNetlinkMessage::NewLink(LinkDummy::new("try3").build()).into(),
+        Feature::Vrf => RouteNetlinkMessage::NewLink(LinkVrf::new("try4", 10).build()).into(),
         Feature::MplsRouting => {
             // The kernel loads the module for a socket of the family, never for a route of it; that
             // no such socket can be had in the end says nothing.
             drop(socket2::Socket::new(AF_MPLS.into(), socket2::Type::RAW, None));
             sysctl::write(worker, "net/mpls/platform_labels", "100")?;
             let route = RouteMessageBuilder::<MplsLabel>::new().label(LABEL);
-            RouteNetlinkMessage::NewRoute(route.output_interface(LOOPBACK).build())
+            RouteNetlinkMessage::NewRoute(route.output_interface(LOOPBACK).build()).into()
         }
         Feature::MplsEncap => {
-            let route = RouteMessageBuilder::<Ipv4Addr>::new()
-                .destination_prefix(Ipv4Addr::new(192, 0, 2, 0), 24)
-                .output_interface(LOOPBACK)
-                .output_mpls(vec![LABEL]);
-            RouteNetlinkMessage::NewRoute(route.build())
+            let labels = Label::new(16).into_iter().collect();
+            through(0, Encap::Mpls { labels, ttl: None })
+        }
+        Feature::Seg6Encap => {
+            let segments = vec![Ipv6Addr::LOCALHOST];
+            through(1, Encap::Seg6 { mode: Seg6Mode::Encap, segments })
+        }
+        Feature::IpEncap => {
+            let destination = Ipv4Addr::LOCALHOST;
+            let (id, source, ttl, tos, key) = (None, None, None, None, false);
+            through(2, Encap::Ip(Tunnel { id, destination, source, ttl, tos, key }))
+        }
+        Feature::Nexthops => object(1, Leads::Blackhole { v4: true }),
+        Feature::ResilientGroups => {
+            let way = Leads::Way { v4: true, way: Nexthop::to(lo()) };
+            socket.send(vec![(Mode::Create, object(2, way))])?;
+            let resilient = Some(Resilient::default());
+            object(3, Leads::Group { members: vec![(2, 1)], resilient })
         }
     };
     socket.send(vec![(Mode::Create, request)])
+}
+
+/// A route through `lo` that puts packets into something; `number` keeps routes apart.
+fn through(number: u8, encap: Encap) -> Request {
+    let way = Nexthop { encap: Some(encap), ..Nexthop::to(lo()) };
+    let net = IpNet::from(ipnet::Ipv4Net::new_assert(Ipv4Addr::new(192, 0, 2, number), 32));
+    let route = Route::unicast(net, vec![way]);
+    RouteNetlinkMessage::NewRoute(route::ip(&route, |_| LOOPBACK)).into()
+}
+
+fn object(id: u32, leads: Leads<Nexthop, u32>) -> Request {
+    let object = NexthopObject { id, protocol: None, leads };
+    NexthopMessage::new(&object, |_| LOOPBACK).into()
+}
+
+fn lo() -> DeviceName {
+    DeviceName::new("lo").expect("a device's name")
 }

@@ -5,15 +5,18 @@
 //! never a thread of an async runtime and never the process's first thread.
 
 pub mod feature;
+mod encap;
 mod enter;
 mod holder;
 mod lookup;
 mod machine;
 mod message;
 mod namespace;
+mod nexthop;
 pub mod raw;
 mod observe;
 mod packet;
+mod route;
 mod rule;
 mod socket;
 pub mod sysctl;

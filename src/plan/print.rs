@@ -50,6 +50,11 @@ impl fmt::Display for Op {
                 let words = without_family(rule.to_string());
                 write!(f, "ip -n {namespace}{family} rule {verb} {words}")
             }
+            Op::NexthopObject { namespace, object } => {
+                let words = object.to_string();
+                let family = if words.starts_with("-6 ") { flag(Family::V6) } else { "" };
+                write!(f, "ip -n {namespace}{family} nexthop add {}", without_family(words))
+            }
             Op::Route { namespace, route } => {
                 let family = match Family::of(route.destination) {
                     Family::V4 => "",

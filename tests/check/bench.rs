@@ -101,6 +101,7 @@ impl Bench {
             loopback: Vec::new(),
             vrfs: Vec::new(),
             interfaces: Vec::new(),
+            nexthops: Vec::new(),
             routes: Vec::new(),
             rules: Vec::new(),
             label_routes: Vec::new(),
