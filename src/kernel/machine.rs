@@ -1,6 +1,7 @@
 //! The kernel as the executor uses it: steps by name go in, numbers stay here.
 
 use super::message::{self, LOOPBACK, Numbers};
+use super::settle::settle;
 use super::socket::{Refusal, SendError, Socket};
 use super::{Namespace, Worker, sysctl};
 use crate::plan::{Op, Way};
@@ -99,6 +100,10 @@ impl<'w> Machine<'w> {
         };
         for op in ops {
             self.number(op);
+        }
+        if ops.iter().any(|op| matches!(op, Op::NexthopObject { .. })) {
+            self.worker.enter(&self.built.get(&sender).expect(BUILDING).namespace)?;
+            settle()?;
         }
         let requests: Vec<_> = ops.iter().map(|op| message::requests(op, self)).collect();
         debug_assert!(requests.iter().all(|requests| requests.len() == 1), "one step, one request");

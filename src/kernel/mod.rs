@@ -18,6 +18,7 @@ mod observe;
 mod packet;
 mod route;
 mod rule;
+mod settle;
 mod socket;
 pub mod sysctl;
 mod vrf_bind;
