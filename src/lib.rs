@@ -32,7 +32,7 @@ pub mod cli;
 
 use compile::Lab;
 use diagnostic::{Diagnostic, Diagnostics, Source};
-use document::{Format, LabName};
+use document::{Files, Format, LabName};
 
 /// The lab that a file says, where nothing is wrong with it, and all there is to say of the file, in
 /// the order of its places.
@@ -44,7 +44,18 @@ pub fn understand(
     name: Option<&LabName>,
     fallback: &LabName,
 ) -> (Option<Lab>, Vec<Diagnostic>) {
-    let (document, said) = document::parse(source, Some(format));
+    understand_with(source, format, name, fallback, &Files::beside(&source.name))
+}
+
+/// [`understand`], with the files that the lab's file names taken from `files`.
+pub fn understand_with(
+    source: &Source,
+    format: Format,
+    name: Option<&LabName>,
+    fallback: &LabName,
+    files: &Files,
+) -> (Option<Lab>, Vec<Diagnostic>) {
+    let (document, said) = document::parse_with(source, Some(format), files);
     let mut diagnostics = Diagnostics::from(said);
     let lab = document.map(|document| {
         let topology = topology::resolve(document, name.cloned(), fallback, &mut diagnostics);

@@ -10,6 +10,7 @@ use crate::check::{self, CheckResult, Report};
 use crate::document::LabName;
 use crate::state::{Phase, Record, Shared};
 use clap::Args;
+use std::time::{Duration, Instant};
 
 /// The arguments of `vrflab check`.
 #[derive(Args)]
@@ -19,21 +20,25 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Make checks again that do not hold, for up to this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    wait: u64,
 }
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     match place::find(arguments.lab.as_deref(), kernel, Missing::Said) {
-        Ok((lab, Place::Here)) => here(&lab, arguments.json).unwrap_or_else(|exit| exit),
+        Ok((lab, Place::Here)) => here(&lab, arguments).unwrap_or_else(|exit| exit),
         Ok((lab, Place::Vm)) => {
             let mut line = vec!["check".into(), lab.as_str().into()];
             line.extend(arguments.json.then(|| "--json".into()));
+            line.extend(["--wait".into(), arguments.wait.to_string().into()]);
             place::forward_verb(line)
         }
         Err(exit) => exit,
     }
 }
 
-fn here(lab: &LabName, json: bool) -> Result<Exit, Exit> {
+fn here(lab: &LabName, arguments: &Arguments) -> Result<Exit, Exit> {
     let waiting = || err!("{lab}: another vrflab is at work, waiting");
     let held = Shared::take(lab, waiting).map_err(state_error)?;
     let record = Record::load(lab).map_err(state_error)?;
@@ -44,32 +49,44 @@ fn here(lab: &LabName, json: bool) -> Result<Exit, Exit> {
         return Err(super::exit::wrong(format!("{lab} was left half-built: vrflab down {lab}")));
     }
     let input = input::reload(&record)?;
-    interrupt::listening(|interrupt| said(&input, interrupt, json)).map_err(cannot)
+    let patience = Duration::from_secs(arguments.wait);
+    interrupt::listening(|interrupt| said(&input, interrupt, patience, arguments.json))
+        .map_err(cannot)
 }
 
-/// Runs a lab's checks and says what came of them.
-pub(super) fn said(input: &Input, interrupt: &Interrupt, json: bool) -> Exit {
+/// How soon checks are made again that did not hold.
+const PACE: Duration = Duration::from_millis(500);
+
+/// Runs a lab's checks and says what came of them. With patience they are made again until all of
+/// one run hold: daemons say nowhere that they have converged.
+pub(super) fn said(input: &Input, interrupt: &Interrupt, patience: Duration, json: bool) -> Exit {
     let lab = &input.lab;
-    let report = check::run_until(
-        lab,
-        &lab.checks,
-        || interrupt.is_raised(),
-        |_, result| {
-            if !json && !result.ok {
-                failure(result);
+    let deadline = Instant::now() + patience;
+    loop {
+        let begun = Instant::now();
+        let is_last = begun >= deadline;
+        let report = check::run_until(
+            lab,
+            &lab.checks,
+            || interrupt.is_raised(),
+            |_, result| {
+                if is_last && !json && !result.ok {
+                    failure(result);
+                }
+            },
+        );
+        match report {
+            Err(check::Error::Interrupted) => return Exit::Interrupted,
+            Err(error) => return cannot(error),
+            Ok(report) if report.ok() || is_last => {
+                if json {
+                    out!("{:#}", serde_json::json!(report));
+                } else {
+                    conclude(input, &report);
+                }
+                return if report.ok() { Exit::Done } else { Exit::CheckFailed };
             }
-        },
-    );
-    match report {
-        Err(check::Error::Interrupted) => Exit::Interrupted,
-        Err(error) => cannot(error),
-        Ok(report) => {
-            if json {
-                out!("{:#}", serde_json::json!(report));
-            } else {
-                conclude(input, &report);
-            }
-            if report.ok() { Exit::Done } else { Exit::CheckFailed }
+            Ok(_) => std::thread::sleep(PACE.saturating_sub(begun.elapsed())),
         }
     }
 }

@@ -6,14 +6,13 @@ use super::output::err;
 use super::place::{self, Kernel, Missing, Place};
 use crate::compile::Lab;
 use crate::document::LabName;
-use crate::kernel::{Entry, Namespace};
+use crate::kernel::{Entry, Home, Namespace};
 use crate::state::{self, Record};
 use crate::vm;
 use clap::Args;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
 
 /// The arguments of `vrflab exec`.
 #[derive(Args)]
@@ -89,9 +88,9 @@ fn enter(
         .map_err(|error| not_started(format!("cannot open `{}`: {error}", node.namespace)))?;
     let entry = Entry {
         namespace: &namespace,
-        hosts: hosts_path(lab),
+        home: Home::of(state::directory(lab)),
         vrf: vrf.map(|vrf| vrf.name.as_str()),
-        cgroup: format!("vrflab/{lab}/{}", node.name),
+        cgroup: format!("vrflab/{lab}/{}", node.namespace),
     };
     let command = match arguments.command.as_slice() {
         [] => vec![std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into())],
@@ -104,10 +103,6 @@ fn enter(
     err!("vrflab: {error}");
     // As shells do: 127 for a command that is not there, 126 for one that cannot be run.
     Err(Exit::Command(error.status()))
-}
-
-fn hosts_path(lab: &LabName) -> PathBuf {
-    state::directory(lab).join("hosts")
 }
 
 /// Writes the names of a lab's nodes the way `/etc/hosts` has them, which nodes see in its place.
@@ -130,5 +125,5 @@ pub(super) fn write_hosts(lab: &Lab) -> io::Result<()> {
             }
         }
     }
-    fs::write(hosts_path(&lab.name), text)
+    fs::write(Home::of(state::directory(&lab.name)).hosts(), text)
 }

@@ -1,12 +1,14 @@
 //! A file made into a lab and a plan, with what is wrong about it said.
 
-use super::exit::Exit;
+use super::exit::{Exit, cannot};
 use super::output::err;
 use crate::compile::Lab;
 use crate::diagnostic::{Diagnostic, Source, render};
-use crate::document::{self, Format, LabName};
+use crate::document::{self, Files, Format, LabName};
 use crate::plan::{self, Plan};
 use crate::state::Record;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -40,14 +42,22 @@ pub(super) struct Reading {
 
 /// Reads a file given on the command line; `-` is the standard input.
 pub(super) fn read(file: &Path, name: Option<&LabName>) -> Reading {
-    understand(document::read(file), file, name)
+    let source = document::read(file);
+    let files = Files::beside(&file.display().to_string());
+    understand(source, file, name, &files)
 }
 
-fn understand(source: Result<Source, Diagnostic>, file: &Path, name: Option<&LabName>) -> Reading {
+fn understand(
+    source: Result<Source, Diagnostic>,
+    file: &Path,
+    name: Option<&LabName>,
+    files: &Files,
+) -> Reading {
     match source {
         Ok(source) => {
             let format = Format::of_name(&source.name).unwrap_or_else(|| Format::of_text(&source));
-            let (lab, diagnostics) = crate::understand(&source, format, name, &fallback(file));
+            let (lab, diagnostics) =
+                crate::understand_with(&source, format, name, &fallback(file), files);
             Reading { source, format, lab, diagnostics }
         }
         Err(fault) => Reading {
@@ -76,15 +86,34 @@ pub(super) fn load(file: &Path, name: Option<&LabName>) -> Result<Input, Exit> {
     reading.into_input(path)
 }
 
-/// Reads a file whose text another `vrflab` read, told the user all there is to say of, and sends on
-/// the standard input; `path` is the file's absolute path there.
+/// What a `vrflab` outside the micro-VM sends to the one in it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Sent {
+    text: String,
+    files: BTreeMap<String, String>,
+}
+
+impl Sent {
+    /// A lab's file, and those that it names.
+    pub(super) fn of(input: &Input) -> Self {
+        Self { text: input.source.text.clone(), files: input.lab.files() }
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        serde_json::to_vec(&self).expect("strings can be written as JSON")
+    }
+}
+
+/// Reads a file that another `vrflab` read, told the user all there is to say of, and sends on the
+/// standard input; `path` is the file's absolute path there.
 pub(super) fn receive(
     file: &Path,
     path: Option<PathBuf>,
     name: Option<&LabName>,
 ) -> Result<Input, Exit> {
-    let reading =
-        understand(document::read_from(std::io::stdin().lock(), &shown(file)), file, name);
+    let sent: Sent = serde_json::from_reader(std::io::stdin().lock()).map_err(cannot)?;
+    let source = document::read_from(sent.text.as_bytes(), &shown(file));
+    let reading = understand(source, file, name, &Files::Kept(sent.files));
     if reading.lab.is_none() {
         say(&reading.diagnostics, &reading.source);
     }
@@ -103,7 +132,9 @@ impl Reading {
 pub(super) fn reload(record: &Record) -> Result<Input, Exit> {
     let source = Source { name: record.source.clone(), text: record.text.clone() };
     let format = if record.dot { Format::Dot } else { Format::Yaml };
-    let (lab, diagnostics) = crate::understand(&source, format, Some(&record.lab), &record.lab);
+    let files = Files::Kept(record.files.clone());
+    let (lab, diagnostics) =
+        crate::understand_with(&source, format, Some(&record.lab), &record.lab, &files);
     let Some(lab) = lab else {
         // Only another version of the program can have taken the file.
         say(&diagnostics, &source);

@@ -9,6 +9,7 @@ mod exec;
 mod exit;
 mod input;
 mod interrupt;
+mod logs;
 mod ls;
 mod output;
 mod place;
@@ -56,6 +57,8 @@ enum Verb {
     Check(check::Arguments),
     /// Run a command, or a shell, in a node
     Exec(exec::Arguments),
+    /// Show what a lab's commands have written
+    Logs(logs::Arguments),
     /// Say what is wrong with FILE
     Validate(validate::Arguments),
     /// Show the steps that build the lab in FILE, as commands
@@ -64,6 +67,9 @@ enum Verb {
     Schema,
     /// List the labs
     Ls(ls::Arguments),
+    /// Start a node's commands and watch over them
+    #[command(hide = true)]
+    Supervise,
     /// The micro-VM for kernels that lack what labs need
     Vm(vm::Arguments),
 }
@@ -89,10 +95,12 @@ fn run(arguments: Arguments) -> ExitCode {
         Verb::Reset(verb) => reset::run(&verb, kernel),
         Verb::Check(verb) => check::run(&verb, kernel),
         Verb::Exec(verb) => exec::run(&verb, kernel),
+        Verb::Logs(verb) => logs::run(&verb, kernel),
         Verb::Validate(verb) => validate::run(&verb),
         Verb::Plan(verb) => plan::run(&verb),
         Verb::Schema => schema::run(),
         Verb::Ls(verb) => ls::run(&verb, kernel),
+        Verb::Supervise => crate::kernel::supervise().map_or_else(exit::cannot, |()| Exit::Done),
         Verb::Vm(verb) => return vm::run(verb),
     };
     exit.into()

@@ -61,6 +61,8 @@ fn stage(op: &Op) -> &'static str {
         Op::Namespace { .. } => "namespaces",
         Op::Sysctl { .. } => "settings",
         Op::Veth { .. } | Op::Device { .. } => "devices",
+        Op::Filter { .. } | Op::Etc { .. } => "files and rulesets",
+        Op::Run { .. } => "commands",
         Op::Enslave { .. }
         | Op::Up { .. }
         | Op::Address { .. }

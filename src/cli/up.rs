@@ -1,7 +1,7 @@
 //! `vrflab up`: builds a lab and runs its checks.
 
 use super::exit::{Exit, cannot, wrong};
-use super::input::{self, Input};
+use super::input::{self, Input, Sent};
 use super::interrupt::{self, Interrupt};
 use super::output::{err, out};
 use super::place::{self, Kernel, Place, state_error};
@@ -10,12 +10,14 @@ use super::{check, down};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Format, LabName};
 use crate::executor::{self, Failed, Stopped};
+use crate::kernel::Reason;
 use crate::plan::Op;
 use crate::state::{Lock, Phase, Record};
 use crate::vm;
 use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The arguments of `vrflab up`.
 #[derive(Args)]
@@ -25,6 +27,10 @@ pub(super) struct Arguments {
     /// Do not run the checks
     #[arg(long)]
     no_check: bool,
+    /// Make checks again that do not hold, for up to this many seconds [default: 60 where the lab
+    /// runs commands, which may need time, else 0]
+    #[arg(long, value_name = "SECONDS")]
+    wait: Option<u64>,
     /// The lab's name, instead of the file's own
     #[arg(long, value_parser = lab_name)]
     name: Option<LabName>,
@@ -72,13 +78,16 @@ fn in_vm(arguments: &Arguments, input: &Input) -> Exit {
     if arguments.no_check {
         line.push("--no-check".into());
     }
+    if let Some(wait) = arguments.wait {
+        line.extend(["--wait".into(), wait.to_string().into()]);
+    }
     line.extend(["--name".into(), input.lab.name.as_str().into()]);
     if let Some(path) = &input.path {
         line.extend(["--path".into(), path.into()]);
     }
     line.extend(["--".into(), arguments.file.clone().into()]);
-    let text = vm::Input::Bytes(input.source.text.clone().into_bytes());
-    place::forward(line, text).unwrap_or_else(cannot)
+    let sent = vm::Input::Bytes(Sent::of(input).into_bytes());
+    place::forward(line, sent).unwrap_or_else(cannot)
 }
 
 fn here(arguments: &Arguments, input: &Input) -> Exit {
@@ -91,7 +100,7 @@ fn here(arguments: &Arguments, input: &Input) -> Exit {
     };
     interrupt::listening(|interrupt| match build(input, lock, interrupt) {
         Ok(_lock) if arguments.no_check => Exit::Done,
-        Ok(lock) => match check::said(input, interrupt, false) {
+        Ok(lock) => match check::said(input, interrupt, patience(arguments, input), false) {
             Exit::Interrupted => {
                 err!("{name}: interrupted");
                 down::take_away(lock).err().unwrap_or_else(|| {
@@ -106,6 +115,12 @@ fn here(arguments: &Arguments, input: &Input) -> Exit {
     .unwrap_or_else(cannot)
 }
 
+/// How long checks may take until they hold.
+fn patience(arguments: &Arguments, input: &Input) -> Duration {
+    let runs_commands = input.lab.nodes.iter().any(|node| !node.run.is_empty());
+    Duration::from_secs(arguments.wait.unwrap_or(if runs_commands { 60 } else { 0 }))
+}
+
 /// Looks at the lab of this name that is there already: the same one needs nothing done, one left
 /// half-built is taken away, and another one is in the way.
 fn make_room(lock: Lock, input: &Input) -> Result<Lock, Exit> {
@@ -117,7 +132,7 @@ fn make_room(lock: Lock, input: &Input) -> Result<Lock, Exit> {
             down::make_room(&lock)?;
             Ok(lock)
         }
-        Phase::Up if record.text == input.source.text => {
+        Phase::Up if record.text == input.source.text && record.files == input.lab.files() => {
             out!("{name} is up already");
             Err(Exit::Done)
         }
@@ -182,11 +197,19 @@ fn record(input: &Input) -> Result<Record, Exit> {
             Format::Dot => true,
             Format::Yaml => false,
         },
+        files: input.lab.files(),
     })
 }
 
 /// What is said of a step that the kernel refused.
-fn refused(op: &Op, refusal: &crate::kernel::Refusal) -> Diagnostic {
-    Diagnostic::error(Code::Refused, format!("the kernel refused a step: {refusal}"))
-        .note(format!("the step is the same as `{op}`"))
+fn refused(op: &Op, refusal: &Reason) -> Diagnostic {
+    let error = match refusal {
+        Reason::Kernel(refusal) => {
+            Diagnostic::error(Code::Refused, format!("the kernel refused a step: {refusal}"))
+        }
+        Reason::Program(said) => {
+            Diagnostic::error(Code::Refused, "a program refused a step").note(said)
+        }
+    };
+    error.note(format!("the step is the same as `{op}`"))
 }

@@ -85,6 +85,9 @@ fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
         local_rule: Spanned::filled(0),
         early_sysctls: Vec::new(),
         late_sysctls: Vec::new(),
+        nft: node.nft.clone(),
+        etc: node.etc.clone(),
+        run: Vec::new(),
     }
 }
 

@@ -1,11 +1,12 @@
 //! The lab: complete and explicit, with nothing left for the kernel or the reader to guess.
 
-use crate::diagnostic::{Span, Spanned};
-use crate::document::{DeviceName, LabName, NodeName, Role};
+use crate::diagnostic::{Span, Spanned, Text};
+use crate::document::{Content, DeviceName, LabName, NodeName, Role};
 use crate::iproute::{
     self, Attributes, Encap, IncomingLabel, Label, Leads, Protocol, RouteKind, Scope,
 };
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::check::Check;
@@ -85,6 +86,21 @@ pub struct Node {
     pub early_sysctls: Vec<Spanned<Sysctl>>,
     /// Settings that need the interfaces, in this order.
     pub late_sysctls: Vec<Spanned<Sysctl>>,
+    /// A ruleset for nft.
+    pub nft: Option<Content>,
+    /// Files that it has of its own: their paths below `/etc`, and what is in them.
+    pub etc: Vec<(Text, Content)>,
+    /// Commands that are started when the network is up, in this order.
+    pub run: Vec<Command>,
+}
+
+/// A command that is part of a node.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// What a shell runs.
+    pub line: Text,
+    /// The VRF that its sockets are bound to.
+    pub vrf: Option<Spanned<DeviceName>>,
 }
 
 /// A VRF: a device that ties interfaces to a table.
@@ -250,6 +266,15 @@ impl Lab {
     /// The node of this name.
     pub fn node(&self, name: &str) -> Option<NodeId> {
         self.nodes.iter().position(|node| node.name.as_str() == name).map(NodeId)
+    }
+
+    /// The texts that the lab has from files of their own, by the names that it has for them.
+    pub fn files(&self) -> BTreeMap<String, String> {
+        self.nodes
+            .iter()
+            .flat_map(|node| node.nft.iter().chain(node.etc.iter().map(|(_, content)| content)))
+            .filter_map(|it| Some((it.file.as_ref()?.value.clone(), it.text.value.clone())))
+            .collect()
     }
 
     /// The far end of the link that an interface belongs to, if it belongs to one.

@@ -15,6 +15,7 @@ mod layout;
 mod network;
 mod objects;
 mod pool;
+mod programs;
 mod reach;
 mod region;
 mod roles;
@@ -30,9 +31,9 @@ mod words;
 
 pub use check::{Check, Expect, Hop, Sender, Target};
 pub use lab::{
-    Imports, Interface, InterfaceId, InterfaceKind, LOCAL, Lab, LabelNexthop, LabelRoute, Link,
-    MAIN, Nexthop, NexthopObject, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC,
-    Vrf,
+    Command, Imports, Interface, InterfaceId, InterfaceKind, LOCAL, Lab, LabelNexthop, LabelRoute,
+    Link, MAIN, Nexthop, NexthopObject, Node, NodeId, Route, Rule, Sample, Sysctl,
+    UNREACHABLE_METRIC, Vrf,
 };
 
 use crate::diagnostic::{Diagnostics, Text};
@@ -58,6 +59,7 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Lab {
     if topology.routing == Routing::Auto {
         tables::fill(&layout, topology.vpn, &mut lab, errors);
     }
+    programs::resolve(&topology, &mut lab, errors);
     sysctls::fill(&topology, &mut lab, errors);
     checks::fill(&topology, &layout, &mut lab, errors);
     rules::hold(&layout, topology.routing, &lab, errors);

@@ -1,9 +1,10 @@
 //! A file made into text, or the reason why it cannot be.
 
-use crate::diagnostic::{Code, Diagnostic, Source};
+use crate::diagnostic::{Code, Diagnostic, Source, Text};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The largest file that is read. A lab of ten thousand nodes has some megabytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -78,5 +79,36 @@ fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
         }
         _ => Diagnostic::error(Code::Unreadable, format!("`{name}` cannot be read"))
             .note(error.to_string()),
+    }
+}
+
+/// Where the files are found that a lab's file names.
+#[derive(Debug, Clone)]
+pub enum Files {
+    /// In a directory, from which a relative name counts.
+    Beside(PathBuf),
+    /// Here, by name: a lab that stands does not depend on what became of its files.
+    Kept(BTreeMap<String, String>),
+}
+
+impl Files {
+    /// Those beside the lab's file of this name; beside the standard input is where the program runs.
+    pub fn beside(name: &str) -> Self {
+        Self::Beside(Path::new(name).parent().map(Path::to_owned).unwrap_or_default())
+    }
+
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or it is no text.
+    pub fn read(&self, name: &Text) -> Result<String, Diagnostic> {
+        let read = match self {
+            Files::Beside(directory) => read(&directory.join(name.as_str())).map(|it| it.text),
+            Files::Kept(texts) => texts
+                .get(name.as_str())
+                .cloned()
+                .ok_or_else(|| unreadable(name.as_str(), &ErrorKind::NotFound.into())),
+        };
+        read.map_err(|fault| fault.at(name.span, "named here"))
     }
 }

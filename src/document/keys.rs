@@ -194,8 +194,29 @@ pub(super) static NODE: Level = Level {
         key("local_rule", ANY, "The priority of the local table's lookup."),
         key("mpls", LINES, "What follows `ip -f mpls route add`."),
         key("sysctls", Shape::Named(&Shape::Line), "Settings of the kernel by name."),
-        key("nft", Shape::Unsupported, "A ruleset for nft."),
-        key("run", Shape::Unsupported, "Commands started in the node."),
+        key("nft", Shape::Map(&CONTENT), "A ruleset for nft."),
+        key("etc", Shape::Named(&Shape::Map(&CONTENT)), "Files that the node has below /etc."),
+        key("run", Shape::List(&Shape::Map(&COMMAND)), "Commands started in the node."),
+    ],
+};
+
+/// A text, in the lab's file or in one of its own.
+pub(super) static CONTENT: Level = Level {
+    what: "a text",
+    short: Some("text"),
+    keys: &[
+        key("text", Shape::Line, "The text itself."),
+        key("file", Shape::Line, "The file that holds it, seen from the lab's."),
+    ],
+};
+
+/// A command of a node.
+pub(super) static COMMAND: Level = Level {
+    what: "a command",
+    short: Some("command"),
+    keys: &[
+        key("command", Shape::Line, "What a shell runs."),
+        key("vrf", Shape::Line, "The VRF that its sockets are bound to."),
     ],
 };
 

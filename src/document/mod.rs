@@ -11,7 +11,7 @@ mod schema;
 mod tree;
 mod yaml;
 
-pub use file::{STANDARD_INPUT, read, read_from};
+pub use file::{Files, STANDARD_INPUT, read, read_from};
 pub use name::{DeviceName, LabName, NodeName};
 pub use schema::schema;
 
@@ -146,6 +146,30 @@ pub struct Node {
     pub mpls: Vec<Text>,
     /// `sysctls`: name and value, the name as `sysctl` or `/proc/sys` spells it.
     pub sysctls: Vec<(Text, Text)>,
+    /// `nft`: a ruleset.
+    pub nft: Option<Content>,
+    /// `etc`: paths below `/etc`, and what the node has there.
+    pub etc: Vec<(Text, Content)>,
+    /// `run`: commands in the file's order.
+    pub run: Vec<Command>,
+}
+
+/// A text that is part of a lab.
+#[derive(Debug, Clone)]
+pub struct Content {
+    /// The text; one from a file of its own has the place of that file's name.
+    pub text: Text,
+    /// The name of its own file, where it has one.
+    pub file: Option<Text>,
+}
+
+/// A command as written at a node.
+#[derive(Debug)]
+pub struct Command {
+    /// What a shell runs.
+    pub line: Text,
+    /// `vrf`: the VRF that its sockets are bound to.
+    pub vrf: Option<Text>,
 }
 
 /// A VRF as written at a node.
@@ -264,6 +288,15 @@ impl Format {
 ///
 /// Without a format the text tells: a DOT file begins with `graph`, `digraph` or `strict`.
 pub fn parse(source: &Source, format: Option<Format>) -> (Option<Document>, Vec<Diagnostic>) {
+    parse_with(source, format, &Files::beside(&source.name))
+}
+
+/// [`parse`], with the files that the lab's file names taken from `files`.
+pub fn parse_with(
+    source: &Source,
+    format: Option<Format>,
+    files: &Files,
+) -> (Option<Document>, Vec<Diagnostic>) {
     let mut errors = Diagnostics::default();
     let format = format.unwrap_or_else(|| Format::of_text(source));
     let reading = match format {
@@ -271,7 +304,7 @@ pub fn parse(source: &Source, format: Option<Format>) -> (Option<Document>, Vec<
         Format::Dot => dot::read(source, &mut errors),
     };
     let document = reading.and_then(|reading| {
-        let document = decode::lab(&reading.tree, &mut errors);
+        let document = decode::lab(&reading.tree, files, &mut errors);
         reading.whole.then_some(document)
     });
     (document, errors.into_sorted())

@@ -1,9 +1,9 @@
 //! Making a lab where there is none of its name.
 
 use super::{Left, Observer, Stopped, run, teardown};
-use crate::kernel::{Machine, Namespace, on_worker, prepare_directory};
+use crate::kernel::{Home, Machine, Namespace, on_worker, prepare_directory};
 use crate::plan::Plan;
-use crate::state::{Lock, Phase, Record};
+use crate::state::{self, Lock, Phase, Record};
 use std::io;
 
 /// Why a lab is not there after [`build`].
@@ -42,8 +42,10 @@ pub fn build(
     lock: Lock,
     observer: &mut (impl Observer + Send),
 ) -> Result<Lock, Failed> {
+    let home = Home::of(state::directory(lock.lab()));
+    home.clear()?;
     build_through(plan, record, lock, |plan, mark| {
-        on_worker(|worker| run(plan, mark, &mut Machine::new(worker), observer))
+        on_worker(|worker| run(plan, mark, &mut Machine::new(worker, home), observer))
     })
 }
 

@@ -11,11 +11,11 @@ pub trait Kernel {
     /// What the kernel refused.
     fn namespace(&mut self, name: &str, mark: &str) -> Result<(), Refused>;
 
-    /// Writes a setting.
+    /// Carries out a step that goes alone.
     ///
     /// # Errors
     /// What the kernel refused.
-    fn sysctl(&mut self, namespace: &str, key: &str, value: &str) -> Result<(), Refused>;
+    fn alone(&mut self, op: &Op) -> Result<(), Refused>;
 
     /// Carries out steps that go out in one call.
     ///
@@ -29,8 +29,8 @@ impl Kernel for Machine<'_> {
         Machine::namespace(self, name, mark)
     }
 
-    fn sysctl(&mut self, namespace: &str, key: &str, value: &str) -> Result<(), Refused> {
-        Machine::sysctl(self, namespace, key, value)
+    fn alone(&mut self, op: &Op) -> Result<(), Refused> {
+        Machine::alone(self, op)
     }
 
     fn send(&mut self, ops: &[&Op]) -> Result<(), Refused> {

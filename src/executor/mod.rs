@@ -16,7 +16,7 @@ pub use kernel::Kernel;
 pub use teardown::{Left, clear, down, teardown};
 
 use crate::diagnostic::Span;
-use crate::kernel::{Refusal, Refused};
+use crate::kernel::{Reason, Refused};
 use crate::plan::{Op, Plan, Step, Way};
 use std::ops::ControlFlow;
 
@@ -36,8 +36,8 @@ pub enum Stopped {
         op: Box<Op>,
         /// The place in the file that asked for it.
         span: Span,
-        /// What the kernel said.
-        refusal: Refusal,
+        /// What was said.
+        refusal: Reason,
     },
     /// The observer broke.
     Interrupted,
@@ -80,8 +80,8 @@ fn together(steps: &[&Step]) -> usize {
     let joins = |step: &&&Step| match first.way() {
         Way::Alone => false,
         Way::Devices => step.op.way() == Way::Devices,
-        Way::Configuration => {
-            step.op.way() == Way::Configuration && step.op.namespace() == first.namespace()
+        way @ (Way::Process | Way::Configuration) => {
+            step.op.way() == way && step.op.namespace() == first.namespace()
         }
     };
     1 + steps[1..].iter().take_while(joins).take(LONGEST - 1).count()
@@ -92,18 +92,11 @@ fn together(steps: &[&Step]) -> usize {
 const LONGEST: usize = 256;
 
 fn carry_out(steps: &[&Step], mark: &str, kernel: &mut impl Kernel) -> Result<(), Refused> {
-    match &steps[0].op {
-        Op::Namespace { namespace } => kernel.namespace(namespace, mark),
-        Op::Sysctl { namespace, key, value } => kernel.sysctl(namespace, key, value),
-        Op::Veth { .. }
-        | Op::Device { .. }
-        | Op::Enslave { .. }
-        | Op::Up { .. }
-        | Op::Address { .. }
-        | Op::Rule { .. }
-        | Op::NexthopObject { .. }
-        | Op::Route { .. }
-        | Op::LabelRoute { .. } => {
+    let first = &steps[0].op;
+    match (first, first.way()) {
+        (Op::Namespace { namespace }, _) => kernel.namespace(namespace, mark),
+        (_, Way::Alone) => kernel.alone(first),
+        (_, Way::Process | Way::Devices | Way::Configuration) => {
             kernel.send(&steps.iter().map(|step| &step.op).collect::<Vec<_>>())
         }
     }

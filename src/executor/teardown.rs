@@ -1,6 +1,6 @@
 //! Takes away what a lab made, and nothing else.
 
-use crate::kernel::{Holder, Namespace, Worker, forget_bindings, holders, mark_of, on_worker};
+use crate::kernel::{Namespace, Worker, end, forget_bindings, holders, mark_of, on_worker};
 use crate::state::{Lock, Record};
 use std::collections::BTreeSet;
 use std::io;
@@ -69,9 +69,14 @@ pub fn teardown(record: &Record, worker: &mut Worker) -> io::Result<Vec<Left>> {
             Err(error) => left.push(Left::Failed { namespace: name.clone(), error }),
         }
     }
-    // A process that lived on would hold its namespace, with all that is in it.
-    for holder in if inodes.is_empty() { Vec::new() } else { holders(&inodes)? } {
-        Holder::end(holder)?;
+    // A process that lived on would hold its namespace, with all that is in it. Whoever is asked to
+    // end may start another one for that.
+    while !inodes.is_empty() {
+        let holders = holders(&inodes)?;
+        if holders.is_empty() {
+            break;
+        }
+        end(holders)?;
     }
     for name in ours {
         if let Err(error) = Namespace::release(name) {

@@ -1,6 +1,6 @@
 //! Becoming a command inside a node.
 
-use super::{Namespace, vrf_bind};
+use super::{Home, Namespace, vrf_bind};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
@@ -10,15 +10,15 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What a command sees of the node that it runs in.
 #[derive(Debug)]
 pub struct Entry<'a> {
     /// The node's namespace.
     pub namespace: &'a Namespace,
-    /// What the command sees as `/etc/hosts`, where it is there.
-    pub hosts: PathBuf,
+    /// What the command sees as the node's own.
+    pub home: Home,
     /// The VRF device that its sockets are bound to.
     pub vrf: Option<&'a str>,
     /// The control group, below the root of all, in which it is bound.
@@ -59,21 +59,14 @@ impl EntryError {
 
 impl Entry<'_> {
     /// Turns this process into the command, in the node: its interfaces and settings below `/sys`
-    /// and `/proc/sys`, and its neighbours' names in `/etc/hosts`.
+    /// and `/proc/sys`, its neighbours' names in `/etc/hosts`, and its own files.
     ///
     /// Only the calling thread changes its namespaces, and the command takes its place.
     ///
     /// # Errors
     /// The node cannot be entered, or the command cannot be run.
     pub fn become_command(&self, command: &[OsString]) -> Result<Infallible, EntryError> {
-        let step = |action| move |error: io::Error| EntryError::Enter { action, error };
-        setns(self.namespace, CloneFlags::CLONE_NEWNET)
-            .map_err(io::Error::from)
-            .map_err(step("enter the node's namespace"))?;
-        if let Some(vrf) = self.vrf {
-            vrf_bind::bind(vrf, &self.cgroup).map_err(step("bind the command to its VRF"))?;
-        }
-        self.see_the_node().map_err(step("show the node its own /sys and /etc/hosts"))?;
+        self.enter()?;
         let words: Vec<CString> = command
             .iter()
             .map(|word| CString::new(word.as_bytes()))
@@ -84,6 +77,21 @@ impl Entry<'_> {
             })?;
         let Err(errno) = nix::unistd::execvp(&words[0], &words);
         Err(EntryError::Command { command: command[0].clone(), errno })
+    }
+
+    /// Brings this thread into the node.
+    ///
+    /// # Errors
+    /// The node cannot be entered.
+    pub(super) fn enter(&self) -> Result<(), EntryError> {
+        let step = |action| move |error: io::Error| EntryError::Enter { action, error };
+        setns(self.namespace, CloneFlags::CLONE_NEWNET)
+            .map_err(io::Error::from)
+            .map_err(step("enter the node's namespace"))?;
+        if let Some(vrf) = self.vrf {
+            vrf_bind::bind(vrf, &self.cgroup).map_err(step("bind the command to its VRF"))?;
+        }
+        self.see_the_node().map_err(step("show the node its own /sys, /etc and /run"))
     }
 
     fn see_the_node(&self) -> io::Result<()> {
@@ -101,9 +109,6 @@ impl Entry<'_> {
         // A new /sys hides the control groups, which tools in a node look for.
         let source = format!("/proc/self/fd/{}", held.as_raw_fd());
         mount(Some(source.as_str()), cgroups, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
-        if self.hosts.exists() {
-            mount(Some(&self.hosts), "/etc/hosts", none, MsFlags::MS_BIND, none)?;
-        }
-        Ok(())
+        self.home.show(self.namespace.name())
     }
 }

@@ -1,9 +1,10 @@
 //! Which features this kernel has: asked by trying, in a namespace that nobody sees.
 
+use super::machine::{Reason, Refused};
 use super::message::LOOPBACK;
 use super::nexthop::NexthopMessage;
-use super::socket::{Mode, Refusal, Request, SendError, Socket};
-use super::{Worker, route, sysctl};
+use super::socket::{Mode, Request, Socket};
+use super::{Worker, program, route, sysctl};
 use crate::compile::{Nexthop, NexthopObject, Route};
 use crate::document::DeviceName;
 use crate::iproute::{Encap, Label, Leads, Resilient, Seg6Mode, Tunnel};
@@ -25,7 +26,7 @@ pub struct Lack {
     /// The feature.
     pub feature: Feature,
     /// What the kernel said when it was tried.
-    pub refusal: Refusal,
+    pub refusal: Reason,
 }
 
 /// Those of the features that this kernel lacks. The worker ends in a scratch namespace.
@@ -46,27 +47,19 @@ pub fn lacks(
         .map_err(io::Error::from)?;
     let mut lacks = Vec::new();
     for feature in features {
-        match attempt(feature, worker, &mut socket) {
-            Ok(()) => {}
-            Err(SendError::Refused { refusal, .. }) => lacks.push(Lack { feature, refusal }),
-            Err(SendError::Io(error)) => match error.raw_os_error() {
-                Some(number) => lacks.push(Lack {
-                    feature,
-                    refusal: Refusal { errno: nix::Error::from_raw(number), sentence: None },
-                }),
-                None => return Err(error),
-            },
-        }
+        let tried = attempt(feature, worker, &mut socket);
+        lacks.extend(tried.err().map(|refused| Lack { feature, refusal: refused.refusal }));
     }
     Ok(lacks)
 }
 
-fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(), SendError> {
+fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(), Refused> {
     let request: Request = match feature {
         Feature::Ipv6 => {
             sysctl::read(worker, "net/ipv6/conf/all/forwarding")?;
             return Ok(());
         }
+        Feature::Nftables => return program::try_nft(worker),
         Feature::Veth => RouteNetlinkMessage::NewLink(LinkVeth::new("try0", "try1").build()).into(),
         Feature::Bridge => RouteNetlinkMessage::NewLink(LinkBridge::new("try2").build()).into(),
         Feature::Dummy => RouteNetlinkMessage::NewLink(LinkDummy::new("try3").build()).into(),
@@ -100,7 +93,7 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
             object(3, Leads::Group { members: vec![(2, 1)], resilient })
         }
     };
-    socket.send(vec![(Mode::Create, request)])
+    Ok(socket.send(vec![(Mode::Create, request)])?)
 }
 
 /// A route through `lo` that puts packets into something; `number` keeps routes apart.

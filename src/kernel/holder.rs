@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
 
 /// A process in a namespace, held so that its number cannot come to mean another one.
 #[derive(Debug)]
@@ -52,21 +53,45 @@ impl Holder {
         self.pid
     }
 
-    /// Ends it and waits until it has ended.
-    ///
-    /// # Errors
-    /// The kernel refuses.
-    pub fn end(self) -> io::Result<()> {
-        match kill(self.pid, Signal::SIGKILL) {
-            Ok(()) | Err(Errno::ESRCH) => {}
-            Err(error) => return Err(error.into()),
+    fn signal(&self, signal: Signal) -> io::Result<()> {
+        match kill(self.pid, signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(error) => Err(error.into()),
         }
-        let mut ended = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
-        loop {
-            match poll(&mut ended, PollTimeout::NONE) {
-                Err(Errno::EINTR) => {}
-                result => return result.map(drop).map_err(io::Error::from),
-            }
+    }
+}
+
+/// How long processes have to end by themselves, with what they still have to write.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Asks processes to end, ends those that do not, and waits until all have ended.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn end(holders: Vec<Holder>) -> io::Result<()> {
+    holders.iter().try_for_each(|holder| holder.signal(Signal::SIGTERM))?;
+    let deadline = Instant::now() + GRACE;
+    let ended = |holder: &Holder| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        wait(holder, PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO))
+    };
+    let mut stubborn = Vec::new();
+    for holder in holders {
+        if !ended(&holder)? {
+            holder.signal(Signal::SIGKILL)?;
+            stubborn.push(holder);
+        }
+    }
+    stubborn.iter().try_for_each(|holder| wait(holder, PollTimeout::NONE).map(drop))
+}
+
+/// Waits until a process has ended, and says whether it has.
+fn wait(holder: &Holder, timeout: PollTimeout) -> io::Result<bool> {
+    let mut ended = [PollFd::new(holder.fd.as_fd(), PollFlags::POLLIN)];
+    loop {
+        match poll(&mut ended, timeout) {
+            Err(Errno::EINTR) => {}
+            result => return result.map(|ready| ready > 0).map_err(io::Error::from),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::message::{self, LOOPBACK, Numbers};
 use super::settle::settle;
 use super::socket::{Refusal, SendError, Socket};
-use super::{Namespace, Worker, sysctl};
+use super::{Home, Namespace, Worker, program, supervisor, sysctl};
 use crate::plan::{Op, Way};
 use std::collections::HashMap;
 use std::io;
@@ -24,6 +24,8 @@ pub struct Machine<'w> {
     first: Option<String>,
     /// How many devices have got an index.
     numbered: u32,
+    /// What programs in the namespaces see as their own.
+    home: Home,
     /// What has to be written in every new namespace; known once the first is there.
     inherited: Option<Vec<(String, String)>>,
 }
@@ -41,14 +43,26 @@ struct Building {
 pub struct Refused {
     /// Its place among the steps that were sent together.
     pub index: usize,
-    /// What the kernel said.
-    pub refusal: Refusal,
+    /// What was said.
+    pub refusal: Reason,
+}
+
+/// Why a step was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// The kernel would not.
+    #[error("{0}")]
+    Kernel(#[from] Refusal),
+    /// A program that the step starts said so.
+    #[error("{0}")]
+    Program(String),
 }
 
 impl<'w> Machine<'w> {
     /// Nothing is built yet.
-    pub fn new(worker: &'w mut Worker) -> Self {
-        Self { worker, built: HashMap::new(), first: None, numbered: 0, inherited: None }
+    pub fn new(worker: &'w mut Worker, home: Home) -> Self {
+        let built = HashMap::new();
+        Self { worker, built, first: None, numbered: 0, home, inherited: None }
     }
 
     /// Makes a namespace with a mark, in which nothing of the host's settings is left.
@@ -77,24 +91,40 @@ impl<'w> Machine<'w> {
         Ok(())
     }
 
-    /// Writes a setting.
+    /// Carries out a step that goes alone and makes no namespace.
     ///
     /// # Errors
-    /// What the kernel refused.
-    pub fn sysctl(&mut self, namespace: &str, key: &str, value: &str) -> Result<(), Refused> {
-        let building = self.built.get(namespace).expect(BUILDING);
+    /// What the kernel refused, or the program that the step starts.
+    pub fn alone(&mut self, op: &Op) -> Result<(), Refused> {
+        let building = self.built.get(op.namespace()).expect(BUILDING);
         self.worker.enter(&building.namespace)?;
-        Ok(sysctl::write(self.worker, key, value)?)
+        match op {
+            Op::Sysctl { key, value, .. } => Ok(sysctl::write(self.worker, key, value)?),
+            Op::Filter { ruleset, .. } => program::load_ruleset(self.worker, ruleset),
+            Op::Etc { namespace, path, text } => Ok(self.home.write_etc(namespace, path, text)?),
+            Op::Namespace { .. }
+            | Op::Veth { .. }
+            | Op::Device { .. }
+            | Op::Enslave { .. }
+            | Op::Up { .. }
+            | Op::Address { .. }
+            | Op::Rule { .. }
+            | Op::NexthopObject { .. }
+            | Op::Route { .. }
+            | Op::LabelRoute { .. }
+            | Op::Run { .. } => unreachable!("not a step that goes alone: {op}"),
+        }
     }
 
-    /// Carries out steps over netlink in one go: either any number that make devices, or any number
-    /// that configure one namespace.
+    /// Carries out steps in one go: any number that make devices, or any number that configure or
+    /// start programs in one namespace.
     ///
     /// # Errors
     /// The first step that the kernel refused; those behind it may have been carried out.
     pub fn send(&mut self, ops: &[&Op]) -> Result<(), Refused> {
         let Some(first) = ops.first() else { return Ok(()) };
         let sender = match first.way() {
+            Way::Process => return supervisor::start(ops, &self.home),
             Way::Devices => self.first.clone().expect(BUILDING),
             Way::Alone | Way::Configuration => first.namespace().to_owned(),
         };
@@ -142,7 +172,7 @@ impl Numbers for Machine<'_> {
 impl From<SendError> for Refused {
     fn from(error: SendError) -> Self {
         match error {
-            SendError::Refused { index, refusal } => Self { index, refusal },
+            SendError::Refused { index, refusal } => Self { index, refusal: refusal.into() },
             SendError::Io(error) => error.into(),
         }
     }
@@ -151,6 +181,6 @@ impl From<SendError> for Refused {
 impl From<io::Error> for Refused {
     fn from(error: io::Error) -> Self {
         let errno = nix::Error::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
-        Self { index: 0, refusal: Refusal { errno, sentence: None } }
+        Self { index: 0, refusal: Refusal { errno, sentence: None }.into() }
     }
 }

@@ -26,7 +26,11 @@ type Requests = Vec<(Mode, Request)>;
 /// The requests that carry out a step; none for a step that is not done over netlink.
 pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
     match op {
-        Op::Namespace { .. } | Op::Sysctl { .. } => Vec::new(),
+        Op::Namespace { .. }
+        | Op::Sysctl { .. }
+        | Op::Filter { .. }
+        | Op::Etc { .. }
+        | Op::Run { .. } => Vec::new(),
         Op::Veth { ends: [near, far] } => {
             let peer = end(LinkMessageBuilder::<LinkUnspec>::default(), far, numbers).build();
             let veth = LinkMessageBuilder::<LinkVeth>::new_with_info_kind(InfoKind::Veth);

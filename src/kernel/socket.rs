@@ -311,6 +311,8 @@ fn aligned(length: usize) -> usize {
     length.next_multiple_of(4)
 }
 
+impl std::error::Error for Refusal {}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.sentence {

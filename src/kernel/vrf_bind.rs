@@ -32,6 +32,25 @@ pub(super) fn bind(vrf: &str, group: &str) -> io::Result<()> {
     fs::write(directory.join("cgroup.procs"), std::process::id().to_string())
 }
 
+/// Does work in a control group whose sockets are bound to the VRF device, and leaves it again: what
+/// was started meanwhile stays in it.
+///
+/// # Errors
+/// As [`bind`], or the work's own.
+pub(super) fn bound<T>(
+    vrf: &str,
+    group: &str,
+    work: impl FnOnce() -> io::Result<T>,
+) -> io::Result<T> {
+    let groups = fs::read_to_string("/proc/self/cgroup")?;
+    let before = groups.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
+    let before = root()?.join(before).join("cgroup.procs");
+    bind(vrf, group)?;
+    let result = work();
+    fs::write(before, std::process::id().to_string())?;
+    result
+}
+
 /// Takes away a lab's control groups, which no process is in any more. Where the host has no mount
 /// of them, the worker gets one of its own, which nobody else sees.
 ///

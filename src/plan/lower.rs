@@ -14,7 +14,7 @@ const LOCAL_RULE: u32 = 0;
 ///
 /// First all namespaces with what must be set before an interface is there, then all devices where
 /// they stay, then each node's interfaces in one run, so that it can be sent at once, and last each
-/// node's routes. An interface goes into its VRF before it comes up and gets addresses after: the
+/// node's routes. Commands come when all of that is there. An interface goes into its VRF before it comes up and gets addresses after: the
 /// kernel cycles an interface that is up, and loses its routes. Routes wait for all interfaces: the
 /// kernel takes no IPv6 gateway on a link whose far end is still down.
 pub fn lower(lab: &Lab) -> Plan {
@@ -41,10 +41,14 @@ pub fn lower(lab: &Lab) -> Plan {
     }
     for node in &lab.nodes {
         sysctls(&mut steps, node, &node.late_sysctls);
+        files(&mut steps, node);
         interfaces(&mut steps, node);
     }
     for node in &lab.nodes {
         routes(&mut steps, node);
+    }
+    for node in &lab.nodes {
+        programs(&mut steps, node);
     }
     Plan::new(steps)
 }
@@ -62,6 +66,23 @@ fn sysctls(
         },
         span: sysctl.span,
     }));
+}
+
+/// Files that programs read, and rules that know interfaces and must be there before one is up.
+fn files(steps: &mut Vec<Step>, node: &Node) {
+    let namespace = || node.namespace.clone();
+    for (path, content) in &node.etc {
+        let (path, text) = (path.value.clone(), content.text.value.clone());
+        steps.push(Step {
+            op: Op::Etc { namespace: namespace(), path, text },
+            span: content.text.span,
+        });
+    }
+    if let Some(content) = &node.nft {
+        let ruleset = content.text.value.clone();
+        let op = Op::Filter { namespace: namespace(), ruleset };
+        steps.push(Step { op, span: content.text.span });
+    }
 }
 
 fn devices(steps: &mut Vec<Step>, node: &Node) {
@@ -141,6 +162,19 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
         for on_interface in &interface.addresses {
             push(address(interface.name.as_str(), on_interface.value), on_interface.span);
         }
+    }
+}
+
+fn programs(steps: &mut Vec<Step>, node: &Node) {
+    for (number, command) in (1..).zip(&node.run) {
+        let op = Op::Run {
+            namespace: node.namespace.clone(),
+            node: node.name.to_string(),
+            number,
+            line: command.line.value.clone(),
+            vrf: command.vrf.as_ref().map(|vrf| vrf.value.to_string()),
+        };
+        steps.push(Step { op, span: command.line.span });
     }
 }
 

@@ -30,11 +30,13 @@ pub enum Feature {
     Nexthops,
     /// Groups of nexthop objects that keep flows on their ways.
     ResilientGroups,
+    /// Rulesets of nft.
+    Nftables,
 }
 
 impl Feature {
     /// Every feature there is.
-    pub const ALL: [Feature; 11] = [
+    pub const ALL: [Feature; 12] = [
         Self::Ipv6,
         Self::Veth,
         Self::Bridge,
@@ -46,6 +48,7 @@ impl Feature {
         Self::IpEncap,
         Self::Nexthops,
         Self::ResilientGroups,
+        Self::Nftables,
     ];
 
     /// What it is, for people.
@@ -62,6 +65,7 @@ impl Feature {
             Self::IpEncap => "routes that tell tunnels where to lead",
             Self::Nexthops => "nexthop objects",
             Self::ResilientGroups => "resilient nexthop groups",
+            Self::Nftables => "nft rulesets",
         }
     }
 
@@ -79,6 +83,7 @@ impl Feature {
             Self::IpEncap => "CONFIG_LWTUNNEL",
             Self::Nexthops => "Linux 5.3",
             Self::ResilientGroups => "Linux 5.13",
+            Self::Nftables => "CONFIG_NF_TABLES",
         }
     }
 
@@ -92,6 +97,7 @@ impl Feature {
             Self::Vrf => "vrf",
             Self::MplsRouting => "mpls_router",
             Self::MplsEncap => "mpls_iptunnel",
+            Self::Nftables => "nf_tables",
             Self::Seg6Encap | Self::IpEncap | Self::Nexthops | Self::ResilientGroups => {
                 return None;
             }
@@ -146,7 +152,10 @@ impl Needs {
                         }
                     }
                 }
+                Op::Filter { namespace, .. } => needs.add(Feature::Nftables, namespace),
                 Op::Namespace { .. }
+                | Op::Etc { .. }
+                | Op::Run { .. }
                 | Op::Enslave { .. }
                 | Op::Up { .. }
                 | Op::Address { .. }

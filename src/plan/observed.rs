@@ -24,13 +24,33 @@ pub enum Difference {
 
 /// In what `observed` differs from what `plan` makes.
 pub fn differences(plan: &Plan, observed: &Observed) -> Vec<Difference> {
-    let planned: BTreeSet<Op> = plan.steps().map(|step| ordered(step.op.clone())).collect();
+    let planned = plan.steps().map(|step| &step.op).filter(|op| is_observed(op));
+    let planned: BTreeSet<Op> = planned.map(|op| ordered(op.clone())).collect();
     let chosen: BTreeSet<(String, String)> = planned.iter().flat_map(with_mac).collect();
     let observed: BTreeSet<Op> =
         observed.ops.iter().map(|op| without_own_macs(op.clone(), &chosen)).collect();
     let missing = planned.difference(&observed).cloned().map(Difference::Missing);
     let extra = observed.difference(&planned).cloned().map(Difference::Extra);
     missing.chain(extra).collect()
+}
+
+/// Whether a kernel can be asked what a step made. Programs are their users' own, and nft prints a
+/// ruleset in other words than it was given.
+fn is_observed(op: &Op) -> bool {
+    match op {
+        Op::Filter { .. } | Op::Etc { .. } | Op::Run { .. } => false,
+        Op::Namespace { .. }
+        | Op::Sysctl { .. }
+        | Op::Veth { .. }
+        | Op::Device { .. }
+        | Op::Enslave { .. }
+        | Op::Up { .. }
+        | Op::Address { .. }
+        | Op::Rule { .. }
+        | Op::NexthopObject { .. }
+        | Op::Route { .. }
+        | Op::LabelRoute { .. } => true,
+    }
 }
 
 /// The ends of a pair have no order in the kernel.

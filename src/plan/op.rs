@@ -74,6 +74,35 @@ pub enum Op {
         /// The object.
         object: NexthopObject,
     },
+    /// A ruleset is loaded, by nft.
+    Filter {
+        /// Where.
+        namespace: String,
+        /// In nft's own language.
+        ruleset: String,
+    },
+    /// A node gets a file of its own below `/etc`.
+    Etc {
+        /// Where.
+        namespace: String,
+        /// The path below `/etc`.
+        path: String,
+        /// What is in it.
+        text: String,
+    },
+    /// A command is started, and left running.
+    Run {
+        /// Where.
+        namespace: String,
+        /// The node's name, under which the output is kept.
+        node: String,
+        /// Which of the node's commands it is, counted from 1.
+        number: usize,
+        /// What a shell runs.
+        line: String,
+        /// The VRF that its sockets are bound to.
+        vrf: Option<String>,
+    },
     /// An IP route is added.
     Route {
         /// Where.
@@ -135,6 +164,8 @@ pub enum DeviceKind {
 pub enum Way {
     /// By itself, through files.
     Alone,
+    /// In a process that stays, one for each namespace.
+    Process,
     /// Over netlink, through one socket for the devices of all namespaces.
     Devices,
     /// Over netlink, through its namespace's own socket.
@@ -185,6 +216,9 @@ impl Op {
             | Op::Address { namespace, .. }
             | Op::Rule { namespace, .. }
             | Op::NexthopObject { namespace, .. }
+            | Op::Filter { namespace, .. }
+            | Op::Etc { namespace, .. }
+            | Op::Run { namespace, .. }
             | Op::Route { namespace, .. }
             | Op::LabelRoute { namespace, .. } => namespace,
         }
@@ -193,7 +227,10 @@ impl Op {
     /// How it is carried out.
     pub fn way(&self) -> Way {
         match self {
-            Op::Namespace { .. } | Op::Sysctl { .. } => Way::Alone,
+            Op::Namespace { .. } | Op::Sysctl { .. } | Op::Filter { .. } | Op::Etc { .. } => {
+                Way::Alone
+            }
+            Op::Run { .. } => Way::Process,
             Op::Veth { .. } | Op::Device { .. } => Way::Devices,
             Op::Enslave { .. }
             | Op::Up { .. }
@@ -219,6 +256,9 @@ impl Op {
             | Op::Address { .. }
             | Op::Rule { .. }
             | Op::NexthopObject { .. }
+            | Op::Filter { .. }
+            | Op::Etc { .. }
+            | Op::Run { .. }
             | Op::Route { .. }
             | Op::LabelRoute { .. } => Vec::new(),
         }
@@ -236,6 +276,9 @@ impl Op {
             | Op::Address { .. }
             | Op::Rule { .. }
             | Op::NexthopObject { .. }
+            | Op::Filter { .. }
+            | Op::Etc { .. }
+            | Op::Run { .. }
             | Op::Route { .. }
             | Op::LabelRoute { .. } => Vec::new(),
         }
@@ -261,6 +304,9 @@ impl Op {
             }
             Op::NexthopObject { object, .. } => Thing::NexthopObject(here, object.id),
             Op::Rule { change: RuleChange::Delete, .. }
+            | Op::Filter { .. }
+            | Op::Etc { .. }
+            | Op::Run { .. }
             | Op::Route { .. }
             | Op::LabelRoute { .. } => return Vec::new(),
         }]
@@ -280,7 +326,10 @@ impl Op {
                     things.push(device(name));
                 }
             }
-            Op::Device { .. } => {}
+            Op::Device { .. } | Op::Filter { .. } | Op::Etc { .. } => {}
+            Op::Run { vrf, .. } => {
+                things.extend(vrf.iter().map(|vrf| Thing::Up(here(), vrf.clone())));
+            }
             Op::Enslave { port, master, .. } => things.extend([device(port), device(master)]),
             Op::Up { device: name, .. } => {
                 things.extend([device(name), Thing::Enslaved(here(), name.clone())]);

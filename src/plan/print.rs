@@ -55,6 +55,23 @@ impl fmt::Display for Op {
                 let family = if words.starts_with("-6 ") { flag(Family::V6) } else { "" };
                 write!(f, "ip -n {namespace}{family} nexthop add {}", without_family(words))
             }
+            Op::Filter { namespace, ruleset } => {
+                write!(f, "printf %s {} | ip netns exec {namespace} nft -f -", quoted(ruleset))
+            }
+            Op::Etc { namespace, path, text } => {
+                let text = quoted(text);
+                write!(
+                    f,
+                    "printf %s {text} | install -D -m 644 /dev/stdin /etc/netns/{namespace}/{path}"
+                )
+            }
+            Op::Run { namespace, line, vrf, .. } => {
+                write!(f, "ip netns exec {namespace} ")?;
+                if let Some(vrf) = vrf {
+                    write!(f, "ip vrf exec {vrf} ")?;
+                }
+                write!(f, "sh -c {} &", quoted(line))
+            }
             Op::Route { namespace, route } => {
                 let family = match Family::of(route.destination) {
                     Family::V4 => "",
@@ -68,6 +85,11 @@ impl fmt::Display for Op {
             }
         }
     }
+}
+
+/// A text as one word of a shell's.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// The words without their own mark of the family, which stands as an option of `ip` instead.

@@ -3,6 +3,7 @@
 use super::{Lock, directory};
 use crate::document::LabName;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -30,6 +31,9 @@ pub struct Record {
     pub text: String,
     /// Whether the text is DOT, and not YAML.
     pub dot: bool,
+    /// The texts of the files that it names.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
 }
 
 /// How far the making of a lab got.

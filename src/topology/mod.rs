@@ -6,8 +6,8 @@ pub use resolve::resolve;
 
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{
-    Addressing, DeviceName, Family, Interface as WrittenInterface, LabName, NodeName, Role,
-    Routing, Vpn, Vrf as WrittenVrf,
+    Addressing, Command, Content, DeviceName, Family, Interface as WrittenInterface, LabName,
+    NodeName, Role, Routing, Vpn, Vrf as WrittenVrf,
 };
 use crate::iproute::{LabelRoute, NexthopObject, Route, Rule, Table};
 use ipnet::IpNet;
@@ -63,6 +63,12 @@ pub struct Node {
     pub local_rule: Option<Spanned<u32>>,
     /// Settings: the key with slashes, and the value.
     pub sysctls: Vec<(Spanned<String>, Text)>,
+    /// A ruleset for nft.
+    pub nft: Option<Content>,
+    /// Files below `/etc`.
+    pub etc: Vec<(Text, Content)>,
+    /// Commands.
+    pub run: Vec<Command>,
 }
 
 /// A VRF of a node.

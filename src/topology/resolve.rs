@@ -125,6 +125,9 @@ fn resolve_node(node: document::Node, name: NodeName, errors: &mut Diagnostics) 
         label_routes,
         local_rule: node.local_rule,
         sysctls,
+        nft: node.nft,
+        etc: node.etc,
+        run: node.run,
     }
 }
 

@@ -108,6 +108,9 @@ impl Bench {
             local_rule: Spanned::filled(0),
             early_sysctls: Vec::new(),
             late_sysctls: Vec::new(),
+            nft: None,
+            etc: Vec::new(),
+            run: Vec::new(),
         });
         let id = NodeId(self.lab.nodes.len() - 1);
         let add = Step { runner: "ip -batch -".to_owned(), line: format!("netns add {namespace}") };

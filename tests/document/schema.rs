@@ -39,7 +39,8 @@ fn what_the_reader_refuses_does_not_fit_the_schema() {
         json!({ "nodes": { "a": { "role": "firewall" } } }),
         json!({ "nodes": { "a": { "vrfs": { "blue": { "tabel": 10 } } } } }),
         json!({ "links": [{ "ends": ["a", "b"], "mtu": 10 }] }),
-        json!({ "nodes": { "a": { "nft": "file: x" } } }),
+        json!({ "nodes": { "a": { "nft": { "fiel": "x" } } } }),
+        json!({ "nodes": { "a": { "run": { "vrf": ["x"] } } } }),
     ] {
         assert!(takes(&wrong).is_err(), "{wrong}");
     }

@@ -30,7 +30,7 @@ impl Faulty<'_, '_> {
         match self.fault {
             Fault::Refused => {
                 let sentence = Some("refused by the test".to_owned());
-                Refused { index, refusal: Refusal { errno: nix::Error::EINVAL, sentence } }
+                Refused { index, refusal: Refusal { errno: nix::Error::EINVAL, sentence }.into() }
             }
             Fault::Killed => {
                 raise(Signal::SIGKILL).unwrap();
@@ -56,8 +56,8 @@ impl Kernel for Faulty<'_, '_> {
         self.one(|kernel| kernel.namespace(name, mark))
     }
 
-    fn sysctl(&mut self, namespace: &str, key: &str, value: &str) -> Result<(), Refused> {
-        self.one(|kernel| kernel.sysctl(namespace, key, value))
+    fn alone(&mut self, op: &Op) -> Result<(), Refused> {
+        self.one(|kernel| kernel.alone(op))
     }
 
     fn send(&mut self, ops: &[&Op]) -> Result<(), Refused> {
@@ -71,7 +71,8 @@ impl Kernel for Faulty<'_, '_> {
 fn build(built: &Built, before: usize, fault: Fault) -> Result<Lock, Failed> {
     executor::build_through(&built.plan, built.record(), built.lock(), |plan, mark| {
         on_worker(|worker| {
-            let mut kernel = Faulty { kernel: &mut Machine::new(worker), before, fault };
+            let mut kernel =
+                Faulty { kernel: &mut Machine::new(worker, built.home()), before, fault };
             run(plan, mark, &mut kernel, &mut Alone)
         })
     })

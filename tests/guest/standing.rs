@@ -7,7 +7,7 @@ use vrflab::compile::Lab;
 use vrflab::diagnostic::{Diagnostic, Source};
 use vrflab::document::{Format, LabName};
 use vrflab::executor::{self, Observer};
-use vrflab::kernel::{Namespace, Worker, on_worker, sysctl};
+use vrflab::kernel::{Home, Namespace, Worker, on_worker, sysctl};
 use vrflab::plan::{self, Plan, Step};
 use vrflab::state::{Lock, Phase, Record};
 
@@ -59,7 +59,12 @@ impl Built {
             source: "test".to_owned(),
             text: String::new(),
             dot: true,
+            files: self.lab.files(),
         }
+    }
+
+    pub fn home(&self) -> Home {
+        Home::of(vrflab::state::directory(&self.lab.name))
     }
 
     pub fn lock(&self) -> Lock {

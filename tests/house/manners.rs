@@ -32,7 +32,9 @@ fn in_room(file: &File, room: &str) -> bool {
 }
 
 fn runs_a_command(file: &File, used: &Use) -> bool {
-    if used.in_test || in_room(file, "vm") {
+    // What a user's file asks to have run: commands, and nft.
+    let asked_for = ["src/kernel/supervisor.rs", "src/kernel/program.rs"];
+    if used.in_test || in_room(file, "vm") || asked_for.iter().any(|path| is(file, path)) {
         return false;
     }
     let words: Vec<&str> = used.path.iter().map(String::as_str).collect();
@@ -54,7 +56,10 @@ fn runs_a_command(file: &File, used: &Use) -> bool {
 #[test]
 fn only_the_machine_and_exec_run_commands() {
     let places = places(&library(), runs_a_command);
-    assert_nowhere(&places, "commands are run by src/vm, and by exec in src/kernel/enter.rs");
+    assert_nowhere(
+        &places,
+        "commands are run by src/vm, by exec in src/kernel/enter.rs, and where a file asks for them",
+    );
 }
 
 #[test]

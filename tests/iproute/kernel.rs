@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use vrflab::diagnostic::{Diagnostics, Source};
 use vrflab::document::{Format, LabName};
 use vrflab::executor::{self, Observer};
-use vrflab::kernel::{Machine, feature, observe, on_worker, prepare_directory};
+use vrflab::kernel::{Home, Machine, feature, observe, on_worker, prepare_directory};
 use vrflab::plan::{Difference, Feature, Op, Plan, Step, differences, lower};
 
 /// A namespace that goes with the test.
@@ -87,7 +87,8 @@ fn held(plan: &Plan, namespaces: [&'static str; 2]) {
 fn made(plan: &Plan, namespaces: [&'static str; 2]) {
     let _gone = namespaces.map(Namespace);
     prepare_directory().unwrap();
-    on_worker(|worker| executor::run(plan, "test", &mut Machine::new(worker), &mut Patient))
+    let home = Home::of(std::env::temp_dir());
+    on_worker(|worker| executor::run(plan, "test", &mut Machine::new(worker, home), &mut Patient))
         .unwrap();
     same(plan);
 }

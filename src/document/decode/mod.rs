@@ -10,24 +10,24 @@ pub(super) use values::address;
 
 use super::keys::{ADDRESSING, DEFAULTS, LAB, VPN};
 use super::tree::{Entry, Tree};
-use super::{Addressing, Document, Link, Node, Vpn};
+use super::{Addressing, Document, Files, Link, Node, Vpn};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Text};
 use fields::Fields;
 use std::collections::HashSet;
 
 /// Reads a whole lab. What is wrong is left out of the document and said in the errors.
-pub(super) fn lab(tree: &Tree, errors: &mut Diagnostics) -> Document {
+pub(super) fn lab(tree: &Tree, files: &Files, errors: &mut Diagnostics) -> Document {
     let fields = Fields::new(tree, &LAB, errors);
     let nothing = Tree::Null(Span::NONE);
     let defaults = Fields::new(fields.tree("defaults").unwrap_or(&nothing), &DEFAULTS, errors);
     let node_defaults = defaults.tree("node").unwrap_or(&nothing);
     let link_defaults = defaults.tree("link").unwrap_or(&nothing);
     // Faults of a default are found even where there is nothing that it applies to.
-    node::node(Text::filled("defaults"), node_defaults, errors);
+    node::node(Text::filled("defaults"), node_defaults, files, errors);
     link::defaults(link_defaults, errors);
 
     let links = links(&fields, link_defaults, errors);
-    let nodes = nodes(&fields, &links, node_defaults, errors);
+    let nodes = nodes(&fields, &links, node_defaults, files, errors);
     Document {
         name: fields.checked("name", errors, names::lab),
         netns: fields.checked("netns", errors, pattern),
@@ -69,18 +69,24 @@ fn addressing(tree: &Tree, errors: &mut Diagnostics) -> Addressing {
 }
 
 /// The nodes that the file describes, and after them those that only its links name.
-fn nodes(fields: &Fields, links: &[Link], defaults: &Tree, errors: &mut Diagnostics) -> Vec<Node> {
+fn nodes(
+    fields: &Fields,
+    links: &[Link],
+    defaults: &Tree,
+    files: &Files,
+    errors: &mut Diagnostics,
+) -> Vec<Node> {
     let mut known = HashSet::new();
     let mut nodes = Vec::new();
     for Entry { key, value } in fields.named("nodes", errors) {
         errors.keep(names::node(&key));
         known.insert(key.value.clone());
-        nodes.push(node::node(key, &value.above(defaults), errors));
+        nodes.push(node::node(key, &value.above(defaults), files, errors));
     }
     for name in links.iter().flat_map(|link| &link.ends).map(|end| &end.node) {
         if known.insert(name.value.clone()) {
             errors.keep(names::node(name));
-            nodes.push(node::node(name.clone(), defaults, errors));
+            nodes.push(node::node(name.clone(), defaults, files, errors));
         }
     }
     nodes

@@ -1,14 +1,14 @@
 //! A node, its VRFs and its interfaces.
 
-use super::super::keys::{INTERFACE, NODE, VRF};
+use super::super::keys::{COMMAND, CONTENT, INTERFACE, Level, NODE, VRF};
 use super::super::tree::{Entry, Tree};
-use super::super::{Interface, Node, Vrf};
+use super::super::{Command, Content, Files, Interface, Node, Vrf};
 use super::fields::{Fields, wrong};
 use super::{names, values};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
 
 /// Reads a node from its map, in which its defaults are already.
-pub(super) fn node(name: Text, tree: &Tree, errors: &mut Diagnostics) -> Node {
+pub(super) fn node(name: Text, tree: &Tree, files: &Files, errors: &mut Diagnostics) -> Node {
     let fields = Fields::new(tree, &NODE, errors);
     Node {
         name,
@@ -24,6 +24,9 @@ pub(super) fn node(name: Text, tree: &Tree, errors: &mut Diagnostics) -> Node {
         local_rule: fields.number("local_rule", errors),
         mpls: fields.lines("mpls", errors).unwrap_or_default(),
         sysctls: sysctls(&fields, errors),
+        nft: nft(&fields, files, errors),
+        etc: etc(&fields, files, errors),
+        run: run(&fields, errors),
     }
 }
 
@@ -31,15 +34,7 @@ fn vrfs(fields: &Fields, errors: &mut Diagnostics) -> Vec<Vrf> {
     let mut vrfs = Vec::new();
     for Entry { key, value } in fields.named("vrfs", errors) {
         errors.keep(names::vrf(&key));
-        // A lone value is the table.
-        let value = match value {
-            Tree::Scalar(table) => {
-                let key = Text::new("table", table.span);
-                let span = table.span;
-                Tree::Map(vec![Entry { key, value: Tree::Scalar(table) }], span)
-            }
-            other @ (Tree::Null(_) | Tree::List(..) | Tree::Map(..)) => other,
-        };
+        let value = in_full(value, &VRF);
         let fields = Fields::new(&value, &VRF, errors);
         vrfs.push(Vrf {
             name: key,
@@ -119,4 +114,101 @@ fn sysctls(fields: &Fields, errors: &mut Diagnostics) -> Vec<(Text, Text)> {
         }
     }
     sysctls
+}
+
+/// Files below `/etc`: a path has no way out of it.
+fn etc(fields: &Fields, files: &Files, errors: &mut Diagnostics) -> Vec<(Text, Content)> {
+    let mut etc = Vec::new();
+    for Entry { key, value } in fields.named("etc", errors) {
+        let parts = || key.as_str().split('/');
+        if parts().any(|part| matches!(part, "" | "." | "..")) {
+            errors.push(
+                Diagnostic::error(Code::BadName, format!("`{key}` is no file below /etc"))
+                    .at(key.span, "")
+                    .help("write it as it stands below /etc, as in `frr/frr.conf`"),
+            );
+        }
+        etc.extend(content(&value, files, errors).map(|content| (key, content)));
+    }
+    etc
+}
+
+/// A ruleset. A line that names a file is none, so that `nft: "file: PATH"` means what it says.
+fn nft(fields: &Fields, files: &Files, errors: &mut Diagnostics) -> Option<Content> {
+    let tree = fields.tree("nft")?;
+    if let Tree::Scalar(text) = tree
+        && let Some(name) = text.as_str().strip_prefix("file:")
+    {
+        let start = text.value.len() - name.trim_start().len();
+        let file = text.slice(start, text.value.trim_end().len());
+        let key = Text::new("file", text.span);
+        let tree = Tree::Map(vec![Entry { key, value: Tree::Scalar(file) }], text.span);
+        return content(&tree, files, errors);
+    }
+    content(tree, files, errors)
+}
+
+/// A text, in place or in a file of its own.
+fn content(tree: &Tree, files: &Files, errors: &mut Diagnostics) -> Option<Content> {
+    let full = in_full(tree.clone(), &CONTENT);
+    let fields = Fields::new(&full, &CONTENT, errors);
+    match (fields.line("text", errors), fields.line("file", errors)) {
+        (Some(text), None) => Some(Content { text, file: None }),
+        (None, Some(file)) => {
+            let text = errors.keep(files.read(&file))?;
+            Some(Content { text: Text::new(text, file.span), file: Some(file) })
+        }
+        (None, None) => {
+            // What is no map was said to be wrong; an empty one says nothing.
+            if let Tree::Null(span) | Tree::Map(_, span) = tree {
+                errors.push(
+                    Diagnostic::error(Code::BadValue, "neither a text nor a file")
+                        .at(*span, "")
+                        .help("write the text itself, or the `file` that holds it"),
+                );
+            }
+            None
+        }
+        (Some(text), Some(file)) => {
+            errors.push(
+                Diagnostic::error(Code::BadValue, "both a text and a file")
+                    .at(file.span, "it would have to be the one or the other")
+                    .beside(text.span, "the text"),
+            );
+            None
+        }
+    }
+}
+
+fn run(fields: &Fields, errors: &mut Diagnostics) -> Vec<Command> {
+    let items = match fields.tree("run") {
+        None | Some(Tree::Null(_)) => &[],
+        Some(Tree::List(items, _)) => items.as_slice(),
+        Some(one @ (Tree::Scalar(_) | Tree::Map(..))) => std::slice::from_ref(one),
+    };
+    let mut commands = Vec::new();
+    for item in items {
+        let item = in_full(item.clone(), &COMMAND);
+        let fields = Fields::new(&item, &COMMAND, errors);
+        let vrf = fields.checked("vrf", errors, names::vrf);
+        match fields.line("command", errors) {
+            Some(line) if !line.as_str().trim().is_empty() => commands.push(Command { line, vrf }),
+            Some(_) | None => errors.push(
+                Diagnostic::error(Code::BadValue, "a command that says nothing")
+                    .at(item.span(), ""),
+            ),
+        }
+    }
+    commands
+}
+
+/// A map in which a lone value stands under the key that it is short for.
+fn in_full(value: Tree, level: &Level) -> Tree {
+    match (value, level.short) {
+        (Tree::Scalar(lone), Some(short)) => {
+            let (key, span) = (Text::new(short, lone.span), lone.span);
+            Tree::Map(vec![Entry { key, value: Tree::Scalar(lone) }], span)
+        }
+        (other, Some(_) | None) => other,
+    }
 }

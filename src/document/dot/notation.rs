@@ -27,6 +27,7 @@ pub(super) fn tree(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree
             let entries = entries.iter().map(|part| named(part, value, errors)).collect();
             Tree::Map(entries, text.span)
         }
+        Shape::Map(level) if is_lone(&text, level) => Tree::Scalar(unquoted(&text, errors)),
         Shape::Map(level) => {
             let parts = split(&text, &[';']);
             let entries = parts.iter().flat_map(|part| pairs(&words(part, errors), level, errors));
@@ -50,10 +51,34 @@ fn inner(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree {
     if text.as_str() == "~" {
         return Tree::Null(text.span);
     }
-    let Shape::List(item) = shape else { return Tree::Scalar(unquoted(text, errors)) };
-    let items = split(text, &[',']);
-    let items = items.iter().map(|part| inner(part, item, errors)).collect();
-    Tree::List(items, text.span)
+    match shape {
+        Shape::List(item) => {
+            let items = split(text, &[',']);
+            let items = items.iter().map(|part| inner(part, item, errors)).collect();
+            Tree::List(items, text.span)
+        }
+        Shape::Map(level) if !is_lone(text, level) => {
+            Tree::Map(pairs(&words(text, errors), level, errors), text.span)
+        }
+        Shape::Map(_)
+        | Shape::Named(_)
+        | Shape::Flag
+        | Shape::Number(..)
+        | Shape::OneOf(_)
+        | Shape::Line
+        | Shape::Address
+        | Shape::Loopback
+        | Shape::Mac
+        | Shape::Link
+        | Shape::End
+        | Shape::Unsupported => Tree::Scalar(unquoted(text, errors)),
+    }
+}
+
+/// Whether the text stands for one value in the map's place, and does not begin with one of its keys.
+fn is_lone(text: &Text, level: &Level) -> bool {
+    let first = text.value.split_whitespace().next();
+    level.short.is_some() && first.is_none_or(|first| level.key(first).is_none())
 }
 
 /// `name`, `name value` or `name key value key value …`

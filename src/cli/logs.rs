@@ -1,0 +1,80 @@
+//! `vrflab logs`: shows what a lab's commands have written.
+
+use super::exit::{Exit, wrong};
+use super::input;
+use super::output::out;
+use super::place::{self, Kernel, Missing, Place, state_error};
+use crate::document::LabName;
+use crate::kernel::Home;
+use crate::state::{self, Record};
+use clap::Args;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+
+/// The arguments of `vrflab logs`.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The lab, which may be down by now; the only one there is where none is given
+    lab: Option<String>,
+    /// The node; all of the lab's where none is given
+    node: Option<String>,
+}
+
+pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
+    let lab = arguments.lab.as_deref();
+    let node = arguments.node.as_deref();
+    // Output stays where it was written when its lab goes.
+    let kept = lab.and_then(LabName::new).filter(|lab| home(lab).outputs().exists());
+    let missing = if kept.is_some() { Missing::Silent } else { Missing::Said };
+    match (place::find(lab, kernel, missing), kept) {
+        (Ok((lab, Place::Vm)), _) => {
+            let line = ["logs", lab.as_str()].into_iter().chain(node);
+            place::forward_verb(line.map(OsString::from).collect())
+        }
+        (Ok((lab, Place::Here)), _) | (Err(_), Some(lab)) => {
+            show(&lab, node).unwrap_or_else(|exit| exit)
+        }
+        (Err(exit), None) => exit,
+    }
+}
+
+fn home(lab: &LabName) -> Home {
+    Home::of(state::directory(lab))
+}
+
+fn show(lab: &LabName, node: Option<&str>) -> Result<Exit, Exit> {
+    let outputs = home(lab).outputs();
+    let mut found = Vec::new();
+    match fs::read_dir(&outputs) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        entries => {
+            for entry in entries.map_err(state_error)? {
+                let name = entry.map_err(state_error)?.file_name();
+                let parts = name.to_str().and_then(|name| name.rsplit_once('.'));
+                let number = parts.and_then(|(node, number)| Some((node, number.parse().ok()?)));
+                found.extend(number.map(|(node, number): (&str, usize)| (node.to_owned(), number)));
+            }
+        }
+    }
+    found.retain(|(of, _)| node.is_none_or(|node| node == of));
+    found.sort();
+    if found.is_empty() {
+        let whose = node.map_or_else(|| lab.to_string(), |node| format!("{node} of {lab}"));
+        return Err(wrong(format!("{whose} has no output of commands")));
+    }
+    let record = Record::load(lab).map_err(state_error)?;
+    let compiled = record.map(|record| input::reload(&record)).transpose()?.map(|it| it.lab);
+    for (node, number) in found {
+        let id = compiled.as_ref().and_then(|lab| lab.node(&node));
+        let command = compiled.as_ref().zip(id).and_then(|(lab, id)| lab[id].run.get(number - 1));
+        let command = command.map_or_else(String::new, |it| format!(": {}", it.line));
+        out!("== {node} {number}{command}");
+        let text = fs::read(home(lab).output(&node, number)).map_err(state_error)?;
+        let text = String::from_utf8_lossy(&text);
+        if !text.is_empty() {
+            out!("{}", text.trim_end_matches('\n'));
+        }
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,179 @@
+//! The commands of a node: started in it, and watched over by a process that ends with the last.
+
+use super::machine::{Reason, Refused};
+use super::{Entry, Home, Namespace, vrf_bind};
+use crate::plan::Op;
+use nix::errno::Errno;
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{WaitStatus, wait};
+use nix::unistd::{Pid, getppid, setsid};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// The hidden verb with which this program becomes a supervisor.
+const VERB: &str = "supervise";
+
+/// What a supervisor is to start, as it gets it on its standard input.
+#[derive(Serialize, Deserialize)]
+struct Order {
+    parent: i32,
+    directory: PathBuf,
+    namespace: String,
+    commands: Vec<Started>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Started {
+    node: String,
+    number: usize,
+    line: String,
+    vrf: Option<String>,
+}
+
+/// What it answers when everything runs, or something cannot be started.
+#[derive(Serialize, Deserialize)]
+struct Answer {
+    /// The place of what could not be started, and why.
+    failed: Option<(usize, String)>,
+}
+
+/// Starts the commands of one namespace and returns when all run.
+pub(super) fn start(ops: &[&Op], home: &Home) -> Result<(), Refused> {
+    let commands = ops.iter().filter_map(|op| match op {
+        Op::Run { namespace: _, node, number, line, vrf } => Some(Started {
+            node: node.clone(),
+            number: *number,
+            line: line.clone(),
+            vrf: vrf.clone(),
+        }),
+        Op::Namespace { .. }
+        | Op::Sysctl { .. }
+        | Op::Veth { .. }
+        | Op::Device { .. }
+        | Op::Enslave { .. }
+        | Op::Up { .. }
+        | Op::Address { .. }
+        | Op::Rule { .. }
+        | Op::Filter { .. }
+        | Op::Etc { .. }
+        | Op::NexthopObject { .. }
+        | Op::Route { .. }
+        | Op::LabelRoute { .. } => None,
+    });
+    let order = Order {
+        parent: Pid::this().as_raw(),
+        directory: home.directory().to_owned(),
+        namespace: ops[0].namespace().to_owned(),
+        commands: commands.collect(),
+    };
+    home.make_run(&order.namespace)?;
+    fs::create_dir_all(home.outputs())?;
+    let mut supervisor = Command::new(std::env::current_exe()?)
+        .arg(VERB)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let stdin = supervisor.stdin.take().expect("it is a pipe");
+    let stdout = supervisor.stdout.take().expect("it is a pipe");
+    serde_json::to_writer(stdin, &order).map_err(io::Error::from)?;
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line)?;
+    match serde_json::from_str(&line) {
+        Ok(Answer { failed: None }) => Ok(()),
+        Ok(Answer { failed: Some((index, why)) }) => {
+            supervisor.wait()?;
+            Err(Refused { index, refusal: Reason::Program(why) })
+        }
+        Err(_) => {
+            let status = supervisor.wait()?;
+            Err(io::Error::other(format!("the commands' supervisor ended with {status}")).into())
+        }
+    }
+}
+
+/// Does the work of the verb that [`start`] starts.
+///
+/// # Errors
+/// The order cannot be read or answered.
+pub fn supervise() -> io::Result<()> {
+    let mut text = String::new();
+    io::stdin().read_to_string(&mut text)?;
+    let order: Order = serde_json::from_str(&text)?;
+    // Until it is in the namespace, where a teardown finds it, it ends with whoever started it.
+    set_pdeathsig(Signal::SIGKILL)?;
+    if getppid().as_raw() != order.parent {
+        return Ok(());
+    }
+    let mut children = BTreeMap::new();
+    let failed = begin(&order, &mut children).err();
+    let is_over = failed.is_some();
+    let failed = failed.map(|(index, error)| (index, error.to_string()));
+    serde_json::to_writer(io::stdout(), &Answer { failed })?;
+    io::stdout().write_all(b"\n")?;
+    if is_over {
+        // Those that were started are ended with the lab, which is rolled back.
+        return Ok(());
+    }
+    set_pdeathsig(None)?;
+    let nothing = OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    nix::unistd::dup2_stdin(&nothing)?;
+    nix::unistd::dup2_stdout(&nothing)?;
+    while let Ok(status) = wait() {
+        let (pid, how) = match status {
+            WaitStatus::Exited(pid, status) => (pid, format!("ended with status {status}")),
+            WaitStatus::Signaled(pid, signal, _) => (pid, format!("was ended by {signal}")),
+            _ => continue,
+        };
+        if let Some(mut output) = children.remove(&pid.as_raw()) {
+            let _: Result<(), io::Error> = writeln!(output, "[vrflab: the command {how}]");
+        }
+    }
+    Ok(())
+}
+
+type Children = BTreeMap<i32, File>;
+
+/// Enters the node and starts everything, up to what cannot be started.
+fn begin(order: &Order, children: &mut Children) -> Result<(), (usize, io::Error)> {
+    let home = Home::of(order.directory.clone());
+    enter(order, &home).map_err(|error| (0, error))?;
+    for (index, command) in order.commands.iter().enumerate() {
+        let (pid, output) = spawn(order, &home, command).map_err(|error| (index, error))?;
+        children.insert(pid, output);
+    }
+    Ok(())
+}
+
+fn enter(order: &Order, home: &Home) -> io::Result<()> {
+    // A terminal's signals are not for the lab's commands.
+    setsid()?;
+    let namespace = Namespace::open(&order.namespace)?;
+    let entry =
+        Entry { namespace: &namespace, home: home.clone(), vrf: None, cgroup: String::new() };
+    entry.enter().map_err(io::Error::other)
+}
+
+fn spawn(order: &Order, home: &Home, command: &Started) -> io::Result<(i32, File)> {
+    let output = home.output(&command.node, command.number);
+    let output = OpenOptions::new().create(true).append(true).open(output)?;
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &command.line]).stdin(Stdio::null());
+    shell.stdout(output.try_clone()?).stderr(output.try_clone()?);
+    let child = match &command.vrf {
+        None => shell.spawn()?,
+        // A process is born into its parent's group, so that not even its first socket is unbound.
+        Some(vrf) => {
+            let lab = order.directory.file_name().unwrap_or_default().to_string_lossy();
+            let group = format!("vrflab/{lab}/{}", order.namespace);
+            vrf_bind::bound(vrf, &group, || shell.spawn())?
+        }
+    };
+    let pid = i32::try_from(child.id()).map_err(|_| Errno::EOVERFLOW)?;
+    Ok((pid, output))
+}
