@@ -256,6 +256,8 @@ pub struct LabelNexthop {
 /// A setting of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sysctl {
+    /// Whether a kernel that does not know it is good enough.
+    pub optional: bool,
     /// The path below `/proc/sys`, with slashes: `net/ipv4/ip_forward`.
     pub key: String,
     /// What is written.

@@ -6,7 +6,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::document::DeviceName;
 use crate::iproute::{self, Leads};
 use ipnet::IpNet;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// The objects of a node, groups behind the others, since the kernel wants their members first.
 pub(super) fn resolve(
@@ -144,8 +144,8 @@ pub(super) fn of_route(
 }
 
 fn unknown(node: &Node, id: Spanned<u32>, known: impl Iterator<Item = u32>) -> Diagnostic {
-    let known: Vec<String> =
-        known.filter(|other| *other != id.value).map(|it| it.to_string()).collect();
+    let known: BTreeSet<u32> = known.filter(|other| *other != id.value).collect();
+    let known: Vec<String> = known.iter().map(u32::to_string).collect();
     Diagnostic::error(Code::UnknownNexthop, format!("`{}` has no nexthop object {id}", node.name))
         .at(id.span, "not known here")
         .help(match known.is_empty() {

@@ -225,6 +225,7 @@ impl Attributes {
                 let value = words.expect("a number", word)?;
                 let number = match value.as_str().parse() {
                     Ok(number) if (1..=metric.most()).contains(&number) => number,
+                    _ if metric.most() == 1 => return Err(not(&value, "1, or left out")),
                     _ => return Err(not(&value, &format!("a number from 1 to {}", metric.most()))),
                 };
                 self.metrics.insert(metric, Value { number, locked });

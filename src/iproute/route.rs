@@ -1,6 +1,7 @@
 //! What follows `ip route add`.
 
 use super::attributes::Attributes;
+use super::encap::{Encap, Seg6Mode};
 use super::nexthop::Nexthop;
 use super::words::{Words, not, unknown};
 use crate::diagnostic::{Code, Diagnostic, Spanned, Text};
@@ -153,8 +154,10 @@ impl Route {
                 }
                 "nexthop" => route.nexthops.push(Nexthop::parse(&mut words)?),
                 "nhid" => {
-                    let id = words.value("the number of a nexthop object", &word)?;
-                    route.object = Some(Spanned::new(id, word.span));
+                    let what = "the number of a nexthop object";
+                    let id = words.expect(what, &word)?;
+                    let number = id.as_str().parse().map_err(|_| not(&id, what))?;
+                    route.object = Some(Spanned::new(number, id.span));
                 }
                 _ => {
                     if !single.word(&word, &mut words)?
@@ -243,6 +246,10 @@ impl Route {
         for nexthop in &self.nexthops {
             if nexthop.via.is_none() && nexthop.dev.is_none() {
                 return Err(wrong("a way on needs `via`, `dev` or both".into()));
+            }
+            if v4 && matches!(nexthop.encap, Some(Encap::Seg6 { mode: Seg6Mode::Inline, .. })) {
+                return Err(wrong("an IPv4 packet has no header that segments fit in".into())
+                    .help("`mode encap` puts an IPv6 header with the segments before it"));
             }
             if let Some(via) = nexthop.via
                 && via.value.is_ipv4()

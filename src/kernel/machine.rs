@@ -99,7 +99,12 @@ impl<'w> Machine<'w> {
         let building = self.built.get(op.namespace()).expect(BUILDING);
         self.worker.enter(&building.namespace)?;
         match op {
-            Op::Sysctl { key, value, .. } => Ok(sysctl::write(self.worker, key, value)?),
+            Op::Sysctl { key, value, optional, .. } => {
+                match sysctl::write(self.worker, key, value) {
+                    Err(error) if *optional && error.kind() == io::ErrorKind::NotFound => Ok(()),
+                    written => Ok(written?),
+                }
+            }
             Op::Filter { ruleset, .. } => program::load_ruleset(self.worker, ruleset),
             Op::Etc { namespace, path, text } => Ok(self.home.write_etc(namespace, path, text)?),
             Op::Namespace { .. }

@@ -63,6 +63,7 @@ fn sysctls(
             namespace: node.namespace.clone(),
             key: sysctl.value.key.clone(),
             value: sysctl.value.value.clone(),
+            optional: sysctl.value.optional,
         },
         span: sysctl.span,
     }));

@@ -20,6 +20,8 @@ pub enum Op {
         key: String,
         /// What is written.
         value: String,
+        /// Whether a kernel that does not know it is good enough.
+        optional: bool,
     },
     /// A pair of joined interfaces is made, each end in its namespace under its name.
     Veth {

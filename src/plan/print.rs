@@ -7,10 +7,14 @@ impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Op::Namespace { namespace } => write!(f, "ip netns add {namespace}"),
-            Op::Sysctl { namespace, key, value } => {
+            Op::Sysctl { namespace, key, value, optional } => {
+                let ignore = if *optional { "e" } else { "" };
                 let name = if key.contains('.') { key.clone() } else { key.replace('/', ".") };
                 let quote = if value.contains(char::is_whitespace) { "'" } else { "" };
-                write!(f, "ip netns exec {namespace} sysctl -qw {quote}{name}={value}{quote}")
+                write!(
+                    f,
+                    "ip netns exec {namespace} sysctl -{ignore}qw {quote}{name}={value}{quote}"
+                )
             }
             Op::Veth { ends: [near, far] } => {
                 f.write_str("ip link add ")?;
