@@ -26,6 +26,8 @@ pub const UNREACHABLE_METRIC: u32 = 4_278_198_272;
 pub struct Lab {
     /// Its name.
     pub name: LabName,
+    /// The pattern of the namespaces' names, with `{lab}` and `{node}`.
+    pub netns: String,
     /// The nodes, in the file's order.
     pub nodes: Vec<Node>,
     /// The links, in the file's order.
@@ -74,6 +76,8 @@ pub struct Node {
     pub interfaces: Vec<Interface>,
     /// Nexthop objects, groups behind their members.
     pub nexthops: Vec<Spanned<NexthopObject>>,
+    /// Names for tables.
+    pub tables: Vec<(String, u32)>,
     /// IP routes of all tables.
     pub routes: Vec<Spanned<Route>>,
     /// Policy rules, each with its priority.
@@ -256,8 +260,6 @@ pub struct LabelNexthop {
 /// A setting of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sysctl {
-    /// Whether a kernel that does not know it is good enough.
-    pub optional: bool,
     /// The path below `/proc/sys`, with slashes: `net/ipv4/ip_forward`.
     pub key: String,
     /// What is written.
@@ -285,6 +287,13 @@ impl Lab {
             InterfaceKind::Veth { link, end } => Some(self.links[link].ends[1 - end]),
             InterfaceKind::Bridge | InterfaceKind::Dummy => None,
         }
+    }
+}
+
+impl Interface {
+    /// Whether an address is on one of its subnets.
+    pub fn holds(&self, address: &IpAddr) -> bool {
+        self.addresses.iter().any(|own| own.value.contains(address))
     }
 }
 
@@ -334,6 +343,17 @@ impl Node {
     /// The table in which an interface's routes are.
     pub fn table_of(&self, interface: &Interface) -> u32 {
         self.vrf_of(interface).map_or(MAIN, |vrf| vrf.table)
+    }
+}
+
+/// What flows are divided by beside what is in their packets, one for the whole node.
+pub(super) const HASH_SEED: &str = "net/ipv4/fib_multipath_hash_seed";
+
+impl Sysctl {
+    /// Whether a kernel that does not know it is good enough. Linux 6.11 is the first in which
+    /// namespaces have seeds of their own; before, all divide flows alike.
+    pub fn is_optional(&self) -> bool {
+        self.key == HASH_SEED
     }
 }
 

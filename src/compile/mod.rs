@@ -15,6 +15,7 @@ mod layout;
 mod network;
 mod objects;
 mod pool;
+mod print;
 mod programs;
 mod reach;
 mod region;
@@ -35,6 +36,8 @@ pub use lab::{
     Link, MAIN, Nexthop, NexthopObject, Node, NodeId, Route, Rule, Sample, Sysctl,
     UNREACHABLE_METRIC, Vrf,
 };
+pub use print::print;
+pub use words::sysctl_name;
 
 use crate::diagnostic::{Diagnostics, Text};
 use crate::document::Routing;

@@ -1,6 +1,7 @@
 //! The settings of each namespace, so that a lab does not depend on its host's.
 
-use super::lab::{Lab, LabelRoute, Node, NodeId, Sysctl};
+use super::lab::{HASH_SEED, Lab, LabelRoute, Node, NodeId, Sysctl};
+use super::sysctl_name;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::Ttl;
 use crate::topology::Topology;
@@ -11,15 +12,13 @@ const PLATFORM_LABELS: &str = "net/mpls/platform_labels";
 /// Whether a packet's TTL goes into its labels and back.
 const TTL_PROPAGATE: &str = "net/mpls/ip_ttl_propagate";
 
-/// What flows are divided by beside what is in their packets. With one for all, which is what a kernel
-/// gives its namespaces, routers one behind the other send what they have of the flows one way.
-const HASH_SEED: &str = "net/ipv4/fib_multipath_hash_seed";
-
 /// Fills in the settings: what the compiler wants, then what the file says, which wins.
 pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics) {
     for index in topology.graph.node_indices() {
         let node = &mut lab[NodeId(index.index())];
         let mut early = defaults(node);
+        // With one seed for all, which is what a kernel gives its namespaces, routers one behind the
+        // other would send what they have of the flows one way.
         if node.routes.iter().any(|route| route.value.nexthops.len() > 1) {
             let seed = (index.index() + 1).to_string();
             early.push((HASH_SEED.to_owned(), Spanned::filled(seed)));
@@ -39,38 +38,49 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
         if let Some(route) = node.label_routes.iter().find(|route| ends_at_lo(&route.value)) {
             late.insert(input("lo"), Spanned::new("1".to_owned(), route.span));
         }
-        let mut written = Vec::new();
+        let mut written: Vec<Spanned<Sysctl>> = Vec::new();
         for (key, value) in &topology.graph[index].sysctls {
             if let Some(fault) = fault(&key.value) {
                 errors.push(
-                    Diagnostic::error(Code::BadValue, format!("`{}` {fault}", key.value))
-                        .at(key.span, "cannot be set here")
-                        .note("a namespace has the settings below `net.` and no others"),
+                    Diagnostic::error(
+                        Code::BadValue,
+                        format!("`{}` {fault}", sysctl_name(&key.value)),
+                    )
+                    .at(key.span, "cannot be set here")
+                    .note("a namespace has the settings below `net.` and no others"),
+                );
+                continue;
+            }
+            if let Some(other) = written.iter().find(|other| other.value.key == key.value) {
+                let name = sysctl_name(&key.value);
+                errors.push(
+                    Diagnostic::error(
+                        Code::DuplicateKey,
+                        format!("`{name}` stands twice in `sysctls`"),
+                    )
+                    .at(key.span, "the second one")
+                    .beside(other.span, "the first one")
+                    .note("a setting is the same one with dots and with slashes"),
                 );
                 continue;
             }
             early.retain(|(known, _)| *known != key.value);
             late.remove(&key.value);
-            let sysctl = Sysctl {
-                optional: false,
-                key: key.value.clone(),
-                value: value.as_str().trim().to_owned(),
-            };
+            let sysctl = Sysctl { key: key.value.clone(), value: value.as_str().trim().to_owned() };
             written.push(Spanned::new(sysctl, key.span));
         }
         let (mut own_late, own_early): (Vec<_>, Vec<_>) =
             written.into_iter().partition(|sysctl| needs_interface(&sysctl.value.key));
         platform_labels(node, &own_early, &mut early, errors);
-        node.early_sysctls = early.into_iter().map(filled).chain(own_early).collect();
-        node.late_sysctls = late.into_iter().map(filled).collect();
+        node.early_sysctls = early
+            .into_iter()
+            .map(|(key, value)| value.map(|value| Sysctl { key, value }))
+            .chain(own_early)
+            .collect();
+        node.late_sysctls =
+            late.into_iter().map(|(key, value)| value.map(|value| Sysctl { key, value })).collect();
         node.late_sysctls.append(&mut own_late);
     }
-}
-
-/// A setting that the compiler wants.
-fn filled((key, value): (String, Spanned<String>)) -> Spanned<Sysctl> {
-    // Linux 6.11 is the first with a seed.
-    value.map(|value| Sysctl { optional: key == HASH_SEED, key, value })
 }
 
 fn ends_at_lo(route: &LabelRoute) -> bool {

@@ -63,7 +63,7 @@ fn sysctls(
             namespace: node.namespace.clone(),
             key: sysctl.value.key.clone(),
             value: sysctl.value.value.clone(),
-            optional: sysctl.value.optional,
+            optional: sysctl.value.is_optional(),
         },
         span: sysctl.span,
     }));

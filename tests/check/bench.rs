@@ -42,6 +42,7 @@ impl Bench {
             format!("chk-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let lab = Lab {
             name: LabName::new(prefix.clone()).unwrap(),
+            netns: "{lab}-{node}".to_owned(),
             nodes: Vec::new(),
             links: Vec::new(),
             checks: Vec::new(),
@@ -102,6 +103,7 @@ impl Bench {
             vrfs: Vec::new(),
             interfaces: Vec::new(),
             nexthops: Vec::new(),
+            tables: Vec::new(),
             routes: Vec::new(),
             rules: Vec::new(),
             label_routes: Vec::new(),

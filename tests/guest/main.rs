@@ -5,6 +5,7 @@
 mod faults;
 mod kernel;
 mod l3vpn;
+mod programs;
 mod standing;
 mod traps;
 mod vpn;

@@ -5,6 +5,7 @@ mod exec;
 mod host;
 mod kernel;
 mod labs;
+mod programs;
 mod standing;
 mod stop;
 mod verbs;
