@@ -4,10 +4,13 @@ use super::machine::{Reason, Refused};
 use super::message::LOOPBACK;
 use super::socket::{Mode, Socket};
 use super::{Worker, program, sysctl};
-use crate::plan::Feature;
+use crate::diagnostic::Text;
+use crate::iproute::{Netem, Tbf};
+use crate::plan::{Feature, Qdisc};
 use nix::libc::AF_MPLS;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::route::MplsLabel;
+use rtnetlink::packet_route::tc::TcHandle;
 use rtnetlink::{LinkBridge, LinkDummy, LinkUnspec, LinkVeth, LinkVrf, RouteMessageBuilder};
 use std::io;
 use std::net::Ipv4Addr;
@@ -49,7 +52,22 @@ pub fn lacks(
 }
 
 fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(), Refused> {
+    let queue = |qdisc| {
+        let mut message = super::qdisc::message(LOOPBACK, &qdisc);
+        // One queue in the place of another cannot have its number.
+        message.header.handle = TcHandle::UNSPEC;
+        RouteNetlinkMessage::NewQueueDiscipline(message)
+    };
+    let line = |words: &str| Text::filled(words);
     let request = match feature {
+        Feature::Netem => {
+            let netem = Netem::parse(&line("limit 1000")).expect("an impairment");
+            queue(Qdisc::Netem(netem))
+        }
+        Feature::Tbf => {
+            let tbf = Tbf::parse(&line("rate 1mbit burst 10kb limit 10kb")).expect("a bucket");
+            queue(Qdisc::Tbf { tbf, behind_netem: false })
+        }
         Feature::Ipv6 => {
             sysctl::read(worker, "net/ipv6/conf/all/forwarding")?;
             return Ok(());
@@ -75,5 +93,6 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
             RouteNetlinkMessage::NewRoute(route.build())
         }
     };
-    Ok(socket.send(vec![(Mode::Create, request)])?)
+    // Both queues are tried on one device.
+    Ok(socket.send(vec![(Mode::Replace, request)])?)
 }

@@ -2,7 +2,7 @@
 
 use super::message::{self, LOOPBACK, Numbers};
 use super::socket::{Refusal, SendError, Socket};
-use super::{Home, Namespace, Worker, program, supervisor, sysctl};
+use super::{Home, Namespace, Worker, offload, program, supervisor, sysctl};
 use crate::plan::{Op, Way};
 use std::collections::HashMap;
 use std::io;
@@ -99,12 +99,14 @@ impl<'w> Machine<'w> {
         self.worker.enter(&building.namespace)?;
         match op {
             Op::Sysctl { key, value, .. } => Ok(sysctl::write(self.worker, key, value)?),
+            Op::NoOffload { device, .. } => Ok(offload::turn_off(self.worker, device)?),
             Op::Filter { ruleset, .. } => program::load_ruleset(self.worker, ruleset),
             Op::Etc { namespace, path, text } => Ok(self.home.write_etc(namespace, path, text)?),
             Op::Namespace { .. }
             | Op::Veth { .. }
             | Op::Device { .. }
             | Op::Enslave { .. }
+            | Op::Qdisc { .. }
             | Op::Up { .. }
             | Op::Address { .. }
             | Op::Rule { .. }

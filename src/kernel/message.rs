@@ -1,7 +1,7 @@
 //! A step of the plan as netlink requests.
 
-use super::rule;
 use super::socket::Mode;
+use super::{qdisc, rule};
 use crate::compile::{LabelNexthop, LabelRoute, Nexthop, Route};
 use crate::iproute::{Label, RouteKind};
 use crate::plan::{Device, DeviceKind, Family, Op, RuleChange, VethEnd};
@@ -36,6 +36,7 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
     match op {
         Op::Namespace { .. }
         | Op::Sysctl { .. }
+        | Op::NoOffload { .. }
         | Op::Filter { .. }
         | Op::Etc { .. }
         | Op::Run { .. } => Vec::new(),
@@ -60,6 +61,10 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
             set(LinkUnspec::new_with_index(numbers.index(namespace, port))
                 .controller(numbers.index(namespace, master))
                 .build())
+        }
+        Op::Qdisc { namespace, device, qdisc } => {
+            let message = qdisc::message(numbers.index(namespace, device), qdisc);
+            vec![(Mode::Create, RouteNetlinkMessage::NewQueueDiscipline(message))]
         }
         Op::Up { namespace, device } => {
             set(LinkUnspec::new_with_index(numbers.index(namespace, device)).up().build())

@@ -5,6 +5,7 @@
 //! never a thread of an async runtime and never the process's first thread.
 
 pub mod feature;
+mod distribution;
 mod enter;
 mod holder;
 mod home;
@@ -12,9 +13,11 @@ mod lookup;
 mod machine;
 mod message;
 mod namespace;
+mod offload;
 pub mod raw;
 mod observe;
 mod packet;
+mod qdisc;
 mod program;
 mod rule;
 mod socket;

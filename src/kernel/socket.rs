@@ -6,7 +6,8 @@
 //! an answer that does not fit is lost.
 
 use rtnetlink::packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
+    NetlinkPayload,
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::{Socket as RawSocket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -63,6 +64,8 @@ pub enum SendError {
 pub enum Mode {
     /// It makes what must not be there yet.
     Create,
+    /// It makes what may be there already in another form.
+    Replace,
     /// It changes or deletes what is there.
     Change,
 }
@@ -106,6 +109,7 @@ impl Socket {
                 let flags = NLM_F_REQUEST
                     | match mode {
                         Mode::Create => NLM_F_CREATE | NLM_F_EXCL,
+                        Mode::Replace => NLM_F_CREATE | NLM_F_REPLACE,
                         Mode::Change => 0,
                     };
                 append(&mut bytes, payload, flags, self.sequence);
@@ -131,6 +135,22 @@ impl Socket {
         &mut self,
         request: RouteNetlinkMessage,
     ) -> Result<Vec<RouteNetlinkMessage>, SendError> {
+        self.dump_parts(request, |part| part.payload())
+    }
+
+    /// [`Socket::dump`] for what the crates cannot read: the bytes behind each message's header.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn dump_bytes(&mut self, request: RouteNetlinkMessage) -> Result<Vec<Vec<u8>>, SendError> {
+        self.dump_parts(request, |part| Ok(part.bytes.get(16..).map(<[u8]>::to_vec)))
+    }
+
+    fn dump_parts<T>(
+        &mut self,
+        request: RouteNetlinkMessage,
+        read: impl Fn(&Part<'_>) -> io::Result<Option<T>>,
+    ) -> Result<Vec<T>, SendError> {
         self.sequence += 1;
         let mut bytes = Vec::new();
         append(&mut bytes, request, NLM_F_REQUEST | NLM_F_DUMP, self.sequence);
@@ -142,7 +162,7 @@ impl Socket {
                 match part.kind {
                     DONE => return Ok(list),
                     ERROR => part.answer(self.sequence)?,
-                    _ => list.extend(part.payload()?),
+                    _ => list.extend(read(&part)?),
                 }
             }
         }

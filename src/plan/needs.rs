@@ -1,6 +1,6 @@
 //! What a plan asks of a kernel.
 
-use super::{DeviceKind, Op};
+use super::{DeviceKind, Op, Qdisc};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that a kernel has or lacks.
@@ -20,13 +20,17 @@ pub enum Feature {
     MplsRouting,
     /// Routes that push labels.
     MplsEncap,
+    /// Queues that delay and lose packets.
+    Netem,
+    /// Queues of a certain rate.
+    Tbf,
     /// Rulesets of nft.
     Nftables,
 }
 
 impl Feature {
     /// Every feature there is.
-    pub const ALL: [Feature; 8] = [
+    pub const ALL: [Feature; 10] = [
         Self::Ipv6,
         Self::Veth,
         Self::Bridge,
@@ -34,6 +38,8 @@ impl Feature {
         Self::Vrf,
         Self::MplsRouting,
         Self::MplsEncap,
+        Self::Netem,
+        Self::Tbf,
         Self::Nftables,
     ];
 
@@ -47,6 +53,8 @@ impl Feature {
             Self::Vrf => "VRF devices",
             Self::MplsRouting => "MPLS label routes",
             Self::MplsEncap => "routes that push MPLS labels",
+            Self::Netem => "netem queues",
+            Self::Tbf => "tbf queues",
             Self::Nftables => "nft rulesets",
         }
     }
@@ -61,6 +69,8 @@ impl Feature {
             Self::Vrf => "CONFIG_NET_VRF",
             Self::MplsRouting => "CONFIG_MPLS_ROUTING",
             Self::MplsEncap => "CONFIG_MPLS_IPTUNNEL",
+            Self::Netem => "CONFIG_NET_SCH_NETEM",
+            Self::Tbf => "CONFIG_NET_SCH_TBF",
             Self::Nftables => "CONFIG_NF_TABLES",
         }
     }
@@ -75,6 +85,8 @@ impl Feature {
             Self::Vrf => "vrf",
             Self::MplsRouting => "mpls_router",
             Self::MplsEncap => "mpls_iptunnel",
+            Self::Netem => "sch_netem",
+            Self::Tbf => "sch_tbf",
             Self::Nftables => "nf_tables",
         }
     }
@@ -120,7 +132,15 @@ impl Needs {
                     }
                 }
                 Op::Filter { namespace, .. } => needs.add(Feature::Nftables, namespace),
+                Op::Qdisc { namespace, qdisc, .. } => {
+                    let feature = match qdisc {
+                        Qdisc::Netem(_) => Feature::Netem,
+                        Qdisc::Tbf { .. } => Feature::Tbf,
+                    };
+                    needs.add(feature, namespace);
+                }
                 Op::Namespace { .. }
+                | Op::NoOffload { .. }
                 | Op::Etc { .. }
                 | Op::Run { .. }
                 | Op::Enslave { .. }

@@ -134,17 +134,8 @@ impl Bench {
     }
 
     fn interface(&mut self, node: NodeId, name: &str, kind: InterfaceKind) -> InterfaceId {
-        self.lab[node].interfaces.push(Interface {
-            name: DeviceName::new(name).unwrap(),
-            span: Span::NONE,
-            kind,
-            master: None,
-            addresses: Vec::new(),
-            mtu: None,
-            mac: None,
-            mpls: false,
-            up: true,
-        });
+        let name = DeviceName::new(name).unwrap();
+        self.lab[node].interfaces.push(Interface::plain(name, Span::NONE, kind));
         InterfaceId(self.lab[node].interfaces.len() - 1)
     }
 

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod faults;
+mod impair;
 mod kernel;
 mod l3vpn;
 mod programs;
+#[path = "../iproute/queues.rs"]
+mod queues;
 mod standing;
 mod traps;
 mod vpn;
