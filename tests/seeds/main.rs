@@ -26,7 +26,7 @@ fn files(folder: &str) -> Vec<PathBuf> {
 fn files_of_either_language_are_read_as_both() {
     for path in files("labs").into_iter().chain(files("tests")).chain(files("fuzz/seeds/files")) {
         let is = |name: &&str| path.extension().is_some_and(|it| it == *name);
-        if ["dot", "yaml", "json"].iter().any(|name| is(&name)) {
+        if ["dot", "yaml", "json"].iter().any(is) {
             let data = fs::read(&path).unwrap();
             entry::dot(&data);
             entry::yaml(&data);
