@@ -10,6 +10,7 @@ use crate::check::{self, CheckResult, Report};
 use crate::compile::{Check, Lab, read_check};
 use crate::diagnostic::{Diagnostics, Source, Span, Text};
 use crate::document::LabName;
+use crate::executor;
 use crate::state::{Phase, Record, Shared};
 use clap::Args;
 use std::time::{Duration, Instant};
@@ -62,8 +63,15 @@ fn here(lab: &LabName, arguments: &Arguments) -> Result<Exit, Exit> {
         input.lab.sample = None;
     }
     let patience = Duration::from_secs(arguments.wait);
-    interrupt::listening(|interrupt| said(&input, interrupt, patience, arguments.json))
-        .map_err(cannot)
+    let strange = executor::strangers(&record, &record.namespaces).map_err(cannot)?;
+    if let Some(namespace) = strange.first() {
+        return Err(cannot(format!("the namespace `{namespace}` is not this lab's")));
+    }
+    interrupt::listening(|interrupt| {
+        interrupt.begin();
+        said(&input, interrupt, patience, arguments.json)
+    })
+    .map_err(cannot)
 }
 
 /// Checks that are given on the command line.

@@ -69,6 +69,7 @@ fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
         loopback: node.loopback.clone().unwrap_or_default(),
         vrfs: Vec::new(),
         interfaces,
+        nexthops: Vec::new(),
         tables: node.tables.iter().map(|(name, table)| (name.value.clone(), table.value)).collect(),
         routes: Vec::new(),
         rules: Vec::new(),

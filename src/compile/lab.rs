@@ -2,7 +2,9 @@
 
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{Content, DeviceName, LabName, NodeName, Role};
-use crate::iproute::{self, IncomingLabel, Label, Netem, RouteKind, Tbf};
+use crate::iproute::{
+    self, Attributes, Encap, IncomingLabel, Label, Leads, Netem, Protocol, RouteKind, Scope, Tbf,
+};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,6 +13,9 @@ use super::check::Check;
 
 /// The kernel's number of the main table.
 pub const MAIN: u32 = 254;
+
+/// The kernel's number of the table of a node's own addresses.
+pub const LOCAL: u32 = 255;
 
 /// The metric of a VRF's unreachable default: FRR's distance 255 and metric 8192, behind any route
 /// that somebody means.
@@ -69,6 +74,8 @@ pub struct Node {
     pub vrfs: Vec<Vrf>,
     /// Its interfaces, those of links and others.
     pub interfaces: Vec<Interface>,
+    /// Nexthop objects, groups behind their members.
+    pub nexthops: Vec<Spanned<NexthopObject>>,
     /// Names for tables.
     pub tables: Vec<(String, u32)>,
     /// IP routes of all tables.
@@ -220,8 +227,23 @@ pub struct Route {
     pub metric: Option<u32>,
     /// The source address of this node's own packets.
     pub source: Option<IpAddr>,
-    /// Where packets go.
+    /// What else it says of itself.
+    pub attributes: Attributes,
+    /// The nexthop object by which the kernel is told where packets go.
+    pub object: Option<u32>,
+    /// Where packets go, be it said here or by the nexthop object.
     pub nexthops: Vec<Nexthop>,
+}
+
+/// A way on, several or none that routes name by its number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NexthopObject {
+    /// Its number.
+    pub id: u32,
+    /// Who put it there.
+    pub protocol: Option<Protocol>,
+    /// Where it leads.
+    pub leads: Leads<Nexthop, u32>,
 }
 
 /// One way on for an IP packet.
@@ -235,8 +257,8 @@ pub struct Nexthop {
     pub weight: u16,
     /// Whether the gateway counts as reachable though no connected subnet holds it.
     pub onlink: bool,
-    /// The labels that are pushed, the outermost first.
-    pub encap: Vec<Label>,
+    /// What the packet is put into.
+    pub encap: Option<Encap>,
 }
 
 /// What is done with packets that come in with a label.
@@ -244,6 +266,8 @@ pub struct Nexthop {
 pub struct LabelRoute {
     /// The label.
     pub label: IncomingLabel,
+    /// Whether what is popped last gets the label's TTL; `None` leaves it to the namespace.
+    pub ttl_propagate: Option<bool>,
     /// Where packets go.
     pub nexthops: Vec<LabelNexthop>,
 }
@@ -336,8 +360,100 @@ impl Node {
         })
     }
 
+    /// The ways on that a nexthop object stands for; none where it drops packets or is not there.
+    pub fn ways(&self, object: u32) -> Vec<Nexthop> {
+        let objects = self.nexthops.iter().map(|object| &object.value);
+        NexthopObject::ways(objects, object)
+    }
+
     /// The table in which an interface's routes are.
     pub fn table_of(&self, interface: &Interface) -> u32 {
         self.vrf_of(interface).map_or(MAIN, |vrf| vrf.table)
+    }
+}
+
+/// What flows are divided by beside what is in their packets, one for the whole node.
+pub(super) const HASH_SEED: &str = "net/ipv4/fib_multipath_hash_seed";
+
+impl Sysctl {
+    /// Whether a kernel that does not know it is good enough. Linux 6.11 is the first in which
+    /// namespaces have seeds of their own; before, all divide flows alike.
+    pub fn is_optional(&self) -> bool {
+        self.key == HASH_SEED
+    }
+}
+
+impl Route {
+    /// The route of the main table that sends what is for a destination these ways.
+    pub fn unicast(destination: IpNet, nexthops: Vec<Nexthop>) -> Self {
+        Self {
+            kind: RouteKind::Unicast,
+            destination,
+            table: MAIN,
+            metric: None,
+            source: None,
+            attributes: Attributes::default(),
+            object: None,
+            nexthops,
+        }
+    }
+
+    /// The table of a route that says none, as iproute2 has it.
+    pub fn default_table(kind: RouteKind) -> u32 {
+        match kind {
+            RouteKind::Local => LOCAL,
+            RouteKind::Unicast
+            | RouteKind::Unreachable
+            | RouteKind::Blackhole
+            | RouteKind::Prohibit
+            | RouteKind::Throw => MAIN,
+        }
+    }
+
+    /// The metric that the kernel gives a route that says none.
+    pub fn default_metric(destination: IpNet) -> u32 {
+        match destination {
+            IpNet::V4(_) => 0,
+            IpNet::V6(_) => 1024,
+        }
+    }
+
+    /// The scope of an IPv4 route that says none: what is on the link itself has that of the link, as
+    /// iproute2 says it.
+    pub fn default_scope(&self) -> Scope {
+        match (self.kind, self.object, self.nexthops.as_slice()) {
+            (RouteKind::Local, _, _) => Scope::Host,
+            (RouteKind::Unicast, None, [Nexthop { via: None, .. }]) => Scope::Link,
+            _ => Scope::Global,
+        }
+    }
+}
+
+impl Nexthop {
+    /// The way to a device itself.
+    pub fn to(dev: DeviceName) -> Self {
+        Self { via: None, dev, weight: 1, onlink: false, encap: None }
+    }
+
+    /// The labels that are pushed, the outermost first.
+    pub fn labels(&self) -> &[Label] {
+        self.encap.as_ref().map_or(&[], Encap::labels)
+    }
+}
+
+impl NexthopObject {
+    /// The ways on that one of these objects stands for; none where it drops packets or is not there.
+    pub fn ways<'a>(objects: impl Iterator<Item = &'a Self> + Clone, id: u32) -> Vec<Nexthop> {
+        match objects.clone().find(|object| object.id == id).map(|object| &object.leads) {
+            Some(Leads::Way { way, .. }) => vec![way.clone()],
+            Some(Leads::Blackhole { .. }) | None => Vec::new(),
+            Some(Leads::Group { members, .. }) => {
+                let ways = members.iter().flat_map(|(id, weight)| {
+                    let ways = Self::ways(objects.clone(), *id);
+                    ways.into_iter().map(|way| Nexthop { weight: *weight, ..way })
+                });
+                ways.collect()
+            }
+        }
     }
 }

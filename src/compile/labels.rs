@@ -92,7 +92,7 @@ fn resolve_one(node: &Node, route: &iproute::LabelRoute) -> Result<LabelRoute, D
             Ok(LabelNexthop { swap: nexthop.swap.clone(), via, dev })
         })
         .collect::<Result<_, Diagnostic>>()?;
-    Ok(LabelRoute { label: route.label.value, nexthops })
+    Ok(LabelRoute { label: route.label.value, ttl_propagate: route.ttl_propagate, nexthops })
 }
 
 /// The device of a route without a gateway, which only a VRF device or `lo` can be.

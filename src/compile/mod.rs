@@ -13,6 +13,7 @@ mod lab;
 mod labels;
 mod layout;
 mod network;
+mod objects;
 mod pool;
 mod print;
 mod programs;
@@ -35,8 +36,9 @@ pub use check::{
 };
 pub use checks::read_check;
 pub use lab::{
-    Command, Imports, Interface, InterfaceId, InterfaceKind, Lab, LabelNexthop, LabelRoute, Link,
-    MAIN, Nexthop, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
+    Command, Imports, Interface, InterfaceId, InterfaceKind, LOCAL, Lab, LabelNexthop, LabelRoute,
+    Link, MAIN, Nexthop, NexthopObject, Node, NodeId, Route, Rule, Sample, Sysctl,
+    UNREACHABLE_METRIC, Vrf,
 };
 pub use print::print;
 pub use words::sysctl_name;

@@ -1,10 +1,10 @@
 //! The file's IP routes with their names resolved.
 
 use super::lab::{Interface, Lab, MAIN, Nexthop, Node, NodeId, Route};
-use super::{Draft, IpNet, iproute};
+use super::{Draft, IpNet, iproute, objects};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, nearest};
 use crate::document::DeviceName;
-use crate::topology::Topology;
+use crate::topology::{self, Topology};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -14,13 +14,14 @@ pub(super) fn resolve(topology: &Topology, draft: Draft, errors: &mut Diagnostic
     for index in topology.graph.node_indices() {
         let written = &topology.graph[index];
         let id = NodeId(index.index());
+        lab[id].nexthops = objects::resolve(&lab[id], &written.nexthops, errors);
         let node = &lab[id];
         let on_link = on_link(&written.routes);
         let routes: Vec<_> = written
             .routes
             .iter()
             .filter_map(|route| {
-                let resolved = resolve_one(node, &written.tables, &route.value, &on_link);
+                let resolved = resolve_one(node, written, &route.value, &on_link);
                 Some(Spanned::new(errors.keep(resolved)?, route.span))
             })
             .collect();
@@ -32,14 +33,14 @@ pub(super) fn resolve(topology: &Topology, draft: Draft, errors: &mut Diagnostic
 
 fn resolve_one(
     node: &Node,
-    tables: &[(Text, Spanned<u32>)],
+    written: &topology::Node,
     route: &iproute::Route,
     on_link: &[(IpNet, Text)],
 ) -> Result<Route, Diagnostic> {
     let table = match &route.table {
-        None => MAIN,
+        None => Route::default_table(route.kind),
         Some(iproute::Table::Number(number)) => number.value,
-        Some(iproute::Table::Name(name)) => named_table(node, tables, name)?,
+        Some(iproute::Table::Name(name)) => named_table(node, &written.tables, name)?,
         Some(iproute::Table::Vrf(name)) => {
             let vrf = node.vrf(name.as_str()).ok_or_else(|| {
                 let known = node.vrfs.iter().map(|vrf| vrf.name.as_str());
@@ -48,7 +49,11 @@ fn resolve_one(
             vrf.table
         }
     };
-    let nexthops = route
+    let destination = route.destination.value;
+    if let Some(object) = route.object {
+        objects::of_route(node, object, destination, &written.nexthops)?;
+    }
+    let ways: Result<Vec<Nexthop>, Diagnostic> = route
         .nexthops
         .iter()
         .map(|nexthop| {
@@ -73,15 +78,25 @@ fn resolve_one(
                 encap: nexthop.encap.clone(),
             })
         })
-        .collect::<Result<_, Diagnostic>>()?;
-    Ok(Route {
+        .collect();
+    let nexthops = match route.object {
+        Some(object) => node.ways(object.value),
+        None => ways?,
+    };
+    let said = |metric: &u32| *metric != 0 && *metric != Route::default_metric(destination);
+    let mut route = Route {
         kind: route.kind,
-        destination: route.destination.value,
+        destination,
         table,
-        metric: route.metric,
+        metric: route.metric.filter(said),
         source: route.source.map(|source| source.value),
+        attributes: route.attributes.clone(),
+        object: route.object.map(|object| object.value),
         nexthops,
-    })
+    };
+    let default = route.default_scope();
+    route.attributes.scope = route.attributes.scope.filter(|scope| *scope != default);
+    Ok(route)
 }
 
 pub(super) fn named_table(
@@ -203,9 +218,10 @@ pub(super) fn gateway_device(
 
 /// Reports routes that the kernel would take for one.
 fn duplicates(routes: &[Spanned<Route>], errors: &mut Diagnostics) {
-    let mut seen: HashMap<(u32, IpNet, Option<u32>), Span> = HashMap::new();
+    let mut seen: HashMap<_, Span> = HashMap::new();
     for route in routes {
-        let key = (route.value.table, route.value.destination, route.value.metric);
+        let Route { table, destination, metric, attributes, .. } = &route.value;
+        let key = (table, destination, metric, attributes.tos);
         if let Some(other) = seen.insert(key, route.span) {
             errors.push(
                 Diagnostic::error(

@@ -1,6 +1,6 @@
 //! The settings of each namespace, so that a lab does not depend on its host's.
 
-use super::lab::{Lab, LabelRoute, Node, NodeId, Sysctl};
+use super::lab::{HASH_SEED, Lab, LabelRoute, Node, NodeId, Sysctl};
 use super::sysctl_name;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::Ttl;
@@ -17,6 +17,12 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
     for index in topology.graph.node_indices() {
         let node = &mut lab[NodeId(index.index())];
         let mut early = defaults(node);
+        // With one seed for all, which is what a kernel gives its namespaces, routers one behind the
+        // other would send what they have of the flows one way.
+        if node.routes.iter().any(|route| route.value.nexthops.len() > 1) {
+            let seed = (index.index() + 1).to_string();
+            early.push((HASH_SEED.to_owned(), Spanned::filled(seed)));
+        }
         if node.role.in_core() && topology.vpn.ttl.is_some_and(|ttl| ttl.value == Ttl::Pipe) {
             early.push((TTL_PROPAGATE.to_owned(), Spanned::filled("0".to_owned())));
         }

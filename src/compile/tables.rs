@@ -281,7 +281,7 @@ fn routes(
                 }
             };
             let table = context.table;
-            Some(Route { kind, destination: *net, table, metric, source: None, nexthops })
+            Some(Route { kind, table, metric, ..Route::unicast(*net, nexthops) })
         })
         .collect();
     routes.sort();
@@ -316,8 +316,7 @@ fn nexthops(
                     let common = std::iter::once(via).chain(gateways).find(shared);
                     let (via, onlink) = (common.unwrap_or(via), common.is_none());
                     let dev = near.name.clone();
-                    let encap = Vec::new();
-                    Some(Nexthop { via: Some(via), dev, weight: 1, onlink, encap })
+                    Some(Nexthop { via: Some(via), onlink, ..Nexthop::to(dev) })
                 })
                 .collect()
         }
@@ -326,8 +325,7 @@ fn nexthops(
             .flat_map(|edge| core.nexthops(lab, network, station.context.node, *edge, v4))
             .collect(),
         Way::Vrf(vrf) => {
-            let dev = vrf.clone();
-            vec![Nexthop { via: None, dev, weight: 1, onlink: false, encap: Vec::new() }]
+            vec![Nexthop::to(vrf.clone())]
         }
         Way::Main => Vec::new(),
     }

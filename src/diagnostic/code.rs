@@ -38,6 +38,8 @@ codes! {
     UnknownInterface "unknown-interface" "An interface that the node does not have.",
     UnknownVrf "unknown-vrf" "A VRF that the node does not have.",
     UnknownTable "unknown-table" "A table name that the node does not have.",
+    UnknownNexthop "unknown-nexthop" "A nexthop object that the node does not have.",
+    DuplicateNexthop "duplicate-nexthop" "Two nexthop objects of one number.",
     DuplicateInterface "duplicate-interface" "One interface used by two links.",
     SelfLink "self-link" "A link from a node to itself.",
     VrfConflict "vrf-conflict" "An interface in two VRFs.",

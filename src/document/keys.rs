@@ -204,7 +204,7 @@ pub(super) static NODE: Level = Level {
         key("interfaces", Shape::Named(&Shape::Map(&INTERFACE)), "Its interfaces by name."),
         key("tables", Shape::Named(&ANY), "Names for routing tables."),
         key("routes", LINES, "What follows `ip route add`."),
-        key("nexthops", Shape::Unsupported, "What follows `ip nexthop add`."),
+        key("nexthops", LINES, "What follows `ip nexthop add`."),
         key("rules", LINES, "What follows `ip rule add`."),
         key("local_rule", ANY, "The priority of the local table's lookup."),
         key("mpls", LINES, "What follows `ip -f mpls route add`."),

@@ -78,3 +78,17 @@ pub(crate) fn unknown(word: &Text, known: &[&str]) -> Diagnostic {
         None => diagnostic.help(format!("what can stand here: {}", known.join(", "))),
     }
 }
+
+/// A number in decimal, or in hexadecimal behind `0x`.
+pub(super) fn hexadecimal(text: &str) -> Option<u32> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// A type of service, which iproute2 reads in hexadecimal with or without `0x`.
+pub(super) fn type_of_service(word: &Text) -> Result<u8, Diagnostic> {
+    let digits = word.as_str().strip_prefix("0x").unwrap_or(word.as_str());
+    u8::from_str_radix(digits, 16).map_err(|_| not(word, "a type of service such as 0x10"))
+}

@@ -1,6 +1,7 @@
 //! The kernel as the executor uses it: steps by name go in, numbers stay here.
 
 use super::message::{self, LOOPBACK, Numbers};
+use super::settle::settle;
 use super::socket::{Refusal, SendError, Socket};
 use super::{Home, Namespace, Worker, offload, program, supervisor, sysctl};
 use crate::plan::{Op, Way};
@@ -98,7 +99,12 @@ impl<'w> Machine<'w> {
         let building = self.built.get(op.namespace()).expect(BUILDING);
         self.worker.enter(&building.namespace)?;
         match op {
-            Op::Sysctl { key, value, .. } => Ok(sysctl::write(self.worker, key, value)?),
+            Op::Sysctl { key, value, optional, .. } => {
+                match sysctl::write(self.worker, key, value) {
+                    Err(error) if *optional && error.kind() == io::ErrorKind::NotFound => Ok(()),
+                    written => Ok(written?),
+                }
+            }
             Op::NoOffload { device, .. } => Ok(offload::turn_off(self.worker, device)?),
             Op::Filter { ruleset, .. } => program::load_ruleset(self.worker, ruleset),
             Op::Etc { namespace, path, text } => Ok(self.home.write_etc(namespace, path, text)?),
@@ -110,6 +116,7 @@ impl<'w> Machine<'w> {
             | Op::Up { .. }
             | Op::Address { .. }
             | Op::Rule { .. }
+            | Op::NexthopObject { .. }
             | Op::Route { .. }
             | Op::LabelRoute { .. }
             | Op::Run { .. } => unreachable!("not a step that goes alone: {op}"),
@@ -130,6 +137,10 @@ impl<'w> Machine<'w> {
         };
         for op in ops {
             self.number(op);
+        }
+        if ops.iter().any(|op| matches!(op, Op::NexthopObject { .. })) {
+            self.worker.enter(&self.built.get(&sender).expect(BUILDING).namespace)?;
+            settle()?;
         }
         let requests: Vec<_> = ops.iter().map(|op| message::requests(op, self)).collect();
         debug_assert!(requests.iter().all(|requests| requests.len() == 1), "one step, one request");

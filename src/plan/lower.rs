@@ -1,15 +1,15 @@
 //! A lab as steps.
 
 use super::{Device, DeviceKind, Op, Plan, Qdisc, RuleChange, Step, VethEnd};
-use crate::compile::{Interface, InterfaceKind, Lab, Node, Route, Rule, UNREACHABLE_METRIC, Vrf};
+use crate::compile::{
+    Interface, InterfaceKind, LOCAL, Lab, Node, Route, Rule, UNREACHABLE_METRIC, Vrf,
+};
 use crate::diagnostic::Span;
 use crate::iproute::{RouteKind, RuleAction};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// The priority at which the kernel puts the lookup of the local table.
 const LOCAL_RULE: u32 = 0;
-/// The kernel's number of the local table.
-const LOCAL: u32 = 255;
 
 /// The steps that make a lab where nothing is yet.
 ///
@@ -69,6 +69,7 @@ fn sysctls(
             namespace: node.namespace.clone(),
             key: sysctl.value.key.clone(),
             value: sysctl.value.value.clone(),
+            optional: sysctl.value.is_optional(),
         },
         span: sysctl.span,
     }));
@@ -210,6 +211,10 @@ fn routes(steps: &mut Vec<Step>, node: &Node) {
             push(Op::Route { namespace: namespace(), route }, vrf.span);
         }
     }
+    for object in &node.nexthops {
+        let op = Op::NexthopObject { namespace: namespace(), object: object.value.clone() };
+        push(op, object.span);
+    }
     for route in &node.routes {
         push(Op::Route { namespace: namespace(), route: route.value.clone() }, route.span);
     }
@@ -227,10 +232,8 @@ fn routes(steps: &mut Vec<Step>, node: &Node) {
 fn unreachable_defaults(vrf: &Vrf) -> [Route; 2] {
     [IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())].map(|destination| Route {
         kind: RouteKind::Unreachable,
-        destination,
         table: vrf.table,
         metric: Some(UNREACHABLE_METRIC),
-        source: None,
-        nexthops: Vec::new(),
+        ..Route::unicast(destination, Vec::new())
     })
 }

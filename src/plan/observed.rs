@@ -49,6 +49,7 @@ fn is_observed(op: &Op) -> bool {
         | Op::Up { .. }
         | Op::Address { .. }
         | Op::Rule { .. }
+        | Op::NexthopObject { .. }
         | Op::Route { .. }
         | Op::LabelRoute { .. } => true,
     }

@@ -1,7 +1,7 @@
 //! One thing that is done to a namespace.
 
-use crate::compile::{LabelRoute, Route, Rule};
-use crate::iproute::{Netem, RuleAction, Tbf};
+use crate::compile::{LabelRoute, Nexthop, NexthopObject, Route, Rule};
+use crate::iproute::{Leads, Netem, RuleAction, Tbf};
 use ipnet::IpNet;
 
 /// One thing that is done, by names only: whoever carries it out finds the numbers.
@@ -20,6 +20,8 @@ pub enum Op {
         key: String,
         /// What is written.
         value: String,
+        /// Whether a kernel that does not know it is good enough.
+        optional: bool,
     },
     /// A pair of joined interfaces is made, each end in its namespace under its name.
     Veth {
@@ -82,6 +84,13 @@ pub enum Op {
         change: RuleChange,
         /// The rule.
         rule: Rule,
+    },
+    /// A nexthop object is added.
+    NexthopObject {
+        /// Where.
+        namespace: String,
+        /// The object.
+        object: NexthopObject,
     },
     /// A ruleset is loaded, by nft.
     Filter {
@@ -224,6 +233,7 @@ pub(super) enum Thing {
     Up(String, String),
     Connected(String, String),
     Rule(String, bool, RuleAction<u32>),
+    NexthopObject(String, u32),
 }
 
 impl Op {
@@ -240,6 +250,7 @@ impl Op {
             | Op::Up { namespace, .. }
             | Op::Address { namespace, .. }
             | Op::Rule { namespace, .. }
+            | Op::NexthopObject { namespace, .. }
             | Op::Filter { namespace, .. }
             | Op::Etc { namespace, .. }
             | Op::Run { namespace, .. }
@@ -263,6 +274,7 @@ impl Op {
             | Op::Up { .. }
             | Op::Address { .. }
             | Op::Rule { .. }
+            | Op::NexthopObject { .. }
             | Op::Route { .. }
             | Op::LabelRoute { .. } => Way::Configuration,
         }
@@ -283,6 +295,7 @@ impl Op {
             | Op::Up { .. }
             | Op::Address { .. }
             | Op::Rule { .. }
+            | Op::NexthopObject { .. }
             | Op::Filter { .. }
             | Op::Etc { .. }
             | Op::Run { .. }
@@ -304,6 +317,7 @@ impl Op {
             | Op::Up { .. }
             | Op::Address { .. }
             | Op::Rule { .. }
+            | Op::NexthopObject { .. }
             | Op::Filter { .. }
             | Op::Etc { .. }
             | Op::Run { .. }
@@ -331,6 +345,7 @@ impl Op {
             Op::Rule { rule, change: RuleChange::Add, .. } => {
                 Thing::Rule(here, rule.v4, rule.action.clone())
             }
+            Op::NexthopObject { object, .. } => Thing::NexthopObject(here, object.id),
             Op::Rule { change: RuleChange::Delete, .. }
             | Op::Qdisc { qdisc: Qdisc::Tbf { .. }, .. }
             | Op::NoOffload { .. }
@@ -378,12 +393,16 @@ impl Op {
                     things.push(Thing::Rule(here(), rule.v4, rule.action.clone()))
                 }
             },
-            Op::Route { route, .. } => {
-                for nexthop in &route.nexthops {
-                    let name = nexthop.dev.to_string();
-                    things
-                        .extend([Thing::Up(here(), name.clone()), Thing::Connected(here(), name)]);
+            Op::NexthopObject { object, .. } => match &object.leads {
+                Leads::Way { way, .. } => things.extend(ready(here(), way)),
+                Leads::Blackhole { .. } => {}
+                Leads::Group { members, .. } => {
+                    things.extend(members.iter().map(|(id, _)| Thing::NexthopObject(here(), *id)));
                 }
+            },
+            Op::Route { route, .. } => {
+                things.extend(route.nexthops.iter().flat_map(|nexthop| ready(here(), nexthop)));
+                things.extend(route.object.map(|id| Thing::NexthopObject(here(), id)));
             }
             Op::LabelRoute { route, .. } => {
                 things.push(Thing::Sysctl(here(), "net/mpls/platform_labels".into()));
@@ -394,6 +413,12 @@ impl Op {
         }
         things
     }
+}
+
+/// What a way on needs: its device, up and with the subnet of its gateway.
+fn ready(namespace: String, nexthop: &Nexthop) -> [Thing; 2] {
+    let device = nexthop.dev.to_string();
+    [Thing::Up(namespace.clone(), device.clone()), Thing::Connected(namespace, device)]
 }
 
 impl Family {

@@ -99,6 +99,7 @@ impl Bench {
             loopback: Vec::new(),
             vrfs: Vec::new(),
             interfaces: Vec::new(),
+            nexthops: Vec::new(),
             tables: Vec::new(),
             routes: Vec::new(),
             rules: Vec::new(),

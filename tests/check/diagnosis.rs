@@ -1,10 +1,9 @@
 //! What a failed check says, on kernels of every kind: plain IP only.
 
 use crate::bench::{Bench, words};
-use vrflab::compile::{MAIN, Nexthop, Route};
+use vrflab::compile::{Nexthop, Route};
 use vrflab::diagnostic::Spanned;
 use vrflab::document::DeviceName;
-use vrflab::iproute::RouteKind;
 
 /// A host on either side of a router.
 const PAIR: &str = "
@@ -204,20 +203,10 @@ fn a_packet_that_runs_in_a_circle_is_told_with_what_each_router_does() {
 fn a_route_that_the_lab_has_and_the_kernel_has_not_is_named_as_the_lab_has_it() {
     let mut bench = Bench::new(PAIR);
     let r1 = bench.id("r1");
-    bench.lab[r1].routes.push(Spanned::filled(Route {
-        kind: RouteKind::Unicast,
-        destination: "10.3.0.0/24".parse().unwrap(),
-        table: MAIN,
-        metric: None,
-        source: None,
-        nexthops: vec![Nexthop {
-            via: Some("10.2.0.2".parse().unwrap()),
-            dev: DeviceName::new("eth1").unwrap(),
-            weight: 1,
-            onlink: false,
-            encap: Vec::new(),
-        }],
-    }));
+    let via = Some("10.2.0.2".parse().unwrap());
+    let way = Nexthop { via, ..Nexthop::to(DeviceName::new("eth1").unwrap()) };
+    let route = Route::unicast("10.3.0.0/24".parse().unwrap(), vec![way]);
+    bench.lab[r1].routes.push(Spanned::filled(route));
     bench.change("r1: route del 10.3.0.0/24");
     let said = words(&bench.one("h1 -> 10.3.0.1"));
     assert!(

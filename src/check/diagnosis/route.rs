@@ -91,7 +91,7 @@ pub(super) fn gone(post: &mut Post<'_>, vrf: Option<&str>, address: IpAddr) -> O
         Ok(way) => {
             let device = post.device(&way).unwrap_or_default();
             let is_the_same = route.nexthops.iter().any(|hop| {
-                let labels = hop.encap.iter().map(|label| label.number());
+                let labels = hop.labels().iter().map(|label| label.number());
                 hop.via == way.gateway
                     && hop.dev.as_str() == device
                     && labels.eq(way.labels.iter().copied())

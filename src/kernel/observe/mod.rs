@@ -139,13 +139,21 @@ fn offloads(plan: &Plan, worker: &mut Worker, ops: &mut BTreeSet<Op>) -> io::Res
 
 fn settings(plan: &Plan, worker: &mut Worker, ops: &mut BTreeSet<Op>) -> io::Result<()> {
     for step in plan.steps() {
-        let Op::Sysctl { namespace, key, .. } = &step.op else { continue };
+        let Op::Sysctl { namespace, key, optional, .. } = &step.op else { continue };
         let Ok(opened) = Namespace::open(namespace) else { continue };
         worker.enter(&opened)?;
-        if let Ok(value) = sysctl::read(worker, key) {
-            // The kernel puts tabs where people put spaces.
-            let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
-            ops.insert(Op::Sysctl { namespace: namespace.clone(), key: key.clone(), value });
+        match sysctl::read(worker, key) {
+            Ok(value) => {
+                // The kernel puts tabs where people put spaces.
+                let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+                let (namespace, key, optional) = (namespace.clone(), key.clone(), *optional);
+                ops.insert(Op::Sysctl { namespace, key, value, optional });
+            }
+            // A kernel that does not know it holds as much of it as is asked for.
+            Err(error) if *optional && error.kind() == io::ErrorKind::NotFound => {
+                ops.insert(step.op.clone());
+            }
+            Err(_) => {}
         }
     }
     Ok(())
