@@ -289,15 +289,22 @@ impl<'a> Run<'a> {
         };
         let mut answered = false;
         let mut buffer = [0; 2048];
-        for event in &events[..ready] {
-            match Ready::of(event) {
-                Some(Ready::Watch(place)) => {
+        let ready: Vec<Ready> = events[..ready].iter().filter_map(Ready::of).collect();
+        // What waits for an answer of ours comes first: that takes part of its round trip.
+        for ready in &ready {
+            if let Ready::Server(place) = *ready {
+                self.sockets.servers[place].1.serve(&self.signature);
+            }
+        }
+        for ready in ready {
+            match ready {
+                Ready::Watch(place) => {
                     let watch = &self.sockets.watches[place];
                     while let Some(sighting) = watch.receive(&self.signature, &mut buffer)? {
                         see(&mut self.probes, sighting);
                     }
                 }
-                Some(Ready::Sender(place)) => {
+                Ready::Sender(place) => {
                     let Ok(sender) = &self.sockets.senders[place] else { continue };
                     while let Some(received) = sender.receive(&self.signature, &mut buffer)? {
                         if let Some(rtt) = take(&mut self.probes, place, received) {
@@ -306,14 +313,13 @@ impl<'a> Run<'a> {
                         }
                     }
                 }
-                Some(Ready::Server(place)) => self.sockets.servers[place].1.serve(&self.signature),
-                Some(Ready::Flight { probe, attempt }) => {
+                Ready::Server(_) => {}
+                Ready::Flight { probe, attempt } => {
                     if let Some(rtt) = self.land(probe as usize, attempt.into())? {
                         self.slowest = self.slowest.max(rtt);
                         answered = true;
                     }
                 }
-                None => {}
             }
         }
         Ok(answered)

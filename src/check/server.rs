@@ -4,16 +4,14 @@ use super::holder::holders;
 use super::mark::{Data, Signature};
 use crate::compile::{Check, Expect, Lab, NodeId, Protocol, RejectionKind, Target};
 use crate::kernel::raw::allow_fragments;
-use nix::sys::socket::{MsgFlags, SockFlag, SockaddrStorage, accept4, recvfrom, sendto};
+use nix::sys::socket::{MsgFlags, SockFlag, SockaddrStorage, accept4, recvmsg, sendto};
 use socket2::{Domain, SockAddr, Socket, Type};
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// How many connections may wait to be taken.
 const BACKLOG: i32 = 4096;
-/// The largest datagram there is.
-const LARGEST: usize = 1 << 16;
 
 /// Where a far side is opened: at a node's address, in the VRF that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,14 +116,15 @@ fn listen(site: Site<'_>) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Answers datagrams that bear a mark with as much data as they have.
+/// Answers datagrams that bear a mark with as much data as they have, of which only the mark is read.
 fn answer(socket: &Socket, signature: &Signature) {
-    let mut buffer = vec![0; LARGEST];
     let socket = socket.as_raw_fd();
-    while let Ok((length, from)) = recvfrom::<SockaddrStorage>(socket, &mut buffer) {
-        if let Some((mark, Data::Request)) = signature.token.read(&buffer[..length])
-            && let Some(from) = from
-        {
+    let mut mark = [0; 64];
+    loop {
+        let mut parts = [IoSliceMut::new(&mut mark)];
+        let received = recvmsg::<SockaddrStorage>(socket, &mut parts, None, MsgFlags::MSG_TRUNC);
+        let Ok((length, Some(from))) = received.map(|it| (it.bytes, it.address)) else { break };
+        if let Some((mark, Data::Request)) = signature.token.read(&mark[..length.min(64)]) {
             let data = signature.token.data(mark, Data::Reply, length);
             // Where the answer cannot be sent, it is missed and its way is looked into.
             let _ = sendto(socket, &data, &from, MsgFlags::empty());

