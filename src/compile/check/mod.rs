@@ -16,7 +16,8 @@
 //! error KIND [mtu N] [by ADDRESS] the ICMP error that comes back, behind `!>`
 //! ```
 //!
-//! A line prints its options in one order, and what is printed is read as the same.
+//! A line prints its options in one order, and what is printed is read as the same. On a path, a word
+//! that begins an option is that option and no node's name.
 
 mod bound;
 mod line;
@@ -37,6 +38,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 
+/// How many probes a check may send.
+const MOST: u16 = 10_000;
 /// How many flows the smallest share of a spread has on average, unless the check says a count.
 const FLOWS: usize = 128;
 /// How many it needs at the least, so that chance and a fault can be told apart.
@@ -182,7 +185,9 @@ impl Check {
     pub fn count(&self) -> Option<usize> {
         let said = self.sends.count.map(usize::from);
         match &self.expect {
-            Expect::Spreads(spread) => Some(said.unwrap_or_else(|| spread.flows(FLOWS))),
+            Expect::Spreads(spread) => {
+                Some(said.unwrap_or_else(|| spread.flows(FLOWS).min(usize::from(MOST))))
+            }
             Expect::Arrives(Arrival { loss: Some(_), .. }) => Some(said.unwrap_or(LOSS_COUNT)),
             Expect::Arrives(Arrival { rtt: Some(_), .. }) => Some(said.unwrap_or(RTT_COUNT)),
             Expect::Arrives(_) => said,

@@ -1,7 +1,7 @@
 //! Reading a check: any options in any order, and what cannot go together.
 
 use super::{
-    Arrival, Arrow, Bound, Expect, FEWEST_FLOWS, Goal, Hop, Line, Percent, Place, Protocol,
+    Arrival, Arrow, Bound, Expect, FEWEST_FLOWS, Goal, Hop, Line, MOST, Percent, Place, Protocol,
     Rejection, RejectionKind, Sends, Share, Spread,
 };
 use crate::diagnostic::{Code, Diagnostic, Text, nearest};
@@ -22,8 +22,6 @@ pub(in crate::compile) const WORDS: &[&str] = &[
 const SMALLEST: u16 = 16;
 /// How large: the data of the largest packet of IPv4.
 const LARGEST: u16 = 65507;
-/// How many probes a check may send.
-const MOST: u16 = 10_000;
 
 impl Line {
     /// Reads a line.
