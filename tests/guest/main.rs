@@ -5,6 +5,7 @@
 mod faults;
 mod kernel;
 mod l3vpn;
+mod multipath;
 mod programs;
 mod standing;
 mod traps;
