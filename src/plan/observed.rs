@@ -1,6 +1,6 @@
 //! What a kernel holds of a lab, and how it differs from what the plan says.
 
-use super::{Op, Plan};
+use super::{Device, DeviceKind, Op, Plan};
 use std::collections::BTreeSet;
 
 /// The state of namespaces, said in the steps that would make it.
@@ -27,8 +27,8 @@ pub fn differences(plan: &Plan, observed: &Observed) -> Vec<Difference> {
     let planned = plan.steps().map(|step| &step.op).filter(|op| is_observed(op));
     let planned: BTreeSet<Op> = planned.map(|op| ordered(op.clone())).collect();
     let chosen: BTreeSet<(String, String)> = planned.iter().flat_map(with_mac).collect();
-    let observed: BTreeSet<Op> =
-        observed.ops.iter().map(|op| without_own_macs(op.clone(), &chosen)).collect();
+    let as_planned = |op: &Op| without_own_mtu(without_own_macs(op.clone(), &chosen), &planned);
+    let observed: BTreeSet<Op> = observed.ops.iter().map(as_planned).collect();
     let missing = planned.difference(&observed).cloned().map(Difference::Missing);
     let extra = observed.difference(&planned).cloned().map(Difference::Extra);
     missing.chain(extra).collect()
@@ -57,6 +57,18 @@ fn is_observed(op: &Op) -> bool {
 fn ordered(mut op: Op) -> Op {
     if let Op::Veth { ends } = &mut op {
         ends.sort();
+    }
+    op
+}
+
+/// Leaves out the MTU of a bridge that a plan leaves to it: that of its ports.
+fn without_own_mtu(mut op: Op, planned: &BTreeSet<Op>) -> Op {
+    let said = op.clone();
+    if let Op::Device { device: Device { kind: DeviceKind::Bridge, mtu, .. }, .. } = &mut op
+        && mtu.take().is_some()
+        && !planned.contains(&op)
+    {
+        return said;
     }
     op
 }

@@ -7,6 +7,7 @@ mod kernel;
 mod l3vpn;
 mod multipath;
 mod programs;
+mod routing;
 mod standing;
 mod traps;
 mod vpn;
