@@ -28,3 +28,4 @@ pub use quantity::{Rate, Share, Size, Time};
 pub use route::{Route, RouteKind, Table};
 pub use rule::{Rule, RuleAction};
 pub use tbf::{Peak, Queue, Tbf};
+pub(crate) use words::{Words, not};
