@@ -57,17 +57,8 @@ pub(super) fn build(topology: &Topology, roles: &[Role], errors: &mut Diagnostic
 fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
     let mut interfaces = Vec::new();
     if role == Role::Switch {
-        interfaces.push(Interface {
-            name: DeviceName::new(BRIDGE).expect("a bridge's name is a device's name"),
-            span: node.name.span,
-            kind: InterfaceKind::Bridge,
-            master: None,
-            addresses: Vec::new(),
-            mtu: None,
-            mac: None,
-            mpls: false,
-            up: true,
-        });
+        let name = DeviceName::new(BRIDGE).expect("a bridge's name is a device's name");
+        interfaces.push(Interface::plain(name, node.name.span, InterfaceKind::Bridge));
     }
     Node {
         name: node.name.value.clone(),
@@ -217,6 +208,12 @@ fn add_end(
         )
         .copied(),
         mpls: mpls == Some(true),
+        netem: written.and_then(|written| written.netem.clone()).or(from_link.netem.clone()),
+        tbf: written.and_then(|written| written.tbf.clone()).or(from_link.tbf.clone()),
+        offload: written
+            .and_then(|written| written.offload)
+            .or(from_link.offload)
+            .unwrap_or(Spanned::filled(true)),
         up: flag(from_link.up, written.and_then(|written| written.up)).unwrap_or(true),
     };
     draft.lab[id].interfaces.push(interface);
@@ -291,6 +288,9 @@ fn add_others(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: &mut
             mtu: written.mtu,
             mac: written.mac,
             mpls: written.mpls.is_some_and(|mpls| mpls.value),
+            netem: written.netem.clone(),
+            tbf: written.tbf.clone(),
+            offload: written.offload.unwrap_or(Spanned::filled(true)),
             up: written.up.is_none_or(|up| up.value),
         });
     }

@@ -3,7 +3,7 @@
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{Content, DeviceName, LabName, NodeName, Role};
 use crate::iproute::{
-    self, Attributes, Encap, IncomingLabel, Label, Leads, Protocol, RouteKind, Scope,
+    self, Attributes, Encap, IncomingLabel, Label, Leads, Netem, Protocol, RouteKind, Scope, Tbf,
 };
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -154,8 +154,34 @@ pub struct Interface {
     pub mac: Option<Spanned<[u8; 6]>>,
     /// Whether it takes in labelled packets.
     pub mpls: bool,
+    /// What is done to the packets that leave through it.
+    pub netem: Option<Spanned<Netem>>,
+    /// How fast they leave.
+    pub tbf: Option<Spanned<Tbf>>,
+    /// Whether checksums and segments are left to the far end.
+    pub offload: Spanned<bool>,
     /// Whether it is up.
     pub up: bool,
+}
+
+impl Interface {
+    /// An interface that is up and of which nothing else is said.
+    pub fn plain(name: DeviceName, span: Span, kind: InterfaceKind) -> Self {
+        Self {
+            name,
+            span,
+            kind,
+            master: None,
+            addresses: Vec::new(),
+            mtu: None,
+            mac: None,
+            mpls: false,
+            netem: None,
+            tbf: None,
+            offload: Spanned::filled(true),
+            up: true,
+        }
+    }
 }
 
 /// What makes an interface.

@@ -30,7 +30,11 @@ mod vpn;
 mod vrfs;
 mod words;
 
-pub use check::{Check, Expect, Hop, Sender, Target};
+pub use check::{
+    Arrival, Arrow, Bound, Check, Expect, Goal, Hop, Line, Percent, Place, Protocol, Rejection,
+    RejectionKind, Sender, Sends, Share, Spread, Target,
+};
+pub use checks::read_check;
 pub use lab::{
     Command, Imports, Interface, InterfaceId, InterfaceKind, LOCAL, Lab, LabelNexthop, LabelRoute,
     Link, MAIN, Nexthop, NexthopObject, Node, NodeId, Route, Rule, Sample, Sysctl,

@@ -18,6 +18,7 @@ pub use schema::schema;
 pub use write::{Entries, Link as LinkSheet, Sheet, Unwritable, Value};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Spanned, Text};
+use crate::iproute::{Netem, Tbf};
 use ipnet::IpNet;
 use std::path::Path;
 
@@ -204,6 +205,12 @@ pub struct Interface {
     pub mac: Option<Spanned<[u8; 6]>>,
     /// `mpls`: whether labelled packets are taken in.
     pub mpls: Option<Spanned<bool>>,
+    /// `netem`: what follows `tc qdisc add … netem`.
+    pub netem: Option<Spanned<Netem>>,
+    /// `tbf`: what follows `tc qdisc add … tbf`.
+    pub tbf: Option<Spanned<Tbf>>,
+    /// `offload`: whether checksums and segments are left to the far end.
+    pub offload: Option<Spanned<bool>>,
     /// `up`.
     pub up: Option<Spanned<bool>>,
     /// `kind`, of an interface that no link makes.
@@ -245,6 +252,12 @@ pub struct End {
     pub mac: Option<Spanned<[u8; 6]>>,
     /// `mpls`.
     pub mpls: Option<Spanned<bool>>,
+    /// `netem`: what follows `tc qdisc add … netem`.
+    pub netem: Option<Spanned<Netem>>,
+    /// `tbf`: what follows `tc qdisc add … tbf`.
+    pub tbf: Option<Spanned<Tbf>>,
+    /// `offload`: whether checksums and segments are left to the far end.
+    pub offload: Option<Spanned<bool>>,
     /// `up`.
     pub up: Option<Spanned<bool>>,
 }

@@ -6,13 +6,15 @@ use super::nexthop::NexthopMessage;
 use super::socket::{Mode, Request, Socket};
 use super::{Worker, program, route, sysctl};
 use crate::compile::{Nexthop, NexthopObject, Route};
+use crate::diagnostic::Text;
 use crate::document::DeviceName;
-use crate::iproute::{Encap, Label, Leads, Resilient, Seg6Mode, Tunnel};
-use crate::plan::Feature;
+use crate::iproute::{Encap, Label, Leads, Netem, Resilient, Seg6Mode, Tbf, Tunnel};
+use crate::plan::{Feature, Qdisc};
 use ipnet::IpNet;
 use nix::libc::AF_MPLS;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::route::MplsLabel;
+use rtnetlink::packet_route::tc::TcHandle;
 use rtnetlink::{LinkBridge, LinkDummy, LinkUnspec, LinkVeth, LinkVrf, RouteMessageBuilder};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -54,7 +56,22 @@ pub fn lacks(
 }
 
 fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(), Refused> {
+    let queue = |qdisc| {
+        let mut message = super::qdisc::message(LOOPBACK, &qdisc);
+        // One queue in the place of another cannot have its number.
+        message.header.handle = TcHandle::UNSPEC;
+        RouteNetlinkMessage::NewQueueDiscipline(message).into()
+    };
+    let line = |words: &str| Text::filled(words);
     let request: Request = match feature {
+        Feature::Netem => {
+            let netem = Netem::parse(&line("limit 1000")).expect("an impairment");
+            queue(Qdisc::Netem(netem))
+        }
+        Feature::Tbf => {
+            let tbf = Tbf::parse(&line("rate 1mbit burst 10kb limit 10kb")).expect("a bucket");
+            queue(Qdisc::Tbf { tbf, behind_netem: false })
+        }
         Feature::Ipv6 => {
             sysctl::read(worker, "net/ipv6/conf/all/forwarding")?;
             return Ok(());
@@ -93,7 +110,8 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
             object(3, Leads::Group { members: vec![(2, 1)], resilient })
         }
     };
-    Ok(socket.send(vec![(Mode::Create, request)])?)
+    // Both queues are tried on one device.
+    Ok(socket.send(vec![(Mode::Replace, request)])?)
 }
 
 /// A route through `lo` that puts packets into something; `number` keeps routes apart.

@@ -3,7 +3,7 @@
 use super::message::{self, LOOPBACK, Numbers};
 use super::settle::settle;
 use super::socket::{Refusal, SendError, Socket};
-use super::{Home, Namespace, Worker, program, supervisor, sysctl};
+use super::{Home, Namespace, Worker, offload, program, supervisor, sysctl};
 use crate::compile::{MAIN, Nexthop};
 use crate::plan::{Op, Way};
 use std::collections::HashMap;
@@ -106,12 +106,14 @@ impl<'w> Machine<'w> {
                     written => Ok(written?),
                 }
             }
+            Op::NoOffload { device, .. } => Ok(offload::turn_off(self.worker, device)?),
             Op::Filter { ruleset, .. } => program::load_ruleset(self.worker, ruleset),
             Op::Etc { namespace, path, text } => Ok(self.home.write_etc(namespace, path, text)?),
             Op::Namespace { .. }
             | Op::Veth { .. }
             | Op::Device { .. }
             | Op::Enslave { .. }
+            | Op::Qdisc { .. }
             | Op::Up { .. }
             | Op::Address { .. }
             | Op::Rule { .. }
@@ -182,6 +184,8 @@ fn minds_carriers(op: &Op) -> bool {
         | Op::Address { .. }
         | Op::Rule { .. }
         | Op::Filter { .. }
+        | Op::Qdisc { .. }
+        | Op::NoOffload { .. }
         | Op::Etc { .. }
         | Op::Run { .. }
         | Op::LabelRoute { .. } => false,

@@ -2,7 +2,7 @@
 
 use super::nexthop::NexthopMessage;
 use super::socket::{Mode, Request};
-use super::{route, rule};
+use super::{qdisc, route, rule};
 use crate::plan::{Device, DeviceKind, Family, Op, RuleChange, VethEnd};
 use ipnet::IpNet;
 use rtnetlink::packet_route::address::{
@@ -28,6 +28,7 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
     match op {
         Op::Namespace { .. }
         | Op::Sysctl { .. }
+        | Op::NoOffload { .. }
         | Op::Filter { .. }
         | Op::Etc { .. }
         | Op::Run { .. } => Vec::new(),
@@ -52,6 +53,10 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
             set(LinkUnspec::new_with_index(numbers.index(namespace, port))
                 .controller(numbers.index(namespace, master))
                 .build())
+        }
+        Op::Qdisc { namespace, device, qdisc } => {
+            let message = qdisc::message(numbers.index(namespace, device), qdisc);
+            vec![(Mode::Create, RouteNetlinkMessage::NewQueueDiscipline(message).into())]
         }
         Op::Up { namespace, device } => {
             set(LinkUnspec::new_with_index(numbers.index(namespace, device)).up().build())

@@ -5,6 +5,7 @@
 //! never a thread of an async runtime and never the process's first thread.
 
 pub mod feature;
+mod distribution;
 mod encap;
 mod enter;
 mod holder;
@@ -13,10 +14,12 @@ mod lookup;
 mod machine;
 mod message;
 mod namespace;
+mod offload;
 mod nexthop;
 pub mod raw;
 mod observe;
 mod packet;
+mod qdisc;
 mod program;
 mod route;
 mod rule;

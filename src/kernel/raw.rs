@@ -127,6 +127,74 @@ pub fn loopback_up() -> io::Result<()> {
     }
 }
 
+/// Something that a network device leaves to its hardware, or to the far end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Offload {
+    /// Checking the checksums of what comes in.
+    ReceiveChecksums,
+    /// Computing those of what goes out.
+    TransmitChecksums,
+    /// Cutting TCP's segments.
+    TcpSegments,
+    /// Cutting segments as late as can be.
+    Segments,
+    /// Joining what comes in to larger packets.
+    Joining,
+}
+
+impl Offload {
+    /// All of them.
+    pub(super) const ALL: [Offload; 5] = [
+        Self::ReceiveChecksums,
+        Self::TransmitChecksums,
+        Self::TcpSegments,
+        Self::Segments,
+        Self::Joining,
+    ];
+
+    /// The command of `linux/ethtool.h` that asks for it; the next one sets it.
+    fn question(self) -> u32 {
+        match self {
+            Self::ReceiveChecksums => 0x14,
+            Self::TransmitChecksums => 0x16,
+            Self::TcpSegments => 0x1e,
+            Self::Segments => 0x23,
+            Self::Joining => 0x2b,
+        }
+    }
+
+    /// Whether a device of the calling thread's namespace does it.
+    pub(super) fn is_on(self, device: &str) -> io::Result<bool> {
+        Ok(ethtool(device, [self.question(), 0])? != 0)
+    }
+
+    /// Ends it for a device of the calling thread's namespace.
+    pub(super) fn turn_off(self, device: &str) -> io::Result<()> {
+        ethtool(device, [self.question() + 1, 0]).map(|_| ())
+    }
+}
+
+/// Has the kernel carry out one command on a `struct ethtool_value`, and returns the value.
+fn ethtool(device: &str, mut command: [u32; 2]) -> io::Result<u32> {
+    let socket = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    let mut request = libc::ifreq {
+        ifr_name: [0; libc::IFNAMSIZ],
+        ifr_ifru: libc::__c_anonymous_ifr_ifru { ifru_data: command.as_mut_ptr().cast() },
+    };
+    if device.len() >= libc::IFNAMSIZ {
+        return Err(Errno::ENODEV.into());
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(device.bytes()) {
+        *to = from as libc::c_char;
+    }
+    // SAFETY: the kernel reads one `ifreq`, whose name ends in a zero, and reads and writes the two
+    // numbers that it points to, which is all that the commands of `Offload` touch.
+    match unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL, &mut request) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(command[1]),
+    }
+}
+
 /// Puts the file under the care of the runtime, which then tells when it can be read or written.
 pub fn watch(file: File) -> io::Result<AsyncFd<File>> {
     // SAFETY: a `File` owns its descriptor and keeps it until it is dropped.
@@ -231,4 +299,28 @@ pub(super) fn attach_to_cgroup(program: &OwnedFd, group: &File) -> io::Result<()
     };
     Errno::result(answer)?;
     Ok(())
+}
+
+/// Says whether a socket's packets may be fragmented, whatever the kernel has heard of the path:
+/// `IP_MTU_DISCOVER` and `IPV6_MTU_DISCOVER` (`ip(7)`, `ipv6(7)`), `IPV6_DONTFRAG` (RFC 3542).
+pub fn allow_fragments(socket: impl AsFd, ipv6: bool, allowed: bool) -> io::Result<()> {
+    let set = |level: i32, name: i32, value: i32| {
+        let fd = socket.as_fd().as_raw_fd();
+        let length = libc::socklen_t::try_from(size_of::<i32>()).expect("a small number");
+        // SAFETY: the pointer and the length are those of one integer that outlives the call.
+        let answer =
+            unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), length) };
+        Errno::result(answer).map(|_| ()).map_err(io::Error::from)
+    };
+    match (ipv6, allowed) {
+        (false, true) => set(libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DONT),
+        (false, false) => set(libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE),
+        // The sender alone fragments IPv6, to what it has heard of the path.
+        (true, true) => Ok(()),
+        (true, false) => {
+            let probe = libc::IPV6_PMTUDISC_PROBE;
+            set(libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, probe)?;
+            set(libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, 1)
+        }
+    }
 }

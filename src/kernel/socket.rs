@@ -7,8 +7,8 @@
 
 use super::nexthop::NexthopMessage;
 use rtnetlink::packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST, NetlinkDeserializable,
-    NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST,
+    NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::{Socket as RawSocket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -86,6 +86,8 @@ pub enum SendError {
 pub enum Mode {
     /// It makes what must not be there yet.
     Create,
+    /// It makes what may be there already in another form.
+    Replace,
     /// It changes or deletes what is there.
     Change,
 }
@@ -129,6 +131,7 @@ impl Socket {
                 let flags = NLM_F_REQUEST
                     | match mode {
                         Mode::Create => NLM_F_CREATE | NLM_F_EXCL,
+                        Mode::Replace => NLM_F_CREATE | NLM_F_REPLACE,
                         Mode::Change => 0,
                     };
                 match payload.into() {
@@ -157,6 +160,22 @@ impl Socket {
         &mut self,
         request: M,
     ) -> Result<Vec<M>, SendError> {
+        self.dump_parts(request, |part| part.payload())
+    }
+
+    /// [`Socket::dump`] for what the crates cannot read: the bytes behind each message's header.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn dump_bytes(&mut self, request: RouteNetlinkMessage) -> Result<Vec<Vec<u8>>, SendError> {
+        self.dump_parts(request, |part| Ok(part.bytes.get(16..).map(<[u8]>::to_vec)))
+    }
+
+    fn dump_parts<M: NetlinkSerializable, T>(
+        &mut self,
+        request: M,
+        read: impl Fn(&Part<'_>) -> io::Result<Option<T>>,
+    ) -> Result<Vec<T>, SendError> {
         self.sequence += 1;
         let mut bytes = Vec::new();
         append(&mut bytes, request, NLM_F_REQUEST | NLM_F_DUMP, self.sequence);
@@ -168,7 +187,7 @@ impl Socket {
                 match part.kind {
                     DONE => return Ok(list),
                     ERROR => part.answer(self.sequence)?,
-                    _ => list.extend(part.payload()?),
+                    _ => list.extend(read(&part)?),
                 }
             }
         }

@@ -1,9 +1,10 @@
 //! A lab as steps.
 
-use super::{Device, DeviceKind, Op, Plan, RuleChange, Step, VethEnd};
+use super::{Device, DeviceKind, Op, Plan, Qdisc, RuleChange, Step, VethEnd};
 use crate::compile::{
     Interface, InterfaceKind, LOCAL, Lab, Node, Route, Rule, UNREACHABLE_METRIC, Vrf,
 };
+use crate::diagnostic::Span;
 use crate::iproute::{RouteKind, RuleAction};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -41,6 +42,11 @@ pub fn lower(lab: &Lab) -> Plan {
     }
     for node in &lab.nodes {
         sysctls(&mut steps, node, &node.late_sysctls);
+        for interface in node.interfaces.iter().filter(|interface| !interface.offload.value) {
+            let device = interface.name.to_string();
+            let op = Op::NoOffload { namespace: node.namespace.clone(), device };
+            steps.push(Step { op, span: interface.offload.span.or(interface.span) });
+        }
         files(&mut steps, node);
         interfaces(&mut steps, node);
     }
@@ -140,6 +146,24 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
                 master: master.value.to_string(),
             };
             push(op, master.span.or(interface.span));
+        }
+    }
+    for interface in &node.interfaces {
+        let device = || interface.name.to_string();
+        let mut qdisc = |qdisc, span: Span| {
+            push(
+                Op::Qdisc { namespace: namespace(), device: device(), qdisc },
+                span.or(interface.span),
+            );
+        };
+        // Packets wait, then leave at the rate, as in tc-netem(8): the other way round, the bucket's own
+        // queue would hold nothing, and its `limit` would mean nothing.
+        if let Some(netem) = &interface.netem {
+            qdisc(Qdisc::Netem(netem.value.clone()), netem.span);
+        }
+        if let Some(tbf) = &interface.tbf {
+            let behind_netem = interface.netem.is_some();
+            qdisc(Qdisc::Tbf { tbf: tbf.value.clone(), behind_netem }, tbf.span);
         }
     }
     for vrf in &node.vrfs {

@@ -13,7 +13,7 @@ mod print;
 pub use lower::lower;
 pub use needs::{Feature, Needs};
 pub use observed::{Difference, Observed, differences};
-pub use op::{Device, DeviceKind, Family, Op, RuleChange, VethEnd, Way};
+pub use op::{Device, DeviceKind, Family, Op, Qdisc, RuleChange, VethEnd, Way};
 
 use crate::diagnostic::Span;
 use petgraph::graph::{DiGraph, NodeIndex};

@@ -1,6 +1,6 @@
 //! What a plan asks of a kernel.
 
-use super::{DeviceKind, Op};
+use super::{DeviceKind, Op, Qdisc};
 use crate::compile::Nexthop;
 use crate::iproute::{Encap, Leads};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,10 @@ pub enum Feature {
     MplsRouting,
     /// Routes that push labels.
     MplsEncap,
+    /// Queues that delay and lose packets.
+    Netem,
+    /// Queues of a certain rate.
+    Tbf,
     /// Routes that put on lists of segments.
     Seg6Encap,
     /// Routes that tell a tunnel device the outer header.
@@ -36,7 +40,7 @@ pub enum Feature {
 
 impl Feature {
     /// Every feature there is.
-    pub const ALL: [Feature; 12] = [
+    pub const ALL: [Feature; 14] = [
         Self::Ipv6,
         Self::Veth,
         Self::Bridge,
@@ -44,6 +48,8 @@ impl Feature {
         Self::Vrf,
         Self::MplsRouting,
         Self::MplsEncap,
+        Self::Netem,
+        Self::Tbf,
         Self::Seg6Encap,
         Self::IpEncap,
         Self::Nexthops,
@@ -61,6 +67,8 @@ impl Feature {
             Self::Vrf => "VRF devices",
             Self::MplsRouting => "MPLS label routes",
             Self::MplsEncap => "routes that push MPLS labels",
+            Self::Netem => "netem queues",
+            Self::Tbf => "tbf queues",
             Self::Seg6Encap => "routes that put on segments",
             Self::IpEncap => "routes that tell tunnels where to lead",
             Self::Nexthops => "nexthop objects",
@@ -79,6 +87,8 @@ impl Feature {
             Self::Vrf => "CONFIG_NET_VRF",
             Self::MplsRouting => "CONFIG_MPLS_ROUTING",
             Self::MplsEncap => "CONFIG_MPLS_IPTUNNEL",
+            Self::Netem => "CONFIG_NET_SCH_NETEM",
+            Self::Tbf => "CONFIG_NET_SCH_TBF",
             Self::Seg6Encap => "CONFIG_IPV6_SEG6_LWTUNNEL",
             Self::IpEncap => "CONFIG_LWTUNNEL",
             Self::Nexthops => "Linux 5.3",
@@ -97,6 +107,8 @@ impl Feature {
             Self::Vrf => "vrf",
             Self::MplsRouting => "mpls_router",
             Self::MplsEncap => "mpls_iptunnel",
+            Self::Netem => "sch_netem",
+            Self::Tbf => "sch_tbf",
             Self::Nftables => "nf_tables",
             Self::Seg6Encap | Self::IpEncap | Self::Nexthops | Self::ResilientGroups => {
                 return None;
@@ -153,7 +165,15 @@ impl Needs {
                     }
                 }
                 Op::Filter { namespace, .. } => needs.add(Feature::Nftables, namespace),
+                Op::Qdisc { namespace, qdisc, .. } => {
+                    let feature = match qdisc {
+                        Qdisc::Netem(_) => Feature::Netem,
+                        Qdisc::Tbf { .. } => Feature::Tbf,
+                    };
+                    needs.add(feature, namespace);
+                }
                 Op::Namespace { .. }
+                | Op::NoOffload { .. }
                 | Op::Etc { .. }
                 | Op::Run { .. }
                 | Op::Enslave { .. }

@@ -1,6 +1,6 @@
 //! What a kernel holds of a lab, and how it differs from what the plan says.
 
-use super::{Device, DeviceKind, Op, Plan};
+use super::{Device, DeviceKind, Op, Plan, Qdisc};
 use std::collections::BTreeSet;
 
 /// The state of namespaces, said in the steps that would make it.
@@ -25,9 +25,10 @@ pub enum Difference {
 /// In what `observed` differs from what `plan` makes.
 pub fn differences(plan: &Plan, observed: &Observed) -> Vec<Difference> {
     let planned = plan.steps().map(|step| &step.op).filter(|op| is_observed(op));
-    let planned: BTreeSet<Op> = planned.map(|op| ordered(op.clone())).collect();
+    let planned: BTreeSet<Op> = planned.map(|op| as_kept(op.clone())).collect();
     let chosen: BTreeSet<(String, String)> = planned.iter().flat_map(with_mac).collect();
-    let as_planned = |op: &Op| without_own_mtu(without_own_macs(op.clone(), &chosen), &planned);
+    let as_planned =
+        |op: &Op| without_own_mtu(as_kept(without_own_macs(op.clone(), &chosen)), &planned);
     let observed: BTreeSet<Op> = observed.ops.iter().map(as_planned).collect();
     let missing = planned.difference(&observed).cloned().map(Difference::Missing);
     let extra = observed.difference(&planned).cloned().map(Difference::Extra);
@@ -44,6 +45,8 @@ fn is_observed(op: &Op) -> bool {
         | Op::Veth { .. }
         | Op::Device { .. }
         | Op::Enslave { .. }
+        | Op::Qdisc { .. }
+        | Op::NoOffload { .. }
         | Op::Up { .. }
         | Op::Address { .. }
         | Op::Rule { .. }
@@ -53,10 +56,14 @@ fn is_observed(op: &Op) -> bool {
     }
 }
 
-/// The ends of a pair have no order in the kernel.
-fn ordered(mut op: Op) -> Op {
-    if let Op::Veth { ends } = &mut op {
-        ends.sort();
+/// The step as the kernel shows it: the ends of a pair have no order there, and of a queue it keeps
+/// less than it was told.
+fn as_kept(mut op: Op) -> Op {
+    match &mut op {
+        Op::Veth { ends } => ends.sort(),
+        Op::Qdisc { qdisc: Qdisc::Netem(netem), .. } => *netem = netem.as_kept(),
+        Op::Qdisc { qdisc: Qdisc::Tbf { tbf, .. }, .. } => *tbf = tbf.as_kept(),
+        _ => {}
     }
     op
 }

@@ -1,7 +1,7 @@
 //! One thing that is done to a namespace.
 
 use crate::compile::{LabelRoute, Nexthop, NexthopObject, Route, Rule};
-use crate::iproute::{Leads, RuleAction};
+use crate::iproute::{Leads, Netem, RuleAction, Tbf};
 use ipnet::IpNet;
 
 /// One thing that is done, by names only: whoever carries it out finds the numbers.
@@ -43,6 +43,22 @@ pub enum Op {
         port: String,
         /// The bridge or the VRF device.
         master: String,
+    },
+    /// Packets that leave through a device are handled by a queueing discipline.
+    Qdisc {
+        /// Where.
+        namespace: String,
+        /// The device.
+        device: String,
+        /// What is done to them.
+        qdisc: Qdisc,
+    },
+    /// A device computes checksums and cuts segments itself, as one on a real wire.
+    NoOffload {
+        /// Where.
+        namespace: String,
+        /// The device.
+        device: String,
     },
     /// A device is brought up.
     Up {
@@ -161,6 +177,20 @@ pub enum DeviceKind {
     Dummy,
 }
 
+/// What is done to the packets that leave through a device.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Qdisc {
+    /// They are delayed or lost; the device's root.
+    Netem(Netem),
+    /// They leave at a rate.
+    Tbf {
+        /// How.
+        tbf: Tbf,
+        /// Whether it is the child of a netem, and not the root.
+        behind_netem: bool,
+    },
+}
+
 /// How a step is carried out, which says what it can be sent together with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
@@ -199,6 +229,7 @@ pub(super) enum Thing {
     Sysctl(String, String),
     Device(String, String),
     Enslaved(String, String),
+    Netem(String, String),
     Up(String, String),
     Connected(String, String),
     Rule(String, bool, RuleAction<u32>),
@@ -214,6 +245,8 @@ impl Op {
             | Op::Sysctl { namespace, .. }
             | Op::Device { namespace, .. }
             | Op::Enslave { namespace, .. }
+            | Op::Qdisc { namespace, .. }
+            | Op::NoOffload { namespace, .. }
             | Op::Up { namespace, .. }
             | Op::Address { namespace, .. }
             | Op::Rule { namespace, .. }
@@ -229,12 +262,15 @@ impl Op {
     /// How it is carried out.
     pub fn way(&self) -> Way {
         match self {
-            Op::Namespace { .. } | Op::Sysctl { .. } | Op::Filter { .. } | Op::Etc { .. } => {
-                Way::Alone
-            }
+            Op::Namespace { .. }
+            | Op::Sysctl { .. }
+            | Op::NoOffload { .. }
+            | Op::Filter { .. }
+            | Op::Etc { .. } => Way::Alone,
             Op::Run { .. } => Way::Process,
             Op::Veth { .. } | Op::Device { .. } => Way::Devices,
             Op::Enslave { .. }
+            | Op::Qdisc { .. }
             | Op::Up { .. }
             | Op::Address { .. }
             | Op::Rule { .. }
@@ -254,6 +290,8 @@ impl Op {
             Op::Namespace { .. }
             | Op::Sysctl { .. }
             | Op::Enslave { .. }
+            | Op::Qdisc { .. }
+            | Op::NoOffload { .. }
             | Op::Up { .. }
             | Op::Address { .. }
             | Op::Rule { .. }
@@ -274,6 +312,8 @@ impl Op {
             Op::Namespace { .. }
             | Op::Sysctl { .. }
             | Op::Enslave { .. }
+            | Op::Qdisc { .. }
+            | Op::NoOffload { .. }
             | Op::Up { .. }
             | Op::Address { .. }
             | Op::Rule { .. }
@@ -299,6 +339,7 @@ impl Op {
                 return self.devices().into_iter().map(thing).collect();
             }
             Op::Enslave { port, .. } => Thing::Enslaved(here, port.clone()),
+            Op::Qdisc { device, qdisc: Qdisc::Netem(_), .. } => Thing::Netem(here, device.clone()),
             Op::Up { device, .. } => Thing::Up(here, device.clone()),
             Op::Address { device, .. } => Thing::Connected(here, device.clone()),
             Op::Rule { rule, change: RuleChange::Add, .. } => {
@@ -306,6 +347,8 @@ impl Op {
             }
             Op::NexthopObject { object, .. } => Thing::NexthopObject(here, object.id),
             Op::Rule { change: RuleChange::Delete, .. }
+            | Op::Qdisc { qdisc: Qdisc::Tbf { .. }, .. }
+            | Op::NoOffload { .. }
             | Op::Filter { .. }
             | Op::Etc { .. }
             | Op::Run { .. }
@@ -333,6 +376,10 @@ impl Op {
                 things.extend(vrf.iter().map(|vrf| Thing::Up(here(), vrf.clone())));
             }
             Op::Enslave { port, master, .. } => things.extend([device(port), device(master)]),
+            Op::Qdisc { device: name, .. } => {
+                things.extend([device(name), Thing::Netem(here(), name.clone())]);
+            }
+            Op::NoOffload { device: name, .. } => things.push(device(name)),
             Op::Up { device: name, .. } => {
                 things.extend([device(name), Thing::Enslaved(here(), name.clone())]);
             }

@@ -1,6 +1,6 @@
 //! A step as the command that does the same.
 
-use super::{DeviceKind, Family, Op, RuleChange, VethEnd};
+use super::{DeviceKind, Family, Op, Qdisc, RuleChange, VethEnd};
 use crate::compile::sysctl_name;
 use std::fmt;
 
@@ -35,6 +35,21 @@ impl fmt::Display for Op {
             Op::Enslave { namespace, port, master } => {
                 write!(f, "ip -n {namespace} link set dev {port} master {master}")
             }
+            Op::Qdisc { namespace, device, qdisc } => {
+                let place = match qdisc {
+                    Qdisc::Tbf { behind_netem: true, .. } => "parent 1:1 handle 10:",
+                    Qdisc::Netem(_) | Qdisc::Tbf { behind_netem: false, .. } => "root handle 1:",
+                };
+                write!(f, "tc -n {namespace} qdisc add dev {device} {place} ")?;
+                match qdisc {
+                    Qdisc::Netem(netem) => write!(f, "netem {netem}"),
+                    Qdisc::Tbf { tbf, .. } => write!(f, "tbf {tbf}"),
+                }
+            }
+            Op::NoOffload { namespace, device } => write!(
+                f,
+                "ip netns exec {namespace} ethtool -K {device} rx off tx off tso off gso off gro off"
+            ),
             Op::Up { namespace, device } => write!(f, "ip -n {namespace} link set dev {device} up"),
             Op::Address { namespace, device, address } => {
                 write!(f, "ip -n {namespace} addr add {address} dev {device}")?;

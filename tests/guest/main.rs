@@ -2,11 +2,15 @@
 //! `vrflab vm run --` as cargo's runner (see `ci/test`).
 #![allow(clippy::unwrap_used)]
 
+mod checks;
 mod faults;
+mod impair;
 mod kernel;
 mod l3vpn;
 mod multipath;
 mod programs;
+#[path = "../iproute/queues.rs"]
+mod queues;
 mod routing;
 mod standing;
 mod traps;

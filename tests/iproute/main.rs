@@ -2,15 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod kernel;
+mod queues;
 mod words;
 
 use proptest::prelude::*;
 use proptest::strategy::Strategy;
-
-/// Words that stand there or do not.
-fn perhaps(words: impl Strategy<Value = String> + Clone) -> impl Strategy<Value = String> + Clone {
-    prop_oneof![Just(String::new()), words]
-}
+use queues::perhaps;
 
 /// A prefix too long to hold the gateways of the tests by chance.
 fn prefix(v4: bool) -> BoxedStrategy<String> {

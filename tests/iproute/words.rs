@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use std::fmt::Display;
 use vrflab::diagnostic::{Diagnostic, Text};
-use vrflab::iproute::{LabelRoute, NexthopObject, Route, Rule};
+use vrflab::iproute::{LabelRoute, Netem, NexthopObject, Route, Rule, Tbf};
 
 /// Reads, prints and reads again; the second print is the first one.
 fn settles<T: Display>(line: &str, parse: impl Fn(&Text) -> Result<T, Diagnostic>) {
@@ -63,6 +63,32 @@ proptest! {
     #[test]
     fn a_label_route_settles(line in label_route()) {
         settles(&line, LabelRoute::parse);
+    }
+
+    #[test]
+    fn an_impairment_settles(line in crate::queues::netem()) {
+        settles(&line, Netem::parse);
+    }
+
+    #[test]
+    fn a_token_bucket_settles(line in crate::queues::tbf()) {
+        settles(&line, Tbf::parse);
+    }
+
+    #[test]
+    fn no_words_of_tc_in_any_order_make_the_parsers_panic(
+        line in proptest::collection::vec(
+            proptest::sample::select(&[
+                "delay", "10ms", "2ms", "25%", "-5", "distribution", "normal", "loss", "state",
+                "gemodel", "gap", "reorder", "rate", "1mbit", "burst", "32kb", "latency", "limit",
+                "slot", "packets", "ecn", "peakrate", "minburst", "99999999999tbit", "0", "1e9",
+                "0ms", "4000000000", "duplicate",
+            ][..]),
+            0..12,
+        )
+    ) {
+        let text = Text::filled(line.join(" "));
+        let _ = (Netem::parse(&text), Tbf::parse(&text));
     }
 
     #[test]

@@ -85,7 +85,20 @@ fn vrf(vrf: &Vrf) -> (String, Value) {
 }
 
 fn interface(role: Role, interface: &Interface) -> (String, Value) {
-    let Interface { name, span: _, kind, master, addresses, mtu, mac, mpls, up } = interface;
+    let Interface {
+        name,
+        span: _,
+        kind,
+        master,
+        addresses,
+        mtu,
+        mac,
+        mpls,
+        up,
+        netem,
+        tbf,
+        offload,
+    } = interface;
     let mut keys = Entries::new();
     let mut say = |key: &str, value| keys.push((key.to_owned(), value));
     match kind {
@@ -112,6 +125,13 @@ fn interface(role: Role, interface: &Interface) -> (String, Value) {
         let bytes = mac.value.map(|byte| format!("{byte:02x}"));
         say("mac", Value::Line(bytes.join(":")));
     }
+    if let Some(netem) = netem {
+        say("netem", Value::line(netem));
+    }
+    if let Some(tbf) = tbf {
+        say("tbf", Value::line(tbf));
+    }
+    say("offload", Value::Flag(offload.value));
     say("mpls", Value::Flag(*mpls));
     say("up", Value::Flag(*up));
     (name.to_string(), Value::Map(keys))

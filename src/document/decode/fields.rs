@@ -135,6 +135,16 @@ impl<'t> Fields<'t> {
         self.one(name, errors, |text, _| rule(text).map(|()| text.clone()))
     }
 
+    /// A line in a language of its own.
+    pub fn parsed<T>(
+        &self,
+        name: &str,
+        errors: &mut Diagnostics,
+        parse: impl FnOnce(&Text) -> Result<T, Diagnostic>,
+    ) -> Option<Spanned<T>> {
+        self.one(name, errors, |text, _| Ok(Spanned::new(parse(text)?, text.span)))
+    }
+
     /// Strings.
     pub fn lines(&self, name: &str, errors: &mut Diagnostics) -> Option<Vec<Text>> {
         self.many(name, errors, |text| Ok(text.clone()))

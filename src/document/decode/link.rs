@@ -6,6 +6,7 @@ use super::super::{End, EndVrf, Link};
 use super::fields::Fields;
 use super::{names, values};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
+use crate::iproute::{Netem, Tbf};
 use ipnet::IpNet;
 
 const HELP: &str = "write `h1:eth0 -- r1:eth1`, or a map with `ends: [h1:eth0, r1:eth1]`";
@@ -132,6 +133,9 @@ fn read(fields: &Fields, ends: [Place; 2], span: Span, errors: &mut Diagnostics)
     let vrf = fields.checked("vrf", errors, names::vrf).map(EndVrf::WherePossible);
     let mtu = fields.number("mtu", errors);
     let mpls = fields.flag("mpls", errors);
+    let netem = fields.parsed("netem", errors, Netem::parse);
+    let tbf = fields.parsed("tbf", errors, Tbf::parse);
+    let offload = fields.flag("offload", errors);
     let up = fields.flag("up", errors);
     let both = both_addresses(fields, errors);
     let mut sides = ["tail", "head"].into_iter().zip(both);
@@ -147,6 +151,9 @@ fn read(fields: &Fields, ends: [Place; 2], span: Span, errors: &mut Diagnostics)
             mtu: fields.number(&own("mtu"), errors).or(mtu),
             mac: fields.mac(&own("mac"), errors),
             mpls: fields.flag(&own("mpls"), errors).or(mpls),
+            netem: fields.parsed(&own("netem"), errors, Netem::parse).or(netem.clone()),
+            tbf: fields.parsed(&own("tbf"), errors, Tbf::parse).or(tbf.clone()),
+            offload: fields.flag(&own("offload"), errors).or(offload),
             up: fields.flag(&own("up"), errors).or(up),
         }
     });

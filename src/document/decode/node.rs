@@ -6,6 +6,7 @@ use super::super::{Command, Content, Files, Interface, Node, Vrf};
 use super::fields::{Fields, wrong};
 use super::{names, values};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
+use crate::iproute::{Netem, Tbf};
 
 /// Reads a node from its map, in which its defaults are already.
 pub(super) fn node(name: Text, tree: &Tree, files: &Files, errors: &mut Diagnostics) -> Node {
@@ -59,6 +60,9 @@ fn interfaces(fields: &Fields, errors: &mut Diagnostics) -> Vec<Interface> {
             mtu: fields.number("mtu", errors),
             mac: fields.mac("mac", errors),
             mpls: fields.flag("mpls", errors),
+            netem: fields.parsed("netem", errors, Netem::parse),
+            tbf: fields.parsed("tbf", errors, Tbf::parse),
+            offload: fields.flag("offload", errors),
             up: fields.flag("up", errors),
             kind: fields.kind(errors),
         });

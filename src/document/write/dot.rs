@@ -15,6 +15,9 @@ pub struct Unwritable {
     pub text: String,
 }
 
+/// Attributes for Graphviz alone: room for the addresses at the ends of edges.
+const ROOM: &str = "  graph [ranksep=1, nodesep=0.8]\n  edge [fontsize=9]\n";
+
 impl Sheet {
     /// The sheet as DOT.
     ///
@@ -22,7 +25,7 @@ impl Sheet {
     /// A string that no string of DOT stands for.
     pub fn dot(&self) -> Result<String, Unwritable> {
         let Sheet { name, lab, nodes, links, checks } = self;
-        let mut text = format!("graph {} {{\n", id(name)?);
+        let mut text = format!("graph {} {{\n{ROOM}", id(name)?);
         let mut lab = lab.clone();
         lab.push(("checks".to_owned(), Value::lines(checks)));
         for (key, value) in &lab {

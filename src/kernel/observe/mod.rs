@@ -4,7 +4,7 @@ mod link;
 mod route;
 
 use super::message::family_of;
-use super::{Namespace, SendError, Socket, Worker, rule, sysctl};
+use super::{Namespace, SendError, Socket, Worker, offload, qdisc, rule, sysctl};
 use crate::compile::Rule;
 use crate::iproute::RuleAction;
 use crate::plan::{Family, Observed, Op, Plan, RuleChange};
@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
 use rtnetlink::packet_route::rule::RuleMessage;
+use rtnetlink::packet_route::tc::TcMessage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
@@ -38,10 +39,12 @@ pub fn observe(plan: &Plan, worker: &mut Worker) -> io::Result<Observed> {
         let devices = link::read(name, &mut socket, &mut ends, &mut ops)?;
         addresses(name, &mut socket, &devices, &planned, &mut ops)?;
         rules(name, &mut socket, &mut ops)?;
+        queues(name, &mut socket, &devices, &mut ops)?;
         route::read(name, &mut socket, &devices, &mut ops)?;
     }
     ends.pair(&mut ops);
     settings(plan, worker, &mut ops)?;
+    offloads(plan, worker, &mut ops)?;
     Ok(Observed { ops })
 }
 
@@ -99,6 +102,37 @@ fn rules(namespace: &str, socket: &mut Socket, ops: &mut BTreeSet<Op>) -> Result
         if !local_at_its_place {
             let (priority, action) = KERNELS_LOCAL;
             ops.insert(op(RuleChange::Delete, Rule { priority, ..Rule::all(v4, action) }));
+        }
+    }
+    Ok(())
+}
+
+fn queues(
+    namespace: &str,
+    socket: &mut Socket,
+    devices: &Devices,
+    ops: &mut BTreeSet<Op>,
+) -> Result<(), SendError> {
+    let request = RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default());
+    for bytes in socket.dump_bytes(request)? {
+        let Some((index, qdisc)) = qdisc::read(&bytes) else { continue };
+        if let Some(device) = devices.get(&index) {
+            let device = device.clone();
+            ops.insert(Op::Qdisc { namespace: namespace.to_owned(), device, qdisc });
+        }
+    }
+    Ok(())
+}
+
+/// What devices compute themselves is read of those of which the plan says it: who else does depends
+/// on their kind.
+fn offloads(plan: &Plan, worker: &mut Worker, ops: &mut BTreeSet<Op>) -> io::Result<()> {
+    for step in plan.steps() {
+        let Op::NoOffload { namespace, device } = &step.op else { continue };
+        let Ok(opened) = Namespace::open(namespace) else { continue };
+        worker.enter(&opened)?;
+        if offload::is_off(worker, device).unwrap_or(false) {
+            ops.insert(step.op.clone());
         }
     }
     Ok(())

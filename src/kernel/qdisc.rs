@@ -1,0 +1,273 @@
+//! Queueing disciplines as netlink messages, and back.
+//!
+//! The options of netem begin with a bare structure and those of tbf are attributes, as
+//! `linux/pkt_sched.h` has them; the crates know neither.
+
+use super::distribution;
+use crate::iproute::{
+    Chance, Delay, LinkRate, Loss, Netem, Peak, Queue, Rate, Reorder, Share, Size, Slot, Tbf, Time,
+};
+use crate::plan::Qdisc;
+use rtnetlink::packet_core::{DefaultNla, Emitable, NLA_F_NESTED, NlasIterator};
+use rtnetlink::packet_route::tc::{TcAttribute, TcHandle, TcMessage};
+use std::collections::BTreeMap;
+
+/// `TCA_KIND` and `TCA_OPTIONS`.
+const KIND: u16 = 1;
+const OPTIONS: u16 = 2;
+/// The device itself, above all queues.
+const ROOT: u32 = u32::MAX;
+/// The root queue's handle, `1:`; the class in it, `1:1`; and the handle of what hangs there, `10:`.
+const FIRST: u32 = 0x0001_0000;
+const CLASS: u32 = 0x0001_0001;
+const CHILD: u32 = 0x0010_0000;
+
+/// Attributes of netem.
+mod netem {
+    pub const CORRELATIONS: u16 = 1;
+    pub const DISTRIBUTION: u16 = 2;
+    pub const REORDER: u16 = 3;
+    pub const CORRUPT: u16 = 4;
+    pub const LOSS: u16 = 5;
+    pub const RATE: u16 = 6;
+    pub const ECN: u16 = 7;
+    pub const RATE64: u16 = 8;
+    pub const LATENCY64: u16 = 10;
+    pub const JITTER64: u16 = 11;
+    pub const SLOT: u16 = 12;
+    /// Inside `LOSS`.
+    pub const LOSS_STATE: u16 = 1;
+    pub const LOSS_GEMODEL: u16 = 2;
+    /// The bytes of the structure in front.
+    pub const HEAD: usize = 24;
+}
+
+/// Attributes of tbf.
+mod tbf {
+    pub const PARAMETERS: u16 = 1;
+    pub const RATE64: u16 = 4;
+    pub const PEAK64: u16 = 5;
+    pub const BURST: u16 = 6;
+    pub const PEAK_BURST: u16 = 7;
+    /// `TC_LINKLAYER_ETHERNET`, with which the kernel needs no table of times.
+    pub const ETHERNET: u32 = 1;
+}
+
+/// The message that puts a queue on the device of this index.
+pub(super) fn message(index: u32, qdisc: &Qdisc) -> TcMessage {
+    let (parent, handle) = match qdisc {
+        Qdisc::Tbf { behind_netem: true, .. } => (CLASS, CHILD),
+        Qdisc::Netem(_) | Qdisc::Tbf { behind_netem: false, .. } => (ROOT, FIRST),
+    };
+    let (kind, options) = match qdisc {
+        Qdisc::Netem(netem) => ("netem", netem_options(netem)),
+        Qdisc::Tbf { tbf, .. } => ("tbf", tbf_options(tbf)),
+    };
+    let mut message = TcMessage::with_index(index.cast_signed());
+    message.header.parent = TcHandle::from(parent);
+    message.header.handle = TcHandle::from(handle);
+    message.attributes = vec![
+        TcAttribute::Kind(kind.to_owned()),
+        TcAttribute::Other(DefaultNla::new(OPTIONS, options)),
+    ];
+    message
+}
+
+fn words(numbers: &[u32]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_ne_bytes()).collect()
+}
+
+fn attributes(list: Vec<(u16, Vec<u8>)>) -> Vec<u8> {
+    let list: Vec<DefaultNla> =
+        list.into_iter().map(|(kind, value)| DefaultNla::new(kind, value)).collect();
+    let mut bytes = vec![0; list.as_slice().buffer_len()];
+    list.as_slice().emit(&mut bytes);
+    bytes
+}
+
+fn netem_options(it: &Netem) -> Vec<u8> {
+    let random = match it.loss {
+        Some(Loss::Random(chance)) => chance,
+        Some(Loss::State { .. } | Loss::Gemodel { .. }) | None => Chance::default(),
+    };
+    let gap = it.reorder.map_or(0, |reorder| reorder.gap);
+    // The times stand in attributes of 64 bits.
+    let head = [0, it.limit, random.share.kernel(), gap, it.duplicate.share.kernel(), 0];
+    let of = |chance: Chance| words(&[chance.share.kernel(), chance.correlation.kernel()]);
+    let correlations = [it.delay.correlation, random.correlation, it.duplicate.correlation];
+    let mut list = vec![
+        (netem::LATENCY64, it.delay.time.nanoseconds().to_ne_bytes().to_vec()),
+        (netem::JITTER64, it.delay.jitter.nanoseconds().to_ne_bytes().to_vec()),
+        (netem::CORRELATIONS, words(&correlations.map(Share::kernel))),
+        (netem::CORRUPT, of(it.corrupt)),
+    ];
+    list.extend(it.reorder.map(|reorder| (netem::REORDER, of(reorder.chance))));
+    if let Some(kind) = it.delay.distribution {
+        let table = distribution::table(kind);
+        let table = table.into_iter().flat_map(i16::to_ne_bytes).collect();
+        list.push((netem::DISTRIBUTION, table));
+    }
+    let model = match it.loss {
+        Some(Loss::State { p13, p31, p32, p23, p14 }) => {
+            Some((netem::LOSS_STATE, [p13, p31, p32, p14, p23].map(Share::kernel).to_vec()))
+        }
+        Some(Loss::Gemodel { p, r, bad, good }) => {
+            Some((netem::LOSS_GEMODEL, [p, r, bad.rest(), good].map(Share::kernel).to_vec()))
+        }
+        Some(Loss::Random(_)) | None => None,
+    };
+    if let Some((kind, numbers)) = model {
+        list.push((netem::LOSS | NLA_F_NESTED, attributes(vec![(kind, words(&numbers))])));
+    }
+    list.extend(it.ecn.then(|| (netem::ECN, words(&[1]))));
+    if let Some(rate) = it.rate {
+        let signed = [rate.overhead, rate.cell_overhead].map(i32::cast_unsigned);
+        let short = u32::try_from(rate.rate.bytes()).unwrap_or(u32::MAX);
+        list.push((netem::RATE, words(&[short, signed[0], rate.cell, signed[1]])));
+        list.push((netem::RATE64, rate.rate.bytes().to_ne_bytes().to_vec()));
+    }
+    if let Some(slot) = it.slot {
+        let mut bytes = Vec::new();
+        bytes.extend(slot.least.nanoseconds().to_ne_bytes());
+        bytes.extend(slot.most.nanoseconds().to_ne_bytes());
+        bytes.extend(words(&[slot.packets, slot.bytes]));
+        // No distribution of its own.
+        bytes.extend([0; 16]);
+        list.push((netem::SLOT, bytes));
+    }
+    [words(&head), attributes(list)].concat()
+}
+
+fn tbf_options(it: &Tbf) -> Vec<u8> {
+    let short = |rate: Rate| u32::try_from(rate.bytes()).unwrap_or(u32::MAX);
+    // `struct tc_ratespec`: the layer in the second byte, the rate at the end.
+    let rate = |rate: Option<Rate>| {
+        let layer = u32::from_ne_bytes([0, tbf::ETHERNET as u8, 0, 0]);
+        [layer, 0, rate.map_or(0, short)]
+    };
+    let limit = it.bytes_waiting().expect("a queue that is too long cannot be said");
+    let peak = it.peak.map_or(0, |peak| peak.rate.ticks(peak.burst));
+    let mut parameters = words(&rate(Some(it.rate)));
+    parameters.extend(words(&rate(it.peak.map(|peak| peak.rate))));
+    parameters.extend(words(&[limit, it.rate.ticks(it.burst), peak]));
+    let mut list = vec![
+        (tbf::PARAMETERS, parameters),
+        (tbf::BURST, words(&[it.burst.bytes()])),
+        (tbf::RATE64, it.rate.bytes().to_ne_bytes().to_vec()),
+    ];
+    if let Some(peak) = it.peak {
+        list.push((tbf::PEAK64, peak.rate.bytes().to_ne_bytes().to_vec()));
+        list.push((tbf::PEAK_BURST, words(&[peak.burst.bytes()])));
+    }
+    attributes(list)
+}
+
+/// The index of a device and a queue on it, from the bytes of an `RTM_NEWQDISC`; `None` for a queue
+/// that no lab makes.
+pub(super) fn read(bytes: &[u8]) -> Option<(u32, Qdisc)> {
+    // `struct tcmsg`.
+    let (index, parent) = (word(bytes, 4)?, word(bytes, 12)?);
+    let all = parsed(bytes.get(20..)?);
+    let options = all.get(&OPTIONS)?;
+    let qdisc = match (all.get(&KIND)?.as_slice(), parent) {
+        (b"netem\0", ROOT) => Qdisc::Netem(read_netem(options)?),
+        (b"tbf\0", ROOT) => Qdisc::Tbf { tbf: read_tbf(options)?, behind_netem: false },
+        (b"tbf\0", CLASS) => Qdisc::Tbf { tbf: read_tbf(options)?, behind_netem: true },
+        _ => return None,
+    };
+    Some((index, qdisc))
+}
+
+/// Attributes by their kinds.
+fn parsed(bytes: &[u8]) -> BTreeMap<u16, Vec<u8>> {
+    let all = NlasIterator::new(bytes).flatten();
+    all.map(|attribute| (attribute.kind(), attribute.value().to_vec())).collect()
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+}
+
+fn long(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
+}
+
+fn read_netem(bytes: &[u8]) -> Option<Netem> {
+    let head = |place: usize| word(bytes, 4 * place);
+    let all = parsed(bytes.get(netem::HEAD..)?);
+    let number = |kind: u16, place: usize| word(all.get(&kind)?, 4 * place);
+    let share = |kind, place| Some(Share::of_kernel(number(kind, place)?));
+    let time = |kind: u16| Some(Time::of_nanoseconds(long(all.get(&kind)?, 0)?));
+    let chance = |share: Share, correlation: Share| match share.is_none() {
+        true => Chance::default(),
+        false => Chance { share, correlation },
+    };
+    let random = chance(Share::of_kernel(head(2)?), share(netem::CORRELATIONS, 1)?);
+    let model = all.get(&netem::LOSS).map(|bytes| parsed(bytes)).unwrap_or_default();
+    let shares =
+        |kind: u16, place: usize| Some(Share::of_kernel(word(model.get(&kind)?, 4 * place)?));
+    let state = |place| shares(netem::LOSS_STATE, place);
+    let gemodel = |place| shares(netem::LOSS_GEMODEL, place);
+    let loss = if let Some(p13) = state(0) {
+        Some(Loss::State { p13, p31: state(1)?, p32: state(2)?, p14: state(3)?, p23: state(4)? })
+    } else if let Some(p) = gemodel(0) {
+        Some(Loss::Gemodel { p, r: gemodel(1)?, bad: gemodel(2)?.rest(), good: gemodel(3)? })
+    } else {
+        (!random.share.is_none()).then_some(Loss::Random(random))
+    };
+    let reorder = chance(share(netem::REORDER, 0)?, share(netem::REORDER, 1)?);
+    let rate = match all.get(&netem::RATE64) {
+        Some(bytes) => long(bytes, 0)?,
+        None => u64::from(number(netem::RATE, 0)?),
+    };
+    let slot = all.get(&netem::SLOT).map(|bytes| {
+        let count = |at| word(bytes, at).filter(|count| *count != i32::MAX.cast_unsigned());
+        Some(Slot {
+            least: Time::of_nanoseconds(long(bytes, 0)?),
+            most: Time::of_nanoseconds(long(bytes, 8)?),
+            packets: count(16).unwrap_or(0),
+            bytes: count(20).unwrap_or(0),
+        })
+    });
+    Some(Netem {
+        limit: head(1)?,
+        delay: Delay {
+            time: time(netem::LATENCY64)?,
+            jitter: time(netem::JITTER64)?,
+            correlation: share(netem::CORRELATIONS, 0)?,
+            distribution: None,
+        },
+        loss,
+        ecn: number(netem::ECN, 0).is_some_and(|ecn| ecn != 0),
+        duplicate: chance(Share::of_kernel(head(4)?), share(netem::CORRELATIONS, 2)?),
+        reorder: (head(3)? != 0).then_some(Reorder { chance: reorder, gap: head(3)? }),
+        corrupt: chance(share(netem::CORRUPT, 0)?, share(netem::CORRUPT, 1)?),
+        rate: Rate::of_bytes(rate).and_then(|rate| {
+            Some(LinkRate {
+                rate,
+                overhead: number(netem::RATE, 1)?.cast_signed(),
+                cell: number(netem::RATE, 2)?,
+                cell_overhead: number(netem::RATE, 3)?.cast_signed(),
+            })
+        }),
+        slot: slot.flatten(),
+    })
+}
+
+fn read_tbf(bytes: &[u8]) -> Option<Tbf> {
+    let all = parsed(bytes);
+    let parameters = all.get(&tbf::PARAMETERS)?;
+    let rate = |kind: u16, at: usize| match all.get(&kind) {
+        Some(bytes) => Rate::of_bytes(long(bytes, 0)?),
+        None => Rate::of_bytes(u64::from(word(parameters, at)?)),
+    };
+    let first = rate(tbf::RATE64, 8)?;
+    let peak = rate(tbf::PEAK64, 20)
+        .and_then(|rate| Some(Peak { rate, burst: rate.bytes_in(word(parameters, 32)?) }));
+    Some(Tbf {
+        rate: first,
+        burst: first.bytes_in(word(parameters, 28)?),
+        queue: Queue::Limit(Size::of_bytes(word(parameters, 24)?)?),
+        peak,
+    })
+}

@@ -1,0 +1,116 @@
+//! Queues on interfaces: what is printed `tc` takes, and the kernel holds it as it was meant.
+
+use crate::standing::{Built, read};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use std::net::UdpSocket;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use vrflab::diagnostic::{Span, Text};
+use vrflab::document::Format;
+use vrflab::iproute::{Netem, Share, Tbf};
+use vrflab::kernel::{observe, on_worker};
+use vrflab::plan::{Difference, Op, Plan, Qdisc, Step, differences};
+
+fn lab(text: &str, name: &str) -> Built {
+    let (built, said) = read(text, Format::Dot, name);
+    assert!(said.is_empty(), "{said:?}");
+    built
+}
+
+/// In what the kernel differs from a plan, as lines.
+fn wrong(plan: &Plan) -> Vec<String> {
+    let observed = on_worker(|worker| observe(plan, worker)).unwrap();
+    let line = |difference| match difference {
+        Difference::Missing(op) => format!("- {op}"),
+        Difference::Extra(op) => format!("+ {op}"),
+    };
+    differences(plan, &observed).into_iter().map(line).collect()
+}
+
+fn some(count: usize, strategy: impl Strategy<Value = String>) -> Vec<String> {
+    let mut runner = TestRunner::deterministic();
+    (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
+}
+
+#[test]
+fn tc_takes_what_is_printed_and_the_kernel_holds_it() {
+    let mut queues = Vec::new();
+    for line in some(30, crate::queues::netem()) {
+        let mut netem = Netem::parse(&Text::filled(line)).unwrap();
+        // Which `tc` forgets where nothing else has one.
+        netem.duplicate.correlation = Share::default();
+        queues.push(Qdisc::Netem(netem));
+    }
+    for line in some(20, crate::queues::tbf()) {
+        let tbf = Tbf::parse(&Text::filled(line)).unwrap();
+        queues.push(Qdisc::Tbf { tbf, behind_netem: false });
+    }
+    // One interface for each.
+    let standing = lab(&format!("graph {{ {} }}", "a -- b; ".repeat(queues.len())), "queues").up();
+    let told = queues.into_iter().enumerate().map(|(at, qdisc)| Op::Qdisc {
+        namespace: "queues-a".to_owned(),
+        device: format!("eth{at}"),
+        qdisc,
+    });
+    let told: Vec<Op> = told.collect();
+    let commands: Vec<String> = told.iter().map(Op::to_string).collect();
+    let script = format!("set -e\n{}", commands.join("\n"));
+    let done = Command::new("sh").args(["-xc", &script]).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let own = standing.0.plan.steps().cloned();
+    let told = told.into_iter().map(|op| Step { op, span: Span::NONE });
+    let wrong = wrong(&Plan::new(own.chain(told)));
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn queues_of_a_lab_are_there_as_it_says() {
+    for (at, line) in some(12, crate::queues::netem()).into_iter().enumerate() {
+        let buckets = some(12, crate::queues::tbf());
+        let text = format!(
+            "graph {{ routing=none; a -- b [netem=\"{line}\", tailtbf=\"{}\"]; b -- c [headtbf=\"{}\", offload=false] }}",
+            buckets[at],
+            buckets[11 - at]
+        );
+        let standing = lab(&text, "queued").up();
+        let wrong = wrong(&standing.0.plan);
+        assert!(wrong.is_empty(), "{text}\n{wrong:#?}");
+    }
+}
+
+#[test]
+fn a_delay_on_a_link_acts_both_ways_and_a_rate_on_one() {
+    let standing = lab(
+        "graph { a -- b [netem=\"delay 300ms\"]
+           c -- d [tailnetem=\"delay 300ms\"]
+           e -- f [tailtbf=\"rate 10mbit burst 5kb latency 50ms\", netem=\"loss 0%\"] }",
+        "delayed",
+    )
+    .up();
+    let there = |from: &str, to: &str| {
+        let socket = |node| standing.within(node, |_| UdpSocket::bind("0.0.0.0:7").unwrap());
+        let (near, far) = (socket(from), socket(to));
+        let id = standing.lab().node(to).unwrap();
+        let address = standing.lab()[id].interfaces[0].addresses[0].value.addr();
+        // The first finds the neighbour.
+        let mut taken = Duration::ZERO;
+        for _ in 0..2 {
+            let start = Instant::now();
+            near.send_to(b"there", (address, 7)).unwrap();
+            far.recv(&mut [0; 5]).unwrap();
+            taken = start.elapsed();
+        }
+        taken.as_millis()
+    };
+    for (from, to, times) in [
+        ("a", "b", 300..600),
+        ("b", "a", 300..600),
+        ("c", "d", 300..600),
+        ("d", "c", 0..300),
+        ("e", "f", 0..300),
+    ] {
+        let taken = there(from, to);
+        assert!(times.contains(&taken), "{from} -> {to}: {taken} ms");
+    }
+}
