@@ -8,6 +8,7 @@ use super::output::{err, out};
 use super::place::{self, Kernel, Missing, Place, state_error};
 use crate::check::{self, CheckResult, Report};
 use crate::document::LabName;
+use crate::executor;
 use crate::state::{Phase, Record, Shared};
 use clap::Args;
 use std::time::{Duration, Instant};
@@ -50,8 +51,15 @@ fn here(lab: &LabName, arguments: &Arguments) -> Result<Exit, Exit> {
     }
     let input = input::reload(&record)?;
     let patience = Duration::from_secs(arguments.wait);
-    interrupt::listening(|interrupt| said(&input, interrupt, patience, arguments.json))
-        .map_err(cannot)
+    let strange = executor::strangers(&record, &record.namespaces).map_err(cannot)?;
+    if let Some(namespace) = strange.first() {
+        return Err(cannot(format!("the namespace `{namespace}` is not this lab's")));
+    }
+    interrupt::listening(|interrupt| {
+        interrupt.begin();
+        said(&input, interrupt, patience, arguments.json)
+    })
+    .map_err(cannot)
 }
 
 /// How soon checks are made again that did not hold.

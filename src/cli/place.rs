@@ -138,7 +138,8 @@ pub(super) fn all(kernel: Kernel) -> Result<Vec<(LabName, Place)>, Exit> {
             }
             here => here.map_err(state_error)?,
         };
-        labs.extend(here.into_iter().map(|record| (record.lab, Place::Here)));
+        // One bad record is that lab's trouble, and every other lab goes on.
+        labs.extend(here.into_iter().map(|(lab, _)| (lab, Place::Here)));
     }
     if kernel != Kernel::Host && !vm::inside_guest() {
         let names = vm::labs().map_err(cannot)?;

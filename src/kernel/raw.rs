@@ -324,3 +324,14 @@ pub fn allow_fragments(socket: impl AsFd, ipv6: bool, allowed: bool) -> io::Resu
         }
     }
 }
+
+/// Gives a signal its default action back, which ends the process.
+///
+/// # Errors
+/// There is no such signal, or its action cannot be changed.
+pub fn default_action(signal: i32) -> io::Result<()> {
+    let signal = nix::sys::signal::Signal::try_from(signal)?;
+    // SAFETY: no handler is installed, so that nothing runs when the signal comes.
+    unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) }?;
+    Ok(())
+}

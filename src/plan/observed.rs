@@ -28,7 +28,7 @@ pub fn differences(plan: &Plan, observed: &Observed) -> Vec<Difference> {
     let planned: BTreeSet<Op> = planned.map(|op| as_kept(op.clone())).collect();
     let chosen: BTreeSet<(String, String)> = planned.iter().flat_map(with_mac).collect();
     let as_planned =
-        |op: &Op| without_own_mtu(as_kept(without_own_macs(op.clone(), &chosen)), &planned);
+        |op: &Op| as_kept(without_own_mtu(without_own_macs(op.clone(), &chosen), &planned));
     let observed: BTreeSet<Op> = observed.ops.iter().map(as_planned).collect();
     let missing = planned.difference(&observed).cloned().map(Difference::Missing);
     let extra = observed.difference(&planned).cloned().map(Difference::Extra);
