@@ -184,10 +184,10 @@ fn minds_carriers(op: &Op) -> bool {
         | Op::Address { .. }
         | Op::Rule { .. }
         | Op::Filter { .. }
-        | Op::Etc { .. }
-        | Op::Run { .. }
         | Op::Qdisc { .. }
         | Op::NoOffload { .. }
+        | Op::Etc { .. }
+        | Op::Run { .. }
         | Op::LabelRoute { .. } => false,
     }
 }

@@ -12,6 +12,7 @@ mod programs;
 #[path = "../iproute/queues.rs"]
 mod queues;
 mod routing;
+mod selftests;
 mod standing;
 mod traps;
 mod vpn;

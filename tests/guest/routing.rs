@@ -61,6 +61,38 @@ fn an_uplink_that_fails_leaves_the_other_to_the_server() {
     assert!(other.ok, "{other:#?}");
 }
 
+#[test]
+fn nexthop_objects_push_labels_and_lead_ipv4_by_gateways_of_ipv6() {
+    stands("tests/guest/routing/objects.yaml", "rt-objects");
+}
+
+/// A lab whose answers come back with this TTL, where r4 pushes and r2 pops in these words.
+fn ttl(expected: u8, push: &str, pop: &str, settings: &str) {
+    let text = std::fs::read_to_string(file("tests/guest/routing/ttl.yaml")).unwrap();
+    let text = text.replace("PUSH", push).replace("POP", pop).replace("SETTINGS", settings);
+    let text = text.replace("EXPECTED", &expected.to_string());
+    let (built, said) = read(&text, Format::Yaml, "rt-ttl");
+    assert!(said.is_empty(), "{said:?}");
+    let standing = built.up();
+    standing.holds_what_it_says();
+    standing.all_checks_hold();
+}
+
+#[test]
+fn a_ttl_goes_into_labels_and_back_as_the_routes_and_settings_say() {
+    let (push, pop) = ("encap mpls 200", "100 via inet 10.0.12.1");
+    // Every router counts: r4, r3, r2 and r1.
+    ttl(60, push, pop, "");
+    // The label begins with 9, and what is left of it comes out.
+    ttl(6, "encap mpls 200 ttl 9", pop, "");
+    // What is left of it does not come out: r4, r2 and r1 count.
+    ttl(61, "encap mpls 200 ttl 9", "100 ttl-propagate disabled via inet 10.0.12.1", "");
+    // Where the packet's TTL does not go in, the label begins with the default.
+    ttl(17, push, pop, "net.mpls.ip_ttl_propagate: 0, net.mpls.default_ttl: 20");
+    // The route wins over the setting.
+    ttl(60, "encap mpls 200 ttl 0", pop, "net.mpls.ip_ttl_propagate: 0");
+}
+
 /// What a rule picks: whom a packet with this source, destination, mark and kind of service meets.
 fn ways(rules: &[&str], name: &str, asked: &[(&str, &str)]) {
     let text = std::fs::read_to_string(file("tests/guest/routing/policy.yaml")).unwrap();

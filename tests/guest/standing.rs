@@ -41,6 +41,13 @@ pub fn read(text: &str, format: Format, name: &str) -> (Built, Vec<Diagnostic>) 
     (Built { lab, plan }, said)
 }
 
+/// All that is said of a text.
+pub fn said(text: &str, format: Format) -> Vec<Diagnostic> {
+    let source = Source { name: "lab".to_owned(), text: text.to_owned() };
+    let name = LabName::new("lab").expect("a lab's name");
+    vrflab::understand(&source, format, None, &name).1
+}
+
 /// The lab of the project's L3VPN, under a name of its own.
 pub fn l3vpn(name: &str) -> Built {
     let text = std::fs::read_to_string(file("labs/l3vpn.dot")).unwrap();
