@@ -188,8 +188,6 @@ fn minds_carriers(op: &Op) -> bool {
         | Op::NoOffload { .. }
         | Op::Etc { .. }
         | Op::Run { .. }
-        | Op::Qdisc { .. }
-        | Op::NoOffload { .. }
         | Op::LabelRoute { .. } => false,
     }
 }
