@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use vrflab::compile::{self, Lab};
+use vrflab::compile::{self, Lab, Line};
 use vrflab::diagnostic::{Severity, Source, Text, json, render};
 use vrflab::document::{Files, Format, LabName, Sheet};
 use vrflab::iproute::{LabelRoute, Route, Rule, parse_labels, print_labels};
@@ -57,13 +57,14 @@ fn plan(lab: &Lab) -> Vec<String> {
     lower(lab).steps().map(|step| step.op.to_string()).collect()
 }
 
-/// Routes, rules and label routes, a line each.
+/// Routes, rules, label routes and checks, a line each.
 pub fn lines(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     for line in text.lines() {
         stays(line, Route::parse);
         stays(line, Rule::parse);
         stays(line, LabelRoute::parse);
+        stays(line, Line::parse);
         stays(line, |text| parse_labels(text).map(Labels));
     }
 }

@@ -8,6 +8,7 @@ use crate::iproute::{
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::check::Check;
 
@@ -231,8 +232,9 @@ pub struct Route {
     pub attributes: Attributes,
     /// The nexthop object by which the kernel is told where packets go.
     pub object: Option<u32>,
-    /// Where packets go, be it said here or by the nexthop object.
-    pub nexthops: Vec<Nexthop>,
+    /// Where packets go, be it said here or by the nexthop object; routes that lead the same way share
+    /// it.
+    pub nexthops: Arc<[Nexthop]>,
 }
 
 /// A way on, several or none that routes name by its number.
@@ -385,7 +387,7 @@ impl Sysctl {
 
 impl Route {
     /// The route of the main table that sends what is for a destination these ways.
-    pub fn unicast(destination: IpNet, nexthops: Vec<Nexthop>) -> Self {
+    pub fn unicast(destination: IpNet, nexthops: impl Into<Arc<[Nexthop]>>) -> Self {
         Self {
             kind: RouteKind::Unicast,
             destination,
@@ -394,7 +396,7 @@ impl Route {
             source: None,
             attributes: Attributes::default(),
             object: None,
-            nexthops,
+            nexthops: nexthops.into(),
         }
     }
 
@@ -421,7 +423,7 @@ impl Route {
     /// The scope of an IPv4 route that says none: what is on the link itself has that of the link, as
     /// iproute2 says it.
     pub fn default_scope(&self) -> Scope {
-        match (self.kind, self.object, self.nexthops.as_slice()) {
+        match (self.kind, self.object, &self.nexthops[..]) {
             (RouteKind::Local, _, _) => Scope::Host,
             (RouteKind::Unicast, None, [Nexthop { via: None, .. }]) => Scope::Link,
             _ => Scope::Global,

@@ -93,7 +93,7 @@ fn resolve_one(
         source: route.source.map(|source| source.value),
         attributes: route.attributes.clone(),
         object: route.object.map(|object| object.value),
-        nexthops,
+        nexthops: nexthops.into(),
     };
     let default = route.default_scope();
     route.attributes.scope = route.attributes.scope.filter(|scope| *scope != default);

@@ -94,7 +94,7 @@ fn uses_explicit_null(lab: &Lab) -> bool {
         routes.flat_map(|nexthop| &nexthop.swap).any(|label| label.number() < RESERVED)
     };
     let pushes = |node: &Node| {
-        let routes = node.routes.iter().flat_map(|route| &route.value.nexthops);
+        let routes = node.routes.iter().flat_map(|route| route.value.nexthops.iter());
         routes.flat_map(Nexthop::labels).any(|label| label.number() < RESERVED)
     };
     lab.nodes.iter().any(|node| swaps(node) || pushes(node))

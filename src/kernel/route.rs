@@ -44,7 +44,7 @@ pub(super) fn ip(route: &Route, index: impl Fn(&str) -> u32) -> RouteMessage {
     all.extend(route.source.map(|source| RouteAttribute::PrefSource(address(source))));
     let metrics = metrics(route.attributes.metrics.iter());
     all.extend((!metrics.is_empty()).then_some(RouteAttribute::Metrics(metrics)));
-    match (route.object, route.nexthops.as_slice()) {
+    match (route.object, &route.nexthops[..]) {
         (Some(id), _) => all.push(RouteAttribute::NhId(id)),
         (None, []) => {}
         (None, [only]) => {

@@ -91,7 +91,7 @@ impl Walk<'_> {
             }
             (_, Some(route)) => match route.kind {
                 RouteKind::Unicast => {
-                    for nexthop in &route.nexthops {
+                    for nexthop in route.nexthops.iter() {
                         self.step(node, id, nexthop);
                     }
                 }

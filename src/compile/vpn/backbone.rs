@@ -251,7 +251,7 @@ fn used(lab: &Lab) -> BTreeSet<u32> {
             let swaps = route.value.nexthops.iter().flat_map(|nexthop| &nexthop.swap);
             used.extend(swaps.map(|label| label.number()));
         }
-        let routes = node.routes.iter().flat_map(|route| &route.value.nexthops);
+        let routes = node.routes.iter().flat_map(|route| route.value.nexthops.iter());
         used.extend(routes.flat_map(Nexthop::labels).map(|label| label.number()));
     }
     used

@@ -15,6 +15,7 @@ use rtnetlink::packet_route::route::{
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Reads a namespace's routes of all three families into `ops`.
 pub(super) fn read(
@@ -164,7 +165,7 @@ fn ip_route(message: &RouteMessage, devices: &Devices, objects: &[NexthopObject]
             ..Attributes::default()
         },
         object: None,
-        nexthops: Vec::new(),
+        nexthops: Arc::default(),
     };
     let length = header.destination_prefix_length;
     let mut way = Way::default();
@@ -206,10 +207,10 @@ fn ip_route(message: &RouteMessage, devices: &Devices, objects: &[NexthopObject]
     if let Some(id) = route.object {
         // The kernel also shows the ways of the object, and one that drops as a route that does.
         route.kind = RouteKind::Unicast;
-        route.nexthops = NexthopObject::ways(objects.iter(), id);
+        route.nexthops = NexthopObject::ways(objects.iter(), id).into();
     } else if goes && route.nexthops.is_empty() {
         let onlink = header.flags.contains(RouteFlags::Onlink);
-        route.nexthops.extend(way.plain(devices, 1, onlink));
+        route.nexthops = way.plain(devices, 1, onlink).into_iter().collect();
     }
     if v4 {
         let scope = route::read_scope(header.scope);
