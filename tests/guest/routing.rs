@@ -93,6 +93,22 @@ fn a_ttl_goes_into_labels_and_back_as_the_routes_and_settings_say() {
     ttl(60, "encap mpls 200 ttl 0", pop, "net.mpls.ip_ttl_propagate: 0");
 }
 
+#[test]
+fn segments_lead_a_packet_over_a_router_that_is_on_no_shortest_way() {
+    let standing = stands("tests/guest/routing/segments.yaml", "rt-segments");
+    let came_in = || {
+        let text = standing.within("r2", |_| std::fs::read_to_string("/proc/thread-self/net/dev"));
+        let text = text.unwrap();
+        let line = text.lines().find(|line| line.trim_start().starts_with("from:")).unwrap();
+        line.split_whitespace().nth(2).unwrap().parse::<u64>().unwrap()
+    };
+    let before = came_in();
+    assert!(standing.check("h1 -> fd02::2").ok);
+    assert!(came_in() > before, "r2 has seen nothing");
+    standing.set("r3", "net/ipv6/conf/all/seg6_enabled", "0");
+    assert!(!standing.check("h1 -> fd02::2").ok, "r3 takes no segments");
+}
+
 /// What a rule picks: whom a packet with this source, destination, mark and kind of service meets.
 fn ways(rules: &[&str], name: &str, asked: &[(&str, &str)]) {
     let text = std::fs::read_to_string(file("tests/guest/routing/policy.yaml")).unwrap();
