@@ -52,8 +52,8 @@ const MOST: usize = 128 << 20;
 /// What an edge comes to without its attributes.
 const EDGE: usize = 200;
 
-/// Draws the graph.
-pub(super) fn draw(graph: &Graph, errors: &mut Diagnostics) -> Drawing {
+/// Draws the graph; nothing where that would be too much.
+pub(super) fn draw(graph: &Graph, errors: &mut Diagnostics) -> Option<Drawing> {
     let mut pen = Pen {
         strict: graph.strict,
         directed: graph.directed,
@@ -65,7 +65,7 @@ pub(super) fn draw(graph: &Graph, errors: &mut Diagnostics) -> Drawing {
         errors,
     };
     pen.body(&graph.body, 0);
-    pen.drawing
+    pen.room.map(|_| pen.drawing)
 }
 
 /// The graph or a subgraph.
@@ -103,6 +103,9 @@ struct Foot {
 impl Pen<'_> {
     fn body(&mut self, body: &[Statement], scope: usize) {
         for statement in body {
+            if self.room.is_none() {
+                return;
+            }
             match statement {
                 Statement::Default(target, attributes) => self.default(*target, attributes, scope),
                 Statement::Chain { groups, attributes } => self.chain(groups, attributes, scope),
@@ -204,10 +207,7 @@ impl Pen<'_> {
             Some(node) => *node,
             None => {
                 let node = self.drawing.nodes.len();
-                let attributes = match self.room {
-                    Some(_) => self.defaults(scope, |scope| &scope.node),
-                    None => Attributes::new(),
-                };
+                let attributes = self.defaults(scope, |scope| &scope.node);
                 self.take(&attributes, 0, id.text.span);
                 self.drawing.nodes.push(Node { name: id.text.clone(), attributes });
                 self.by_name.insert(id.text.value.clone(), node);
