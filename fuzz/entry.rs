@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use vrflab::compile::{self, Lab};
+use vrflab::compile::{self, Lab, Line};
 use vrflab::diagnostic::{Severity, Source, Text, json, render};
 use vrflab::document::{Files, Format, LabName, Sheet};
 use vrflab::iproute::{
@@ -59,7 +59,7 @@ fn plan(lab: &Lab) -> Vec<String> {
     lower(lab).steps().map(|step| step.op.to_string()).collect()
 }
 
-/// Routes, rules and label routes, a line each.
+/// Routes, rules, label routes and checks, a line each.
 pub fn lines(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     for line in text.lines() {
@@ -69,6 +69,7 @@ pub fn lines(data: &[u8]) {
         stays(line, NexthopObject::parse);
         stays(line, Netem::parse);
         stays(line, Tbf::parse);
+        stays(line, Line::parse);
         stays(line, |text| parse_labels(text).map(Labels));
     }
 }

@@ -29,7 +29,7 @@ impl Probe {
     /// Why it is not what the check wants, once all was sent and waited for.
     pub(super) fn shortcoming(&self, lab: &Lab, check: &Check) -> Option<Shortcoming> {
         let mut surely = false;
-        for (place, attempt) in self.attempts.iter().enumerate() {
+        for (place, attempt) in self.judged(check).iter().enumerate() {
             if attempt.answered.is_some() {
                 match attempt.fault(lab, check) {
                     None => surely = true,
@@ -39,7 +39,7 @@ impl Probe {
             }
         }
         let lost = self.lost(lab, check);
-        let all = self.attempts.len();
+        let all = self.judged(check).len();
         let is_little_enough = match check.arrival().and_then(|arrival| arrival.loss) {
             None => lost == 0,
             Some(loss) => loss.holds(loss.limit().compare(lost, all)),
@@ -56,7 +56,7 @@ impl Probe {
             }
         }
         match &check.expect {
-            Expect::Spreads(spread) if !self.is_fair(spread) => Some(Shortcoming::Unfair),
+            Expect::Spreads(spread) if !self.is_fair(check, spread) => Some(Shortcoming::Unfair),
             // An order was asked for, and that of none is known.
             Expect::Arrives(_) if !surely && lost < all => {
                 Some(Shortcoming::Fault(0, Fault::Unsure))
@@ -65,15 +65,15 @@ impl Probe {
         }
     }
 
-    /// The attempts that were answered.
-    pub(super) fn answered(&self) -> impl Iterator<Item = &Attempt> {
-        self.attempts.iter().filter(|attempt| attempt.answered.is_some())
+    /// The judged attempts that were answered.
+    pub(super) fn answered(&self, check: &Check) -> impl Iterator<Item = &Attempt> {
+        self.judged(check).iter().filter(|attempt| attempt.answered.is_some())
     }
 
     /// How many attempts had no answer, or, where none is waited for, did not arrive.
     pub(super) fn lost(&self, lab: &Lab, check: &Check) -> usize {
-        let done = self.attempts.iter().filter(|attempt| self.is_done(lab, check, attempt));
-        self.attempts.len() - done.count()
+        let all = self.judged(check);
+        all.iter().filter(|attempt| !self.is_done(lab, check, attempt)).count()
     }
 
     /// Whether nothing more is waited for of an attempt.
@@ -92,28 +92,28 @@ impl Probe {
     /// The median of the round trip times.
     pub(super) fn median(&self, lab: &Lab, check: &Check) -> Option<Duration> {
         let mut times: Vec<Duration> =
-            self.answered().filter_map(|attempt| attempt.rtt(lab, check)).collect();
+            self.answered(check).filter_map(|attempt| attempt.rtt(lab, check)).collect();
         times.sort();
         times.get(times.len() / 2).copied()
     }
 
     /// How many flows went through a node.
-    pub(super) fn through(&self, node: NodeId) -> usize {
+    pub(super) fn through(&self, check: &Check, node: NodeId) -> usize {
         let through = |attempt: &&Attempt| {
             attempt.sightings.iter().any(|sighting| {
                 sighting.node == node && matches!(sighting.packet.message, Message::Request(_))
             })
         };
-        self.attempts.iter().filter(through).count()
+        self.judged(check).iter().filter(through).count()
     }
 
     /// Whether each node has its share of the flows, as far as chance lets one tell.
-    fn is_fair(&self, spread: &Spread<NodeId>) -> bool {
-        let all = self.attempts.len() as f64;
+    fn is_fair(&self, check: &Check, spread: &Spread<NodeId>) -> bool {
+        let all = self.judged(check).len() as f64;
         spread.shares.iter().all(|share| {
             let part = f64::from(share.weight) / spread.whole() as f64;
             let deviation = (all * part * (1.0 - part)).sqrt();
-            (self.through(share.node) as f64 - all * part).abs() <= DEVIATIONS * deviation
+            (self.through(check, share.node) as f64 - all * part).abs() <= DEVIATIONS * deviation
         })
     }
 
@@ -121,13 +121,13 @@ impl Probe {
     pub(super) fn is_rejected(&self, check: &Check) -> bool {
         let Expect::Rejected(wanted) = &check.expect else { return false };
         self.errors.iter().any(|(from, error)| error.is(*from, wanted))
-            && self.answered().all(|attempt| attempt.refused)
+            && self.answered(check).all(|attempt| attempt.refused)
     }
 
     /// The sending that shows most: one that held, else one with an answer, else one whose order is
     /// sure, else the one that came furthest; among equals the last.
     pub(super) fn best(&self, lab: &Lab, check: &Check) -> Option<&Attempt> {
-        self.attempts.iter().max_by_key(|attempt| {
+        self.judged(check).iter().max_by_key(|attempt| {
             let answered = attempt.answered.is_some();
             let held = answered && attempt.fault(lab, check).is_none();
             let forth = Trail::new(lab, &attempt.sightings, Leg::Forth);

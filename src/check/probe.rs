@@ -91,18 +91,33 @@ impl Probe {
     /// When it is to be sent for the next time. One that waits for an ICMP error is sent again when
     /// it is its turn among those of its node.
     pub(super) fn next_sending(&self, check: &Check) -> Option<Instant> {
-        let first = self.attempts.first()?.sent;
+        let first = self.attempts.first()?;
         let sent = self.attempts.len();
-        let every = |interval: Duration| Some(interval * u32::try_from(sent).unwrap_or(u32::MAX));
-        let after = match (&check.expect, check.count()) {
-            (_, Some(count)) if sent >= count => None,
-            (Expect::Spreads(_), _) => every(FLOW_INTERVAL),
-            (_, Some(_)) => every(INTERVAL),
-            (Expect::Arrives(_), None) => SCHEDULE.get(sent).copied(),
-            (Expect::Lost, _) => SCHEDULE[..UNWELCOME].get(sent).copied(),
-            (Expect::Rejected(_), _) => None,
+        if let Some(count) = check.count() {
+            let interval = match check.expect {
+                Expect::Spreads(_) => FLOW_INTERVAL,
+                Expect::Arrives(_) | Expect::Lost | Expect::Rejected(_) => INTERVAL,
+            };
+            let Some(begin) = self.attempts.get(1) else {
+                return Some(first.answered.unwrap_or(first.sent + SILENCE));
+            };
+            return (sent <= count).then(|| begin.sent + interval * (sent as u32 - 1));
+        }
+        let after = match check.expect {
+            Expect::Arrives(_) | Expect::Spreads(_) => SCHEDULE.get(sent),
+            Expect::Lost => SCHEDULE[..UNWELCOME].get(sent),
+            Expect::Rejected(_) => None,
         };
-        Some(first + after?)
+        Some(first.sent + *after?)
+    }
+
+    /// The attempts that are judged. Where they are counted, one goes before them: while it is on its
+    /// way neighbours are found, which takes time and is not to be measured.
+    pub(super) fn judged(&self, check: &Check) -> &[Attempt] {
+        match check.count() {
+            Some(_) => self.attempts.get(1..).unwrap_or_default(),
+            None => &self.attempts,
+        }
     }
 
     /// When it is given up, `slowest` being the time of the slowest answer of all: under emulation
@@ -111,7 +126,7 @@ impl Probe {
         let (first, last) = (self.attempts.first()?.sent, self.attempts.last()?.sent);
         let silence = SILENCE.max(slowest * 2);
         match (&check.expect, check.count()) {
-            (_, Some(count)) if self.attempts.len() < count => None,
+            (_, Some(count)) if self.attempts.len() <= count => None,
             (_, Some(_)) => {
                 let arrival = check.arrival();
                 let rtt = arrival.and_then(|arrival| arrival.rtt);
@@ -137,8 +152,9 @@ impl Probe {
     ) -> Progress {
         let is_over = self.deadline(check, slowest).is_some_and(|deadline| deadline <= now);
         if let Some(count) = check.count() {
-            let is_complete = self.attempts.len() == count
-                && self.attempts.iter().all(|attempt| self.is_done(lab, check, attempt));
+            let judged = self.judged(check);
+            let is_complete = judged.len() == count
+                && judged.iter().all(|attempt| self.is_done(lab, check, attempt));
             return match is_over || is_complete {
                 false => Progress::Open,
                 true if self.shortcoming(lab, check).is_none() => Progress::Held,
@@ -148,7 +164,7 @@ impl Probe {
         let mut judged = 0;
         match check.expect {
             Expect::Arrives(_) | Expect::Spreads(_) => {
-                for attempt in self.answered() {
+                for attempt in self.answered(check) {
                     match attempt.fault(lab, check) {
                         None => return Progress::Held,
                         Some(Fault::Unsure) => {}

@@ -31,7 +31,7 @@ pub(super) fn remaining(run: &Run<'_>, place: usize, held: &[bool]) -> CheckResu
                     && it.expect.arrow() == Arrow::Reaches
                     && it.from == check.from
                     && probes(run, other)
-                        .any(|probe| probe.lost(run.lab, it) < probe.attempts.len())
+                        .any(|probe| probe.lost(run.lab, it) < probe.judged(it).len())
             });
             if is_vouched_for {
                 return self::held(run, place);
@@ -118,8 +118,8 @@ fn probe_result(lab: &Lab, check: &Check, probe: &Probe) -> ProbeResult {
             Protocol::Tcp(port) => format!("tcp {port}"),
             Protocol::Udp(port) => format!("udp {port}"),
         },
-        sent: probe.attempts.len(),
-        answered: probe.answered().count(),
+        sent: probe.judged(check).len(),
+        answered: probe.answered(check).count(),
         rtt_ms: rtt.map(milliseconds),
         ttl: back.and_then(|back| back.taken_in(check.from.node)),
         path: visits(Leg::Forth),
@@ -128,7 +128,7 @@ fn probe_result(lab: &Lab, check: &Check, probe: &Probe) -> ProbeResult {
             .iter()
             .map(|share| Flows {
                 node: lab[share.node].name.to_string(),
-                count: probe.through(share.node),
+                count: probe.through(check, share.node),
             })
             .collect(),
         errors: errors.collect(),

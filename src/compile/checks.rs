@@ -7,6 +7,7 @@ use super::layout::{Context, Layout};
 use super::routes::unknown;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Text, nearest};
 use crate::document::{DeviceName, Routing};
+use crate::iproute::Words;
 use crate::topology::Topology;
 use std::net::IpAddr;
 
@@ -57,8 +58,8 @@ pub(super) fn between(
     let place = |node: NodeId| Place { node: Text::filled(lab[node].name.as_str()), vrf: None };
     let line =
         Line { from: place(from), to: Goal::Place(place(to)), sends: Default::default(), expect };
-    let check = Reader { lab, layout }.resolve(&line, lab[from].span);
-    check.ok()
+    let check = Reader { lab, layout }.resolve(&line, &Text::filled("")).ok()?;
+    Some(Check { span: lab[from].span, ..check })
 }
 
 struct Reader<'a> {
@@ -68,14 +69,15 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(&self, text: &Text) -> Result<Check, Diagnostic> {
-        self.resolve(&Line::parse(text)?, text.span)
+        self.resolve(&Line::parse(text)?, text)
     }
 
-    fn resolve(&self, line: &Line, span: Span) -> Result<Check, Diagnostic> {
+    /// Looks up a line's names; `text` is the line as it is written.
+    fn resolve(&self, line: &Line, text: &Text) -> Result<Check, Diagnostic> {
         let (node, vrf) = self.place(&line.from)?;
         let from = Sender { node, vrf };
         let expect = line.expect.resolve(|name| self.hop(name))?;
-        let family = family(line)?;
+        let family = family(line, text)?;
         let to = match &line.to {
             Goal::Address(address) => Target::Address(*address),
             Goal::Place(place) => {
@@ -98,13 +100,13 @@ impl Reader<'_> {
         {
             let title = format!("no node of this file has {address}");
             return Err(Diagnostic::error(Code::BadCheck, title)
-                .at(span, "nobody sees what arrives there")
+                .at(text.span, "nobody sees what arrives there")
                 .note("no answer comes back to sources that the sender has not"));
         }
         if let Some(source) = line.sends.from {
-            self.hold_source(&from, source, &expect, span)?;
+            self.hold_source(&from, source, &expect, behind(text, "from"))?;
         }
-        Ok(Check { span, text: line.to_string(), from, to, sends: line.sends, expect })
+        Ok(Check { span: text.span, text: line.to_string(), from, to, sends: line.sends, expect })
     }
 
     /// `node` or `node%vrf`.
@@ -188,7 +190,7 @@ impl Reader<'_> {
         from: &Sender,
         source: IpAddr,
         expect: &Expect<NodeId>,
-        span: Span,
+        at: Span,
     ) -> Result<(), Diagnostic> {
         let node = &self.lab[from.node];
         let own: Vec<IpAddr> = held(node).into_iter().map(|(_, address, _)| address).collect();
@@ -204,33 +206,50 @@ impl Reader<'_> {
             Code::BadCheck,
             format!("`{}` has no address {source}, so no answer comes back to it", node.name),
         )
-        .at(span, format!("sent from {source}"))
+        .at(at, "not an address of the sender")
         .help(format!("it has {}", known.join(", "))))
     }
 }
 
 /// The family that the addresses of a check are of, where there are any: whether it is IPv4.
-fn family(line: &Line) -> Result<Option<bool>, Diagnostic> {
+fn family(line: &Line, text: &Text) -> Result<Option<bool>, Diagnostic> {
     let by = match &line.expect {
         Expect::Rejected(rejection) => rejection.by,
+        Expect::Spreads(_) | Expect::Arrives(_) | Expect::Lost => None,
+    };
+    let sources = match &line.expect {
         Expect::Spreads(spread) => spread.sources.map(|sources| sources.addr()),
-        Expect::Arrives(_) | Expect::Lost => None,
+        Expect::Arrives(_) | Expect::Lost | Expect::Rejected(_) => None,
     };
     let to = match line.to {
         Goal::Address(address) => Some(address),
         Goal::Place(_) => None,
     };
-    let mut said = [to, line.sends.from, by].into_iter().flatten();
-    let Some(first) = said.next() else { return Ok(None) };
-    match said.find(|other| other.is_ipv4() != first.is_ipv4()) {
+    let said = [(to, ""), (line.sends.from.or(sources), "from"), (by, "by")];
+    let mut said = said.into_iter().filter_map(|(address, word)| Some((address?, word)));
+    let Some((first, _)) = said.next() else { return Ok(None) };
+    match said.find(|(other, _)| other.is_ipv4() != first.is_ipv4()) {
         None => Ok(Some(first.is_ipv4())),
-        Some(other) => Err(Diagnostic::error(
+        Some((other, word)) => Err(Diagnostic::error(
             Code::BadCheck,
             format!("{first} and {other} are of two families"),
         )
-        .at(line.from.node.span, "in this check")
+        .at(behind(text, word), "of the other family")
         .note("a probe and its answer are of one")),
     }
+}
+
+/// The place of what stands behind a word of a line.
+fn behind(line: &Text, word: &str) -> Span {
+    let mut words = Words::new(line);
+    while let Some(next) = words.next() {
+        if next.as_str() == word
+            && let Some(value) = words.next()
+        {
+            return value.span;
+        }
+    }
+    line.span
 }
 
 /// A node's addresses, each with its table and whether it is a loopback.

@@ -26,6 +26,7 @@ pub(super) fn resolve(topology: &Topology, draft: Draft, errors: &mut Diagnostic
             })
             .collect();
         duplicates(&routes, errors);
+        connected(node, &routes, errors);
         lab[id].routes = routes;
     }
     lab
@@ -214,6 +215,42 @@ pub(super) fn gateway_device(
             true => "the node has no subnets".to_owned(),
             false => format!("its subnets are {}", subnets.join(", ")),
         }))
+}
+
+/// Reports routes to a subnet that the route's own table has on an interface: the interface's comes
+/// first, and of IPv4 the kernel refuses a second one.
+fn connected(node: &Node, routes: &[Spanned<Route>], errors: &mut Diagnostics) {
+    for route in routes {
+        let Route { table, destination, metric, attributes, nexthops, .. } = &route.value;
+        let mut inside =
+            node.interfaces.iter().filter(|interface| node.table_of(interface) == *table);
+        let on_it = |interface: &&Interface| {
+            interface.addresses.iter().any(|address| address.value.trunc() == *destination)
+        };
+        let Some(interface) = inside.find(on_it) else { continue };
+        let leak = nexthops.iter().find_map(|nexthop| node.vrf(nexthop.dev.as_str()));
+        let refused = destination.addr().is_ipv4() && metric.is_none() && attributes.tos.is_none();
+        if !interface.up || !(refused || leak.is_some()) {
+            continue;
+        }
+        let name = &interface.name;
+        let error = Diagnostic::error(
+            Code::DuplicateRoute,
+            format!("{destination} is a subnet of `{name}` already"),
+        )
+        .at(route.span, "the table of this route has it by itself")
+        .beside(interface.span, "on this interface");
+        errors.push(match leak {
+            Some(vrf) => error
+                .note(format!(
+                    "an address in both is in one table only once: nothing that VRF `{}` has there \
+                     can be reached by this route",
+                    vrf.name
+                ))
+                .help("VRFs whose routes lead into each other have subnets that do not overlap"),
+            None => error.note("the kernel answers EEXIST to the second"),
+        });
+    }
 }
 
 /// Reports routes that the kernel would take for one.

@@ -49,7 +49,7 @@ pub enum RuleAction<Lookup> {
     Lookup(Lookup),
     /// Goes on with the rule of this priority.
     Goto(u32),
-    /// Drops it and says so: host unreachable.
+    /// Drops it and says so: network unreachable.
     Unreachable,
     /// Drops it without a word.
     Blackhole,

@@ -4,6 +4,7 @@ use super::message::{self, LOOPBACK, Numbers};
 use super::settle::settle;
 use super::socket::{Refusal, SendError, Socket};
 use super::{Home, Namespace, Worker, offload, program, supervisor, sysctl};
+use crate::compile::{MAIN, Nexthop};
 use crate::plan::{Op, Way};
 use std::collections::HashMap;
 use std::io;
@@ -138,7 +139,7 @@ impl<'w> Machine<'w> {
         for op in ops {
             self.number(op);
         }
-        if ops.iter().any(|op| matches!(op, Op::NexthopObject { .. })) {
+        if ops.iter().any(|op| minds_carriers(op)) {
             self.worker.enter(&self.built.get(&sender).expect(BUILDING).namespace)?;
             settle()?;
         }
@@ -162,6 +163,32 @@ impl<'w> Machine<'w> {
 
     fn building(&self, namespace: &str) -> &Building {
         self.built.get(namespace).expect(BUILDING)
+    }
+}
+
+/// Whether the kernel looks for a step's gateway in a way that leaves out links whose carrier it has
+/// yet to notice: for IPv6 and outside the table that the step itself is about.
+fn minds_carriers(op: &Op) -> bool {
+    match op {
+        Op::NexthopObject { .. } => true,
+        Op::Route { route, .. } => {
+            let found = |nexthop: &Nexthop| nexthop.via.is_some_and(|via| via.is_ipv6());
+            route.table != MAIN && route.nexthops.iter().any(found)
+        }
+        Op::Namespace { .. }
+        | Op::Sysctl { .. }
+        | Op::Veth { .. }
+        | Op::Device { .. }
+        | Op::Enslave { .. }
+        | Op::Up { .. }
+        | Op::Address { .. }
+        | Op::Rule { .. }
+        | Op::Filter { .. }
+        | Op::Qdisc { .. }
+        | Op::NoOffload { .. }
+        | Op::Etc { .. }
+        | Op::Run { .. }
+        | Op::LabelRoute { .. } => false,
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A link has its carrier at once when its far end comes up, but the kernel's routing hears of it a
 //! little later, from a queue of its own. Until then a subnet on the link counts as one whose link is
-//! down, and a nexthop object with an IPv6 gateway in it is refused.
+//! down, and an IPv6 gateway in it is refused where the kernel asks all tables for it.
 
 use super::socket::{SendError, Socket};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

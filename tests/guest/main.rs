@@ -7,9 +7,12 @@ mod faults;
 mod impair;
 mod kernel;
 mod l3vpn;
+mod multipath;
 mod programs;
 #[path = "../iproute/queues.rs"]
 mod queues;
+mod routing;
+mod selftests;
 mod standing;
 mod traps;
 mod vpn;

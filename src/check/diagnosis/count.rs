@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// The reason where more or fewer were lost than may be.
 pub(super) fn missed(check: &Check, probe: &Probe, lost: usize) -> String {
-    let said = format!("{lost} of {} were lost", probe.attempts.len());
+    let said = format!("{lost} of {} were lost", probe.judged(check).len());
     match check.arrival().and_then(|arrival| arrival.loss) {
         Some(bound) => format!("{said}, which is not {bound}"),
         None => said,
@@ -26,11 +26,11 @@ pub(super) fn slow(check: &Check, median: Duration) -> String {
 /// The reason where flows do not divide as they should.
 pub(super) fn unfair(lab: &Lab, check: &Check, probe: &Probe) -> String {
     let Expect::Spreads(spread) = &check.expect else { return String::new() };
-    let all = probe.attempts.len();
+    let all = probe.judged(check).len();
     let shares = spread.shares.iter().map(|share| {
         let expected = fair(all, spread, share.weight);
         let name = &lab[share.node].name;
-        format!("{} came by {name} (fair are {expected})", probe.through(share.node))
+        format!("{} came by {name} (fair are {expected})", probe.through(check, share.node))
     });
     format!("of {all} flows {}", shares.collect::<Vec<_>>().join(", "))
 }

@@ -57,9 +57,9 @@ pub(super) fn explain(run: &Run<'_>, place: usize) -> (String, Vec<String>) {
     };
     let shortcoming = check.count().and_then(|_| probe.shortcoming(lab, check));
     let attempt = match shortcoming {
-        Some(Shortcoming::Fault(place, _)) => probe.attempts.get(place),
+        Some(Shortcoming::Fault(place, _)) => probe.judged(check).get(place),
         Some(Shortcoming::Lost(_)) => {
-            probe.attempts.iter().rfind(|attempt| !probe.is_done(lab, check, attempt))
+            probe.judged(check).iter().rfind(|attempt| !probe.is_done(lab, check, attempt))
         }
         Some(Shortcoming::Rtt(_) | Shortcoming::Unfair) | None => None,
     };
@@ -83,7 +83,7 @@ pub(super) fn explain(run: &Run<'_>, place: usize) -> (String, Vec<String>) {
     lines.extend(came_back(probe));
     lines.extend(ports(run, check, probe));
     if let Expect::Rejected(rejection) = &check.expect {
-        return (rejected(probe, rejection), lines);
+        return (rejected(check, probe, rejection), lines);
     }
     if attempt.answered.is_some() && !matches!(shortcoming, Some(Shortcoming::Lost(_))) {
         let reason = misled(lab, check, probe, attempt, &forth, &back);
@@ -177,8 +177,8 @@ fn ports(run: &Run<'_>, check: &Check, probe: &Probe) -> Vec<String> {
 }
 
 /// The reason where an ICMP error is missed.
-fn rejected(probe: &Probe, rejection: &Rejection) -> String {
-    match probe.answered().find(|attempt| !attempt.refused) {
+fn rejected(check: &Check, probe: &Probe, rejection: &Rejection) -> String {
+    match probe.answered(check).find(|attempt| !attempt.refused) {
         Some(_) => format!("{} answers", probe.to),
         None => format!("no `{rejection}` came back"),
     }

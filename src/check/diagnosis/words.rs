@@ -24,7 +24,7 @@ pub(super) fn sent(lab: &Lab, check: &Check, probe: &Probe) -> String {
         Protocol::Tcp(_) => ("began", "connection"),
         Protocol::Udp(_) => ("sent", "datagram"),
     };
-    let what = match (probe.attempts.len(), what) {
+    let what = match (probe.judged(check).len(), what) {
         (1, "echo request") => format!("an {what}"),
         (1, _) => format!("a {what}"),
         (count, _) => format!("{count} {what}s"),

@@ -26,6 +26,7 @@ type Devices = BTreeMap<u32, String>;
 /// A namespace cannot be read. One that is not there is no error: nothing in it is observed.
 pub fn observe(plan: &Plan, worker: &mut Worker) -> io::Result<Observed> {
     let mut ops = BTreeSet::new();
+    let planned: BTreeSet<&Op> = plan.steps().map(|step| &step.op).collect();
     let mut ends = link::Ends::default();
     for name in plan.namespaces() {
         let namespace = match Namespace::open(name) {
@@ -36,7 +37,7 @@ pub fn observe(plan: &Plan, worker: &mut Worker) -> io::Result<Observed> {
         ops.insert(Op::Namespace { namespace: name.to_owned() });
         let mut socket = Socket::open()?;
         let devices = link::read(name, &mut socket, &mut ends, &mut ops)?;
-        addresses(name, &mut socket, &devices, &mut ops)?;
+        addresses(name, &mut socket, &devices, &planned, &mut ops)?;
         rules(name, &mut socket, &mut ops)?;
         queues(name, &mut socket, &devices, &mut ops)?;
         route::read(name, &mut socket, &devices, &mut ops)?;
@@ -51,6 +52,7 @@ fn addresses(
     namespace: &str,
     socket: &mut Socket,
     devices: &Devices,
+    planned: &BTreeSet<&Op>,
     ops: &mut BTreeSet<Op>,
 ) -> Result<(), SendError> {
     let request = RouteNetlinkMessage::GetAddress(AddressMessage::default());
@@ -69,13 +71,12 @@ fn addresses(
         let Some(address) = local.or(plain) else { continue };
         let kernels_own =
             message.header.scope == AddressScope::Link || device == "lo" && address.is_loopback();
-        let net = IpNet::new(address, message.header.prefix_len);
-        if let (false, Ok(address)) = (kernels_own, net) {
-            ops.insert(Op::Address {
-                namespace: namespace.to_owned(),
-                device: device.clone(),
-                address,
-            });
+        let Ok(address) = IpNet::new(address, message.header.prefix_len) else { continue };
+        let (namespace, device) = (namespace.to_owned(), device.clone());
+        let op = Op::Address { namespace, device, address };
+        // A plan may choose a link-local address itself.
+        if !kernels_own || planned.contains(&op) {
+            ops.insert(op);
         }
     }
     Ok(())
