@@ -8,7 +8,9 @@ use std::fmt::Display;
 use vrflab::compile::{self, Lab, Line};
 use vrflab::diagnostic::{Severity, Source, Text, json, render};
 use vrflab::document::{Files, Format, LabName, Sheet};
-use vrflab::iproute::{LabelRoute, Route, Rule, parse_labels, print_labels};
+use vrflab::iproute::{
+    LabelRoute, Netem, NexthopObject, Route, Rule, Tbf, parse_labels, print_labels,
+};
 use vrflab::plan::lower;
 
 /// A DOT file.
@@ -64,6 +66,9 @@ pub fn lines(data: &[u8]) {
         stays(line, Route::parse);
         stays(line, Rule::parse);
         stays(line, LabelRoute::parse);
+        stays(line, NexthopObject::parse);
+        stays(line, Netem::parse);
+        stays(line, Tbf::parse);
         stays(line, Line::parse);
         stays(line, |text| parse_labels(text).map(Labels));
     }
@@ -95,6 +100,9 @@ pub fn checks(data: &[u8]) {
       h1 -- pe1 [vrf=blue]; pe1 -- p -- pe2; h3 -- pe2 [vrf=blue]
     }";
     let lab = understand(lab, Format::Dot).expect("a lab");
-    let checks = text.lines().map(str::to_owned).collect();
-    file(Sheet { checks, ..compile::print(&lab) }.yaml().as_bytes(), Format::Yaml);
+    // One that is refused would keep the others from coming back, so each is alone.
+    for line in text.lines().take(8) {
+        let checks = vec![line.to_owned()];
+        file(Sheet { checks, ..compile::print(&lab) }.yaml().as_bytes(), Format::Yaml);
+    }
 }

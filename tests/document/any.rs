@@ -1,7 +1,7 @@
 //! No text whatever stops the program: it is read, or something is said of it that can be shown.
 
 use proptest::prelude::*;
-use vrflab::diagnostic::{Severity, Source, json, render};
+use vrflab::diagnostic::{Code, Severity, Source, json, render};
 use vrflab::document::{self, Format};
 
 /// Reads the text, shows what is said of it in every way, and returns how many errors it has.
@@ -132,4 +132,29 @@ proptest! {
         prop_assert!(!obeyed);
         json::array(&[fault], &source);
     }
+}
+
+/// What is said of a text that says much in few bytes: one error, and soon.
+fn is_too_large(text: String, format: Format) {
+    let source = Source { name: "any".to_owned(), text };
+    let (_, said) = document::parse(&source, Some(format));
+    let codes: Vec<_> = said.iter().map(|it| it.code).collect();
+    assert_eq!(codes, [Code::TooLarge]);
+}
+
+#[test]
+fn an_edge_from_each_to_each_is_drawn_up_to_a_bound() {
+    let side = |letter: char| (0..3000).map(|it| format!("{letter}{it} ")).collect::<String>();
+    is_too_large(format!("graph {{ {{{}}} -- {{{}}} }}", side('a'), side('b')), Format::Dot);
+    let pairs = "{a b c d e f g h} -- {i j k l m n o p};".repeat(20_000);
+    is_too_large(format!("strict graph {{ {pairs} }}"), Format::Dot);
+}
+
+#[test]
+fn a_long_default_is_given_to_many_up_to_a_bound() {
+    let long = "x".repeat(100_000);
+    let nodes = (0..3000).map(|it| format!("n{it}; ")).collect::<String>();
+    is_too_large(format!("graph {{ node [comment={long}] {nodes} }}"), Format::Dot);
+    let nodes = (0..3000).map(|it| format!("n{it}: , ")).collect::<String>();
+    is_too_large(format!("defaults: {{node: {{run: {long}}}}}\nnodes: {{{nodes}}}"), Format::Yaml);
 }

@@ -26,6 +26,15 @@ pub(super) fn lab(tree: &Tree, files: &Files, errors: &mut Diagnostics) -> Docum
     node::node(Text::filled("defaults"), node_defaults, files, errors);
     link::defaults(link_defaults, errors);
 
+    let count = |name| match fields.tree(name) {
+        Some(Tree::List(items, _)) => items.len(),
+        Some(Tree::Map(entries, _)) => entries.len(),
+        Some(Tree::Null(_) | Tree::Scalar(_)) | None => 0,
+    };
+    let (links_there, nodes_there) = (count("links"), count("nodes"));
+    let link_defaults = bounded(link_defaults, links_there, &nothing, errors);
+    // Links can name two nodes each that stand nowhere else.
+    let node_defaults = bounded(node_defaults, nodes_there + 2 * links_there, &nothing, errors);
     let links = links(&fields, link_defaults, errors);
     let nodes = nodes(&fields, &links, node_defaults, files, errors);
     Document {
@@ -39,6 +48,40 @@ pub(super) fn lab(tree: &Tree, files: &Files, errors: &mut Diagnostics) -> Docum
         links,
         checks: fields.lines("checks", errors),
     }
+}
+
+/// How many bytes all nodes, or all links, may get by default, a value counting as some.
+const MOST: usize = 128 << 20;
+const VALUE: usize = 40;
+
+/// The defaults, or nothing in their place where there is too much that they would be repeated for.
+fn bounded<'t>(
+    defaults: &'t Tree,
+    count: usize,
+    nothing: &'t Tree,
+    errors: &mut Diagnostics,
+) -> &'t Tree {
+    if weight(defaults).saturating_mul(count) <= MOST {
+        return defaults;
+    }
+    errors.push(
+        Diagnostic::error(Code::TooLarge, "these defaults repeat too much")
+            .at(defaults.span(), "")
+            .note(format!("what all nodes or links get by default may come to {} MiB", MOST >> 20)),
+    );
+    nothing
+}
+
+fn weight(tree: &Tree) -> usize {
+    VALUE
+        + match tree {
+            Tree::Null(_) => 0,
+            Tree::Scalar(text) => text.value.len(),
+            Tree::List(items, _) => items.iter().map(weight).sum(),
+            Tree::Map(entries, _) => {
+                entries.iter().map(|entry| entry.key.value.len() + weight(&entry.value)).sum()
+            }
+        }
 }
 
 fn vpn(tree: &Tree, errors: &mut Diagnostics) -> Vpn {

@@ -46,8 +46,14 @@ pub(super) struct Edge {
     pub span: Span,
 }
 
-/// Draws the graph.
-pub(super) fn draw(graph: &Graph, errors: &mut Diagnostics) -> Drawing {
+/// How many bytes all edges, and all attributes that nodes and edges have, may come to. A few bytes can
+/// draw an edge from each of many nodes to each of many others, or give all of them a long default.
+const MOST: usize = 128 << 20;
+/// What an edge comes to without its attributes.
+const EDGE: usize = 200;
+
+/// Draws the graph; nothing where that would be too much.
+pub(super) fn draw(graph: &Graph, errors: &mut Diagnostics) -> Option<Drawing> {
     let mut pen = Pen {
         strict: graph.strict,
         directed: graph.directed,
@@ -55,10 +61,11 @@ pub(super) fn draw(graph: &Graph, errors: &mut Diagnostics) -> Drawing {
         by_name: HashMap::new(),
         by_ends: HashMap::new(),
         scopes: vec![Scope::default()],
+        room: Some(MOST),
         errors,
     };
     pen.body(&graph.body, 0);
-    pen.drawing
+    pen.room.map(|_| pen.drawing)
 }
 
 /// The graph or a subgraph.
@@ -80,6 +87,8 @@ struct Pen<'e> {
     /// `key`.
     by_ends: HashMap<([usize; 2], Option<String>), usize>,
     scopes: Vec<Scope>,
+    /// How much of [`MOST`] is left; nothing once more was asked for.
+    room: Option<usize>,
     errors: &'e mut Diagnostics,
 }
 
@@ -94,6 +103,9 @@ struct Foot {
 impl Pen<'_> {
     fn body(&mut self, body: &[Statement], scope: usize) {
         for statement in body {
+            if self.room.is_none() {
+                return;
+            }
             match statement {
                 Statement::Default(target, attributes) => self.default(*target, attributes, scope),
                 Statement::Chain { groups, attributes } => self.chain(groups, attributes, scope),
@@ -127,9 +139,31 @@ impl Pen<'_> {
             let span = groups[at].span.with(groups[at + 1].span);
             for tail in &sides[0] {
                 for head in &sides[1] {
+                    if self.room.is_none() {
+                        return;
+                    }
                     self.edge([tail.clone(), head.clone()], attributes, scope, span);
                 }
             }
+        }
+    }
+
+    /// Takes room for what is drawn; says once that there is none left.
+    fn take(&mut self, attributes: &Attributes, more: usize, span: Span) {
+        let bytes = |(key, it): (&String, &Attribute)| key.len() + it.value.text.value.len();
+        let needed = more + attributes.iter().map(bytes).sum::<usize>();
+        let Some(room) = self.room else { return };
+        self.room = room.checked_sub(needed);
+        if self.room.is_none() {
+            self.errors.push(
+                Diagnostic::error(Code::TooLarge, "the file draws too much")
+                    .at(span, "here it is past what is drawn")
+                    .note(format!(
+                        "links, {EDGE} bytes each, and what their and the nodes' attributes say may \
+                         come to {} MiB",
+                        MOST >> 20
+                    )),
+            );
         }
     }
 
@@ -174,6 +208,7 @@ impl Pen<'_> {
             None => {
                 let node = self.drawing.nodes.len();
                 let attributes = self.defaults(scope, |scope| &scope.node);
+                self.take(&attributes, 0, id.text.span);
                 self.drawing.nodes.push(Node { name: id.text.clone(), attributes });
                 self.by_name.insert(id.text.value.clone(), node);
                 node
@@ -211,6 +246,7 @@ impl Pen<'_> {
         let one = self.strict || key.is_some();
         let key = if self.strict { None } else { key };
         if one && let Some(&edge) = self.by_ends.get(&(nodes, key.clone())) {
+            self.take(&Attributes::new(), EDGE, span);
             return self.again(edge, feet, attributes, span);
         }
         if one {
@@ -218,6 +254,7 @@ impl Pen<'_> {
         }
         let mut all = self.defaults(scope, |scope| &scope.edge);
         apply(&mut all, attributes);
+        self.take(&all, EDGE, span);
         let [tail, head] = feet;
         self.drawing.edges.push(Edge {
             nodes: [tail.node, head.node],

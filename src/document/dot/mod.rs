@@ -22,7 +22,7 @@ use parser::Attribute;
 pub(super) fn read(source: &Source, errors: &mut Diagnostics) -> Option<Reading> {
     let graph = parser::graph(source, errors)?;
     foreign::judge(&graph.body, errors);
-    let drawing = drawing::draw(&graph, errors);
+    let drawing = drawing::draw(&graph, errors)?;
     let mut entries = ours(&drawing.attributes, &LAB, errors);
     if let Some(id) = &graph.id
         && !entries.iter().any(|entry| entry.key.as_str() == "name")
