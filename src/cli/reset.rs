@@ -27,10 +27,11 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
 fn rebuild(lab: &LabName) -> Result<(), Exit> {
     let lock = Lock::take(lab, || err!("{lab}: another vrflab is at work, waiting"))
         .map_err(state_error)?;
-    let Some(record) = Record::load(lab).map_err(state_error)? else {
+    let Some(mut record) = Record::load(lab).map_err(state_error)? else {
         lock.forget().map_err(state_error)?;
         return Err(wrong(format!("{lab} is down")));
     };
+    record.changes.clear();
     let input = input::reload(&record)?;
     interrupt::listening(|interrupt| {
         down::make_room(&lock)?;

@@ -51,6 +51,12 @@ pub(super) fn build(topology: &Topology, roles: &[Role], errors: &mut Diagnostic
     for index in topology.graph.node_indices() {
         add_others(&mut draft, NodeId(index.index()), &topology.graph[index], errors);
     }
+    for (node, interface) in &topology.down {
+        let Some(node) = draft.lab.node(node.as_str()) else { continue };
+        if let Some(id) = draft.lab[node].interface(interface.as_str()) {
+            draft.lab[node].interfaces[id.0].up = false;
+        }
+    }
     draft
 }
 

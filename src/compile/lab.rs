@@ -279,6 +279,14 @@ impl Lab {
             .collect()
     }
 
+    /// Whether packets leave and come in through an interface: it is up, and so is the far end of its
+    /// link.
+    pub fn carries(&self, node: NodeId, interface: InterfaceId) -> bool {
+        let is_up =
+            |(node, interface): (NodeId, InterfaceId)| self[node].interfaces[interface.0].up;
+        is_up((node, interface)) && self.peer(node, interface).is_none_or(is_up)
+    }
+
     /// The far end of the link that an interface belongs to, if it belongs to one.
     pub fn peer(&self, node: NodeId, interface: InterfaceId) -> Option<(NodeId, InterfaceId)> {
         match self[node].interfaces[interface.0].kind {
@@ -309,6 +317,11 @@ impl Node {
             .iter()
             .position(|interface| interface.name.as_str() == name)
             .map(InterfaceId)
+    }
+
+    /// Whether a device is up; `lo` and VRFs always are.
+    pub fn is_up(&self, device: &DeviceName) -> bool {
+        self.interface(device.as_str()).is_none_or(|id| self.interfaces[id.0].up)
     }
 
     /// The VRF of this name.

@@ -96,6 +96,8 @@ impl Network {
             let ends: Vec<(Port, Place)> = segment
                 .ports
                 .iter()
+                // A link that is down is no way, though it keeps its addresses.
+                .filter(|(node, interface)| lab.carries(*node, *interface))
                 .map(|port| (*port, network.place_of[&layout.context(*port)]))
                 .collect();
             let goals: Vec<(Port, Place)> = ends

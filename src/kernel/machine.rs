@@ -3,7 +3,7 @@
 use super::message::{self, LOOPBACK, Numbers};
 use super::socket::{Refusal, SendError, Socket};
 use super::{Home, Namespace, Worker, offload, program, supervisor, sysctl};
-use crate::plan::{Op, Way};
+use crate::plan::{Edit, Op, Way};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -136,6 +136,37 @@ impl<'w> Machine<'w> {
         let requests = requests.into_iter().flatten().collect();
         let building = self.built.get_mut(&sender).expect(BUILDING);
         Ok(building.socket.send(requests)?)
+    }
+
+    /// Gets hold of a namespace that stands, for what is done to it.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be entered.
+    pub fn join(&mut self, name: &str) -> Result<(), Refused> {
+        if !self.built.contains_key(name) {
+            let namespace = Namespace::open(name)?;
+            self.worker.enter(&namespace)?;
+            let devices = super::interfaces(self.worker)?
+                .into_iter()
+                .map(|(device, state)| (device, state.index))
+                .collect();
+            let building = Building { namespace, socket: Socket::open()?, devices };
+            self.built.insert(name.to_owned(), building);
+        }
+        Ok(())
+    }
+
+    /// Changes a namespace that stands.
+    ///
+    /// # Errors
+    /// The first change that the kernel refused; those behind it may have been made.
+    pub fn edit(&mut self, edits: &[Edit]) -> Result<(), Refused> {
+        let Some(name) = edits.first().map(Edit::namespace) else { return Ok(()) };
+        self.join(name)?;
+        let requests: Vec<_> = edits.iter().map(|edit| message::edit(edit, self)).collect();
+        debug_assert!(requests.iter().all(|requests| requests.len() == 1), "one each");
+        let building = self.built.get_mut(name).expect(BUILDING);
+        Ok(building.socket.send(requests.into_iter().flatten().collect())?)
     }
 
     /// Gives indices to the devices that a step makes, no two devices of a lab the same one: up to

@@ -4,7 +4,7 @@ use super::socket::Mode;
 use super::{qdisc, rule};
 use crate::compile::{LabelNexthop, LabelRoute, Nexthop, Route};
 use crate::iproute::{Label, RouteKind};
-use crate::plan::{Device, DeviceKind, Family, Op, RuleChange, VethEnd};
+use crate::plan::{Device, DeviceKind, Edit, Family, Op, RuleChange, VethEnd};
 use ipnet::IpNet;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
@@ -87,6 +87,37 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
         Op::LabelRoute { namespace, route } => {
             let message = label_route(route, |device| numbers.index(namespace, device));
             vec![(Mode::Create, RouteNetlinkMessage::NewRoute(message))]
+        }
+    }
+}
+
+/// The requests that carry out a change to what stands.
+pub(super) fn edit(edit: &Edit, numbers: &impl Numbers) -> Requests {
+    let index = |namespace: &str, device: &str| numbers.index(namespace, device);
+    match edit {
+        Edit::Make(op) => requests(op, numbers),
+        Edit::Down { namespace, device } => {
+            set(LinkUnspec::new_with_index(index(namespace, device)).down().build())
+        }
+        Edit::NoQueue { namespace, device } => {
+            let message = qdisc::root(index(namespace, device));
+            vec![(Mode::Change, RouteNetlinkMessage::DelQueueDiscipline(message))]
+        }
+        Edit::PutRoute { namespace, route } => {
+            let message = ip_route(route, |device| index(namespace, device));
+            vec![(Mode::Replace, RouteNetlinkMessage::NewRoute(message))]
+        }
+        Edit::TakeRoute { namespace, route } => {
+            let message = ip_route(route, |device| index(namespace, device));
+            vec![(Mode::Change, RouteNetlinkMessage::DelRoute(message))]
+        }
+        Edit::PutLabelRoute { namespace, route } => {
+            let message = label_route(route, |device| index(namespace, device));
+            vec![(Mode::Replace, RouteNetlinkMessage::NewRoute(message))]
+        }
+        Edit::TakeLabelRoute { namespace, route } => {
+            let message = label_route(route, |device| index(namespace, device));
+            vec![(Mode::Change, RouteNetlinkMessage::DelRoute(message))]
         }
     }
 }

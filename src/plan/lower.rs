@@ -211,7 +211,13 @@ fn routes(steps: &mut Vec<Step>, node: &Node) {
         }
     }
     for route in &node.routes {
-        push(Op::Route { namespace: namespace(), route: route.value.clone() }, route.span);
+        // What leads over an interface that is down waits until that is up: the kernel has no such
+        // routes.
+        let mut up = route.value.clone();
+        up.nexthops.retain(|nexthop| node.is_up(&nexthop.dev));
+        if up.nexthops.is_empty() == route.value.nexthops.is_empty() {
+            push(Op::Route { namespace: namespace(), route: up }, route.span);
+        }
     }
     for rule in &node.rules {
         let op =

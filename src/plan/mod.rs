@@ -4,12 +4,14 @@
 //! the same file gives the same plan, byte for byte, and so do a DOT file and a YAML file that say
 //! the same.
 
+mod edit;
 mod lower;
 mod needs;
 mod observed;
 mod op;
 mod print;
 
+pub use edit::{Edit, Edits, edits};
 pub use lower::lower;
 pub use needs::{Feature, Needs};
 pub use observed::{Difference, Observed, differences};

@@ -56,7 +56,7 @@ fn is_observed(op: &Op) -> bool {
 
 /// The step as the kernel shows it: the ends of a pair have no order there, and of a queue it keeps
 /// less than it was told.
-fn as_kept(mut op: Op) -> Op {
+pub(super) fn as_kept(mut op: Op) -> Op {
     match &mut op {
         Op::Veth { ends } => ends.sort(),
         Op::Qdisc { qdisc: Qdisc::Netem(netem), .. } => *netem = netem.as_kept(),

@@ -2,7 +2,11 @@
 //! `vrflab vm run --` as cargo's runner (see `ci/test`).
 #![allow(clippy::unwrap_used)]
 
+mod change;
 mod faults;
+#[allow(dead_code)]
+#[path = "../host/host.rs"]
+mod host;
 mod impair;
 mod kernel;
 mod l3vpn;

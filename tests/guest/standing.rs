@@ -60,6 +60,7 @@ impl Built {
             text: String::new(),
             dot: true,
             files: self.lab.files(),
+            changes: Vec::new(),
         }
     }
 
