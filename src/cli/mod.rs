@@ -5,6 +5,7 @@
 
 mod change;
 mod check;
+mod compile;
 mod down;
 mod exec;
 mod exit;
@@ -68,6 +69,8 @@ enum Verb {
     Logs(logs::Arguments),
     /// Say what is wrong with FILE
     Validate(validate::Arguments),
+    /// Print FILE with nothing left out: a file that gives the same lab
+    Compile(compile::Arguments),
     /// Show the steps that build the lab in FILE, as commands
     Plan(plan::Arguments),
     /// Print a JSON Schema of YAML files, which editors complete from
@@ -106,6 +109,7 @@ fn run(arguments: Arguments) -> ExitCode {
         Verb::Exec(verb) => exec::run(&verb, kernel),
         Verb::Logs(verb) => logs::run(&verb, kernel),
         Verb::Validate(verb) => validate::run(&verb),
+        Verb::Compile(verb) => compile::run(&verb),
         Verb::Plan(verb) => plan::run(&verb),
         Verb::Schema => schema::run(),
         Verb::Ls(verb) => ls::run(&verb, kernel),

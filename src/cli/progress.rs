@@ -5,7 +5,7 @@ use super::interrupt::Interrupt;
 use super::output::out;
 use crate::compile::Lab;
 use crate::executor::Observer;
-use crate::plan::{Op, Step};
+use crate::plan::{Op, Step, Way};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -57,19 +57,11 @@ impl Observer for Progress<'_> {
 }
 
 fn stage(op: &Op) -> &'static str {
-    match op {
-        Op::Namespace { .. } => "namespaces",
-        Op::Sysctl { .. } => "settings",
-        Op::Veth { .. } | Op::Device { .. } => "devices",
-        Op::Filter { .. } | Op::Etc { .. } => "files and rulesets",
-        Op::Run { .. } => "commands",
-        Op::Enslave { .. }
-        | Op::Qdisc { .. }
-        | Op::NoOffload { .. }
-        | Op::Up { .. }
-        | Op::Address { .. }
-        | Op::Rule { .. }
-        | Op::Route { .. }
-        | Op::LabelRoute { .. } => "addresses and routes",
+    match op.way() {
+        Way::Alone if matches!(op, Op::Namespace { .. }) => "namespaces",
+        Way::Alone => "settings and files",
+        Way::Devices => "devices",
+        Way::Configuration => "addresses and routes",
+        Way::Process => "commands",
     }
 }

@@ -7,11 +7,8 @@ use super::output::{err, out};
 use super::place::{self, Kernel, Place, state_error};
 use super::progress::Progress;
 use super::{check, down};
-use crate::diagnostic::{Code, Diagnostic};
 use crate::document::{Format, LabName};
 use crate::executor::{self, Failed, Stopped};
-use crate::kernel::Reason;
-use crate::plan::Op;
 use crate::state::{Lock, Phase, Record};
 use crate::vm;
 use clap::Args;
@@ -173,8 +170,7 @@ pub(super) fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<
                     Exit::Interrupted
                 }
                 Stopped::Refused { op, span, refusal } => {
-                    let diagnostic = refused(&op, &refusal).at(span, "asked for here");
-                    input::say(&[diagnostic], &input.source);
+                    input::say(&[executor::refused(&op, span, &refusal)], &input.source);
                     Exit::Refused
                 }
             };
@@ -203,17 +199,4 @@ fn record(input: &Input) -> Result<Record, Exit> {
         files: input.lab.files(),
         changes: Vec::new(),
     })
-}
-
-/// What is said of a step that the kernel refused.
-fn refused(op: &Op, refusal: &Reason) -> Diagnostic {
-    let error = match refusal {
-        Reason::Kernel(refusal) => {
-            Diagnostic::error(Code::Refused, format!("the kernel refused a step: {refusal}"))
-        }
-        Reason::Program(said) => {
-            Diagnostic::error(Code::Refused, "a program refused a step").note(said)
-        }
-    };
-    error.note(format!("the step is the same as `{op}`"))
 }

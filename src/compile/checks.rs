@@ -15,6 +15,16 @@ use std::net::IpAddr;
 pub(super) fn fill(topology: &Topology, layout: &Layout, lab: &mut Lab, errors: &mut Diagnostics) {
     match &topology.checks {
         Some(lines) => {
+            // Whoever wrote the routes, one VRF name is one VPN, and its hosts are meant by the
+            // addresses that they have in it.
+            let joined;
+            let layout = match topology.routing {
+                Routing::Auto => layout,
+                Routing::None => {
+                    joined = Layout::of(lab, Routing::Auto);
+                    &joined
+                }
+            };
             let reader = Reader { lab, layout };
             let checks = lines.iter().filter_map(|line| errors.keep(reader.read(line))).collect();
             lab.checks = checks;

@@ -6,7 +6,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
 use crate::document::{DeviceName, EndVrf, Kind, Role};
 use crate::topology::{self, Topology};
 use petgraph::graph::NodeIndex;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 /// The bridge inside a switch.
 const BRIDGE: &str = "br0";
@@ -16,6 +16,7 @@ pub(super) fn build(topology: &Topology, roles: &[Role], errors: &mut Diagnostic
     let mut draft = Draft {
         lab: Lab {
             name: topology.name.clone(),
+            netns: topology.netns.value.clone(),
             nodes: Vec::new(),
             links: Vec::new(),
             checks: Vec::new(),
@@ -26,10 +27,9 @@ pub(super) fn build(topology: &Topology, roles: &[Role], errors: &mut Diagnostic
         wanted_vrfs: Vec::new(),
     };
     let mut names = Vec::new();
-    let mut namespaces: HashMap<String, Span> = HashMap::new();
     for index in topology.graph.node_indices() {
         let node = &topology.graph[index];
-        let namespace = namespace(topology, node, &mut namespaces, errors);
+        let namespace = namespace(topology, node, errors);
         draft.lab.nodes.push(empty(node, roles[index.index()], namespace));
         names.push(Names { taken: taken(topology, index), next: 0 });
     }
@@ -75,6 +75,7 @@ fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
         loopback: node.loopback.clone().unwrap_or_default(),
         vrfs: Vec::new(),
         interfaces,
+        tables: node.tables.iter().map(|(name, table)| (name.value.clone(), table.value)).collect(),
         routes: Vec::new(),
         rules: Vec::new(),
         label_routes: Vec::new(),
@@ -87,13 +88,9 @@ fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
     }
 }
 
-/// The name of a node's namespace, which is a file's name and nobody else's.
-fn namespace(
-    topology: &Topology,
-    node: &topology::Node,
-    taken: &mut HashMap<String, Span>,
-    errors: &mut Diagnostics,
-) -> String {
+/// The name of a node's namespace, which is a file's name. A pattern has the node's name in it, so that
+/// no two get one.
+fn namespace(topology: &Topology, node: &topology::Node, errors: &mut Diagnostics) -> String {
     let pattern = &topology.netns;
     let name = pattern
         .as_str()
@@ -103,18 +100,6 @@ fn namespace(
         errors.push(
             Diagnostic::error(Code::BadName, format!("a namespace cannot be named `{name}`"))
                 .at(pattern.span.or(node.name.span), "a file's name, 1 to 255 bytes, without `/`"),
-        );
-    }
-    if let Some(other) = taken.insert(name.clone(), node.name.span) {
-        errors.push(
-            Diagnostic::error(
-                Code::DuplicateNamespace,
-                format!("two nodes get the namespace `{name}`"),
-            )
-            .at(node.name.span, "this one")
-            .beside(other, "and this one")
-            .beside(pattern.span, "by this pattern")
-            .help("put `{node}` into the pattern"),
         );
     }
     name
@@ -189,7 +174,7 @@ fn add_end(
         (None, None) => {}
         (Some(EndVrf::WherePossible(vrf)), None) => draft.want(id, place, vrf, false),
         (Some(EndVrf::Here(vrf)), None) | (None, Some(vrf)) => draft.want(id, place, vrf, true),
-        (Some(EndVrf::WherePossible(link) | EndVrf::Here(link)), Some(vrf)) => {
+        (Some(said @ (EndVrf::WherePossible(link) | EndVrf::Here(link))), Some(vrf)) => {
             if link.value != vrf.value {
                 errors.push(
                     Diagnostic::error(
@@ -200,7 +185,7 @@ fn add_end(
                     .beside(link.span, format!("and in `{link}` here")),
                 );
             }
-            draft.want(id, place, vrf, true);
+            draft.want(id, place, vrf, matches!(said, EndVrf::Here(_)));
         }
     }
     let flag = |link: Option<Spanned<bool>>, node: Option<Spanned<bool>>| {

@@ -21,6 +21,8 @@ pub const UNREACHABLE_METRIC: u32 = 4_278_198_272;
 pub struct Lab {
     /// Its name.
     pub name: LabName,
+    /// The pattern of the namespaces' names, with `{lab}` and `{node}`.
+    pub netns: String,
     /// The nodes, in the file's order.
     pub nodes: Vec<Node>,
     /// The links, in the file's order.
@@ -67,6 +69,8 @@ pub struct Node {
     pub vrfs: Vec<Vrf>,
     /// Its interfaces, those of links and others.
     pub interfaces: Vec<Interface>,
+    /// Names for tables.
+    pub tables: Vec<(String, u32)>,
     /// IP routes of all tables.
     pub routes: Vec<Spanned<Route>>,
     /// Policy rules, each with its priority.
@@ -293,6 +297,13 @@ impl Lab {
             InterfaceKind::Veth { link, end } => Some(self.links[link].ends[1 - end]),
             InterfaceKind::Bridge | InterfaceKind::Dummy => None,
         }
+    }
+}
+
+impl Interface {
+    /// Whether an address is on one of its subnets.
+    pub fn holds(&self, address: &IpAddr) -> bool {
+        self.addresses.iter().any(|own| own.value.contains(address))
     }
 }
 

@@ -14,6 +14,7 @@ mod labels;
 mod layout;
 mod network;
 mod pool;
+mod print;
 mod programs;
 mod reach;
 mod region;
@@ -33,6 +34,8 @@ pub use lab::{
     Command, Imports, Interface, InterfaceId, InterfaceKind, Lab, LabelNexthop, LabelRoute, Link,
     MAIN, Nexthop, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
 };
+pub use print::print;
+pub use words::sysctl_name;
 
 use crate::diagnostic::{Diagnostics, Text};
 use crate::document::Routing;

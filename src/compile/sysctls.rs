@@ -1,6 +1,7 @@
 //! The settings of each namespace, so that a lab does not depend on its host's.
 
 use super::lab::{Lab, LabelRoute, Node, NodeId, Sysctl};
+use super::sysctl_name;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::Ttl;
 use crate::topology::Topology;
@@ -31,13 +32,29 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
         if let Some(route) = node.label_routes.iter().find(|route| ends_at_lo(&route.value)) {
             late.insert(input("lo"), Spanned::new("1".to_owned(), route.span));
         }
-        let mut written = Vec::new();
+        let mut written: Vec<Spanned<Sysctl>> = Vec::new();
         for (key, value) in &topology.graph[index].sysctls {
             if let Some(fault) = fault(&key.value) {
                 errors.push(
-                    Diagnostic::error(Code::BadValue, format!("`{}` {fault}", key.value))
-                        .at(key.span, "cannot be set here")
-                        .note("a namespace has the settings below `net.` and no others"),
+                    Diagnostic::error(
+                        Code::BadValue,
+                        format!("`{}` {fault}", sysctl_name(&key.value)),
+                    )
+                    .at(key.span, "cannot be set here")
+                    .note("a namespace has the settings below `net.` and no others"),
+                );
+                continue;
+            }
+            if let Some(other) = written.iter().find(|other| other.value.key == key.value) {
+                let name = sysctl_name(&key.value);
+                errors.push(
+                    Diagnostic::error(
+                        Code::DuplicateKey,
+                        format!("`{name}` stands twice in `sysctls`"),
+                    )
+                    .at(key.span, "the second one")
+                    .beside(other.span, "the first one")
+                    .note("a setting is the same one with dots and with slashes"),
                 );
                 continue;
             }

@@ -310,16 +310,14 @@ fn nexthops(
                     let gateways = far.addresses.iter().map(|address| address.value.addr());
                     let mut gateways = gateways.filter(|address| address.is_ipv4() == v4);
                     let via = gateways.next()?;
-                    // One on a common subnet is the better gateway.
-                    let subnets = || near.addresses.iter().map(|address| address.value);
-                    let shared = |address: &_| subnets().any(|net| net.contains(address));
-                    let via = match gateways.clone().next() {
-                        None => via,
-                        Some(_) => std::iter::once(via).chain(gateways).find(shared).unwrap_or(via),
-                    };
+                    // One on a common subnet is the better gateway; the kernel takes another one
+                    // only where it is told that the link has it.
+                    let shared = |address: &_| near.holds(address);
+                    let common = std::iter::once(via).chain(gateways).find(shared);
+                    let (via, onlink) = (common.unwrap_or(via), common.is_none());
                     let dev = near.name.clone();
                     let encap = Vec::new();
-                    Some(Nexthop { via: Some(via), dev, weight: 1, onlink: false, encap })
+                    Some(Nexthop { via: Some(via), dev, weight: 1, onlink, encap })
                 })
                 .collect()
         }

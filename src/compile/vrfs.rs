@@ -30,6 +30,8 @@ pub(super) fn fill(topology: &Topology, draft: &mut Draft, errors: &mut Diagnost
         draft.lab.nodes[index.index()].vrfs = vrfs.collect();
     }
     enslave(draft, errors);
+    names(draft, errors);
+    lonely(topology, draft, errors);
     imports(topology, draft, errors);
     tables(topology, draft, errors);
     for index in topology.graph.node_indices() {
@@ -72,15 +74,74 @@ fn enslave(draft: &mut Draft, errors: &mut Diagnostics) {
         }
         node.interfaces[wish.interface.0].master = Some(Spanned::new(name, wish.vrf.span));
     }
-    for (_, wish) in placed.into_values().filter(|(placed, _)| !placed) {
-        errors.push(
-            Diagnostic::error(
-                Code::VrfNowhere,
-                format!("neither end of this link can be in VRF `{}`", wish.vrf),
-            )
-            .at(wish.vrf.span, "asked for here")
-            .help(format!("give one of the nodes `role: pe`, or `vrfs: [{}]`", wish.vrf)),
-        );
+    for (link, (_, wish)) in placed.into_iter().filter(|(_, (placed, _))| !placed) {
+        let error = Diagnostic::error(
+            Code::VrfNowhere,
+            format!("neither end of this link can be in VRF `{}`", wish.vrf),
+        )
+        .at(wish.vrf.span, "asked for here");
+        let ends = draft.lab.links[link].ends.iter();
+        let known = ends.flat_map(|(node, _)| &draft.lab[*node].vrfs).map(|vrf| vrf.name.as_str());
+        errors.push(match nearest(wish.vrf.as_str(), known) {
+            Some(near) => error.help(format!("did you mean `{near}`?")),
+            None => {
+                error.help(format!("give one of the nodes `role: pe`, or `vrfs: [{}]`", wish.vrf))
+            }
+        });
+    }
+}
+
+/// Reports VRFs that have the name of an interface that a link makes.
+fn names(draft: &Draft, errors: &mut Diagnostics) {
+    for node in &draft.lab.nodes {
+        for vrf in &node.vrfs {
+            let Some(interface) = node.interface(vrf.name.as_str()) else { continue };
+            let interface = &node.interfaces[interface.0];
+            errors.push(
+                Diagnostic::error(
+                    Code::BadName,
+                    format!("`{}` is both an interface and a VRF of `{}`", vrf.name, node.name),
+                )
+                .at(vrf.span, "this VRF")
+                .beside(interface.span, "has an interface's name")
+                .note("a VRF is a device too, and a namespace has one device of a name"),
+            );
+        }
+    }
+}
+
+/// Warns of a VRF that one end of one link names and nobody declares, where another VRF's name is so
+/// near that a slip explains it.
+fn lonely(topology: &Topology, draft: &Draft, errors: &mut Diagnostics) {
+    let declared = topology.graph.node_weights().flat_map(|node| &node.vrfs);
+    let declared: BTreeSet<&str> = declared.map(|vrf| vrf.name.value.as_str()).collect();
+    let mut users: BTreeMap<&str, Vec<Span>> = BTreeMap::new();
+    for node in &draft.lab.nodes {
+        let masters = node.interfaces.iter().filter_map(|interface| interface.master.as_ref());
+        for master in masters.filter(|master| node.vrf(master.value.as_str()).is_some()) {
+            users.entry(master.value.as_str()).or_default().push(master.span);
+        }
+    }
+    // Names that differ in a number alone were counted up on purpose.
+    let letters = |name: &str| name.replace(|it: char| it.is_ascii_digit(), "");
+    for (name, spans) in &users {
+        let [span] = spans[..] else { continue };
+        if declared.contains(name) {
+            continue;
+        }
+        let others = users.iter().filter(|(_, spans)| spans.len() > 1).map(|(name, _)| *name);
+        let others = others.chain(declared.iter().copied());
+        let others = others.filter(|other| other != name && letters(other) != letters(name));
+        if let Some(near) = nearest(name, others) {
+            errors.push(
+                Diagnostic::warning(
+                    Code::LonelyVrf,
+                    format!("VRF `{name}` is a VPN of this end alone"),
+                )
+                .at(span, "no other link is in it")
+                .help(format!("`{near}` is meant, perhaps; else declare it: `vrfs: [{name}]`")),
+            );
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The lab's routes in iproute2's words.
+//! The lab's routes and settings in the words of iproute2 and `sysctl`.
 
 use super::lab::{LabelRoute, MAIN, Route};
 use crate::diagnostic::{Spanned, Text};
@@ -45,6 +45,12 @@ impl From<&LabelRoute> for iproute::LabelRoute {
                 .collect(),
         }
     }
+}
+
+/// A setting's name as `sysctl` and its users spell it: with dots, but for one in which an interface's
+/// name has a dot of its own.
+pub fn sysctl_name(path: &str) -> String {
+    if path.contains('.') { path.to_owned() } else { path.replace('/', ".") }
 }
 
 impl fmt::Display for Route {

@@ -24,7 +24,6 @@ macro_rules! codes {
 
 codes! {
     Unreadable "unreadable" "The file cannot be read.",
-    Format "format" "Neither a DOT nor a YAML file.",
     NotText "not-text" "The file is not UTF-8 text.",
     TooLarge "too-large" "The file is too large or nests too deeply.",
     Empty "empty" "The file holds no topology.",
@@ -40,7 +39,6 @@ codes! {
     UnknownVrf "unknown-vrf" "A VRF that the node does not have.",
     UnknownTable "unknown-table" "A table name that the node does not have.",
     DuplicateInterface "duplicate-interface" "One interface used by two links.",
-    DuplicateNamespace "duplicate-namespace" "Two nodes whose namespaces get one name.",
     SelfLink "self-link" "A link from a node to itself.",
     VrfConflict "vrf-conflict" "An interface in two VRFs.",
     VrfNowhere "vrf-nowhere" "A link in a VRF that neither of its ends can be in.",
@@ -58,10 +56,12 @@ codes! {
     BadCheck "bad-check" "A check that cannot be read or made.",
     MisspelledKey "misspelled-key" "A foreign key that looks like one of ours.",
     StrictMerge "strict-merge" "Edges with different ports that `strict` merges.",
+    LonelyVrf "lonely-vrf" "A VPN of one end of a link, with a name that looks like another's.",
     SourceRoute "source-route" "A VRF without a route back to a source it must accept.",
     LabelLeak "label-leak" "A label path into a VRF from which nothing leads back.",
     LabelUnpopped "label-unpopped" "A label that nobody pops.",
     VrfRule "vrf-rule" "A rule by a VRF device, which forwarded packets do not match.",
+    RouteCircle "route-circle" "Routes that run in a circle.",
     Fallthrough "fallthrough" "A VRF whose lookups fall through to main.",
     NotForwarding "not-forwarding" "A node that must forward and does not.",
     SubnetMismatch "subnet-mismatch" "The ends of a link in different subnets.",

@@ -105,6 +105,14 @@ impl Choice for Kind {
     const WORDS: &'static [(&'static str, Kind)] = &[("dummy", Kind::Dummy)];
 }
 
+impl Role {
+    /// Its word in a file.
+    pub fn word(self) -> &'static str {
+        let known = Self::WORDS.iter().find(|(_, role)| *role == self);
+        known.expect("every role has its word").0
+    }
+}
+
 fn words<C: Choice>() -> Vec<&'static str> {
     C::WORDS.iter().map(|(word, _)| *word).collect()
 }

@@ -9,11 +9,13 @@ mod keys;
 mod name;
 mod schema;
 mod tree;
+mod write;
 mod yaml;
 
 pub use file::{Files, STANDARD_INPUT, read, read_from};
 pub use name::{DeviceName, LabName, NodeName};
 pub use schema::schema;
+pub use write::{Entries, Link as LinkSheet, Sheet, Unwritable, Value};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Spanned, Text};
 use crate::iproute::{Netem, Tbf};

@@ -11,20 +11,25 @@ use std::fmt;
 const DEPTH: usize = 24;
 /// How many characters of a key the scanner looks through for its end.
 const LOOKAHEAD: usize = 1024;
-/// How many values a file may hold, and how many its aliases and merge keys may repeat: sized for
-/// labs of ten thousand nodes with room to spare.
+/// How many values a file may hold: sized for labs of ten thousand nodes with room to spare.
 const VALUES: usize = 8_000_000;
-const REPEATED: usize = 1_000_000;
+
+/// How many values and ends of lists a file's aliases and merge keys may repeat. One default that
+/// ten thousand nodes merge is no bomb, and needs ten thousand lines; a bomb is short.
+fn repeated(source: &Source) -> usize {
+    (10_000 + 16 * source.text.len()).min(1_000_000)
+}
 
 /// Reads the text. A key that stands twice is reported and the rest read with its first value.
 pub(super) fn read(source: &Source, errors: &mut Diagnostics) -> Option<Reading> {
-    let first = serde_yaml::from_str_with_options(&source.text, options(DuplicateKeyPolicy::Error));
+    let first =
+        serde_yaml::from_str_with_options(&source.text, options(source, DuplicateKeyPolicy::Error));
     let written: Written = match first {
         Ok(written) => written,
         Err(error) => {
             let twice = matches!(error.without_snippet(), Error::DuplicateMappingKey { .. });
             errors.push(diagnostic(&error, source));
-            let rest = options(DuplicateKeyPolicy::FirstWins);
+            let rest = options(source, DuplicateKeyPolicy::FirstWins);
             let again = || serde_yaml::from_str_with_options(&source.text, rest).ok();
             twice.then(again).flatten()?
         }
@@ -37,7 +42,7 @@ pub(super) fn read(source: &Source, errors: &mut Diagnostics) -> Option<Reading>
     Some(Reading { tree: tree(written, source, errors), whole })
 }
 
-fn options(duplicate_keys: DuplicateKeyPolicy) -> Options {
+fn options(source: &Source, duplicate_keys: DuplicateKeyPolicy) -> Options {
     serde_yaml::options! {
         budget: serde_yaml::budget! {
             max_depth: DEPTH,
@@ -50,19 +55,21 @@ fn options(duplicate_keys: DuplicateKeyPolicy) -> Options {
             max_anchors: VALUES,
             max_merge_keys: VALUES,
             max_recorded_anchor_events: VALUES,
-            // One default that ten thousand nodes merge is no bomb; how much aliases may repeat
-            // in all is limited below.
+            // How much aliases may repeat in all is limited below.
             enforce_alias_anchor_ratio: false,
         },
-        alias_limits: limits(),
+        alias_limits: limits(source),
         duplicate_keys: duplicate_keys,
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
         with_snippet: false,
     }
 }
 
-fn limits() -> AliasLimits {
-    serde_yaml::alias_limits! { max_total_replayed_events: REPEATED, max_replay_stack_depth: DEPTH }
+fn limits(source: &Source) -> AliasLimits {
+    serde_yaml::alias_limits! {
+        max_total_replayed_events: repeated(source),
+        max_replay_stack_depth: DEPTH,
+    }
 }
 
 /// A value as the YAML reader gives it.
@@ -235,7 +242,10 @@ fn diagnostic(error: &Error, source: &Source) -> Diagnostic {
         | Error::AliasExpansionLimitExceeded { .. } => too_large(
             "the file's aliases repeat too much",
         )
-        .note(format!("all aliases together may repeat {REPEATED} values and ends of lists")),
+        .note(format!(
+            "in a file of this length all aliases together may repeat {} values and ends of lists",
+            repeated(source)
+        )),
         Error::AliasError { error, .. } => diagnostic(error, source),
         Error::MultipleDocuments { .. } => {
             Diagnostic::error(Code::Syntax, "the file holds more than one YAML document")

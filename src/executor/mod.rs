@@ -17,7 +17,7 @@ pub use change::{Unchanged, change};
 pub use kernel::Kernel;
 pub use teardown::{Left, clear, down, teardown};
 
-use crate::diagnostic::Span;
+use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::kernel::{Reason, Refused};
 use crate::plan::{Op, Plan, Step, Way};
 use std::ops::ControlFlow;
@@ -43,6 +43,19 @@ pub enum Stopped {
     },
     /// The observer broke.
     Interrupted,
+}
+
+/// What is said of a step that was refused.
+pub fn refused(op: &Op, span: Span, refusal: &Reason) -> Diagnostic {
+    let error = match refusal {
+        Reason::Kernel(refusal) => {
+            Diagnostic::error(Code::Refused, format!("the kernel refused a step: {refusal}"))
+        }
+        Reason::Program(said) => {
+            Diagnostic::error(Code::Refused, "a program refused a step").note(said)
+        }
+    };
+    error.at(span, "asked for here").note(format!("the step is the same as `{op}`"))
 }
 
 /// Carries out a plan's steps in order, each namespace marked before its name appears.

@@ -44,27 +44,10 @@ struct Answer {
 
 /// Starts the commands of one namespace and returns when all run.
 pub(super) fn start(ops: &[&Op], home: &Home) -> Result<(), Refused> {
-    let commands = ops.iter().filter_map(|op| match op {
-        Op::Run { namespace: _, node, number, line, vrf } => Some(Started {
-            node: node.clone(),
-            number: *number,
-            line: line.clone(),
-            vrf: vrf.clone(),
-        }),
-        Op::Namespace { .. }
-        | Op::Sysctl { .. }
-        | Op::Veth { .. }
-        | Op::Device { .. }
-        | Op::Enslave { .. }
-        | Op::Qdisc { .. }
-        | Op::NoOffload { .. }
-        | Op::Up { .. }
-        | Op::Address { .. }
-        | Op::Rule { .. }
-        | Op::Filter { .. }
-        | Op::Etc { .. }
-        | Op::Route { .. }
-        | Op::LabelRoute { .. } => None,
+    let commands = ops.iter().filter_map(|op| {
+        let Op::Run { namespace: _, node, number, line, vrf } = op else { return None };
+        let (node, line, vrf) = (node.clone(), line.clone(), vrf.clone());
+        Some(Started { node, number: *number, line, vrf })
     });
     let order = Order {
         parent: Pid::this().as_raw(),

@@ -1,6 +1,7 @@
 //! A step as the command that does the same.
 
 use super::{DeviceKind, Family, Op, Qdisc, RuleChange, VethEnd};
+use crate::compile::sysctl_name;
 use std::fmt;
 
 impl fmt::Display for Op {
@@ -8,7 +9,7 @@ impl fmt::Display for Op {
         match self {
             Op::Namespace { namespace } => write!(f, "ip netns add {namespace}"),
             Op::Sysctl { namespace, key, value } => {
-                let name = if key.contains('.') { key.clone() } else { key.replace('/', ".") };
+                let name = sysctl_name(key);
                 let quote = if value.contains(char::is_whitespace) { "'" } else { "" };
                 write!(f, "ip netns exec {namespace} sysctl -qw {quote}{name}={value}{quote}")
             }

@@ -42,6 +42,7 @@ impl Bench {
             format!("chk-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let lab = Lab {
             name: LabName::new(prefix.clone()).unwrap(),
+            netns: "{lab}-{node}".to_owned(),
             nodes: Vec::new(),
             links: Vec::new(),
             checks: Vec::new(),
@@ -101,6 +102,7 @@ impl Bench {
             loopback: Vec::new(),
             vrfs: Vec::new(),
             interfaces: Vec::new(),
+            tables: Vec::new(),
             routes: Vec::new(),
             rules: Vec::new(),
             label_routes: Vec::new(),

@@ -28,7 +28,7 @@ fn addresses(lab: &Lab, id: NodeId) -> Vec<IpAddr> {
 }
 
 /// Links of routers, each to an earlier one and some across, each with a cost, and hosts at some.
-fn plain() -> impl Strategy<Value = String> {
+pub fn plain() -> impl Strategy<Value = String> {
     let links = proptest::collection::vec((any::<prop::sample::Index>(), 1..4u32), 1..14);
     let across = proptest::collection::vec((0..14usize, 0..14usize, 1..4u32), 0..8);
     let hosts = proptest::collection::vec(any::<prop::sample::Index>(), 2..6);
@@ -52,7 +52,7 @@ fn plain() -> impl Strategy<Value = String> {
 }
 
 /// Edges around a core, and the sites of three VPNs at them, some at two edges.
-fn vpns() -> impl Strategy<Value = String> {
+pub fn vpns() -> impl Strategy<Value = String> {
     let core = proptest::collection::vec(any::<prop::sample::Index>(), 1..5);
     let edges = proptest::collection::vec(any::<prop::sample::Index>(), 2..5);
     let site =

@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod any;
-mod bad;
 mod diagnostic;
 mod dot;
 mod file;
 mod good;
 mod graphviz;
 mod schema;
+mod written;
 mod yaml;

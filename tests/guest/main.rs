@@ -10,6 +10,7 @@ mod host;
 mod impair;
 mod kernel;
 mod l3vpn;
+mod programs;
 #[path = "../iproute/queues.rs"]
 mod queues;
 mod standing;

@@ -6,6 +6,7 @@ mod exec;
 mod host;
 mod kernel;
 mod labs;
+mod programs;
 mod standing;
 mod stop;
 mod verbs;

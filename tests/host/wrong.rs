@@ -88,3 +88,16 @@ fn wrong_usage_is_told_from_a_failure() {
     }
     host.assert_nothing_is_left();
 }
+
+#[test]
+fn editors_are_told_in_json() {
+    let host = Host::new();
+    let mut command = host.vrflab(&["validate", "--format", "json", "wrong-value.yaml"]);
+    let said = said(&command.current_dir(file("tests/host/wrong")).output().unwrap());
+    assert_eq!((said.status, said.err.as_str()), (2, ""), "{said:?}");
+    let objects: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(objects[0]["code"], "bad-value");
+    assert_eq!(objects[0]["file"], "wrong-value.yaml");
+    assert!(objects[0]["labels"][0]["start"]["line"].is_u64(), "{objects}");
+    host.assert_nothing_is_left();
+}

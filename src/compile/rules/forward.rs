@@ -1,13 +1,12 @@
 //! Nodes that must forward and do not, and VRFs that let packets out.
 
+use super::Owners;
 use crate::compile::lab::{Lab, NodeId};
 use crate::compile::layout::{Layout, Port};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use std::collections::BTreeMap;
-use std::net::IpAddr;
 
-pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
-    gateways(layout, lab, errors);
+pub(super) fn hold(layout: &Layout, owners: &Owners, lab: &Lab, errors: &mut Diagnostics) {
+    gateways(layout, owners, lab, errors);
     for node in &lab.nodes {
         for vrf in node.vrfs.iter().filter(|vrf| vrf.fallthrough) {
             errors.push(
@@ -23,16 +22,7 @@ pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
 }
 
 /// Warns of gateways that take no packets on.
-fn gateways(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
-    let mut owners: BTreeMap<(usize, IpAddr), NodeId> = BTreeMap::new();
-    for segment in &layout.segments {
-        for port in &segment.ports {
-            let Some(domain) = layout.domain(layout.context(*port)) else { continue };
-            for address in &lab[port.0].interfaces[port.1.0].addresses {
-                owners.insert((domain, address.value.addr()), port.0);
-            }
-        }
-    }
+fn gateways(layout: &Layout, owners: &Owners, lab: &Lab, errors: &mut Diagnostics) {
     for id in (0..lab.nodes.len()).map(NodeId) {
         // What the compiler filled in goes through nodes that forward.
         for route in lab[id].routes.iter().filter(|route| !route.span.is_none()) {
@@ -45,7 +35,7 @@ fn gateways(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
                 };
                 let port: Port = (id, interface);
                 let Some(domain) = layout.domain(layout.context(port)) else { continue };
-                let Some(&owner) = owners.get(&(domain, via)) else { continue };
+                let Some(&(owner, _)) = owners.get(&(domain, via)) else { continue };
                 let gateway = &lab[owner];
                 let its_own = gateway.interfaces.iter().flat_map(|port| &port.addresses);
                 let ends_there = route.value.destination.prefix_len()

@@ -29,7 +29,9 @@ enum End {
     Main,
     /// At a node that does not know the label.
     Unknown { node: NodeId, label: u32 },
-    /// Somewhere that cannot be told from the file, or in a circle.
+    /// Nowhere: it comes round in a circle, or its stack only grows.
+    Circle { node: NodeId, label: u32 },
+    /// Somewhere that cannot be told from the file.
     Nowhere,
 }
 
@@ -56,9 +58,8 @@ pub(super) fn hold(lab: &Lab, errors: &mut Diagnostics) {
     }
     let owners = owners(lab);
     let ends = |push: &Push| {
-        push.via.map_or_else(BTreeSet::new, |via| {
-            follow(lab, &owners, via, push.labels.clone(), &mut HashSet::new())
-        })
+        let mut walk = Walk { lab, owners: &owners, under: Vec::new(), seen: HashSet::new() };
+        push.via.map_or_else(BTreeSet::new, |via| walk.follow(via, push.labels.clone()))
     };
     let mut by_place: BTreeMap<Place, Vec<&Push>> = BTreeMap::new();
     for push in &pushes {
@@ -68,14 +69,17 @@ pub(super) fn hold(lab: &Lab, errors: &mut Diagnostics) {
         for end in ends(push) {
             match end {
                 End::Unknown { node, label } => errors.push(unpopped(lab, push, node, label)),
+                End::Circle { node, label } => errors.push(circle(lab, push, node, label)),
                 End::Vrf { place, name } if push.from.1 != MAIN => {
                     let leads_back = by_place.get(&place).into_iter().flatten().any(|back| {
                         ends(back).iter().any(|end| match end {
                             End::Vrf { place, .. } => *place == push.from,
-                            End::Main | End::Unknown { .. } | End::Nowhere => false,
+                            End::Main | End::Unknown { .. } | End::Circle { .. } | End::Nowhere => {
+                                false
+                            }
                         })
                     });
-                    if !leads_back {
+                    if !leads_back && !meant(lab, push.from, &name) {
                         errors.push(leak(lab, push, place, &name));
                     }
                 }
@@ -83,6 +87,18 @@ pub(super) fn hold(lab: &Lab, errors: &mut Diagnostics) {
             }
         }
     }
+}
+
+/// Whether a VRF's packets are meant for a VPN though nothing comes back from there: its routes are
+/// imported, one way as imports are, or it is the VRF's own VPN and there is nobody to come back to.
+fn meant(lab: &Lab, (node, table): Place, vpn: &DeviceName) -> bool {
+    let node = &lab[node];
+    let mut ports = node.interfaces.iter().filter(|port| node.table_of(port) == table);
+    let nobody = ports.all(|port| port.addresses.is_empty());
+    node.vrfs.iter().filter(|vrf| vrf.table == table).any(|vrf| {
+        let imported = vrf.imports.vpns.iter().any(|import| import.value == *vpn);
+        imported || (vrf.name == *vpn && nobody && vrf.addresses.is_empty())
+    })
 }
 
 /// Who has an address on an interface of the main table, where labelled packets arrive.
@@ -99,52 +115,66 @@ fn owners(lab: &Lab) -> BTreeMap<IpAddr, NodeId> {
     owners
 }
 
-/// Follows a stack of labels from a gateway to where it ends.
-fn follow(
-    lab: &Lab,
-    owners: &BTreeMap<IpAddr, NodeId>,
-    via: IpAddr,
-    stack: Vec<Label>,
-    seen: &mut HashSet<(NodeId, Vec<Label>)>,
-) -> BTreeSet<End> {
-    let Some(&node) = owners.get(&via) else { return BTreeSet::from([End::Nowhere]) };
-    arrive(lab, owners, node, stack, seen)
+/// How far a packet comes at the most.
+const TTL: usize = 255;
+
+/// A stack of labels on its way from a gateway to where it ends.
+struct Walk<'a> {
+    lab: &'a Lab,
+    owners: &'a BTreeMap<IpAddr, NodeId>,
+    /// The nodes on the way here, each with the stack that the packet came with.
+    under: Vec<(NodeId, Vec<Label>)>,
+    /// All that were come to, by whichever of several equal ways.
+    seen: HashSet<(NodeId, Vec<Label>)>,
 }
 
-fn arrive(
-    lab: &Lab,
-    owners: &BTreeMap<IpAddr, NodeId>,
-    node: NodeId,
-    mut stack: Vec<Label>,
-    seen: &mut HashSet<(NodeId, Vec<Label>)>,
-) -> BTreeSet<End> {
-    if stack.is_empty() {
-        return BTreeSet::from([End::Main]);
-    }
-    // Here already, by another of several equal ways or in a circle.
-    if !seen.insert((node, stack.clone())) {
-        return BTreeSet::new();
-    }
-    let top = stack.remove(0).number();
-    // Explicit null is popped by whoever gets it.
-    if matches!(top, 0 | 2) {
-        return arrive(lab, owners, node, stack, seen);
-    }
-    let known = lab[node].label_routes.iter().find(|route| route.value.label.number() == top);
-    let Some(route) = known else { return BTreeSet::from([End::Unknown { node, label: top }]) };
-    let mut on = |nexthop: &LabelNexthop| {
-        let mut rest = nexthop.swap.clone();
-        rest.extend(&stack);
-        match (lab[node].vrf(nexthop.dev.as_str()), nexthop.via) {
-            (Some(vrf), _) if rest.is_empty() => {
-                BTreeSet::from([End::Vrf { place: (node, vrf.table), name: nexthop.dev.clone() }])
-            }
-            (None, None) => arrive(lab, owners, node, rest, seen),
-            (None, Some(via)) => follow(lab, owners, via, rest, seen),
-            (Some(_), _) => BTreeSet::from([End::Nowhere]),
+impl Walk<'_> {
+    fn follow(&mut self, via: IpAddr, stack: Vec<Label>) -> BTreeSet<End> {
+        match self.owners.get(&via) {
+            Some(node) => self.arrive(*node, stack),
+            None => BTreeSet::from([End::Nowhere]),
         }
-    };
-    route.value.nexthops.iter().flat_map(&mut on).collect()
+    }
+
+    fn arrive(&mut self, node: NodeId, stack: Vec<Label>) -> BTreeSet<End> {
+        let Some((top, rest)) = stack.split_first() else { return BTreeSet::from([End::Main]) };
+        let place = (node, stack.clone());
+        if self.under.len() > TTL || self.under.contains(&place) {
+            return BTreeSet::from([End::Circle { node, label: top.number() }]);
+        }
+        if !self.seen.insert(place.clone()) {
+            return BTreeSet::new();
+        }
+        self.under.push(place);
+        let ends = self.switched(node, top.number(), rest);
+        self.under.pop();
+        ends
+    }
+
+    fn switched(&mut self, id: NodeId, top: u32, rest: &[Label]) -> BTreeSet<End> {
+        // Explicit null is popped by whoever gets it.
+        if matches!(top, 0 | 2) {
+            return self.arrive(id, rest.to_vec());
+        }
+        let node = &self.lab[id];
+        let known = node.label_routes.iter().find(|route| route.value.label.number() == top);
+        let Some(route) = known else {
+            return BTreeSet::from([End::Unknown { node: id, label: top }]);
+        };
+        let mut on = |nexthop: &LabelNexthop| {
+            let stack = [&nexthop.swap, rest].concat();
+            match (node.vrf(nexthop.dev.as_str()), nexthop.via) {
+                (Some(vrf), _) if stack.is_empty() => {
+                    let place = (id, vrf.table);
+                    BTreeSet::from([End::Vrf { place, name: nexthop.dev.clone() }])
+                }
+                (None, None) => self.arrive(id, stack),
+                (None, Some(via)) => self.follow(via, stack),
+                (Some(_), _) => BTreeSet::from([End::Nowhere]),
+            }
+        };
+        route.value.nexthops.iter().flat_map(&mut on).collect()
+    }
 }
 
 fn stack(labels: &[Label]) -> String {
@@ -167,6 +197,17 @@ fn leak(lab: &Lab, push: &Push, place: Place, vrf: &DeviceName) -> Diagnostic {
     .at(push.span, format!("packets to {} arrive in VRF `{vrf}`", push.destination))
     .note("where that VRF is another customer's, this is a leak that a ping reports only as a loss")
     .help("push the label that ends in this VRF's own counterpart, or add the route back")
+}
+
+fn circle(lab: &Lab, push: &Push, node: NodeId, label: u32) -> Diagnostic {
+    let route = lab[node].label_routes.iter().find(|route| route.value.label.number() == label);
+    Diagnostic::warning(
+        Code::RouteCircle,
+        format!("packets with label {} run in a circle", stack(&push.labels)),
+    )
+    .at(push.span, format!("packets to {} get it here", push.destination))
+    .beside(route.map_or(Span::NONE, |route| route.span), "and come by here again and again")
+    .note("each packet goes round until its TTL runs out")
 }
 
 fn unpopped(lab: &Lab, push: &Push, node: NodeId, label: u32) -> Diagnostic {

@@ -1,14 +1,17 @@
 //! What must hold of the whole lab, and what is legal and surely a mistake.
 
 mod address;
+mod circle;
 mod forward;
 mod leak;
 mod source;
 
 use super::lab::Lab;
-use super::layout::Layout;
+use super::layout::{Layout, Port};
 use crate::diagnostic::Diagnostics;
 use crate::document::Routing;
+use std::collections::HashMap;
+use std::net::IpAddr;
 
 /// Holds a lab against every rule.
 pub(super) fn hold(layout: &Layout, routing: Routing, lab: &Lab, errors: &mut Diagnostics) {
@@ -18,6 +21,22 @@ pub(super) fn hold(layout: &Layout, routing: Routing, lab: &Lab, errors: &mut Di
         Routing::Auto => {}
         Routing::None => source::hold(layout, lab, errors),
     }
-    forward::hold(layout, lab, errors);
+    let owners = owners(layout, lab);
+    forward::hold(layout, &owners, lab, errors);
+    circle::hold(layout, &owners, lab, errors);
     leak::hold(lab, errors);
+}
+
+/// Who has an address on a link, by routing domain.
+type Owners = HashMap<(usize, IpAddr), Port>;
+
+fn owners(layout: &Layout, lab: &Lab) -> Owners {
+    let mut owners = Owners::new();
+    for port in layout.segments.iter().flat_map(|segment| &segment.ports) {
+        let Some(domain) = layout.domain(layout.context(*port)) else { continue };
+        for address in &lab[port.0].interfaces[port.1.0].addresses {
+            owners.insert((domain, address.value.addr()), *port);
+        }
+    }
+    owners
 }

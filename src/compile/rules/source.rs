@@ -22,6 +22,10 @@ pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
     let sources = sources(lab, layout);
     let network = Network::of(lab, layout, Routing::None, |_| true);
     for id in (0..lab.nodes.len()).map(NodeId) {
+        // What a daemon will add is not known here.
+        if !lab[id].run.is_empty() {
+            continue;
+        }
         for vrf in &lab[id].vrfs {
             let here = Context { node: id, table: vrf.table };
             let Some(behind) = layout.domain(here).and_then(|domain| sources.get(&domain)) else {

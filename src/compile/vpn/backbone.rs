@@ -154,12 +154,13 @@ impl Core {
                     (IpAddr::V4(gateway), false) => IpAddr::V6(gateway.to_ipv6_mapped()),
                     (gateway, _) => gateway,
                 };
-                let onlink = !v4;
+                let near = &lab[step.out.0].interfaces[step.out.1.0];
+                let onlink = !v4 || !near.holds(&gateway);
                 let encap = match step.to == egress {
                     true => vec![*service],
                     false => vec![*transport, *service],
                 };
-                let dev = lab[step.out.0].interfaces[step.out.1.0].name.clone();
+                let dev = near.name.clone();
                 Some(Nexthop { via: Some(via), dev, weight: 1, onlink, encap })
             })
             .collect()

@@ -262,7 +262,8 @@ fn apply(to: &mut Attributes, attributes: &[Attribute]) {
 }
 
 /// Graphviz's words for the sides of a node.
-const COMPASS: &[&str] = &["n", "ne", "e", "se", "s", "sw", "w", "nw", "c", "_"];
+pub(in super::super) const COMPASS: &[&str] =
+    &["n", "ne", "e", "se", "s", "sw", "w", "nw", "c", "_"];
 
 /// The interface that the ports of an edge's end name. A bare compass point says on which side of
 /// the node Graphviz draws the edge; an interface with such a name is written in quotes.

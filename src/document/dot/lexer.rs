@@ -166,16 +166,10 @@ impl<'s> Lexer<'s> {
 
     fn word(&self, start: usize) -> TokenKind {
         let text = &self.text[start..self.at];
-        let keyword = match text.to_ascii_lowercase().as_str() {
-            "strict" => Keyword::Strict,
-            "graph" => Keyword::Graph,
-            "digraph" => Keyword::Digraph,
-            "subgraph" => Keyword::Subgraph,
-            "node" => Keyword::Node,
-            "edge" => Keyword::Edge,
-            _ => return TokenKind::Id(self.bare(start)),
-        };
-        TokenKind::Keyword(keyword)
+        match keyword(text) {
+            Some(keyword) => TokenKind::Keyword(keyword),
+            None => TokenKind::Id(self.bare(start)),
+        }
     }
 
     /// `-?(.digits | digits[.digits])`
@@ -284,6 +278,23 @@ impl<'s> Lexer<'s> {
         self.at = self.text.len();
         Err(unclosed("an HTML string", ">", Span::new(start - 1, start)))
     }
+}
+
+fn keyword(word: &str) -> Option<Keyword> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "strict" => Keyword::Strict,
+        "graph" => Keyword::Graph,
+        "digraph" => Keyword::Digraph,
+        "subgraph" => Keyword::Subgraph,
+        "node" => Keyword::Node,
+        "edge" => Keyword::Edge,
+        _ => return None,
+    })
+}
+
+/// Whether a bare word is one of the language's and no name.
+pub(in super::super) fn is_keyword(word: &str) -> bool {
+    keyword(word).is_some()
 }
 
 /// What a bare name is made of, digits apart: as Graphviz, everything beyond ASCII too.

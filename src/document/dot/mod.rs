@@ -7,6 +7,9 @@ mod lexer;
 mod notation;
 mod parser;
 
+pub(super) use drawing::COMPASS;
+pub(super) use lexer::is_keyword;
+
 use super::LabName;
 use super::keys::{LAB, LINK, Level, NODE};
 use super::tree::{Entry, Reading, Tree};

@@ -1,7 +1,8 @@
 //! Lists and maps inside the string of a DOT attribute.
 //!
 //! Items and entries stand between `;`, an entry is `name key value key value …`, a list inside an
-//! entry has `,` between its items, and single quotes hold what has spaces or `;` in it.
+//! entry has `,` between its items, and single quotes hold what has spaces or `;` in it, a quote itself
+//! twice.
 
 use super::super::keys::{Level, Shape};
 use super::super::tree::{Entry, Tree};
@@ -30,7 +31,7 @@ pub(super) fn tree(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree
         Shape::Map(level) if is_lone(&text, level) => Tree::Scalar(unquoted(&text, errors)),
         Shape::Map(level) => {
             let parts = split(&text, &[';']);
-            let entries = parts.iter().flat_map(|part| pairs(&words(part, errors), level, errors));
+            let entries = parts.iter().flat_map(|part| pairs(&words(part), level, errors));
             Tree::Map(entries.collect(), text.span)
         }
         Shape::Flag
@@ -58,7 +59,7 @@ fn inner(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree {
             Tree::List(items, text.span)
         }
         Shape::Map(level) if !is_lone(text, level) => {
-            Tree::Map(pairs(&words(text, errors), level, errors), text.span)
+            Tree::Map(pairs(&words(text), level, errors), text.span)
         }
         Shape::Map(_)
         | Shape::Named(_)
@@ -83,15 +84,16 @@ fn is_lone(text: &Text, level: &Level) -> bool {
 
 /// `name`, `name value` or `name key value key value …`
 fn named(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Entry {
-    let end = text.value.find(char::is_whitespace).unwrap_or(text.value.len());
-    let key = text.slice(0, end);
+    let end = quoted_end(text).or_else(|| text.value.find(char::is_whitespace));
+    let end = end.unwrap_or(text.value.len());
+    let key = unquoted(&text.slice(0, end), errors);
     let rest = trimmed(&text.slice(end, text.value.len()));
     let value = if rest.value.is_empty() {
         Tree::Null(key.span)
     } else if let Shape::Map(level) = shape {
-        let words = words(&rest, errors);
+        let words = words(&rest);
         match (&words[..], level.short) {
-            ([lone], Some(_)) => Tree::Scalar(lone.clone()),
+            ([lone], Some(_)) => Tree::Scalar(unquoted(lone, errors)),
             ([..], Some(_) | None) => Tree::Map(pairs(&words, level, errors), rest.span),
         }
     } else {
@@ -105,6 +107,7 @@ fn pairs(words: &[Text], level: &'static Level, errors: &mut Diagnostics) -> Vec
     let mut entries = Vec::new();
     let mut words = words.iter();
     while let Some(key) = words.next() {
+        let key = unquoted(key, errors);
         let Some(first) = words.next() else {
             errors.push(
                 Diagnostic::error(Code::WrongType, format!("`{key}` has no value"))
@@ -125,16 +128,16 @@ fn pairs(words: &[Text], level: &'static Level, errors: &mut Diagnostics) -> Vec
         let value = match level.key(key.as_str()).map(|key| &key.shape) {
             Some(shape @ Shape::List(_)) => inner(&value, shape, errors),
             Some(_) | None if value.as_str() == "~" => Tree::Null(value.span),
-            Some(_) | None => Tree::Scalar(value),
+            Some(_) | None => Tree::Scalar(unquoted(&value, errors)),
         };
-        entries.push(Entry { key: key.clone(), value });
+        entries.push(Entry { key, value });
     }
     entries
 }
 
 /// The words of an entry; one in single quotes may hold anything.
-fn words(text: &Text, errors: &mut Diagnostics) -> Vec<Text> {
-    split(text, &[' ', '\t', '\r', '\n']).iter().map(|word| unquoted(word, errors)).collect()
+fn words(text: &Text) -> Vec<Text> {
+    split(text, &[' ', '\t', '\r', '\n'])
 }
 
 /// The parts between the marks that are outside quotes, trimmed, without empty ones. A quote
@@ -142,9 +145,11 @@ fn words(text: &Text, errors: &mut Diagnostics) -> Vec<Text> {
 fn split(text: &Text, marks: &[char]) -> Vec<Text> {
     let mut parts = Vec::new();
     let (mut start, mut quoted, mut word_start) = (0, false, true);
-    for (at, it) in text.value.char_indices() {
+    let mut chars = text.value.char_indices().peekable();
+    while let Some((at, it)) = chars.next() {
         if quoted {
-            quoted = it != '\'';
+            let twice = it == '\'' && chars.next_if(|(_, next)| *next == '\'').is_some();
+            quoted = it != '\'' || twice;
         } else if marks.contains(&it) {
             parts.push(trimmed(&text.slice(start, at)));
             start = at + it.len_utf8();
@@ -160,9 +165,14 @@ fn split(text: &Text, marks: &[char]) -> Vec<Text> {
 }
 
 fn unquoted(text: &Text, errors: &mut Diagnostics) -> Text {
-    let Some(inside) = text.value.strip_prefix('\'') else { return text.clone() };
-    match inside.find('\'') {
-        Some(end) if end + 1 == inside.len() => text.slice(1, 1 + end),
+    if !text.value.starts_with('\'') {
+        return text.clone();
+    }
+    match quoted_end(text) {
+        Some(end) if end == text.value.len() => {
+            let inside = text.slice(1, end - 1);
+            Text::new(inside.value.replace("''", "'"), inside.span)
+        }
         // More follows the quoted part, a line that begins with a quoted word.
         Some(_) => text.clone(),
         None => {
@@ -173,6 +183,18 @@ fn unquoted(text: &Text, errors: &mut Diagnostics) -> Text {
             text.slice(1, text.value.len())
         }
     }
+}
+
+/// Behind the quote that closes the one with which a text begins.
+fn quoted_end(text: &Text) -> Option<usize> {
+    let mut chars = text.value.strip_prefix('\'')?.char_indices().peekable();
+    while let Some((at, it)) = chars.next() {
+        if it == '\'' && chars.next_if(|(_, next)| *next == '\'').is_none() {
+            // The opening quote is not among these characters.
+            return Some(at + 2);
+        }
+    }
+    None
 }
 
 pub(super) fn trimmed(text: &Text) -> Text {

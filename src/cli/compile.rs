@@ -1,0 +1,46 @@
+//! `vrflab compile`: prints the lab of a file with nothing left out.
+
+use super::exit::{Exit, cannot};
+use super::input;
+use super::output::out;
+use crate::compile;
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// The arguments of `vrflab compile`.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The lab's .dot or .yaml file, `-` for standard input
+    file: PathBuf,
+    /// The language to print it in
+    #[arg(long, value_name = "LANGUAGE", default_value = "yaml")]
+    to: Language,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Language {
+    /// YAML.
+    Yaml,
+    /// Graphviz's.
+    Dot,
+    /// The YAML's tree as JSON, which is read where YAML is.
+    Json,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Exit {
+    let input = match input::load(&arguments.file, None) {
+        Ok(input) => input,
+        Err(exit) => return exit,
+    };
+    let sheet = compile::print(&input.lab);
+    let text = match arguments.to {
+        Language::Yaml => sheet.yaml(),
+        Language::Json => sheet.json(),
+        Language::Dot => match sheet.dot() {
+            Ok(text) => text,
+            Err(error) => return cannot(error),
+        },
+    };
+    out!("{}", text.trim_end());
+    Exit::Done
+}

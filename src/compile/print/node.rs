@@ -1,0 +1,153 @@
+//! A node with all that is in it.
+
+use crate::compile::lab::{Command, Imports, Interface, InterfaceKind, Node, Sysctl, Vrf};
+use crate::compile::sysctl_name;
+use crate::document::{Content, Entries, Role, Value};
+
+pub(super) fn print(node: &Node) -> (String, Entries) {
+    let Node {
+        name,
+        span: _,
+        // The pattern of the whole lab says it.
+        namespace: _,
+        role,
+        forwarding,
+        loopback,
+        vrfs,
+        interfaces,
+        tables,
+        routes,
+        rules,
+        label_routes,
+        local_rule,
+        early_sysctls,
+        late_sysctls,
+        nft,
+        etc,
+        run,
+    } = node;
+    let interfaces = interfaces.iter().filter(|it| !made_by_role(*role, it));
+    let numbers = tables.iter().map(|(name, table)| (name.clone(), Value::Number((*table).into())));
+    let settings = early_sysctls.iter().chain(late_sysctls).map(|it| sysctl(&it.value));
+    let keys = [
+        ("role", Value::line(role.word())),
+        ("forwarding", Value::Flag(*forwarding)),
+        ("loopback", Value::lines(loopback)),
+        ("vrfs", Value::Map(vrfs.iter().map(vrf).collect())),
+        ("interfaces", Value::Map(interfaces.map(|it| interface(*role, it)).collect())),
+        ("tables", Value::Map(numbers.collect())),
+        ("routes", Value::lines(routes)),
+        ("rules", Value::lines(rules)),
+        ("local_rule", Value::Number(u64::from(local_rule.value))),
+        ("mpls", Value::lines(label_routes)),
+        ("sysctls", Value::Map(settings.collect())),
+        ("nft", nft.as_ref().map_or(Value::Map(Entries::new()), content)),
+        (
+            "etc",
+            Value::Map(etc.iter().map(|(path, it)| (path.value.clone(), content(it))).collect()),
+        ),
+        ("run", Value::List(run.iter().map(command).collect())),
+    ];
+    // Without any of most things there is nothing to say; loopbacks would be given out.
+    (name.to_string(), said(keys, |key| key == "loopback"))
+}
+
+/// Those keys that say something, or that say by an empty value that there is nothing.
+fn said<const N: usize>(keys: [(&str, Value); N], even_empty: impl Fn(&str) -> bool) -> Entries {
+    let keys = keys.into_iter().filter(|(key, value)| even_empty(key) || !value.is_empty());
+    keys.map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Whether an interface is there for the node's role, and cannot be said again.
+fn made_by_role(role: Role, interface: &Interface) -> bool {
+    match (interface.kind, role) {
+        (InterfaceKind::Bridge, Role::Switch) => true,
+        (InterfaceKind::Bridge, Role::Host | Role::Router | Role::Ce | Role::Pe | Role::P)
+        | (InterfaceKind::Veth { .. } | InterfaceKind::Dummy, _) => false,
+    }
+}
+
+fn vrf(vrf: &Vrf) -> (String, Value) {
+    let Vrf { name, span: _, table, addresses, imports, fallthrough } = vrf;
+    let Imports { vpns, main, default } = imports;
+    let words = [(main, "main"), (default, "default")];
+    let words = words.into_iter().filter(|(said, _)| **said).map(|(_, word)| word.to_owned());
+    let import = vpns.iter().map(ToString::to_string).chain(words);
+    let keys = [
+        ("table", Value::Number(u64::from(*table))),
+        ("addresses", Value::lines(addresses)),
+        ("import", Value::lines(import)),
+        ("fallthrough", Value::Flag(*fallthrough)),
+    ];
+    (name.to_string(), Value::Map(said(keys, |_| false)))
+}
+
+fn interface(role: Role, interface: &Interface) -> (String, Value) {
+    let Interface {
+        name,
+        span: _,
+        kind,
+        master,
+        addresses,
+        mtu,
+        mac,
+        mpls,
+        up,
+        netem,
+        tbf,
+        offload,
+    } = interface;
+    let mut keys = Entries::new();
+    let mut say = |key: &str, value| keys.push((key.to_owned(), value));
+    match kind {
+        // Its addresses are at its link.
+        InterfaceKind::Veth { link: _, end: _ } => {}
+        InterfaceKind::Bridge => {}
+        InterfaceKind::Dummy => {
+            say("kind", Value::line("dummy"));
+            say("addresses", Value::lines(addresses));
+        }
+    }
+    match (master, role) {
+        // The role makes its interfaces ports.
+        (None, _) | (Some(_), Role::Switch) => {}
+        (Some(vrf), Role::Host | Role::Router | Role::Ce | Role::Pe | Role::P) => {
+            say("vrf", Value::line(vrf));
+        }
+    }
+    // Where there is no value it is the kernel's.
+    if let Some(mtu) = mtu {
+        say("mtu", Value::Number(u64::from(mtu.value)));
+    }
+    if let Some(mac) = mac {
+        let bytes = mac.value.map(|byte| format!("{byte:02x}"));
+        say("mac", Value::Line(bytes.join(":")));
+    }
+    if let Some(netem) = netem {
+        say("netem", Value::line(netem));
+    }
+    if let Some(tbf) = tbf {
+        say("tbf", Value::line(tbf));
+    }
+    say("offload", Value::Flag(offload.value));
+    say("mpls", Value::Flag(*mpls));
+    say("up", Value::Flag(*up));
+    (name.to_string(), Value::Map(keys))
+}
+
+/// A text, in place: the printed file needs no other.
+fn content(content: &Content) -> Value {
+    let Content { text, file: _ } = content;
+    Value::Map(vec![("text".to_owned(), Value::line(text))])
+}
+
+fn command(command: &Command) -> Value {
+    let Command { line, vrf } = command;
+    let vrf = vrf.as_ref().map(|vrf| ("vrf".to_owned(), Value::line(vrf)));
+    Value::Map(std::iter::once(("command".to_owned(), Value::line(line))).chain(vrf).collect())
+}
+
+fn sysctl(sysctl: &Sysctl) -> (String, Value) {
+    let Sysctl { key, value } = sysctl;
+    (sysctl_name(key), Value::setting(value))
+}

@@ -1,0 +1,62 @@
+//! Commands whose sockets are bound to a VRF, and daemons that find a lab's routes.
+
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+fn vrflab(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vrflab"));
+    command.env("VRFLAB_KERNEL", "host").args(arguments).output().unwrap()
+}
+
+fn done(arguments: &[&str]) -> String {
+    let output = vrflab(arguments);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    text(&output.stdout)
+}
+
+fn path(name: &str) -> String {
+    crate::standing::file(name).into_os_string().into_string().unwrap()
+}
+
+/// What the server at pe's address, the same for both customers, says to one of them, once it is up.
+fn answer(host: &str) -> String {
+    let script =
+        "exec 3<>/dev/tcp/10.0.0.1/80 && printf 'GET / HTTP/1.0\r\n\r\n' >&3 && tail -n 1 <&3";
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while Instant::now() < deadline {
+        let output = vrflab(&["exec", "servers", host, "--", "timeout", "5", "bash", "-c", script]);
+        if output.status.success() && !output.stdout.is_empty() {
+            return String::from_utf8(output.stdout).unwrap();
+        }
+    }
+    panic!("no answer to {host}: {}", done(&["logs", "servers"]));
+}
+
+#[test]
+fn a_command_with_a_vrf_serves_that_vrf_alone() {
+    done(&["up", "--no-check", &path("tests/guest/programs/servers.yaml")]);
+    let answers = ["blue", "red"].map(answer);
+    done(&["down", "servers"]);
+    assert_eq!(answers, ["blue's", "red's"]);
+}
+
+#[test]
+fn daemons_converge_and_the_checks_wait_for_them() {
+    let said = done(&["up", "--wait", "240", &path("labs/frr.yaml")]);
+    let routes = done(&["exec", "frr", "pe1", "--", "ip", "route", "show", "vrf", "blue"]);
+    let labels = done(&["exec", "frr", "p", "--", "ip", "-f", "mpls", "route"]);
+    done(&["down", "frr"]);
+    assert!(said.ends_with("frr: 5 checks passed\n"), "{said}");
+    let to_site_2 = routes.lines().find(|line| line.starts_with("10.2.0.0/24 ")).unwrap();
+    assert!(to_site_2.contains(" encap mpls ") && to_site_2.contains(" proto bgp"), "{routes}");
+    assert!(
+        labels.lines().all(|line| line.contains(" proto ldp")) && !labels.is_empty(),
+        "{labels}"
+    );
+}

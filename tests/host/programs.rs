@@ -1,0 +1,111 @@
+//! Commands, rulesets and files that are part of a node.
+
+use crate::host::{Host, file, names, until};
+
+fn web() -> String {
+    file("tests/host/programs/web.yaml").into_os_string().into_string().unwrap()
+}
+
+fn fetch(host: &Host, port: &str, path: &str) -> (i32, String) {
+    let address = format!("http://server:{port}/{path}");
+    let script = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1]).read().decode())";
+    let said = host.run(&["exec", "client", "--", "/usr/bin/python3", "-c", script, &address]);
+    (said.status, said.out.trim_end().to_owned())
+}
+
+#[test]
+fn commands_run_in_their_node_with_its_files_and_their_output_is_kept() {
+    let host = Host::new();
+    host.done(&["up", &web()]);
+    until("the server answers", || fetch(&host, "80", "settings.conf").0 == 0);
+    assert_eq!(fetch(&host, "80", "settings.conf"), (0, "colour=blue".to_owned()));
+    let begun = "\
+== server 1: cat /etc/motd /etc/own/settings.conf && ls /run
+this is the server
+colour=blue
+netns
+vrflab
+[vrflab: the command ended with status 0]
+== server 2: echo $0 begins && exit 3
+/bin/sh begins
+[vrflab: the command ended with status 3]
+== server 3: exec /usr/bin/python3 -m http.server 80 --directory /etc/own
+";
+    until(&format!("both commands that end have ended: {}", host.done(&["logs"])), || {
+        host.done(&["logs"]).starts_with(begun)
+    });
+    assert_eq!(host.done(&["logs", "web", "server"]), host.done(&["logs"]));
+    assert_eq!(
+        host.run(&["logs", "web", "client"]).err,
+        "vrflab: client of web has no output of commands\n"
+    );
+
+    assert_eq!(host.done(&["down"]), "web is down\n");
+    let kept = host.done(&["logs", "web"]);
+    assert!(kept.ends_with("told to end\n"), "{kept}");
+    assert_eq!(names("/run/netns"), Vec::<String>::new());
+    assert_eq!(names("/run/vrflab"), [".output-web"]);
+
+    // The next lab of the name begins anew, with whatever its commands write now.
+    std::fs::write("/run/vrflab/.output-web/server.9", "old").unwrap();
+    host.done(&["up", "--no-check", &web()]);
+    assert!(!names("/run/vrflab/.output-web").contains(&"server.9".to_owned()));
+    host.done(&["down"]);
+    std::fs::remove_dir_all("/run/vrflab").unwrap();
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_ruleset_is_in_force_before_the_first_packet() {
+    let host = Host::new();
+    host.done(&["up", &web()]);
+    until("the server answers", || fetch(&host, "80", "settings.conf").0 == 0);
+    assert_ne!(fetch(&host, "81", "").0, 0, "the ruleset rejects it");
+    host.done(&["exec", "server", "--", "nft", "flush", "ruleset"]);
+    until("without the ruleset it answers", || fetch(&host, "81", "").0 == 0);
+    host.done(&["down"]);
+    std::fs::remove_dir_all("/run/vrflab").unwrap();
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn what_nft_refuses_is_said_in_its_words_and_nothing_is_left() {
+    let host = Host::new();
+    let path = "/run/wrong.yaml";
+    std::fs::write(
+        path,
+        "nodes:\n  h1:\n    nft: |\n      table inet x {\n        chian y {}\n      }\n",
+    )
+    .unwrap();
+    let up = host.run(&["up", path]);
+    assert_eq!(up.status, 4, "{}", up.err);
+    let expected = "\
+error[refused]: a program refused a step
+ --> /run/wrong.yaml:4:7
+";
+    assert!(up.err.starts_with(expected), "{}", up.err);
+    assert!(up.err.contains("Error: syntax error, unexpected string"), "{}", up.err);
+    assert!(up.err.ends_with("wrong: everything was rolled back\n"), "{}", up.err);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn an_interrupted_lab_takes_its_commands_with_it() {
+    let host = Host::new();
+    let path = "/run/waits.yaml";
+    // The check never holds, so that `up` waits for it while the command runs.
+    let lab =
+        "nodes: {h1: {run: sleep 1000}, h2: {}}\nlinks: [h1 -- h2]\nchecks: [h1 -> 192.0.2.1]\n";
+    std::fs::write(path, lab).unwrap();
+    let mut up = host.vrflab(&["up", path]).spawn().unwrap();
+    until("the command runs", || {
+        !names("/run/vrflab/.output-waits").is_empty() && !host.done(&["ls"]).is_empty()
+    });
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(up.id() as i32), nix::sys::signal::SIGINT)
+        .unwrap();
+    assert_eq!(up.wait().unwrap().code(), Some(130));
+    let listed = std::process::Command::new("pgrep").args(["-f", "^sleep 1000$"]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), "");
+    std::fs::remove_dir_all("/run/vrflab").unwrap();
+    host.assert_nothing_is_left();
+}
