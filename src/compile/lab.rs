@@ -1,8 +1,8 @@
 //! The lab: complete and explicit, with nothing left for the kernel or the reader to guess.
 
 use crate::diagnostic::{Span, Spanned, Text};
-use crate::document::{Content, DeviceName, LabName, NodeName, Role};
-use crate::iproute::{self, IncomingLabel, Label, Netem, RouteKind, Tbf};
+use crate::document::{Content, DeviceName, LabName, MacvlanMode, NodeName, Role};
+use crate::iproute::{self, IncomingLabel, Label, Netem, RouteKind, Tbf, Vlan};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -153,6 +153,8 @@ pub struct Interface {
     pub tbf: Option<Spanned<Tbf>>,
     /// Whether checksums and segments are left to the far end.
     pub offload: Spanned<bool>,
+    /// The VLANs that it carries as a bridge that minds them, or as its port.
+    pub vlans: Vec<Spanned<Vlan>>,
     /// Whether it is up.
     pub up: bool,
 }
@@ -172,6 +174,7 @@ impl Interface {
             netem: None,
             tbf: None,
             offload: Spanned::filled(true),
+            vlans: Vec::new(),
             up: true,
         }
     }
@@ -188,9 +191,39 @@ pub enum InterfaceKind {
         end: usize,
     },
     /// A bridge, which joins its ports.
-    Bridge,
+    Bridge {
+        /// Whether it minds the VLANs of its ports.
+        vlan_filtering: bool,
+    },
     /// A device that drops what it is given.
     Dummy,
+    /// The packets of its parent that have a tag.
+    Vlan {
+        /// The tag, 1 to 4094.
+        id: u16,
+        /// The interface beneath.
+        parent: InterfaceId,
+    },
+    /// A tunnel that carries Ethernet in UDP.
+    Vxlan {
+        /// The network's number, below 2²⁴.
+        id: u32,
+        /// This end.
+        local: Option<IpAddr>,
+        /// The far end.
+        remote: IpAddr,
+        /// The UDP port of both.
+        dstport: u16,
+    },
+    /// Another address on the wire of its parent.
+    Macvlan {
+        /// The interface beneath.
+        parent: InterfaceId,
+        /// What it has to do with others of its parent.
+        mode: MacvlanMode,
+    },
+    /// A device that takes other devices' incoming packets for their queues.
+    Ifb,
 }
 
 /// A link: a pair of joined interfaces.
@@ -286,16 +319,24 @@ impl Lab {
     /// Whether packets leave and come in through an interface: it is up, and so is the far end of its
     /// link.
     pub fn carries(&self, node: NodeId, interface: InterfaceId) -> bool {
-        let is_up =
-            |(node, interface): (NodeId, InterfaceId)| self[node].interfaces[interface.0].up;
-        is_up((node, interface)) && self.peer(node, interface).is_none_or(is_up)
+        let here = &self[node];
+        let is_up = |(node, interface): (NodeId, InterfaceId)| self[node].comes_up(interface);
+        let beneath = here.interfaces[interface.0].kind.parent();
+        is_up((node, interface))
+            && self.peer(node, interface).is_none_or(is_up)
+            && beneath.is_none_or(|parent| self.carries(node, parent))
     }
 
     /// The far end of the link that an interface belongs to, if it belongs to one.
     pub fn peer(&self, node: NodeId, interface: InterfaceId) -> Option<(NodeId, InterfaceId)> {
         match self[node].interfaces[interface.0].kind {
             InterfaceKind::Veth { link, end } => Some(self.links[link].ends[1 - end]),
-            InterfaceKind::Bridge | InterfaceKind::Dummy => None,
+            InterfaceKind::Bridge { .. }
+            | InterfaceKind::Dummy
+            | InterfaceKind::Vlan { .. }
+            | InterfaceKind::Vxlan { .. }
+            | InterfaceKind::Macvlan { .. }
+            | InterfaceKind::Ifb => None,
         }
     }
 }
@@ -332,7 +373,13 @@ impl Node {
 
     /// Whether a device is up; `lo` and VRFs always are.
     pub fn is_up(&self, device: &DeviceName) -> bool {
-        self.interface(device.as_str()).is_none_or(|id| self.interfaces[id.0].up)
+        self.interface(device.as_str()).is_none_or(|id| self.comes_up(id))
+    }
+
+    /// Whether an interface is up; the kernel takes it down with the one beneath.
+    pub fn comes_up(&self, id: InterfaceId) -> bool {
+        let beneath = |id: &InterfaceId| self.interfaces[id.0].kind.parent();
+        std::iter::successors(Some(id), beneath).all(|id| self.interfaces[id.0].up)
     }
 
     /// The VRF of this name.

@@ -37,7 +37,12 @@ pub(super) fn mark_core(draft: &mut Draft, routing: Routing) {
             .iter()
             .filter_map(|(node, interface)| match draft.lab[*node].interfaces[interface.0].kind {
                 InterfaceKind::Veth { link, .. } => Some(link),
-                InterfaceKind::Bridge | InterfaceKind::Dummy => None,
+                InterfaceKind::Bridge { .. }
+                | InterfaceKind::Dummy
+                | InterfaceKind::Vlan { .. }
+                | InterfaceKind::Vxlan { .. }
+                | InterfaceKind::Macvlan { .. }
+                | InterfaceKind::Ifb => None,
             })
             .collect();
         for link in links {

@@ -39,6 +39,7 @@ codes! {
     UnknownVrf "unknown-vrf" "A VRF that the node does not have.",
     UnknownTable "unknown-table" "A table name that the node does not have.",
     DuplicateInterface "duplicate-interface" "One interface used by two links.",
+    TooManyPorts "too-many-ports" "A bridge with more ports than the kernel takes.",
     SelfLink "self-link" "A link from a node to itself.",
     VrfConflict "vrf-conflict" "An interface in two VRFs.",
     VrfNowhere "vrf-nowhere" "A link in a VRF that neither of its ends can be in.",

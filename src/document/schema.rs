@@ -51,6 +51,7 @@ fn of(shape: &'static Shape, definitions: &mut Map<String, Value>) -> Value {
         Shape::Line => json!({ "type": ["string", "number", "boolean"] }),
         Shape::Address => json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+/[0-9]+$" }),
         Shape::Loopback => json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+(/[0-9]+)?$" }),
+        Shape::Ip => json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+$" }),
         Shape::Mac => {
             json!({ "type": "string", "pattern": "^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$" })
         }

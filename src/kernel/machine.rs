@@ -106,6 +106,7 @@ impl<'w> Machine<'w> {
             | Op::Veth { .. }
             | Op::Device { .. }
             | Op::Enslave { .. }
+            | Op::BridgeVlan { .. }
             | Op::Qdisc { .. }
             | Op::Up { .. }
             | Op::Address { .. }

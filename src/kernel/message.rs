@@ -3,20 +3,24 @@
 use super::socket::Mode;
 use super::{qdisc, rule};
 use crate::compile::{LabelNexthop, LabelRoute, Nexthop, Route};
+use crate::document::MacvlanMode;
 use crate::iproute::{Label, RouteKind};
 use crate::plan::{Device, DeviceKind, Edit, Family, Op, RuleChange, VethEnd};
 use ipnet::IpNet;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
 };
-use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage};
+use rtnetlink::packet_route::link::{
+    BridgeVlanInfoFlags, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage,
+    MacVlanMode as KernelMode,
+};
 use rtnetlink::packet_route::route::{
     MplsLabel, RouteHeader, RouteMessage, RouteNextHop, RouteScope, RouteType,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{
-    LinkBridge, LinkDummy, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVrf, RouteMessageBuilder,
-    RouteNextHopBuilder,
+    LinkBridge, LinkBridgeVlan, LinkDummy, LinkIfb, LinkMacVlan, LinkMessageBuilder, LinkUnspec,
+    LinkVeth, LinkVlan, LinkVrf, LinkVxlan, RouteMessageBuilder, RouteNextHopBuilder,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::RawFd;
@@ -52,8 +56,39 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
                 DeviceKind::Vrf { table } => {
                     link(LinkVrf::new(name, *table), namespace, device, numbers)
                 }
-                DeviceKind::Bridge => link(LinkBridge::new(name), namespace, device, numbers),
+                DeviceKind::Bridge { vlan_filtering } => {
+                    let bridge = LinkMessageBuilder::<LinkBridge>::new(name);
+                    let bridge = match vlan_filtering {
+                        false => bridge,
+                        // Ports have the VLANs that the lab gives them and no others.
+                        true => bridge.vlan_filtering(true).vlan_default_pvid(0),
+                    };
+                    link(bridge, namespace, device, numbers)
+                }
                 DeviceKind::Dummy => link(LinkDummy::new(name), namespace, device, numbers),
+                DeviceKind::Vlan { id, parent } => {
+                    let vlan = LinkVlan::new(name, numbers.index(namespace, parent), *id);
+                    link(vlan, namespace, device, numbers)
+                }
+                DeviceKind::Macvlan { parent, mode } => {
+                    let mode = macvlan_mode(*mode);
+                    let macvlan = LinkMacVlan::new(name, numbers.index(namespace, parent), mode);
+                    link(macvlan, namespace, device, numbers)
+                }
+                DeviceKind::Vxlan { id, local, remote, dstport } => {
+                    let vxlan = LinkVxlan::new(name, *id).port(*dstport);
+                    let vxlan = match remote {
+                        IpAddr::V4(remote) => vxlan.remote(*remote),
+                        IpAddr::V6(remote) => vxlan.remote6(*remote),
+                    };
+                    let vxlan = match local {
+                        None => vxlan,
+                        Some(IpAddr::V4(local)) => vxlan.local(*local),
+                        Some(IpAddr::V6(local)) => vxlan.local6(*local),
+                    };
+                    link(vxlan, namespace, device, numbers)
+                }
+                DeviceKind::Ifb => link(LinkIfb::new(name), namespace, device, numbers),
             };
             vec![(Mode::Create, RouteNetlinkMessage::NewLink(message))]
         }
@@ -61,6 +96,14 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
             set(LinkUnspec::new_with_index(numbers.index(namespace, port))
                 .controller(numbers.index(namespace, master))
                 .build())
+        }
+        Op::BridgeVlan { namespace, device, own, vlan } => {
+            let mut flags = BridgeVlanInfoFlags::empty();
+            flags.set(BridgeVlanInfoFlags::Pvid, vlan.pvid);
+            flags.set(BridgeVlanInfoFlags::Untagged, vlan.untagged);
+            let message = LinkBridgeVlan::new(numbers.index(namespace, device));
+            let message = if *own { message.bridge_self() } else { message };
+            set(message.vlan(vlan.first, flags).build())
         }
         Op::Qdisc { namespace, device, qdisc } => {
             let message = qdisc::message(numbers.index(namespace, device), qdisc);
@@ -119,6 +162,15 @@ pub(super) fn edit(edit: &Edit, numbers: &impl Numbers) -> Requests {
             let message = label_route(route, |device| index(namespace, device));
             vec![(Mode::Change, RouteNetlinkMessage::DelRoute(message))]
         }
+    }
+}
+
+fn macvlan_mode(mode: MacvlanMode) -> KernelMode {
+    match mode {
+        MacvlanMode::Bridge => KernelMode::Bridge,
+        MacvlanMode::Private => KernelMode::Private,
+        MacvlanMode::Vepa => KernelMode::Vepa,
+        MacvlanMode::Passthru => KernelMode::Passthrough,
     }
 }
 

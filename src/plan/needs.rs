@@ -24,13 +24,23 @@ pub enum Feature {
     Netem,
     /// Queues of a certain rate.
     Tbf,
+    /// Bridges that mind VLANs.
+    BridgeVlan,
+    /// VLAN devices.
+    Vlan,
+    /// VXLAN devices.
+    Vxlan,
+    /// Macvlan devices.
+    Macvlan,
+    /// Ifb devices.
+    Ifb,
     /// Rulesets of nft.
     Nftables,
 }
 
 impl Feature {
     /// Every feature there is.
-    pub const ALL: [Feature; 10] = [
+    pub const ALL: [Feature; 15] = [
         Self::Ipv6,
         Self::Veth,
         Self::Bridge,
@@ -40,6 +50,11 @@ impl Feature {
         Self::MplsEncap,
         Self::Netem,
         Self::Tbf,
+        Self::BridgeVlan,
+        Self::Vlan,
+        Self::Vxlan,
+        Self::Macvlan,
+        Self::Ifb,
         Self::Nftables,
     ];
 
@@ -55,6 +70,11 @@ impl Feature {
             Self::MplsEncap => "routes that push MPLS labels",
             Self::Netem => "netem queues",
             Self::Tbf => "tbf queues",
+            Self::BridgeVlan => "bridges that mind VLANs",
+            Self::Vlan => "VLAN devices",
+            Self::Vxlan => "VXLAN devices",
+            Self::Macvlan => "macvlan devices",
+            Self::Ifb => "ifb devices",
             Self::Nftables => "nft rulesets",
         }
     }
@@ -71,6 +91,11 @@ impl Feature {
             Self::MplsEncap => "CONFIG_MPLS_IPTUNNEL",
             Self::Netem => "CONFIG_NET_SCH_NETEM",
             Self::Tbf => "CONFIG_NET_SCH_TBF",
+            Self::BridgeVlan => "CONFIG_BRIDGE_VLAN_FILTERING",
+            Self::Vlan => "CONFIG_VLAN_8021Q",
+            Self::Vxlan => "CONFIG_VXLAN",
+            Self::Macvlan => "CONFIG_MACVLAN",
+            Self::Ifb => "CONFIG_IFB",
             Self::Nftables => "CONFIG_NF_TABLES",
         }
     }
@@ -87,6 +112,11 @@ impl Feature {
             Self::MplsEncap => "mpls_iptunnel",
             Self::Netem => "sch_netem",
             Self::Tbf => "sch_tbf",
+            Self::BridgeVlan => "bridge",
+            Self::Vlan => "8021q",
+            Self::Vxlan => "vxlan",
+            Self::Macvlan => "macvlan",
+            Self::Ifb => "ifb",
             Self::Nftables => "nf_tables",
         }
     }
@@ -111,8 +141,12 @@ impl Needs {
                 Op::Device { namespace, device } => {
                     let feature = match device.kind {
                         DeviceKind::Vrf { .. } => Feature::Vrf,
-                        DeviceKind::Bridge => Feature::Bridge,
+                        DeviceKind::Bridge { .. } => Feature::Bridge,
                         DeviceKind::Dummy => Feature::Dummy,
+                        DeviceKind::Vlan { .. } => Feature::Vlan,
+                        DeviceKind::Vxlan { .. } => Feature::Vxlan,
+                        DeviceKind::Macvlan { .. } => Feature::Macvlan,
+                        DeviceKind::Ifb => Feature::Ifb,
                     };
                     needs.add(feature, namespace);
                 }
@@ -139,6 +173,7 @@ impl Needs {
                     };
                     needs.add(feature, namespace);
                 }
+                Op::BridgeVlan { namespace, .. } => needs.add(Feature::BridgeVlan, namespace),
                 Op::Namespace { .. }
                 | Op::NoOffload { .. }
                 | Op::Etc { .. }

@@ -44,6 +44,7 @@ fn is_observed(op: &Op) -> bool {
         | Op::Veth { .. }
         | Op::Device { .. }
         | Op::Enslave { .. }
+        | Op::BridgeVlan { .. }
         | Op::Qdisc { .. }
         | Op::NoOffload { .. }
         | Op::Up { .. }

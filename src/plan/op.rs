@@ -1,8 +1,10 @@
 //! One thing that is done to a namespace.
 
 use crate::compile::{LabelRoute, Route, Rule};
-use crate::iproute::{Netem, RuleAction, Tbf};
+use crate::document::MacvlanMode;
+use crate::iproute::{Netem, RuleAction, Tbf, Vlan};
 use ipnet::IpNet;
+use std::net::IpAddr;
 
 /// One thing that is done, by names only: whoever carries it out finds the numbers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +43,17 @@ pub enum Op {
         port: String,
         /// The bridge or the VRF device.
         master: String,
+    },
+    /// A port of a bridge, or the bridge itself, carries a VLAN.
+    BridgeVlan {
+        /// Where.
+        namespace: String,
+        /// The port or the bridge.
+        device: String,
+        /// Whether it is the bridge.
+        own: bool,
+        /// One VLAN.
+        vlan: Vlan,
     },
     /// Packets that leave through a device are handled by a queueing discipline.
     Qdisc {
@@ -163,9 +176,65 @@ pub enum DeviceKind {
         table: u32,
     },
     /// It joins its ports.
-    Bridge,
+    Bridge {
+        /// Whether it minds the VLANs of its ports, none of which it gives one by itself.
+        vlan_filtering: bool,
+    },
     /// It drops what it is given.
     Dummy,
+    /// It is given what its parent gets with a tag.
+    Vlan {
+        /// The tag.
+        id: u16,
+        /// The device beneath.
+        parent: String,
+    },
+    /// It carries Ethernet in UDP.
+    Vxlan {
+        /// The network's number.
+        id: u32,
+        /// This end.
+        local: Option<IpAddr>,
+        /// The far end.
+        remote: IpAddr,
+        /// The UDP port.
+        dstport: u16,
+    },
+    /// It has an address of its own on its parent's wire.
+    Macvlan {
+        /// The device beneath.
+        parent: String,
+        /// What it has to do with others of its parent.
+        mode: MacvlanMode,
+    },
+    /// It takes other devices' incoming packets for their queues.
+    Ifb,
+}
+
+impl DeviceKind {
+    /// Whether it is made from inside its namespace: the kernel looks for its parent, and for the
+    /// socket of a tunnel, in the namespace that asks.
+    pub(super) fn is_made_inside(&self) -> bool {
+        match self {
+            DeviceKind::Vlan { .. } | DeviceKind::Vxlan { .. } | DeviceKind::Macvlan { .. } => true,
+            DeviceKind::Vrf { .. }
+            | DeviceKind::Bridge { .. }
+            | DeviceKind::Dummy
+            | DeviceKind::Ifb => false,
+        }
+    }
+
+    /// The device beneath.
+    fn parent(&self) -> Option<&str> {
+        match self {
+            DeviceKind::Vlan { parent, .. } | DeviceKind::Macvlan { parent, .. } => Some(parent),
+            DeviceKind::Vrf { .. }
+            | DeviceKind::Bridge { .. }
+            | DeviceKind::Dummy
+            | DeviceKind::Vxlan { .. }
+            | DeviceKind::Ifb => None,
+        }
+    }
 }
 
 /// What is done to the packets that leave through a device.
@@ -235,6 +304,7 @@ impl Op {
             | Op::Sysctl { namespace, .. }
             | Op::Device { namespace, .. }
             | Op::Enslave { namespace, .. }
+            | Op::BridgeVlan { namespace, .. }
             | Op::Qdisc { namespace, .. }
             | Op::NoOffload { namespace, .. }
             | Op::Up { namespace, .. }
@@ -257,8 +327,10 @@ impl Op {
             | Op::Filter { .. }
             | Op::Etc { .. } => Way::Alone,
             Op::Run { .. } => Way::Process,
+            Op::Device { device, .. } if device.kind.is_made_inside() => Way::Configuration,
             Op::Veth { .. } | Op::Device { .. } => Way::Devices,
             Op::Enslave { .. }
+            | Op::BridgeVlan { .. }
             | Op::Qdisc { .. }
             | Op::Up { .. }
             | Op::Address { .. }
@@ -278,6 +350,7 @@ impl Op {
             Op::Namespace { .. }
             | Op::Sysctl { .. }
             | Op::Enslave { .. }
+            | Op::BridgeVlan { .. }
             | Op::Qdisc { .. }
             | Op::NoOffload { .. }
             | Op::Up { .. }
@@ -299,6 +372,7 @@ impl Op {
             Op::Namespace { .. }
             | Op::Sysctl { .. }
             | Op::Enslave { .. }
+            | Op::BridgeVlan { .. }
             | Op::Qdisc { .. }
             | Op::NoOffload { .. }
             | Op::Up { .. }
@@ -332,6 +406,7 @@ impl Op {
                 Thing::Rule(here, rule.v4, rule.action.clone())
             }
             Op::Rule { change: RuleChange::Delete, .. }
+            | Op::BridgeVlan { .. }
             | Op::Qdisc { qdisc: Qdisc::Tbf { .. }, .. }
             | Op::NoOffload { .. }
             | Op::Filter { .. }
@@ -356,7 +431,8 @@ impl Op {
                     things.push(device(name));
                 }
             }
-            Op::Device { .. } | Op::Filter { .. } | Op::Etc { .. } => {}
+            Op::Device { device: made, .. } => things.extend(made.kind.parent().map(device)),
+            Op::Filter { .. } | Op::Etc { .. } => {}
             Op::Run { vrf, .. } => {
                 things.extend(vrf.iter().map(|vrf| Thing::Up(here(), vrf.clone())));
             }
@@ -365,6 +441,9 @@ impl Op {
                 things.extend([device(name), Thing::Netem(here(), name.clone())]);
             }
             Op::NoOffload { device: name, .. } => things.push(device(name)),
+            Op::BridgeVlan { device: name, .. } => {
+                things.extend([device(name), Thing::Enslaved(here(), name.clone())]);
+            }
             Op::Up { device: name, .. } => {
                 things.extend([device(name), Thing::Enslaved(here(), name.clone())]);
             }

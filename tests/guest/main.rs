@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod change;
+mod devices;
 mod faults;
 #[allow(dead_code)]
 #[path = "../host/host.rs"]

@@ -40,6 +40,7 @@ pub(super) fn tree(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree
         | Shape::Line
         | Shape::Address
         | Shape::Loopback
+        | Shape::Ip
         | Shape::Mac
         | Shape::Link
         | Shape::End
@@ -69,6 +70,7 @@ fn inner(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree {
         | Shape::Line
         | Shape::Address
         | Shape::Loopback
+        | Shape::Ip
         | Shape::Mac
         | Shape::Link
         | Shape::End
