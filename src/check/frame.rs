@@ -1,7 +1,7 @@
-//! Frames from their network header on: labels, IP header, ICMP message.
+//! Frames from their network header on: labels, IP header, what it holds.
 
-use super::icmp::{Message, Version};
-use super::mark::Token;
+use super::mark::Signature;
+use super::message::{Message, Version};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const IPV4: u16 = 0x0800;
@@ -25,22 +25,22 @@ pub(super) struct Packet {
 
 impl Packet {
     /// Reads a frame of this EtherType; nothing where it is about no probe of this run.
-    pub(super) fn parse(token: Token, protocol: u16, bytes: &[u8]) -> Option<Self> {
+    pub(super) fn parse(signature: &Signature, protocol: u16, bytes: &[u8]) -> Option<Self> {
         match protocol {
-            IPV4 => ipv4(token, bytes),
-            IPV6 => ipv6(token, bytes),
-            MPLS => labelled(token, bytes),
+            IPV4 => ipv4(signature, bytes),
+            IPV6 => ipv6(signature, bytes),
+            MPLS => labelled(signature, bytes),
             _ => None,
         }
     }
 
     /// Reads an IPv4 packet.
-    pub(super) fn parse_ipv4(token: Token, bytes: &[u8]) -> Option<Self> {
-        ipv4(token, bytes)
+    pub(super) fn parse_ipv4(signature: &Signature, bytes: &[u8]) -> Option<Self> {
+        ipv4(signature, bytes)
     }
 }
 
-fn labelled(token: Token, mut bytes: &[u8]) -> Option<Packet> {
+fn labelled(signature: &Signature, mut bytes: &[u8]) -> Option<Packet> {
     let mut labels = Vec::new();
     let mut outermost = None;
     loop {
@@ -56,18 +56,19 @@ fn labelled(token: Token, mut bytes: &[u8]) -> Option<Packet> {
     }
     // No header says what is below the last label; IP does so itself.
     let inner = match bytes.first()? >> 4 {
-        4 => ipv4(token, bytes)?,
-        6 => ipv6(token, bytes)?,
+        4 => ipv4(signature, bytes)?,
+        6 => ipv6(signature, bytes)?,
         _ => return None,
     };
     Some(Packet { labels, ttl: outermost?, ..inner })
 }
 
-fn ipv4(token: Token, bytes: &[u8]) -> Option<Packet> {
+fn ipv4(signature: &Signature, bytes: &[u8]) -> Option<Packet> {
     let header = bytes.first_chunk::<20>()?;
     let length = usize::from(header[0] & 0xf) * 4;
     let fragment = u16::from_be_bytes([header[6], header[7]]) & 0x1fff;
-    if header[0] >> 4 != 4 || length < 20 || header[9] != 1 || fragment != 0 {
+    // Of a packet in several parts the first one stands for all.
+    if header[0] >> 4 != 4 || length < 20 || fragment != 0 {
         return None;
     }
     let address = |at: usize| -> Option<IpAddr> {
@@ -78,24 +79,32 @@ fn ipv4(token: Token, bytes: &[u8]) -> Option<Packet> {
         ttl: header[8],
         source: address(12)?,
         destination: address(16)?,
-        message: Message::parse(token, Version::V4, bytes.get(length..)?)?,
+        message: Message::parse(signature, Version::V4, header[9], bytes.get(length..)?)?,
     })
 }
 
-fn ipv6(token: Token, bytes: &[u8]) -> Option<Packet> {
+fn ipv6(signature: &Signature, bytes: &[u8]) -> Option<Packet> {
     let (header, rest) = bytes.split_first_chunk::<40>()?;
-    if header[0] >> 4 != 6 || header[6] != 58 {
+    if header[0] >> 4 != 6 {
         return None;
     }
     let address = |at: usize| -> Option<IpAddr> {
         Some(Ipv6Addr::from(*bytes.get(at..)?.first_chunk::<16>()?).into())
+    };
+    let (protocol, rest) = match header[6] {
+        44 => {
+            let (fragment, rest) = rest.split_first_chunk::<8>()?;
+            let is_first = u16::from_be_bytes([fragment[2], fragment[3]]) & 0xfff8 == 0;
+            is_first.then_some((fragment[0], rest))?
+        }
+        protocol => (protocol, rest),
     };
     Some(Packet {
         labels: Vec::new(),
         ttl: header[7],
         source: address(8)?,
         destination: address(24)?,
-        message: Message::parse(token, Version::V6, rest)?,
+        message: Message::parse(signature, Version::V6, protocol, rest)?,
     })
 }
 

@@ -1,8 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::check::icmp::Version;
-use crate::check::mark::Mark;
+use crate::check::icmp;
+use crate::check::mark::{Data, Mark, Token};
+use crate::check::message::Version;
 use proptest::prelude::*;
 
 const MARK: Mark = Mark { probe: 0x0001_0203, attempt: 2 };
@@ -22,11 +23,38 @@ fn request(version: Version) -> Vec<u8> {
         Version::V4 => &IPV4_HEADER,
         Version::V6 => &IPV6_HEADER,
     };
-    [header, &version.request(Token::TEST, MARK)].concat()
+    [header, &icmp::request(version, Token::TEST, MARK, 56)].concat()
+}
+
+/// A run that has one connection open, from port 40001 to port 80.
+fn signature() -> Signature {
+    let mut signature = Signature::new(Token::TEST);
+    signature.connect(MARK, 40_001, 80);
+    signature
 }
 
 fn parse(protocol: u16, bytes: &[u8]) -> Option<Packet> {
-    Packet::parse(Token::TEST, protocol, bytes)
+    Packet::parse(&signature(), protocol, bytes)
+}
+
+/// The header of a segment between these ports.
+fn segment(from: u16, to: u16, flags: u8) -> Vec<u8> {
+    let mut bytes = [from.to_be_bytes(), to.to_be_bytes()].concat();
+    bytes.resize(20, 0);
+    bytes[13] = flags;
+    bytes
+}
+
+/// An IPv4 packet of this protocol.
+fn ipv4(protocol: u8, body: &[u8]) -> Vec<u8> {
+    let mut header = IPV4_HEADER;
+    header[9] = protocol;
+    [&header[..], body].concat()
+}
+
+/// A datagram with the data of a probe.
+fn datagram(data: Data) -> Vec<u8> {
+    [&[0; 8][..], &Token::TEST.data(MARK, data, 56)].concat()
 }
 
 #[test]
@@ -66,11 +94,71 @@ fn an_error_is_known_by_the_packet_that_it_quotes() {
     let error = [&header[..], &[3, 1, 0, 0, 0, 0, 0, 0], &request(Version::V4)].concat();
     let packet = parse(IPV4, &error).unwrap();
     let Message::Error { error, mark } = packet.message else { panic!("{packet:?}") };
-    assert_eq!(error.to_string(), "host unreachable (ICMP type 3, code 1)");
+    assert_eq!(error.to_string(), "host-unreachable (ICMP type 3, code 1)");
     assert_eq!((mark, packet.source.to_string().as_str()), (MARK, "1.1.1.2"));
     let error = [&IPV6_HEADER[..], &[1, 0, 0, 0, 0, 0, 0, 0], &request(Version::V6)].concat();
     let Message::Error { error, .. } = parse(IPV6, &error).unwrap().message else { panic!() };
-    assert_eq!(error.to_string(), "no route to destination (ICMP type 1, code 0)");
+    assert_eq!(error.to_string(), "net-unreachable (ICMP type 1, code 0)");
+}
+
+#[test]
+fn an_error_that_asks_for_smaller_packets_says_how_small() {
+    let error = [&IPV4_HEADER[..], &[3, 4, 0, 0, 0, 0, 0x05, 0x78], &request(Version::V4)].concat();
+    let Message::Error { error, .. } = parse(IPV4, &error).unwrap().message else { panic!() };
+    assert_eq!(error.to_string(), "frag-needed mtu 1400 (ICMP type 3, code 4)");
+    let error = [&IPV6_HEADER[..], &[2, 0, 0, 0, 0, 0, 0x05, 0x78], &request(Version::V6)].concat();
+    let Message::Error { error, .. } = parse(IPV6, &error).unwrap().message else { panic!() };
+    assert_eq!(error.to_string(), "frag-needed mtu 1400 (ICMP type 2, code 0)");
+}
+
+#[test]
+fn a_datagram_says_which_way_it_goes() {
+    for (data, message) in [
+        (Data::Request, Message::Request(MARK)),
+        (Data::Silent, Message::Request(MARK)),
+        (Data::Reply, Message::Reply(MARK)),
+    ] {
+        assert_eq!(parse(IPV4, &ipv4(17, &datagram(data))).unwrap().message, message);
+    }
+    let quoted = |data| {
+        let error = [&[3, 3, 0, 0, 0, 0, 0, 0][..], &ipv4(17, &datagram(data))].concat();
+        parse(IPV4, &ipv4(1, &error))
+    };
+    let Message::Error { mark, .. } = quoted(Data::Request).unwrap().message else { panic!() };
+    assert_eq!(mark, MARK);
+    assert_eq!(quoted(Data::Reply), None, "an error about an answer is none about the probe");
+}
+
+#[test]
+fn a_connection_is_known_by_its_ports_and_flags() {
+    const SYN: u8 = 2;
+    const RESET: u8 = 4;
+    const ACK: u8 = 16;
+    let message = |from, to, flags| Some(parse(IPV4, &ipv4(6, &segment(from, to, flags)))?.message);
+    assert_eq!(message(40_001, 80, SYN), Some(Message::Request(MARK)));
+    assert_eq!(message(80, 40_001, SYN | ACK), Some(Message::Reply(MARK)));
+    assert_eq!(message(80, 40_001, RESET | ACK), Some(Message::Reset(MARK)));
+    assert_eq!(message(40_001, 80, RESET), None, "its own end of it");
+    assert_eq!(message(40_001, 80, ACK), None);
+    assert_eq!(message(40_001, 81, SYN), None);
+    assert_eq!(message(40_002, 80, SYN), None);
+    let error = [&[11, 0, 0, 0, 0, 0, 0, 0][..], &ipv4(6, &segment(40_001, 80, SYN))[..28]];
+    let packet = parse(IPV4, &ipv4(1, &error.concat())).unwrap();
+    let Message::Error { mark, .. } = packet.message else { panic!("{packet:?}") };
+    assert_eq!(mark, MARK);
+}
+
+#[test]
+fn of_an_ipv6_packet_in_several_parts_the_first_stands_for_all() {
+    let whole = request(Version::V6);
+    let part = |offset: u8| {
+        let mut bytes = whole.clone();
+        bytes[6] = 44;
+        bytes.splice(40..40, [58, 0, 0, offset | 1, 0, 0, 0, 7]);
+        bytes
+    };
+    assert_eq!(parse(IPV6, &part(0)).unwrap().message, Message::Request(MARK));
+    assert_eq!(parse(IPV6, &part(8)), None);
 }
 
 #[test]
@@ -86,7 +174,7 @@ fn what_bears_another_mark_is_nothing_to_us() {
 
 #[test]
 fn the_checksum_makes_the_whole_message_add_up_to_nothing() {
-    let message = Version::V4.request(Token::TEST, MARK);
+    let message = icmp::request(Version::V4, Token::TEST, MARK, 56);
     let sum: u32 =
         message.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
     assert_eq!((sum & 0xffff) + (sum >> 16), 0xffff);

@@ -1,27 +1,38 @@
 //! Does the lab work? Every check is a probe that is followed through the lab.
 //!
-//! A probe is an ICMP echo that bears a mark of its own. A packet socket in every namespace sees it
-//! go by, with the interface, the direction and the label stack, so that arrival is judged where it
-//! takes place: customers share addresses, and somebody else's answer proves nothing. All checks run
-//! at once, on one thread, and leave the lab as it is.
+//! A probe is an ICMP echo or a datagram that bears a mark of its own, or a connection from a port of
+//! its own. A packet socket in every namespace sees it go by, with the interface, the direction and
+//! the label stack, so that arrival is judged where it takes place: customers share addresses, and
+//! somebody else's answer proves nothing. The far side of a datagram or a connection is opened for
+//! the check. All checks run at once, on one thread, and leave the lab as it is.
 //!
 //! When a check fails, the kernels along the way are asked what they would do with the packet; see
 //! [`kernel::Lookup`](crate::kernel::Lookup).
 
+mod attempt;
 mod diagnosis;
 mod filter;
+mod flight;
 mod frame;
+mod holder;
 mod icmp;
+mod judgement;
+mod launch;
 mod mark;
+mod message;
 mod path;
 mod probe;
+mod program;
+mod ready;
 mod report;
 mod run;
 mod sender;
+mod server;
+mod shape;
 mod sockets;
 mod verdict;
 mod watch;
 
-pub use report::{CheckResult, ProbeResult, Report, Visit};
+pub use report::{CheckResult, Flows, IcmpAnswer, ProbeResult, Report, RouteAnswer, Visit};
 pub use run::{run, run_until};
 pub use sockets::Error;

@@ -1,6 +1,6 @@
 //! The way of a packet: from what was seen at the interfaces to the nodes it came to.
 
-use super::icmp::Message;
+use super::message::Message;
 use super::report::Visit;
 use super::watch::Sighting;
 use crate::compile::{Hop, Interface, Lab, NodeId};
@@ -31,7 +31,7 @@ impl<'a> Trail<'a> {
             .iter()
             .filter(|sighting| match sighting.packet.message {
                 Message::Request(_) => leg == Leg::Forth,
-                Message::Reply(_) => leg == Leg::Back,
+                Message::Reply(_) | Message::Reset(_) => leg == Leg::Back,
                 Message::Error { .. } => false,
             })
             .collect();
@@ -74,6 +74,13 @@ impl<'a> Trail<'a> {
     pub(super) fn at(&self, node: NodeId, direction: Direction) -> Option<&'a Sighting> {
         let mut sightings = self.sightings.iter().copied();
         sightings.find(|sighting| sighting.node == node && sighting.direction == direction)
+    }
+
+    /// The time to live with which a node took it in, behind all labels.
+    pub(super) fn taken_in(&self, node: NodeId) -> Option<u8> {
+        let mut sightings = self.sightings.iter();
+        let last = sightings.rfind(|seen| seen.node == node && seen.packet.labels.is_empty());
+        last.map(|sighting| sighting.packet.ttl)
     }
 
     /// How many times it was seen at all.
@@ -138,7 +145,7 @@ impl<'a> Trail<'a> {
     }
 
     /// Whether it came by exactly these nodes before its last one.
-    pub(super) fn is_by(&self, hops: &[Hop]) -> bool {
+    pub(super) fn is_by(&self, hops: &[Hop<NodeId>]) -> bool {
         let arrivals = self.arrivals();
         let Some((_, between)) = arrivals.split_last() else { return hops.is_empty() };
         let mut hops = hops.iter().filter(|hop| self.lab[hop.node].role != Role::Switch);
@@ -188,6 +195,15 @@ impl<'a> Trail<'a> {
 
 /// Nodes and labels as a check writes them: `pe1 p[101] pe2[111]`.
 pub(super) fn print_visits(visits: &[Visit]) -> String {
+    words(visits).join(" ")
+}
+
+/// The same in a sentence: `pe1, p[101], pe2[111]`.
+pub(super) fn list_visits(visits: &[Visit]) -> String {
+    words(visits).join(", ")
+}
+
+fn words(visits: &[Visit]) -> Vec<String> {
     let word = |visit: &Visit| match visit.labels.as_slice() {
         [] => visit.node.clone(),
         labels => {
@@ -195,5 +211,5 @@ pub(super) fn print_visits(visits: &[Visit]) -> String {
             format!("{}[{}]", visit.node, labels.join("/"))
         }
     };
-    visits.iter().map(word).collect::<Vec<_>>().join(" ")
+    visits.iter().map(word).collect()
 }

@@ -1,10 +1,8 @@
-//! A probe: one address, sent to a few times, and all that became of it.
+//! A probe: one address, sent to once or many times, and all that became of it.
 
+use super::attempt::{Attempt, Fault};
 use super::icmp::IcmpError;
-use super::path::{Leg, Trail};
-use super::watch::Sighting;
-use crate::compile::{Check, Expect, Lab, Target};
-use crate::kernel::Direction;
+use crate::compile::{Check, Expect, Lab, NodeId};
 use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -23,7 +21,20 @@ const PATIENCE: Duration = Duration::from_secs(4);
 const UNWELCOME: usize = 2;
 /// How many answers may come on a way that the check does not want, before it has failed.
 const CHANCES: usize = 2;
-
+/// How long an answer may take that must not come, or that comes after all others.
+const SILENCE: Duration = Duration::from_secs(1);
+/// How long one may take that comes after all others, however long a round trip may take.
+const LONGEST: Duration = Duration::from_secs(60);
+/// The time between probes that are counted.
+const INTERVAL: Duration = Duration::from_millis(10);
+/// The time between flows.
+const FLOW_INTERVAL: Duration = Duration::from_millis(2);
+/// The time between probes of one node that an ICMP error is to come of. Once some have gone to an
+/// address, a kernel saves up for a second for the next one (`icmp_ratelimit`), and for a second
+/// more where it is about a route (`net.ipv4.route.error_cost`); asking sooner spends the savings.
+pub(super) const ERROR_INTERVAL: Duration = Duration::from_millis(2100);
+/// How many more of them a probe waits for than there are others of its node.
+const ERROR_TURNS: u32 = 2;
 /// One address that a check sends to.
 #[derive(Debug)]
 pub(super) struct Probe {
@@ -33,6 +44,12 @@ pub(super) struct Probe {
     pub(super) sender: usize,
     /// To whom.
     pub(super) to: IpAddr,
+    /// The places of the far sides that were opened for it.
+    pub(super) servers: Vec<usize>,
+    /// Where its arrival is looked for, if no answer is waited for.
+    pub(super) witnesses: Vec<NodeId>,
+    /// How many probes of its node wait for an ICMP error, of which kernels send few at once.
+    pub(super) rivals: u32,
     /// Every sending, in order.
     pub(super) attempts: Vec<Attempt>,
     /// Why the kernel did not send it, the last time.
@@ -43,18 +60,7 @@ pub(super) struct Probe {
     pub(super) strangers: Vec<IpAddr>,
 }
 
-/// One sending of a probe.
-#[derive(Debug)]
-pub(super) struct Attempt {
-    /// When it was sent.
-    pub(super) sent: Instant,
-    /// When its answer was read.
-    pub(super) answered: Option<Instant>,
-    /// Where it and its answer were seen.
-    pub(super) sightings: Vec<Sighting>,
-}
-
-/// What is known of a probe that must arrive.
+/// What is known of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
     /// Nothing yet.
@@ -72,6 +78,9 @@ impl Probe {
             check,
             sender,
             to,
+            servers: Vec::new(),
+            witnesses: Vec::new(),
+            rivals: 0,
             attempts: Vec::new(),
             refusal: None,
             errors: Vec::new(),
@@ -79,112 +88,94 @@ impl Probe {
         }
     }
 
-    /// When it is to be sent for the next time.
-    pub(super) fn next_sending(&self, expect: Expect) -> Option<Instant> {
-        let limit = match expect {
-            Expect::Arrives => SCHEDULE.len(),
-            Expect::Lost => UNWELCOME,
+    /// When it is to be sent for the next time. One that waits for an ICMP error is sent again when
+    /// it is its turn among those of its node.
+    pub(super) fn next_sending(&self, check: &Check) -> Option<Instant> {
+        let first = self.attempts.first()?;
+        let sent = self.attempts.len();
+        if let Some(count) = check.count() {
+            let interval = match check.expect {
+                Expect::Spreads(_) => FLOW_INTERVAL,
+                Expect::Arrives(_) | Expect::Lost | Expect::Rejected(_) => INTERVAL,
+            };
+            let Some(begin) = self.attempts.get(1) else {
+                return Some(first.answered.unwrap_or(first.sent + SILENCE));
+            };
+            return (sent <= count).then(|| begin.sent + interval * (sent as u32 - 1));
+        }
+        let after = match check.expect {
+            Expect::Arrives(_) | Expect::Spreads(_) => SCHEDULE.get(sent),
+            Expect::Lost => SCHEDULE[..UNWELCOME].get(sent),
+            Expect::Rejected(_) => None,
         };
-        let first = self.attempts.first()?.sent;
-        let after = SCHEDULE[..limit].get(self.attempts.len())?;
-        Some(first + *after)
+        Some(first.sent + *after?)
     }
 
-    /// When it is given up.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        Some(self.attempts.first()?.sent + PATIENCE)
+    /// The attempts that are judged. Where they are counted, one goes before them: while it is on its
+    /// way neighbours are found, which takes time and is not to be measured.
+    pub(super) fn judged(&self, check: &Check) -> &[Attempt] {
+        match check.count() {
+            Some(_) => self.attempts.get(1..).unwrap_or_default(),
+            None => &self.attempts,
+        }
     }
 
-    /// What is known of it, if it must arrive.
-    pub(super) fn progress(&self, lab: &Lab, check: &Check, now: Instant) -> Progress {
+    /// When it is given up, `slowest` being the time of the slowest answer of all: under emulation
+    /// one may take longer than anybody thought.
+    pub(super) fn deadline(&self, check: &Check, slowest: Duration) -> Option<Instant> {
+        let (first, last) = (self.attempts.first()?.sent, self.attempts.last()?.sent);
+        let silence = SILENCE.max(slowest * 2);
+        match (&check.expect, check.count()) {
+            (_, Some(count)) if self.attempts.len() <= count => None,
+            (_, Some(_)) => {
+                let arrival = check.arrival();
+                let rtt = arrival.and_then(|arrival| arrival.rtt);
+                let slow = rtt.map_or(0, |rtt| rtt.limit().nanoseconds().saturating_mul(2));
+                Some(last + silence.max(Duration::from_nanos(slow).min(LONGEST)))
+            }
+            (Expect::Arrives(_) | Expect::Spreads(_), None) => Some(first + PATIENCE),
+            (Expect::Lost, None) => Some(first + silence),
+            (Expect::Rejected(_), None) => {
+                Some(first + PATIENCE.max(ERROR_INTERVAL * (self.rivals + ERROR_TURNS)))
+            }
+        }
+    }
+
+    /// What is known of it. One that must not arrive is never held here: it is given up when nothing
+    /// has been heard for long enough, and judged when all is over.
+    pub(super) fn progress(
+        &self,
+        lab: &Lab,
+        check: &Check,
+        slowest: Duration,
+        now: Instant,
+    ) -> Progress {
+        let is_over = self.deadline(check, slowest).is_some_and(|deadline| deadline <= now);
+        if let Some(count) = check.count() {
+            let judged = self.judged(check);
+            let is_complete = judged.len() == count
+                && judged.iter().all(|attempt| self.is_done(lab, check, attempt));
+            return match is_over || is_complete {
+                false => Progress::Open,
+                true if self.shortcoming(lab, check).is_none() => Progress::Held,
+                true => Progress::Failed,
+            };
+        }
         let mut judged = 0;
-        for attempt in self.attempts.iter().filter(|attempt| attempt.answered.is_some()) {
-            match attempt.fault(lab, check) {
-                None => return Progress::Held,
-                Some(Fault::Unsure) => {}
-                Some(Fault::NotThere | Fault::Forth | Fault::Back) => judged += 1,
+        match check.expect {
+            Expect::Arrives(_) | Expect::Spreads(_) => {
+                for attempt in self.answered(check) {
+                    match attempt.fault(lab, check) {
+                        None => return Progress::Held,
+                        Some(Fault::Unsure) => {}
+                        Some(_) => judged += 1,
+                    }
+                }
             }
+            Expect::Lost => {}
+            Expect::Rejected(_) if self.is_rejected(check) => return Progress::Held,
+            Expect::Rejected(_) => {}
         }
-        if judged >= CHANCES || self.deadline().is_some_and(|deadline| deadline <= now) {
-            Progress::Failed
-        } else {
-            Progress::Open
-        }
-    }
-
-    /// The sending that shows most: one that held, else one with an answer, else one whose order is
-    /// sure, else the one that came furthest; among equals the last.
-    pub(super) fn best(&self, lab: &Lab, check: &Check) -> Option<&Attempt> {
-        self.attempts.iter().max_by_key(|attempt| {
-            let answered = attempt.answered.is_some();
-            let held = answered && attempt.fault(lab, check).is_none();
-            let forth = Trail::new(lab, &attempt.sightings, Leg::Forth);
-            let back = Trail::new(lab, &attempt.sightings, Leg::Back);
-            let is_timed = forth.is_timed() && back.is_timed() && forth.len() > 0;
-            (held, answered, is_timed, back.len(), forth.len())
-        })
-    }
-
-    /// Whether it, though it must not, came to its target or was answered.
-    pub(super) fn came_through(&self, lab: &Lab, check: &Check) -> bool {
-        self.attempts.iter().any(|attempt| match &check.to {
-            Target::Node { node, vrf, .. } => {
-                let vrf = vrf.as_ref().map(|vrf| vrf.as_str());
-                Trail::new(lab, &attempt.sightings, Leg::Forth).arrived(*node, vrf)
-            }
-            Target::Address(_) => attempt.answered.is_some(),
-        })
-    }
-}
-
-/// Why an answered attempt is not what the check wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// The order in which it was seen is not known.
-    Unsure,
-    /// Somebody else has answered.
-    NotThere,
-    /// It went another way.
-    Forth,
-    /// The answer went another way.
-    Back,
-}
-
-impl Attempt {
-    /// What is wrong with an attempt that was answered.
-    pub(super) fn fault(&self, lab: &Lab, check: &Check) -> Option<Fault> {
-        let forth = Trail::new(lab, &self.sightings, Leg::Forth);
-        let back = Trail::new(lab, &self.sightings, Leg::Back);
-        if let Target::Node { node, vrf, .. } = &check.to {
-            let vrf = vrf.as_ref().map(|vrf| vrf.as_str());
-            let ends_there = || forth.arrivals().last().is_some_and(|last| last.node == *node);
-            if !forth.arrived(*node, vrf) || (forth.is_timed() && !ends_there()) {
-                return Some(Fault::NotThere);
-            }
-        }
-        if check.via.is_some() && !forth.is_timed() || check.back.is_some() && !back.is_timed() {
-            return Some(Fault::Unsure);
-        }
-        if check.via.as_ref().is_some_and(|hops| !forth.is_by(hops)) {
-            return Some(Fault::Forth);
-        }
-        if check.back.as_ref().is_some_and(|hops| !back.is_by(hops)) {
-            return Some(Fault::Back);
-        }
-        None
-    }
-
-    /// From sending to the answer: by the kernel's clock where it gave both times, since our own
-    /// reading may have been late.
-    pub(super) fn rtt(&self, lab: &Lab, check: &Check) -> Option<Duration> {
-        let answered = self.answered?;
-        let seen = |leg, direction| {
-            Trail::new(lab, &self.sightings, leg).at(check.from.node, direction)?.time
-        };
-        let (sent, back) =
-            (seen(Leg::Forth, Direction::Outgoing), seen(Leg::Back, Direction::Incoming));
-        sent.zip(back)
-            .and_then(|(sent, back)| back.checked_sub(sent))
-            .or_else(|| answered.checked_duration_since(self.sent))
+        if judged >= CHANCES || is_over { Progress::Failed } else { Progress::Open }
     }
 }

@@ -37,18 +37,90 @@ pub struct CheckResult {
 pub struct ProbeResult {
     /// To whom.
     pub to: IpAddr,
+    /// `icmp`, `tcp 80`, `udp 53`.
+    pub protocol: String,
     /// How often it was sent.
     pub sent: usize,
-    /// From sending to the answer, in milliseconds.
+    /// How often it was answered.
+    pub answered: usize,
+    /// From sending to the answer, in milliseconds; the median where several are judged together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtt_ms: Option<f64>,
+    /// The time to live with which the answer was taken in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u8>,
     /// The nodes that it came to, in order.
     pub path: Vec<Visit>,
     /// The nodes that its answer came to.
     pub back: Vec<Visit>,
-    /// What else came back.
+    /// How many flows went through each node that should have a share of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub errors: Vec<String>,
+    pub flows: Vec<Flows>,
+    /// The ICMP errors that came back, each once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<IcmpAnswer>,
+    /// Others that answered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub strangers: Vec<IpAddr>,
+    /// Why the sender's kernel did not send it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
+    /// Where the check failed, what the sender's kernel says that it does with such a packet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lookup: Option<RouteAnswer>,
+}
+
+/// How many flows went through a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Flows {
+    /// The node.
+    pub node: String,
+    /// How many.
+    pub count: usize,
+}
+
+/// An ICMP error that came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IcmpAnswer {
+    /// Who sent it.
+    pub from: IpAddr,
+    /// What a check calls it, where it has a word for it.
+    pub error: Option<String>,
+    /// The ICMP type.
+    #[serde(rename = "type")]
+    pub kind: u8,
+    /// The ICMP code.
+    pub code: u8,
+    /// The size in bytes that would have fitted, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
+}
+
+/// The answer of a kernel that was asked for a route.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum RouteAnswer {
+    /// A way on.
+    Way {
+        /// Whether the address is the node's own.
+        local: bool,
+        /// The table of the route.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        table: Option<u32>,
+        /// The interface that it leaves through.
+        interface: String,
+        /// The next router.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        gateway: Option<IpAddr>,
+        /// The labels it leaves with, the outermost first.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        labels: Vec<u32>,
+    },
+    /// None.
+    Error {
+        /// In the kernel's words.
+        error: String,
+    },
 }
 
 /// An arrival at a node.

@@ -1,29 +1,36 @@
 //! All checks at once: sending, watching, waiting.
 
-use super::icmp::{Message, Version};
-use super::mark::{Mark, Token};
-use super::probe::{Attempt, Probe, Progress};
+use super::flight::Landing;
+use super::holder::holders;
+use super::mark::{Signature, Token};
+use super::message::{Message, Version};
+use super::probe::{ERROR_INTERVAL, Probe, Progress};
+use super::ready::Ready;
 use super::report::{CheckResult, Report};
-use super::sender::{Received, Sender};
-use super::sockets::{self, Error, Origin};
+use super::sender::Received;
+use super::server::{self, Site};
+use super::shape::Shape;
+use super::sockets::{self, Error, Origin, Sockets};
 use super::verdict;
-use super::watch::{Sighting, Watch};
-use crate::compile::{Check, Expect, Lab, Target};
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use super::watch::Sighting;
+use crate::compile::{Check, Expect, Lab, NodeId, Spread, Target};
+use crate::kernel::{Worker, on_worker};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollTimeout};
 use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 /// How many probes may be on their way without being late, so that no queue overflows.
 const WINDOW: usize = 256;
 /// When a probe is late and no longer holds up others.
 const LATE: Duration = Duration::from_millis(300);
-/// How many threads close the sockets.
-const CLOSERS: usize = 32;
 /// How soon an interrupt is noticed.
 const ATTENTION: Duration = Duration::from_millis(100);
-/// How long an answer may take that must not come.
-const SILENCE: Duration = Duration::from_secs(1);
+/// How many probes of one check are sent at a time when their sending has fallen behind.
+const BURST: usize = 16;
+/// How many sockets are looked at in one turn.
+const TURN: usize = 1024;
 
 /// Makes all checks of a lab that stands, and tells of each as soon as it is known whether it holds,
 /// by its place; what must not arrive, and what failed and is explained, is known last.
@@ -33,7 +40,7 @@ const SILENCE: Duration = Duration::from_secs(1);
 pub fn run(
     lab: &Lab,
     checks: &[Check],
-    on_result: impl FnMut(usize, &CheckResult),
+    on_result: impl FnMut(usize, &CheckResult) + Send,
 ) -> Result<Report, Error> {
     run_until(lab, checks, || false, on_result)
 }
@@ -45,33 +52,31 @@ pub fn run(
 pub fn run_until(
     lab: &Lab,
     checks: &[Check],
-    interrupted: impl Fn() -> bool,
-    mut on_result: impl FnMut(usize, &CheckResult),
+    interrupted: impl Fn() -> bool + Send,
+    mut on_result: impl FnMut(usize, &CheckResult) + Send,
 ) -> Result<Report, Error> {
     if checks.is_empty() {
         return Ok(Report::of(Vec::new()));
     }
     sockets::raise_file_limit();
-    let mut run = Run::open(lab, checks)?;
-    let mut results: Vec<Option<CheckResult>> = vec![None; checks.len()];
-    run.all(interrupted, |run, check| {
-        let result = verdict::held(run, check);
-        on_result(check, &result);
-        results[check] = Some(result);
-    })?;
-    let held: Vec<bool> = results.iter().map(Option::is_some).collect();
-    let results = results
-        .into_iter()
-        .enumerate()
-        .map(|(check, result)| {
+    on_worker(|worker| {
+        let mut run = Run::open(lab, checks, worker)?;
+        let mut results: Vec<Option<CheckResult>> = vec![None; checks.len()];
+        run.all(interrupted, |run, check| {
+            let result = verdict::held(run, check);
+            on_result(check, &result);
+            results[check] = Some(result);
+        })?;
+        let held: Vec<bool> = results.iter().map(Option::is_some).collect();
+        let results = results.into_iter().enumerate().map(|(check, result)| {
             result.unwrap_or_else(|| {
                 let result = verdict::remaining(&run, check, &held);
                 on_result(check, &result);
                 result
             })
-        })
-        .collect();
-    Ok(Report::of(results))
+        });
+        Ok(Report::of(results.collect()))
+    })
 }
 
 /// Everything that is open while checks are made.
@@ -83,44 +88,73 @@ pub(super) struct Run<'a> {
     pub(super) checks: &'a [Check],
     /// A probe per address of each check, the checks in order.
     pub(super) probes: Vec<Probe>,
-    watches: Vec<Watch>,
-    /// A socket that could not be opened, for want of its VRF, is a refusal for its probes.
-    senders: Vec<io::Result<Sender>>,
-    epoll: Epoll,
     /// The slowest answer so far.
-    slowest: Duration,
+    pub(super) slowest: Duration,
+    /// What is open.
+    pub(super) sockets: Sockets,
+    /// How its packets are known.
+    pub(super) signature: Signature,
+    /// Where it waits.
+    pub(super) epoll: Epoll,
+    /// The thread that enters namespaces.
+    pub(super) worker: &'a mut Worker,
 }
 
 impl<'a> Run<'a> {
-    fn open(lab: &'a Lab, checks: &'a [Check]) -> Result<Self, Error> {
+    fn open(lab: &'a Lab, checks: &'a [Check], worker: &'a mut Worker) -> Result<Self, Error> {
         let mut origins: BTreeMap<Origin<'a>, usize> = BTreeMap::new();
+        let mut sites: BTreeMap<Site<'a>, usize> = BTreeMap::new();
         let mut probes = Vec::new();
+        let mut rejections: BTreeMap<NodeId, u32> = BTreeMap::new();
         for (place, check) in checks.iter().enumerate() {
-            let addresses = match &check.to {
-                Target::Node { addresses, .. } => addresses.as_slice(),
-                Target::Address(address) => std::slice::from_ref(address),
-            };
-            for &to in addresses {
-                let vrf = check.from.vrf.as_ref().map(|vrf| vrf.as_str());
+            for &to in check.to.addresses() {
+                let origin = (check.from.node, Shape::of(check, Version::of(to)));
                 let next = origins.len();
-                let sender =
-                    *origins.entry((check.from.node, vrf, Version::of(to))).or_insert(next);
-                probes.push(Probe::new(place, sender, to));
+                let sender = *origins.entry(origin).or_insert(next);
+                let mut probe = Probe::new(place, sender, to);
+                if let Expect::Spreads(Spread { sources: Some(_), .. }) = check.expect {
+                    probe.witnesses = match check.to {
+                        Target::Node { node, .. } => vec![node],
+                        Target::Address(to) => {
+                            holders(lab, to).into_iter().map(|(node, ..)| node).collect()
+                        }
+                    };
+                }
+                for site in server::sites(lab, check, to) {
+                    let next = sites.len();
+                    probe.servers.push(*sites.entry(site).or_insert(next));
+                }
+                probes.push(probe);
+                if let Expect::Rejected(_) = check.expect {
+                    *rejections.entry(check.from.node).or_default() += 1;
+                }
             }
+        }
+        for probe in &mut probes {
+            probe.rivals = rejections.get(&checks[probe.check].from.node).copied().unwrap_or(0);
         }
         let token = Token::random()?;
-        let (watches, senders) = sockets::open(lab, token, &origins)?;
+        let sockets = Sockets::open(lab, token, &origins, &sites, worker)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
-        let event = |place: usize| EpollEvent::new(EpollFlags::EPOLLIN, place as u64);
-        for (place, watch) in watches.iter().enumerate() {
-            epoll.add(watch, event(place)).map_err(io::Error::from)?;
+        let add = |socket: std::os::fd::BorrowedFd<'_>, ready: Ready| {
+            epoll.add(socket, ready.event()).map_err(io::Error::from)
+        };
+        for (place, watch) in sockets.watches.iter().enumerate() {
+            add(watch.as_fd(), Ready::Watch(place))?;
         }
-        for (place, sender) in senders.iter().enumerate() {
+        for (place, sender) in sockets.senders.iter().enumerate() {
             if let Ok(sender) = sender {
-                epoll.add(sender, event(watches.len() + place)).map_err(io::Error::from)?;
+                add(sender.as_fd(), Ready::Sender(place))?;
             }
         }
-        Ok(Self { lab, checks, probes, watches, senders, epoll, slowest: Duration::ZERO })
+        for (place, (_, server)) in sockets.servers.iter().enumerate() {
+            if let Some(socket) = server.socket() {
+                add(socket, Ready::Server(place))?;
+            }
+        }
+        let signature = Signature::new(token);
+        let slowest = Duration::ZERO;
+        Ok(Self { lab, checks, probes, slowest, sockets, signature, epoll, worker })
     }
 
     /// Sends and waits until there is nothing more to wait for. Tells of each check whose probes
@@ -136,7 +170,7 @@ impl<'a> Run<'a> {
         }
         // Those that must not arrive are waited for longest, so they go first.
         let mut order: Vec<usize> = (0..self.probes.len()).collect();
-        order.sort_by_key(|&probe| self.expect(probe) != Expect::Lost);
+        order.sort_by_key(|&probe| self.check(probe).expect != Expect::Lost);
         let mut waiting = order.into_iter().peekable();
         let mut flying: Vec<usize> = Vec::new();
         while waiting.peek().is_some() || !flying.is_empty() {
@@ -144,9 +178,17 @@ impl<'a> Run<'a> {
                 return Err(Error::Interrupted);
             }
             let now = Instant::now();
+            for (probe, due) in self.turns(&flying) {
+                if due <= now {
+                    self.send(probe);
+                }
+            }
             for &probe in &flying {
-                let expect = self.expect(probe);
-                if self.probes[probe].next_sending(expect).is_some_and(|next| next <= now) {
+                for _ in 0..BURST {
+                    let next = self.probes[probe].next_sending(self.check(probe));
+                    if next.is_none_or(|next| next > now) {
+                        break;
+                    }
                     self.send(probe);
                 }
             }
@@ -161,16 +203,20 @@ impl<'a> Run<'a> {
             self.wait(&flying, waiting.peek().is_some())?;
             let now = Instant::now();
             let mut still = Vec::with_capacity(flying.len());
-            for probe in flying {
-                match self.progress(probe, now) {
-                    Progress::Open => still.push(probe),
-                    Progress::Failed => {}
-                    Progress::Held => {
-                        let check = self.probes[probe].check;
-                        open[check] -= 1;
-                        if open[check] == 0 {
-                            on_held(self, check);
-                        }
+            for place in flying {
+                let probe = &mut self.probes[place];
+                let check = &self.checks[probe.check];
+                let progress = probe.progress(self.lab, check, self.slowest, now);
+                if progress == Progress::Open {
+                    still.push(place);
+                    continue;
+                }
+                probe.attempts.iter_mut().for_each(|attempt| attempt.flight = None);
+                if progress == Progress::Held {
+                    let check = probe.check;
+                    open[check] -= 1;
+                    if open[check] == 0 {
+                        on_held(self, check);
                     }
                 }
             }
@@ -179,51 +225,30 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn expect(&self, probe: usize) -> Expect {
-        self.checks[self.probes[probe].check].expect
+    /// Of each node's probes that wait for an ICMP error the one whose turn is next, and when.
+    fn turns(&self, flying: &[usize]) -> Vec<(usize, Instant)> {
+        let mut turns: BTreeMap<NodeId, (usize, Instant, Instant)> = BTreeMap::new();
+        for &place in flying {
+            let check = self.check(place);
+            let Expect::Rejected(_) = check.expect else { continue };
+            let Some(last) = self.probes[place].attempts.last() else { continue };
+            let turn = turns.entry(check.from.node).or_insert((place, last.sent, last.sent));
+            if last.sent < turn.1 {
+                (turn.0, turn.1) = (place, last.sent);
+            }
+            turn.2 = turn.2.max(last.sent);
+        }
+        turns.into_values().map(|(place, _, latest)| (place, latest + ERROR_INTERVAL)).collect()
+    }
+
+    /// The check of a probe.
+    pub(super) fn check(&self, probe: usize) -> &'a Check {
+        &self.checks[self.probes[probe].check]
     }
 
     fn is_late(&self, probe: usize, now: Instant) -> bool {
         let last = self.probes[probe].attempts.last();
         last.is_none_or(|last| now.duration_since(last.sent) > LATE)
-    }
-
-    /// What is known of a probe. One that must not arrive is never held here: it is given up when
-    /// nothing has been heard for long enough, and judged when all is over.
-    fn progress(&self, probe: usize, now: Instant) -> Progress {
-        let probe = &self.probes[probe];
-        let check = &self.checks[probe.check];
-        match check.expect {
-            Expect::Arrives => probe.progress(self.lab, check, now),
-            Expect::Lost => {
-                let first = probe.attempts.first().map_or(now, |attempt| attempt.sent);
-                // Under emulation an answer may take longer than anybody thought.
-                if now.duration_since(first) >= SILENCE.max(self.slowest * 2) {
-                    Progress::Failed
-                } else {
-                    Progress::Open
-                }
-            }
-        }
-    }
-
-    fn send(&mut self, place: usize) {
-        let probe = &mut self.probes[place];
-        let attempt = probe.attempts.len();
-        let mark = Mark { probe: place as u32, attempt: attempt as u16 };
-        probe.attempts.push(Attempt {
-            sent: Instant::now(),
-            answered: None,
-            sightings: Vec::new(),
-        });
-        let sent = match &self.senders[probe.sender] {
-            Ok(sender) => sender.send(mark, probe.to),
-            Err(error) => Err(match error.raw_os_error() {
-                Some(number) => io::Error::from_raw_os_error(number),
-                None => error.kind().into(),
-            }),
-        };
-        probe.refusal = sent.err();
     }
 
     /// Waits until something comes or is due, and takes in all that came.
@@ -232,23 +257,21 @@ impl<'a> Run<'a> {
         let due = flying
             .iter()
             .flat_map(|&place| {
-                let probe = &self.probes[place];
-                let expect = self.expect(place);
-                let end = match expect {
-                    Expect::Arrives => probe.deadline(),
-                    Expect::Lost => probe
-                        .attempts
-                        .first()
-                        .map(|first| first.sent + SILENCE.max(self.slowest * 2)),
-                };
+                let (probe, check) = (&self.probes[place], self.check(place));
                 let late = probe.attempts.last().filter(|_| more).map(|last| last.sent + LATE);
-                [probe.next_sending(expect), end, late.filter(|late| *late > now)]
+                [
+                    probe.next_sending(check),
+                    probe.deadline(check, self.slowest),
+                    late.filter(|late| *late > now),
+                ]
             })
             .flatten()
+            .chain(self.turns(flying).into_iter().map(|(_, due)| due))
             .min();
-        let timeout = due.map_or(SILENCE, |due| due.saturating_duration_since(now)).min(ATTENTION);
-        // One more millisecond, since epoll counts in whole ones and would come back too early.
-        let timeout = u16::try_from(timeout.as_millis() + 1).unwrap_or(u16::MAX);
+        let timeout = due.map_or(ATTENTION, |due| due.saturating_duration_since(now));
+        // Up to a whole millisecond, since epoll counts in those and would come back too early.
+        let millis = timeout.min(ATTENTION).as_micros().div_ceil(1000);
+        let timeout = u16::try_from(millis).unwrap_or(u16::MAX);
         if self.read(timeout.into())? {
             // What led to an answer was seen before it: read again before it is judged.
             self.read(EpollTimeout::ZERO)?;
@@ -258,7 +281,7 @@ impl<'a> Run<'a> {
 
     /// Waits for sockets with something to read, and reads them. Says whether there was an answer.
     fn read(&mut self, timeout: EpollTimeout) -> Result<bool, Error> {
-        let mut events = vec![EpollEvent::empty(); self.watches.len() + self.senders.len() + 1];
+        let mut events = [EpollEvent::empty(); TURN];
         let ready = match self.epoll.wait(&mut events, timeout) {
             Ok(ready) => ready,
             Err(nix::Error::EINTR) => 0,
@@ -267,44 +290,63 @@ impl<'a> Run<'a> {
         let mut answered = false;
         let mut buffer = [0; 2048];
         for event in &events[..ready] {
-            let place = event.data() as usize;
-            if let Some(watch) = self.watches.get(place) {
-                while let Some(sighting) = watch.receive(&mut buffer)? {
-                    see(&mut self.probes, sighting);
+            match Ready::of(event) {
+                Some(Ready::Watch(place)) => {
+                    let watch = &self.sockets.watches[place];
+                    while let Some(sighting) = watch.receive(&self.signature, &mut buffer)? {
+                        see(&mut self.probes, sighting);
+                    }
                 }
-            } else if let Ok(sender) = &self.senders[place - self.watches.len()] {
-                let place = place - self.watches.len();
-                while let Some(received) = sender.receive(&mut buffer)? {
-                    if let Some(rtt) = take(&mut self.probes, place, received) {
+                Some(Ready::Sender(place)) => {
+                    let Ok(sender) = &self.sockets.senders[place] else { continue };
+                    while let Some(received) = sender.receive(&self.signature, &mut buffer)? {
+                        if let Some(rtt) = take(&mut self.probes, place, received) {
+                            self.slowest = self.slowest.max(rtt);
+                            answered = true;
+                        }
+                    }
+                }
+                Some(Ready::Server(place)) => self.sockets.servers[place].1.serve(&self.signature),
+                Some(Ready::Flight { probe, attempt }) => {
+                    if let Some(rtt) = self.land(probe as usize, attempt.into())? {
                         self.slowest = self.slowest.max(rtt);
                         answered = true;
                     }
                 }
+                None => {}
             }
         }
         Ok(answered)
     }
-}
 
-impl Drop for Run<'_> {
-    /// Closing a packet socket waits until no processor is in the midst of handling a frame, which
-    /// would be seconds for hundreds of them one after the other. Those that wait at the same time
-    /// wait together.
-    fn drop(&mut self) {
-        let mut watches = std::mem::take(&mut self.watches);
-        let each = watches.len().div_ceil(CLOSERS).max(1);
-        std::thread::scope(|scope| {
-            while !watches.is_empty() {
-                let some = watches.split_off(watches.len().saturating_sub(each));
-                scope.spawn(move || drop(some));
+    /// Takes in what became of an attempt with a socket of its own. Says how long its answer took.
+    fn land(&mut self, probe: usize, attempt: usize) -> io::Result<Option<Duration>> {
+        let probe = self.probes.get_mut(probe);
+        let attempt = probe.and_then(|probe| probe.attempts.get_mut(attempt));
+        let Some(attempt) = attempt else { return Ok(None) };
+        let Some(flight) = &attempt.flight else { return Ok(None) };
+        let Some(landing) = flight.landing()? else {
+            if flight.is_connection() {
+                // An error ends it, and epoll would tell of it for ever.
+                self.epoll.delete(flight)?;
             }
-        });
+            return Ok(None);
+        };
+        let now = Instant::now();
+        attempt.answered = Some(now);
+        attempt.refused = landing == Landing::Refused;
+        attempt.flight = None;
+        Ok(Some(now.duration_since(attempt.sent)))
     }
 }
 
 /// Puts down where a probe was seen.
 fn see(probes: &mut [Probe], sighting: Sighting) {
-    let (Message::Request(mark) | Message::Reply(mark)) = sighting.packet.message else { return };
+    let (Message::Request(mark) | Message::Reply(mark) | Message::Reset(mark)) =
+        sighting.packet.message
+    else {
+        return;
+    };
     let probe = probes.get_mut(mark.probe as usize);
     let attempt = probe.and_then(|probe| probe.attempts.get_mut(usize::from(mark.attempt)));
     if let Some(attempt) = attempt {

@@ -1,14 +1,18 @@
 //! The sockets of a run: opened in the nodes' namespaces, read in one place.
 
-use super::icmp::Version;
 use super::mark::Token;
 use super::sender::Sender;
+use super::server::{Server, Site};
+use super::shape::Shape;
 use super::watch::Watch;
 use crate::compile::{Lab, NodeId};
-use crate::kernel::{Namespace, on_worker};
+use crate::kernel::{Namespace, Worker};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeMap;
 use std::io;
+
+/// How many threads close the sockets.
+const CLOSERS: usize = 32;
 
 /// Why the checks could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -41,26 +45,41 @@ pub enum Error {
     Io(#[from] io::Error),
 }
 
-/// A sender is one for a node, a VRF and a family.
-pub(super) type Origin<'a> = (NodeId, Option<&'a str>, Version);
+/// A sender is one for a node and a shape.
+pub(super) type Origin<'a> = (NodeId, Shape<'a>);
 
-/// A watch per node, and the senders in the order of their numbers. A sender that could not be
-/// opened, for want of its VRF, is a refusal for its probes.
-pub(super) type Sockets = (Vec<Watch>, Vec<io::Result<Sender>>);
+/// What is open in the namespaces of a lab.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    /// The namespaces of the nodes.
+    pub(super) namespaces: Vec<Namespace>,
+    /// A watch per node.
+    pub(super) watches: Vec<Watch>,
+    /// The senders by their numbers. One that could not be opened, for want of its VRF, is a refusal
+    /// for its probes.
+    pub(super) senders: Vec<io::Result<Sender>>,
+    /// The far sides by their numbers, each with its node.
+    pub(super) servers: Vec<(NodeId, Server)>,
+}
 
-/// Opens the sockets of all nodes, each in its namespace.
-pub(super) fn open(
-    lab: &Lab,
-    token: Token,
-    origins: &BTreeMap<Origin<'_>, usize>,
-) -> Result<Sockets, Error> {
-    on_worker(|worker| {
+impl Sockets {
+    /// Opens the sockets of all nodes, each in its namespace.
+    pub(super) fn open(
+        lab: &Lab,
+        token: Token,
+        origins: &BTreeMap<Origin<'_>, usize>,
+        sites: &BTreeMap<Site<'_>, usize>,
+        worker: &mut Worker,
+    ) -> Result<Self, Error> {
+        let mut namespaces = Vec::with_capacity(lab.nodes.len());
         let mut watches = Vec::with_capacity(lab.nodes.len());
         let mut senders: Vec<(usize, io::Result<Sender>)> = Vec::with_capacity(origins.len());
+        let mut servers: Vec<(usize, (NodeId, Server))> = Vec::with_capacity(sites.len());
+        let (mut origins, mut sites) = (origins.iter().peekable(), sites.iter().peekable());
         for (place, node) in lab.nodes.iter().enumerate() {
             let id = NodeId(place);
-            Namespace::open(&node.namespace)
-                .and_then(|namespace| worker.enter(&namespace))
+            let namespace = Namespace::open(&node.namespace)
+                .and_then(|namespace| worker.enter(&namespace).map(|()| namespace))
                 .map_err(|source| Error::Enter {
                     node: node.name.to_string(),
                     namespace: node.namespace.clone(),
@@ -68,15 +87,38 @@ pub(super) fn open(
                 })?;
             let watch = Watch::open(token, id, worker)
                 .map_err(|source| Error::Watch { node: node.name.to_string(), source })?;
+            namespaces.push(namespace);
             watches.push(watch);
-            let here = (id, None, Version::V4)..(NodeId(place + 1), None, Version::V4);
-            for (&(_, vrf, version), &sender) in origins.range(here) {
-                senders.push((sender, Sender::open(token, version, vrf)));
+            while let Some((origin, number)) = origins.next_if(|((node, _), _)| *node == id) {
+                senders.push((*number, Sender::open(token, origin.1)));
+            }
+            while let Some((site, number)) = sites.next_if(|(site, _)| site.node == id) {
+                servers.push((*number, (id, Server::open(*site))));
             }
         }
-        senders.sort_by_key(|(place, _)| *place);
-        Ok((watches, senders.into_iter().map(|(_, sender)| sender).collect()))
-    })
+        Ok(Self { namespaces, watches, senders: in_order(senders), servers: in_order(servers) })
+    }
+}
+
+fn in_order<T>(mut numbered: Vec<(usize, T)>) -> Vec<T> {
+    numbered.sort_by_key(|(number, _)| *number);
+    numbered.into_iter().map(|(_, it)| it).collect()
+}
+
+impl Drop for Sockets {
+    /// Closing a packet socket waits until no processor is in the midst of handling a frame, which
+    /// would be seconds for hundreds of them one after the other. Those that wait at the same time
+    /// wait together.
+    fn drop(&mut self) {
+        let mut watches = std::mem::take(&mut self.watches);
+        let each = watches.len().div_ceil(CLOSERS).max(1);
+        std::thread::scope(|scope| {
+            while !watches.is_empty() {
+                let some = watches.split_off(watches.len().saturating_sub(each));
+                scope.spawn(move || drop(some));
+            }
+        });
+    }
 }
 
 /// A lab of a thousand nodes needs some thousand sockets; the limit that programs start with is

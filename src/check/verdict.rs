@@ -3,13 +3,14 @@
 use super::diagnosis;
 use super::path::{Leg, Trail};
 use super::probe::Probe;
-use super::report::{CheckResult, ProbeResult};
+use super::report::{CheckResult, Flows, IcmpAnswer, ProbeResult};
 use super::run::Run;
-use crate::compile::{Check, Expect, Lab, Target};
+use crate::compile::{Arrow, Check, Expect, Lab, Protocol, Target};
+use std::time::Duration;
 
 /// The result of a check that holds.
 pub(super) fn held(run: &Run<'_>, place: usize) -> CheckResult {
-    result(run, place, None, Vec::new())
+    result(run, place, None)
 }
 
 /// The result of a check that is judged when all is over: one that has failed, or whose probes must
@@ -17,18 +18,20 @@ pub(super) fn held(run: &Run<'_>, place: usize) -> CheckResult {
 pub(super) fn remaining(run: &Run<'_>, place: usize, held: &[bool]) -> CheckResult {
     let check = &run.checks[place];
     match check.expect {
-        Expect::Arrives => {
-            let (reason, explanation) = diagnosis::explain(run, place);
-            result(run, place, Some(reason), explanation)
+        Expect::Arrives(_) | Expect::Spreads(_) | Expect::Rejected(_) => {
+            result(run, place, Some(diagnosis::explain(run, place)))
         }
         Expect::Lost => {
             if let Some(probe) = probes(run, place).find(|probe| probe.came_through(run.lab, check))
             {
-                let (reason, explanation) = diagnosis::explain_leak(run, check, probe);
-                return result(run, place, Some(reason), explanation);
+                return result(run, place, Some(diagnosis::explain_leak(run, check, probe)));
             }
-            let is_vouched_for = run.checks.iter().zip(held).any(|(other, &held)| {
-                held && other.expect == Expect::Arrives && other.from == check.from
+            let is_vouched_for = run.checks.iter().enumerate().any(|(other, it)| {
+                held[other]
+                    && it.expect.arrow() == Arrow::Reaches
+                    && it.from == check.from
+                    && probes(run, other)
+                        .any(|probe| probe.lost(run.lab, it) < probe.judged(it).len())
             });
             if is_vouched_for {
                 return self::held(run, place);
@@ -40,7 +43,7 @@ pub(super) fn remaining(run: &Run<'_>, place: usize, held: &[bool]) -> CheckResu
                  lab that is down would do as well. Put a check beside it that {sender} reaches \
                  somebody."
             );
-            result(run, place, Some(reason), vec![advice])
+            result(run, place, Some((reason, vec![advice])))
         }
     }
 }
@@ -69,38 +72,73 @@ pub(super) fn target(lab: &Lab, check: &Check) -> String {
     }
 }
 
-fn result(
-    run: &Run<'_>,
-    place: usize,
-    reason: Option<String>,
-    explanation: Vec<String>,
-) -> CheckResult {
+/// What it says of a failed check, the reason in one line and the explanation.
+fn result(run: &Run<'_>, place: usize, failure: Option<(String, Vec<String>)>) -> CheckResult {
     let check = &run.checks[place];
+    let is_held = failure.is_none();
+    let probe = |probe: &Probe| {
+        let lookup = (!is_held).then(|| diagnosis::lookup(run.lab, check, probe.to));
+        ProbeResult { lookup, ..probe_result(run.lab, check, probe) }
+    };
+    let probes = probes(run, place).map(probe).collect();
+    let (reason, explanation) = failure.unzip();
     CheckResult {
         check: check.text.clone(),
-        ok: reason.is_none(),
+        ok: is_held,
         reason,
-        explanation,
-        probes: probes(run, place).map(|probe| probe_result(run.lab, check, probe)).collect(),
+        explanation: explanation.unwrap_or_default(),
+        probes,
     }
 }
 
 fn probe_result(lab: &Lab, check: &Check, probe: &Probe) -> ProbeResult {
     let best = probe.best(lab, check);
-    let visits = |leg| {
-        best.map(|attempt| Trail::new(lab, &attempt.sightings, leg).visits()).unwrap_or_default()
+    let trail = |leg| best.map(|attempt| Trail::new(lab, &attempt.sightings, leg));
+    let visits = |leg| trail(leg).map(|trail| trail.visits()).unwrap_or_default();
+    let rtt = match check.count() {
+        Some(_) => probe.median(lab, check),
+        None => best.and_then(|attempt| attempt.rtt(lab, check)),
     };
-    let refusal = probe.refusal.iter().map(|error| format!("not sent: {error}"));
-    let errors = probe.errors.iter().map(|(from, error)| format!("{error} from {from}"));
-    let strangers = probe.strangers.iter().map(|from| format!("an answer from {from}"));
+    let back = trail(Leg::Back).filter(|_| best.is_some_and(|best| best.answered.is_some()));
+    let errors = probe.errors.iter().map(|(from, error)| IcmpAnswer {
+        from: *from,
+        error: error.name().map(|name| name.to_string()),
+        kind: error.kind,
+        code: error.code,
+        mtu: error.mtu,
+    });
+    let flows = match &check.expect {
+        Expect::Spreads(spread) => spread.shares.as_slice(),
+        Expect::Arrives(_) | Expect::Lost | Expect::Rejected(_) => &[],
+    };
     ProbeResult {
         to: probe.to,
-        sent: probe.attempts.len(),
-        rtt_ms: best
-            .and_then(|attempt| attempt.rtt(lab, check))
-            .map(|rtt| (rtt.as_secs_f64() * 1e6).round() / 1e3),
+        protocol: match check.protocol() {
+            Protocol::Echo => "icmp".to_owned(),
+            Protocol::Tcp(port) => format!("tcp {port}"),
+            Protocol::Udp(port) => format!("udp {port}"),
+        },
+        sent: probe.judged(check).len(),
+        answered: probe.answered(check).count(),
+        rtt_ms: rtt.map(milliseconds),
+        ttl: back.and_then(|back| back.taken_in(check.from.node)),
         path: visits(Leg::Forth),
         back: visits(Leg::Back),
-        errors: refusal.chain(errors).chain(strangers).collect(),
+        flows: flows
+            .iter()
+            .map(|share| Flows {
+                node: lab[share.node].name.to_string(),
+                count: probe.through(check, share.node),
+            })
+            .collect(),
+        errors: errors.collect(),
+        strangers: probe.strangers.clone(),
+        refusal: probe.refusal.as_ref().map(|error| error.to_string()),
+        lookup: None,
     }
+}
+
+/// A time in milliseconds, to the microsecond.
+pub(super) fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
 }

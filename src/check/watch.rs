@@ -2,7 +2,7 @@
 
 use super::filter;
 use super::frame::Packet;
-use super::mark::Token;
+use super::mark::{Signature, Token};
 use crate::compile::NodeId;
 use crate::kernel::{Direction, PacketSocket, Worker, interfaces};
 use std::collections::BTreeMap;
@@ -16,7 +16,6 @@ pub(super) struct Watch {
     /// The node whose it is.
     pub(super) node: NodeId,
     socket: PacketSocket,
-    token: Token,
     names: BTreeMap<u32, String>,
 }
 
@@ -41,13 +40,17 @@ impl Watch {
         let socket = PacketSocket::open(&filter::frames(token))?;
         let names =
             interfaces(worker)?.into_iter().map(|(name, state)| (state.index, name)).collect();
-        Ok(Self { node, socket, token, names })
+        Ok(Self { node, socket, names })
     }
 
     /// The next packet that has to do with a probe, or nothing where none is queued.
-    pub(super) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<Sighting>> {
+    pub(super) fn receive(
+        &self,
+        signature: &Signature,
+        buffer: &mut [u8],
+    ) -> io::Result<Option<Sighting>> {
         while let Some(frame) = self.socket.receive(buffer)? {
-            let Some(packet) = Packet::parse(self.token, frame.protocol, frame.bytes) else {
+            let Some(packet) = Packet::parse(signature, frame.protocol, frame.bytes) else {
                 continue;
             };
             let interface = match self.names.get(&frame.interface) {

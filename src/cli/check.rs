@@ -7,7 +7,10 @@ use super::interrupt::{self, Interrupt};
 use super::output::{err, out};
 use super::place::{self, Kernel, Missing, Place, state_error};
 use crate::check::{self, CheckResult, Report};
+use crate::compile::{Check, Lab, read_check};
+use crate::diagnostic::{Diagnostics, Source, Span, Text};
 use crate::document::LabName;
+use crate::executor;
 use crate::state::{Phase, Record, Shared};
 use clap::Args;
 use std::time::{Duration, Instant};
@@ -23,6 +26,9 @@ pub(super) struct Arguments {
     /// Make checks again that do not hold, for up to this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     wait: u64,
+    /// Make this check and not those of the lab's file; may be given several times
+    #[arg(long, value_name = "CHECK")]
+    only: Vec<String>,
 }
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
@@ -32,6 +38,9 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
             let mut line = vec!["check".into(), lab.as_str().into()];
             line.extend(arguments.json.then(|| "--json".into()));
             line.extend(["--wait".into(), arguments.wait.to_string().into()]);
+            for check in &arguments.only {
+                line.extend(["--only".into(), check.into()]);
+            }
             place::forward_verb(line)
         }
         Err(exit) => exit,
@@ -48,10 +57,37 @@ fn here(lab: &LabName, arguments: &Arguments) -> Result<Exit, Exit> {
     if record.phase == Phase::Begun {
         return Err(super::exit::wrong(format!("{lab} was left half-built: vrflab down {lab}")));
     }
-    let input = input::reload(&record)?;
+    let mut input = input::reload(&record)?;
+    if !arguments.only.is_empty() {
+        input.lab.checks = only(&input.lab, &arguments.only)?;
+        input.lab.sample = None;
+    }
     let patience = Duration::from_secs(arguments.wait);
-    interrupt::listening(|interrupt| said(&input, interrupt, patience, arguments.json))
-        .map_err(cannot)
+    let strange = executor::strangers(&record, &record.namespaces).map_err(cannot)?;
+    if let Some(namespace) = strange.first() {
+        return Err(cannot(format!("the namespace `{namespace}` is not this lab's")));
+    }
+    interrupt::listening(|interrupt| {
+        interrupt.begin();
+        said(&input, interrupt, patience, arguments.json)
+    })
+    .map_err(cannot)
+}
+
+/// Checks that are given on the command line.
+fn only(lab: &Lab, lines: &[String]) -> Result<Vec<Check>, Exit> {
+    let source = Source { name: "--only".to_owned(), text: lines.join("\n") };
+    let mut errors = Diagnostics::default();
+    let mut start = 0;
+    let mut checks = Vec::with_capacity(lines.len());
+    for line in lines {
+        let text = Text::new(line.as_str(), Span::new(start, start + line.len()));
+        checks.extend(errors.keep(read_check(lab, &text)));
+        start += line.len() + 1;
+    }
+    let is_wrong = errors.has_errors();
+    input::say(&errors.into_sorted(), &source);
+    if is_wrong { Err(Exit::Wrong) } else { Ok(checks) }
 }
 
 /// How soon checks are made again that did not hold.

@@ -102,8 +102,10 @@ fn sort(
         return Ok(());
     }
     let path = absolute(word);
-    let records = match place::is_own(Place::Here) {
-        true => state::all().map_err(state_error)?,
+    let records: Vec<Record> = match place::is_own(Place::Here) {
+        true => {
+            state::all().map_err(state_error)?.into_iter().filter_map(|(_, it)| it.ok()).collect()
+        }
         false => Vec::new(),
     };
     let mut found: Vec<LabName> = records
@@ -130,7 +132,7 @@ fn absolute(word: &str) -> PathBuf {
 fn one(lab: &LabName) -> Result<(), Exit> {
     let lock = Lock::take(lab, || err!("{lab}: another vrflab is at work, waiting"))
         .map_err(state_error)?;
-    let was_there = Record::load(lab).map_err(state_error)?.is_some();
+    let was_there = Record::load(lab).map_err(cannot)?.is_some();
     take_away(lock)?;
     out!("{lab} is down{}", if was_there { "" } else { " already" });
     Ok(())
@@ -158,6 +160,7 @@ pub(super) fn say(left: &[Left]) -> bool {
             Left::Failed { namespace, error } => {
                 err!("vrflab: the namespace `{namespace}` cannot be taken away: {error}");
             }
+            Left::Unknown { error } => err!("vrflab: something may be left: {error}"),
         }
     }
     !left.iter().any(Left::is_failure)

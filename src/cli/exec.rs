@@ -6,6 +6,7 @@ use super::output::err;
 use super::place::{self, Kernel, Missing, Place};
 use crate::compile::Lab;
 use crate::document::LabName;
+use crate::executor;
 use crate::kernel::{Entry, Home, Namespace};
 use crate::state::{self, Record};
 use crate::vm;
@@ -66,7 +67,7 @@ fn enter(
     arguments: &Arguments,
 ) -> Result<std::convert::Infallible, Exit> {
     let record = Record::load(lab)
-        .map_err(|error| not_started(format!("{}: {error}", state::DIRECTORY)))?
+        .map_err(not_started)?
         .ok_or_else(|| not_started(format!("{lab} is down")))?;
     let compiled = input::reload(&record).map_err(|_| Exit::NotStarted)?.lab;
     let id = compiled.node(node).ok_or_else(|| {
@@ -86,6 +87,13 @@ fn enter(
     };
     let namespace = Namespace::open(&node.namespace)
         .map_err(|error| not_started(format!("cannot open `{}`: {error}", node.namespace)))?;
+    let strange = executor::strangers(&record, [node.namespace.as_str()]);
+    if !strange.map_err(not_started)?.is_empty() {
+        return Err(not_started(format!(
+            "the namespace `{}` is there, and it is not this lab's",
+            node.namespace
+        )));
+    }
     let entry = Entry {
         namespace: &namespace,
         home: Home::of(state::directory(lab)),

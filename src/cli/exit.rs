@@ -26,9 +26,10 @@ pub(super) enum Exit {
     Command(u8),
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        ExitCode::from(match exit {
+impl Exit {
+    /// Its number.
+    pub(super) fn status(self) -> u8 {
+        match self {
             Exit::Done => 0,
             Exit::CheckFailed => 1,
             Exit::Wrong => 2,
@@ -38,7 +39,13 @@ impl From<Exit> for ExitCode {
             Exit::Bug => 70,
             Exit::NotStarted => 125,
             Exit::Command(status) => status,
-        })
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit.status())
     }
 }
 

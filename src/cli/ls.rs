@@ -1,8 +1,9 @@
 //! `vrflab ls`: lists the labs.
 
 use super::exit::Exit;
-use super::output::out;
+use super::output::{err, out};
 use super::place::{self, Kernel, Place};
+use crate::state::Record;
 use clap::Args;
 
 /// The arguments of `vrflab ls`.
@@ -14,11 +15,11 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
-    let labs = match place::all(kernel) {
+    let found = match place::all(kernel) {
         Ok(labs) => labs,
         Err(exit) => return exit,
     };
-    let labs = labs.iter().map(|(lab, place)| {
+    let labs = found.iter().map(|(lab, place)| {
         let kernel = match place {
             Place::Here => "host",
             Place::Vm => "vm",
@@ -33,6 +34,13 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     }
     for (lab, kernel) in labs {
         out!("{lab:32} {kernel}");
+    }
+    for (lab, _) in
+        found.iter().filter(|(_, place)| place::is_own(Place::Here) && *place == Place::Here)
+    {
+        if let Err(error) = Record::load(lab) {
+            err!("vrflab: {error}");
+        }
     }
     Exit::Done
 }

@@ -102,23 +102,26 @@ fn lacks(plan: &Plan) -> Option<Lacks> {
         let nodes = needs.iter().find(|(feature, _)| *feature == lack.feature);
         let nodes: Vec<&str> =
             nodes.into_iter().flat_map(|(_, nodes)| nodes).map(String::as_str).collect();
+        let module = lack.feature.module().map(|module| format!(" or module {module}"));
         format!(
-            "{}: {}; {} or module {}; needed by {}",
+            "{}: {}; {}{}; needed by {}",
             lack.feature.title(),
             lack.refusal,
             lack.feature.config(),
-            lack.feature.module(),
+            module.unwrap_or_default(),
             nodes.join(", ")
         )
     });
-    let modules: Vec<_> = lacks.iter().map(|lack| lack.feature.module()).collect();
-    let help = format!(
-        "help: `modprobe -a {}`; on Ubuntu the modules are in linux-modules-extra-$(uname -r)",
-        modules.join(" ")
-    );
+    let modules: Vec<_> = lacks.iter().filter_map(|lack| lack.feature.module()).collect();
+    let help = (!modules.is_empty()).then(|| {
+        format!(
+            "help: `modprobe -a {}`; on Ubuntu the modules are in linux-modules-extra-$(uname -r)",
+            modules.join(" ")
+        )
+    });
     Some(Lacks {
         brief: format!("this kernel has no {}", titles.join(", no ")),
-        details: details.chain([help]).collect(),
+        details: details.chain(help).collect(),
     })
 }
 
@@ -135,7 +138,8 @@ pub(super) fn all(kernel: Kernel) -> Result<Vec<(LabName, Place)>, Exit> {
             }
             here => here.map_err(state_error)?,
         };
-        labs.extend(here.into_iter().map(|record| (record.lab, Place::Here)));
+        // One bad record is that lab's trouble, and every other lab goes on.
+        labs.extend(here.into_iter().map(|(lab, _)| (lab, Place::Here)));
     }
     if kernel != Kernel::Host && !vm::inside_guest() {
         let names = vm::labs().map_err(cannot)?;

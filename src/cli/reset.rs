@@ -1,10 +1,12 @@
 //! `vrflab reset`: brings a lab back to what its file said when it came up.
 
 use super::exit::{Exit, cannot, wrong};
+use super::interrupt::{self, Interrupt};
 use super::output::err;
 use super::place::{self, Kernel, Missing, Place, state_error};
-use super::{down, input, interrupt, up};
+use super::{down, input, up};
 use crate::document::LabName;
+use crate::executor;
 use crate::state::{Lock, Record};
 use clap::Args;
 
@@ -25,17 +27,25 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
 
 /// Takes the lab away and builds it again from the text that its record keeps.
 fn rebuild(lab: &LabName) -> Result<(), Exit> {
+    interrupt::listening(|interrupt| listened(lab, interrupt))
+        .unwrap_or_else(|error| Err(cannot(error)))
+}
+
+fn listened(lab: &LabName, interrupt: &Interrupt) -> Result<(), Exit> {
     let lock = Lock::take(lab, || err!("{lab}: another vrflab is at work, waiting"))
         .map_err(state_error)?;
+    interrupt.begin();
     let Some(mut record) = Record::load(lab).map_err(state_error)? else {
         lock.forget().map_err(state_error)?;
         return Err(wrong(format!("{lab} is down")));
     };
     record.changes.clear();
     let input = input::reload(&record)?;
-    interrupt::listening(|interrupt| {
-        down::make_room(&lock)?;
-        up::build(&input, lock, interrupt).map(drop)
-    })
-    .unwrap_or_else(|error| Err(cannot(error)))
+    // What could not be built again is not taken away.
+    let strange = executor::strangers(&record, input.plan.namespaces()).map_err(cannot)?;
+    if let Some(namespace) = strange.first() {
+        return Err(up::taken(namespace));
+    }
+    down::make_room(&lock)?;
+    up::build(&input, lock, interrupt).map(drop)
 }

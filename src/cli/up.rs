@@ -45,7 +45,27 @@ pub(super) fn lab_name(name: &str) -> Result<LabName, String> {
     LabName::new(name).ok_or_else(|| format!("a lab's name is {}", LabName::RULE))
 }
 
+/// What became of a run where it was decided which kernel the lab goes to.
+enum Decided {
+    /// It was built here, or not.
+    Here(Exit),
+    /// It goes into the VM.
+    Vm(Box<Input>),
+}
+
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
+    match interrupt::listening(|interrupt| decide(arguments, kernel, interrupt)) {
+        Ok(Decided::Here(exit)) => exit,
+        // There signals are the guest's.
+        Ok(Decided::Vm(input)) => match interrupt::stop_listening() {
+            Ok(()) => in_vm(arguments, &input),
+            Err(error) => cannot(error),
+        },
+        Err(error) => cannot(error),
+    }
+}
+
+fn decide(arguments: &Arguments, kernel: Kernel, interrupt: &Interrupt) -> Decided {
     let Arguments { file, name, .. } = arguments;
     let input = match arguments.sent {
         true => input::receive(file, arguments.path.clone(), name.as_ref()),
@@ -53,7 +73,7 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     };
     let input = match input {
         Ok(input) => input,
-        Err(exit) => return exit,
+        Err(exit) => return Decided::Here(exit),
     };
     // A lab that stands stays where it is, whichever kernel a new one would go to.
     let standing = place::find(Some(input.lab.name.as_str()), Kernel::Auto, place::Missing::Silent);
@@ -62,9 +82,9 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
         Err(_) => place::for_plan(&input.plan, kernel),
     };
     match place {
-        Ok(Place::Vm) => in_vm(arguments, &input),
-        Ok(Place::Here) => here(arguments, &input),
-        Err(exit) => exit,
+        Ok(Place::Vm) => Decided::Vm(Box::new(input)),
+        Ok(Place::Here) => Decided::Here(here(arguments, &input, interrupt)),
+        Err(exit) => Decided::Here(exit),
     }
 }
 
@@ -87,15 +107,16 @@ fn in_vm(arguments: &Arguments, input: &Input) -> Exit {
     place::forward(line, sent).unwrap_or_else(cannot)
 }
 
-fn here(arguments: &Arguments, input: &Input) -> Exit {
+fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
     let name = &input.lab.name;
-    // Whoever is interrupted while waiting has nothing to undo, so signals still end the program.
+    // Whoever is interrupted while waiting has nothing to undo.
     let lock = Lock::take(name, || err!("{name}: another vrflab is at work, waiting"));
+    interrupt.begin();
     let lock = match lock.map_err(state_error).and_then(|lock| make_room(lock, input)) {
         Ok(lock) => lock,
         Err(exit) => return exit,
     };
-    interrupt::listening(|interrupt| match build(input, lock, interrupt) {
+    match build(input, lock, interrupt) {
         Ok(_lock) if arguments.no_check => Exit::Done,
         Ok(lock) => match check::said(input, interrupt, patience(arguments, input), false) {
             Exit::Interrupted => {
@@ -108,8 +129,7 @@ fn here(arguments: &Arguments, input: &Input) -> Exit {
             exit => exit,
         },
         Err(exit) => exit,
-    })
-    .unwrap_or_else(cannot)
+    }
 }
 
 /// How long checks may take until they hold.
@@ -158,10 +178,7 @@ pub(super) fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<
             Ok(lock)
         }
         Err(Failed::Io(error)) => Err(cannot(error)),
-        Err(Failed::Taken { namespace }) => {
-            err!("vrflab: there is a namespace `{namespace}` already, and it is not this lab's");
-            Err(Exit::Refused)
-        }
+        Err(Failed::Taken { namespace }) => Err(taken(&namespace)),
         Err(Failed::Stopped { stopped, left }) => {
             progress.clear();
             let exit = match stopped {
@@ -180,6 +197,12 @@ pub(super) fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<
             Err(exit)
         }
     }
+}
+
+/// Says that somebody else has a namespace of a name that the lab needs.
+pub(super) fn taken(namespace: &str) -> Exit {
+    err!("vrflab: there is a namespace `{namespace}` already, and it is not this lab's");
+    Exit::Refused
 }
 
 fn record(input: &Input) -> Result<Record, Exit> {

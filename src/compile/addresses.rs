@@ -54,11 +54,15 @@ pub(super) fn fill(
     let mut runs = asking(topology, layout, &draft.lab);
     let has_core = runs.contains_key(&Run::Core);
     for (run, asking) in &mut runs {
-        if let Some(rank) = region::ranks(&draft.lab, layout, &asking.contexts, &asking.segments) {
-            sort(layout, &rank, asking);
+        let rank = region::ranks(&draft.lab, layout, &asking.contexts, &asking.segments);
+        if let Some(rank) = &rank {
+            sort(layout, rank, asking);
         }
         let taken = taken.get(run).unwrap_or(&nobody);
         for mut pools in pools(topology, *run, has_core) {
+            if rank.is_some() {
+                pools.loopbacks.begin_even();
+            }
             for segment in &asking.segments {
                 fill_segment(segment, taken, &mut pools, draft, errors);
             }

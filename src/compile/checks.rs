@@ -1,13 +1,13 @@
 //! The lines of `checks`, and the checks of a file that has none.
 
-use super::check::{Check, Expect, Hop, Sender, Target};
+use super::check::{Check, Expect, Goal, Line, OPTIONS, Place, Sender, Target};
 use super::hosts;
 use super::lab::{Lab, MAIN, Node, NodeId};
 use super::layout::{Context, Layout};
 use super::routes::unknown;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Text, nearest};
 use crate::document::{DeviceName, Routing};
-use crate::iproute::parse_labels;
+use crate::iproute::Words;
 use crate::topology::Topology;
 use std::net::IpAddr;
 
@@ -38,30 +38,28 @@ pub(super) fn fill(topology: &Topology, layout: &Layout, lab: &mut Lab, errors: 
     }
 }
 
+/// A check of a lab that stands beside those of its file.
+///
+/// # Errors
+/// What is wrong with the line.
+pub fn read_check(lab: &Lab, line: &Text) -> Result<Check, Diagnostic> {
+    let layout = Layout::of(lab, Routing::Auto);
+    Reader { lab, layout: &layout }.read(line)
+}
+
 /// A check that the compiler makes of two hosts; nothing where one has no address for the other.
 pub(super) fn between(
     lab: &Lab,
     layout: &Layout,
     from: NodeId,
     to: NodeId,
-    expect: Expect,
+    expect: Expect<Text>,
 ) -> Option<Check> {
-    let reader = Reader { lab, layout };
-    let sender = Sender { node: from, vrf: None };
-    let target = reader.node_target(&sender, to, None)?;
-    let arrow = match expect {
-        Expect::Arrives => "->",
-        Expect::Lost => "!>",
-    };
-    Some(Check {
-        span: lab[from].span,
-        text: format!("{} {arrow} {}", lab[from].name, lab[to].name),
-        from: sender,
-        expect,
-        to: target,
-        via: None,
-        back: None,
-    })
+    let place = |node: NodeId| Place { node: Text::filled(lab[node].name.as_str()), vrf: None };
+    let line =
+        Line { from: place(from), to: Goal::Place(place(to)), sends: Default::default(), expect };
+    let check = Reader { lab, layout }.resolve(&line, &Text::filled("")).ok()?;
+    Some(Check { span: lab[from].span, ..check })
 }
 
 struct Reader<'a> {
@@ -70,180 +68,199 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(&self, line: &Text) -> Result<Check, Diagnostic> {
-        let mut words = split(line).into_iter().peekable();
-        let usage = |at: Span| {
-            Diagnostic::error(Code::BadCheck, format!("`{line}` is not a check"))
-                .at(at, "not understood")
-                .help(
-                    "`h1 -> h3`, `h1 !> 10.2.1.10`, `pe1%blue -> h3 via p pe2[111] back via pe2 p`",
-                )
-        };
-        let (Some(from), Some(arrow), Some(to)) = (words.next(), words.next(), words.next()) else {
-            return Err(usage(line.span));
-        };
-        let expect = match arrow.as_str() {
-            "->" => Expect::Arrives,
-            "!>" => Expect::Lost,
-            _ => return Err(usage(arrow.span)),
-        };
-        let (node, vrf) = self.place(&from)?;
+    fn read(&self, text: &Text) -> Result<Check, Diagnostic> {
+        self.resolve(&Line::parse(text)?, text)
+    }
+
+    /// Looks up a line's names; `text` is the line as it is written.
+    fn resolve(&self, line: &Line, text: &Text) -> Result<Check, Diagnostic> {
+        let (node, vrf) = self.place(&line.from)?;
         let from = Sender { node, vrf };
-        let to = self.target(&from, &to)?;
-        let mut check =
-            Check { span: line.span, text: String::new(), from, expect, to, via: None, back: None };
-        while let Some(word) = words.next() {
-            let path = match word.as_str() {
-                "via" => &mut check.via,
-                "back" => {
-                    if words.next().is_none_or(|next| next.as_str() != "via") {
-                        return Err(
-                            usage(word.span).help("`back` goes with `via`: `back via p pe1`")
-                        );
-                    }
-                    &mut check.back
+        let expect = line.expect.resolve(|name| self.hop(name))?;
+        let family = family(line, text)?;
+        let to = match &line.to {
+            Goal::Address(address) => Target::Address(*address),
+            Goal::Place(place) => {
+                let (to, vrf) = self.place(place)?;
+                let addresses = self.addresses(&from, to, vrf.as_ref(), &expect, family);
+                if addresses.is_empty() {
+                    let (near, far) = (&self.lab[node].name, &self.lab[to].name);
+                    return Err(Diagnostic::error(
+                        Code::BadCheck,
+                        format!("`{far}` has no address that `{near}` can send to"),
+                    )
+                    .at(place.node.span, "no address of a family that both have"));
                 }
-                other => {
-                    let error = usage(word.span);
-                    return Err(match nearest(other, ["via", "back"]) {
-                        Some(near) => error.help(format!("did you mean `{near}`?")),
-                        None => error,
-                    });
-                }
-            };
-            if expect == Expect::Lost {
-                return Err(usage(word.span).note("what does not arrive has no path"));
+                Target::Node { node: to, vrf, addresses }
             }
-            let mut hops = Vec::new();
-            while let Some(hop) = words.next_if(|word| !matches!(word.as_str(), "via" | "back")) {
-                hops.push(self.hop(&hop)?);
-            }
-            if path.replace(hops).is_some() {
-                return Err(usage(word.span).note("a check has one path each way"));
-            }
+        };
+        if let (Expect::Spreads(spread), Target::Address(address)) = (&expect, &to)
+            && spread.sources.is_some()
+            && !self.lab.nodes.iter().any(|node| held(node).iter().any(|it| it.1 == *address))
+        {
+            let title = format!("no node of this file has {address}");
+            return Err(Diagnostic::error(Code::BadCheck, title)
+                .at(text.span, "nobody sees what arrives there")
+                .note("no answer comes back to sources that the sender has not"));
         }
-        check.text = line.as_str().split_whitespace().collect::<Vec<_>>().join(" ");
-        Ok(check)
+        if let Some(source) = line.sends.from {
+            self.hold_source(&from, source, &expect, behind(text, "from"))?;
+        }
+        Ok(Check { span: text.span, text: line.to_string(), from, to, sends: line.sends, expect })
     }
 
     /// `node` or `node%vrf`.
-    fn place(&self, word: &Text) -> Result<(NodeId, Option<DeviceName>), Diagnostic> {
-        let (name, vrf) = match word.as_str().find('%') {
-            Some(at) => (word.slice(0, at), Some(word.slice(at + 1, word.as_str().len()))),
-            None => (word.clone(), None),
-        };
-        let id = self.node(&name)?;
-        let vrf = vrf
-            .map(|vrf| {
-                let node = &self.lab[id];
-                let known = node.vrfs.iter().map(|vrf| vrf.name.as_str());
-                let found = node.vrf(vrf.as_str());
-                found
-                    .map(|vrf| vrf.name.clone())
-                    .ok_or_else(|| unknown(Code::UnknownVrf, node, "VRF", &vrf, known))
-            })
-            .transpose()?;
-        Ok((id, vrf))
+    fn place(&self, place: &Place) -> Result<(NodeId, Option<DeviceName>), Diagnostic> {
+        let id = self.node(&place.node, &[])?;
+        let vrf = place.vrf.as_ref().map(|vrf| {
+            let node = &self.lab[id];
+            let known = node.vrfs.iter().map(|vrf| vrf.name.as_str());
+            let found = node.vrf(vrf.as_str());
+            found
+                .map(|vrf| vrf.name.clone())
+                .ok_or_else(|| unknown(Code::UnknownVrf, node, "VRF", vrf, known))
+        });
+        Ok((id, vrf.transpose()?))
     }
 
-    fn node(&self, name: &Text) -> Result<NodeId, Diagnostic> {
+    /// A node on the way; what is none may be a misspelled option.
+    fn hop(&self, name: &Text) -> Result<NodeId, Diagnostic> {
+        self.node(name, OPTIONS)
+    }
+
+    fn node(&self, name: &Text, options: &[&str]) -> Result<NodeId, Diagnostic> {
         self.lab.node(name.as_str()).ok_or_else(|| {
             let error = Diagnostic::error(Code::UnknownNode, format!("there is no node `{name}`"))
                 .at(name.span, "no node of this file");
             let known = self.lab.nodes.iter().map(|node| node.name.as_str());
-            match nearest(name.as_str(), known) {
+            match nearest(name.as_str(), known.chain(options.iter().copied())) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
                 None => error,
             }
         })
     }
 
-    fn target(&self, from: &Sender, word: &Text) -> Result<Target, Diagnostic> {
-        if let Ok(address) = word.as_str().parse::<IpAddr>() {
-            return Ok(Target::Address(address));
+    /// A node's addresses that a check is about, in each family that the sender has too: the first
+    /// one in the sender's routing domain, else all but loopbacks; and all there are where none may
+    /// be reached.
+    fn addresses(
+        &self,
+        from: &Sender,
+        id: NodeId,
+        vrf: Option<&DeviceName>,
+        expect: &Expect<NodeId>,
+        ipv4: Option<bool>,
+    ) -> Vec<IpAddr> {
+        let table = |node: NodeId, vrf: Option<&DeviceName>| {
+            vrf.and_then(|vrf| self.lab[node].vrf(vrf.as_str())).map(|vrf| vrf.table)
+        };
+        let here = table(from.node, from.vrf.as_ref()).unwrap_or(MAIN);
+        let domain = self.layout.domain(Context { node: from.node, table: here });
+        let own = held(&self.lab[from.node]);
+        let has = |ipv4| own.iter().any(|(at, own, _)| *at == here && own.is_ipv4() == ipv4);
+        let wanted = table(id, vrf);
+        let mut all = held(&self.lab[id]);
+        all.retain(|(table, address, _)| {
+            wanted.is_none_or(|wanted| wanted == *table)
+                && ipv4.is_none_or(|ipv4| ipv4 == address.is_ipv4())
+                && has(address.is_ipv4())
+        });
+        let addresses = |it: Vec<(u32, IpAddr, bool)>| it.into_iter().map(|it| it.1).collect();
+        match expect {
+            Expect::Lost => return addresses(all),
+            Expect::Arrives(_) | Expect::Spreads(_) | Expect::Rejected(_) => {}
         }
-        let (node, vrf) = self.place(word)?;
-        self.node_target(from, node, vrf).ok_or_else(|| {
-            let (near, far) = (&self.lab[from.node].name, &self.lab[node].name);
-            Diagnostic::error(
-                Code::BadCheck,
-                format!("`{far}` has no address that `{near}` can send to"),
-            )
-            .at(word.span, "no address of a family that both have")
-        })
+        let near = |ipv4: bool| {
+            all.iter().copied().find(|(table, address, _)| {
+                address.is_ipv4() == ipv4
+                    && self.layout.domain(Context { node: id, table: *table }) == domain
+            })
+        };
+        let near: Vec<_> = near(true).into_iter().chain(near(false)).collect();
+        if !near.is_empty() {
+            return addresses(near);
+        }
+        all.retain(|(.., is_loopback)| !is_loopback);
+        addresses(all)
     }
 
-    /// A node by its addresses, in each family that the sender has too: the first one in the
-    /// sender's routing domain, else all but loopbacks.
-    fn node_target(&self, from: &Sender, id: NodeId, vrf: Option<DeviceName>) -> Option<Target> {
-        let sender = &self.lab[from.node];
-        let table = from.vrf.as_ref().and_then(|vrf| sender.vrf(vrf.as_str()));
-        let context = Context { node: from.node, table: table.map_or(MAIN, |vrf| vrf.table) };
-        let domain = self.layout.domain(context);
-        let has = own(sender, context.table);
-        let node = &self.lab[id];
-        let wanted = vrf.as_ref().and_then(|vrf| node.vrf(vrf.as_str())).map(|vrf| vrf.table);
-        let mut near: Vec<IpAddr> = Vec::new();
-        let mut all: Vec<IpAddr> = Vec::new();
-        for interface in &node.interfaces {
-            let table = node.table_of(interface);
-            if wanted.is_some_and(|wanted| wanted != table) {
-                continue;
-            }
-            let here = self.layout.domain(Context { node: id, table }) == domain;
-            for address in &interface.addresses {
-                let address = address.value.addr();
-                if !has.iter().any(|own| own.is_ipv4() == address.is_ipv4()) {
-                    continue;
-                }
-                all.push(address);
-                if here && near.iter().all(|known| known.is_ipv4() != address.is_ipv4()) {
-                    near.push(address);
-                }
-            }
+    /// An answer comes back only to an address that the sender has.
+    fn hold_source(
+        &self,
+        from: &Sender,
+        source: IpAddr,
+        expect: &Expect<NodeId>,
+        at: Span,
+    ) -> Result<(), Diagnostic> {
+        let node = &self.lab[from.node];
+        let own: Vec<IpAddr> = held(node).into_iter().map(|(_, address, _)| address).collect();
+        match expect {
+            Expect::Lost => return Ok(()),
+            Expect::Arrives(_) | Expect::Spreads(_) | Expect::Rejected(_) => {}
         }
-        let addresses = if near.is_empty() { all } else { near };
-        (!addresses.is_empty()).then_some(Target::Node { node: id, vrf, addresses })
-    }
-
-    /// `p`, or `p[101]` with the labels that the packet arrives with.
-    fn hop(&self, word: &Text) -> Result<Hop, Diagnostic> {
-        let text = word.as_str();
-        let Some((name, rest)) = text.split_once('[') else {
-            return Ok(Hop { node: self.node(word)?, labels: None });
-        };
-        let stack = rest.strip_suffix(']').ok_or_else(|| {
-            Diagnostic::error(Code::BadCheck, format!("`{word}` does not end in `]`"))
-                .at(word.span, "labels stand between `[` and `]`")
-        })?;
-        let node = self.node(&word.slice(0, name.len()))?;
-        let labels = match stack.is_empty() {
-            true => Vec::new(),
-            false => parse_labels(&word.slice(name.len() + 1, text.len() - 1))?,
-        };
-        Ok(Hop { node, labels: Some(labels) })
+        if own.contains(&source) {
+            return Ok(());
+        }
+        let known: Vec<String> = own.iter().map(IpAddr::to_string).collect();
+        Err(Diagnostic::error(
+            Code::BadCheck,
+            format!("`{}` has no address {source}, so no answer comes back to it", node.name),
+        )
+        .at(at, "not an address of the sender")
+        .help(format!("it has {}", known.join(", "))))
     }
 }
 
-/// A node's own addresses in a table.
-fn own(node: &Node, table: u32) -> Vec<IpAddr> {
-    let on_interfaces = node
-        .interfaces
-        .iter()
-        .filter(|interface| node.table_of(interface) == table)
-        .flat_map(|interface| &interface.addresses);
-    let on_vrf = node.vrfs.iter().filter(|vrf| vrf.table == table).flat_map(|vrf| &vrf.addresses);
-    on_interfaces.chain(on_vrf).map(|address| address.value.addr()).collect()
+/// The family that the addresses of a check are of, where there are any: whether it is IPv4.
+fn family(line: &Line, text: &Text) -> Result<Option<bool>, Diagnostic> {
+    let by = match &line.expect {
+        Expect::Rejected(rejection) => rejection.by,
+        Expect::Spreads(_) | Expect::Arrives(_) | Expect::Lost => None,
+    };
+    let sources = match &line.expect {
+        Expect::Spreads(spread) => spread.sources.map(|sources| sources.addr()),
+        Expect::Arrives(_) | Expect::Lost | Expect::Rejected(_) => None,
+    };
+    let to = match line.to {
+        Goal::Address(address) => Some(address),
+        Goal::Place(_) => None,
+    };
+    let said = [(to, ""), (line.sends.from.or(sources), "from"), (by, "by")];
+    let mut said = said.into_iter().filter_map(|(address, word)| Some((address?, word)));
+    let Some((first, _)) = said.next() else { return Ok(None) };
+    match said.find(|(other, _)| other.is_ipv4() != first.is_ipv4()) {
+        None => Ok(Some(first.is_ipv4())),
+        Some((other, word)) => Err(Diagnostic::error(
+            Code::BadCheck,
+            format!("{first} and {other} are of two families"),
+        )
+        .at(behind(text, word), "of the other family")
+        .note("a probe and its answer are of one")),
+    }
 }
 
-/// A line's words with their places.
-fn split(line: &Text) -> Vec<Text> {
-    let text = line.as_str();
-    let start = text.as_ptr() as usize;
-    text.split_whitespace()
-        .map(|word| {
-            let at = word.as_ptr() as usize - start;
-            line.slice(at, at + word.len())
-        })
-        .collect()
+/// The place of what stands behind a word of a line.
+fn behind(line: &Text, word: &str) -> Span {
+    let mut words = Words::new(line);
+    while let Some(next) = words.next() {
+        if next.as_str() == word
+            && let Some(value) = words.next()
+        {
+            return value.span;
+        }
+    }
+    line.span
+}
+
+/// A node's addresses, each with its table and whether it is a loopback.
+fn held(node: &Node) -> Vec<(u32, IpAddr, bool)> {
+    let interfaces = node.interfaces.iter().flat_map(|interface| {
+        let table = node.table_of(interface);
+        interface.addresses.iter().map(move |held| (table, held.value.addr(), false))
+    });
+    let vrfs = node.vrfs.iter().flat_map(|vrf| {
+        vrf.addresses.iter().map(move |held| (vrf.table, held.value.addr(), false))
+    });
+    let loopbacks = node.loopback.iter().map(|held| (MAIN, held.value.addr(), true));
+    interfaces.chain(vrfs).chain(loopbacks).collect()
 }

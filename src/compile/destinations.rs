@@ -129,7 +129,7 @@ pub(super) fn written(lab: &Lab, context: Context, plain: bool) -> Vec<IpNet> {
     routes
         .filter(|route| route.table == context.table)
         .filter(|route| {
-            let labelled = route.nexthops.iter().any(|nexthop| !nexthop.encap.is_empty());
+            let labelled = route.nexthops.iter().any(|nexthop| nexthop.encap.is_some());
             !plain || (route.kind == RouteKind::Unicast && !labelled)
         })
         .map(|route| route.destination)

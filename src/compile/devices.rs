@@ -1,8 +1,9 @@
 //! Interfaces that no link makes: what they are made of, and whose ports.
 
 use super::Draft;
+use super::interface::{Interface, InterfaceKind};
 use super::interfaces::BRIDGE;
-use super::lab::{Interface, InterfaceId, InterfaceKind, Node, NodeId};
+use super::lab::{InterfaceId, Node, NodeId};
 use super::routes::unknown;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
 use crate::document::{DeviceName, Interface as Written, Kind, MacvlanMode, Role};
@@ -367,6 +368,8 @@ pub(super) fn mtus(node: &mut Node) {
             InterfaceKind::Vxlan { remote, .. } => {
                 MTU - VXLAN_OVERHEAD[usize::from(remote.is_ipv6())]
             }
+            // The ports of a switch have no VLANs above them.
+            InterfaceKind::Bridge { .. } if node.role == Role::Switch => continue,
             InterfaceKind::Bridge { .. } => ports.map(|(_, port)| mtu(port)).min().unwrap_or(MTU),
             InterfaceKind::Veth { .. } | InterfaceKind::Dummy | InterfaceKind::Ifb => continue,
         };

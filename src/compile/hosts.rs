@@ -1,9 +1,10 @@
 //! The checks of a file that has none: which hosts must reach each other, and which must not.
 
-use super::check::{Check, Expect};
+use super::check::{Arrival, Arrow, Check, Expect};
 use super::checks::between;
 use super::lab::{Lab, NodeId, Sample};
 use super::layout::{Context, Layout, Run};
+use crate::diagnostic::Text;
 use crate::document::{DeviceName, Role};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,17 +33,17 @@ pub(super) fn pairs(lab: &Lab, layout: &Layout) -> (Vec<Check>, Option<Sample>) 
         for (to, there) in &counts {
             let pairs = here * if from == to { there - 1 } else { *there };
             match peace.between(*from, *to) {
-                Some(Expect::Arrives) => all[0] += pairs,
-                Some(Expect::Lost) => all[1] += pairs,
+                Some(Arrow::Reaches) => all[0] += pairs,
+                Some(Arrow::Misses) => all[1] += pairs,
                 None => {}
             }
         }
     }
     let mut checks = Vec::new();
-    for (expect, of) in [(Expect::Arrives, all[0]), (Expect::Lost, all[1])] {
+    for (arrow, of) in [(Arrow::Reaches, all[0]), (Arrow::Misses, all[1])] {
         checks.extend(chosen(&hosts, of, |from, to| {
-            (peace.between(from.1, to.1) == Some(expect))
-                .then(|| between(lab, layout, from.0, to.0, expect))
+            (peace.between(from.1, to.1) == Some(arrow))
+                .then(|| between(lab, layout, from.0, to.0, expect(arrow)))
                 .flatten()
         }));
     }
@@ -71,6 +72,14 @@ fn chosen(
         distance += if of <= MOST { 1 } else { distance };
     }
     checks
+}
+
+/// What a check of two hosts expects.
+fn expect(arrow: Arrow) -> Expect<Text> {
+    match arrow {
+        Arrow::Reaches => Expect::Arrives(Arrival::default()),
+        Arrow::Misses => Expect::Lost,
+    }
 }
 
 /// Which domains reach each other, and which must not.
@@ -118,16 +127,16 @@ impl Peace {
     }
 
     /// What must become of a packet from one domain to another, where that is clear.
-    fn between(&self, from: usize, to: usize) -> Option<Expect> {
+    fn between(&self, from: usize, to: usize) -> Option<Arrow> {
         if from == to {
-            return Some(Expect::Arrives);
+            return Some(Arrow::Reaches);
         }
         if !(self.vpns.contains(&from) && self.vpns.contains(&to)) {
             return None;
         }
         match (self.imports.get(&(from, to)), self.imports.get(&(to, from))) {
-            (None, None) => Some(Expect::Lost),
-            (Some(true), Some(true)) => Some(Expect::Arrives),
+            (None, None) => Some(Arrow::Misses),
+            (Some(true), Some(true)) => Some(Arrow::Reaches),
             (Some(_), _) | (_, Some(_)) => None,
         }
     }

@@ -1,6 +1,7 @@
 //! Nodes with their interfaces, named.
 
-use super::lab::{Interface, InterfaceId, InterfaceKind, Lab, Link, Node, NodeId};
+use super::interface::{Interface, InterfaceKind};
+use super::lab::{InterfaceId, Lab, Link, Node, NodeId};
 use super::{Draft, WantedVrf, devices};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
 use crate::document::{DeviceName, EndVrf, Role};
@@ -79,6 +80,7 @@ fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
         loopback: node.loopback.clone().unwrap_or_default(),
         vrfs: Vec::new(),
         interfaces,
+        nexthops: Vec::new(),
         tables: node.tables.iter().map(|(name, table)| (name.value.clone(), table.value)).collect(),
         routes: Vec::new(),
         rules: Vec::new(),

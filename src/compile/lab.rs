@@ -1,16 +1,23 @@
 //! The lab: complete and explicit, with nothing left for the kernel or the reader to guess.
 
 use crate::diagnostic::{Span, Spanned, Text};
-use crate::document::{Content, DeviceName, LabName, MacvlanMode, NodeName, Role};
-use crate::iproute::{self, IncomingLabel, Label, Netem, RouteKind, Tbf, Vlan};
+use crate::document::{Content, DeviceName, LabName, NodeName, Role};
+use crate::iproute::{
+    self, Attributes, Encap, IncomingLabel, Label, Leads, Protocol, RouteKind, Scope,
+};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::check::Check;
+use super::interface::{Interface, InterfaceKind};
 
 /// The kernel's number of the main table.
 pub const MAIN: u32 = 254;
+
+/// The kernel's number of the table of a node's own addresses.
+pub const LOCAL: u32 = 255;
 
 /// The metric of a VRF's unreachable default: FRR's distance 255 and metric 8192, behind any route
 /// that somebody means.
@@ -69,6 +76,8 @@ pub struct Node {
     pub vrfs: Vec<Vrf>,
     /// Its interfaces, those of links and others.
     pub interfaces: Vec<Interface>,
+    /// Nexthop objects, groups behind their members.
+    pub nexthops: Vec<Spanned<NexthopObject>>,
     /// Names for tables.
     pub tables: Vec<(String, u32)>,
     /// IP routes of all tables.
@@ -128,104 +137,6 @@ pub struct Imports {
     pub default: bool,
 }
 
-/// An interface of a node.
-#[derive(Debug, Clone)]
-pub struct Interface {
-    /// Its name.
-    pub name: DeviceName,
-    /// Where it stands in the file.
-    pub span: Span,
-    /// What makes it.
-    pub kind: InterfaceKind,
-    /// The VRF or bridge that it belongs to.
-    pub master: Option<Spanned<DeviceName>>,
-    /// Its addresses.
-    pub addresses: Vec<Spanned<IpNet>>,
-    /// Its MTU in bytes, where it is not the kernel's default.
-    pub mtu: Option<Spanned<u32>>,
-    /// Its MAC address, where it is not the kernel's choice.
-    pub mac: Option<Spanned<[u8; 6]>>,
-    /// Whether it takes in labelled packets.
-    pub mpls: bool,
-    /// What is done to the packets that leave through it.
-    pub netem: Option<Spanned<Netem>>,
-    /// How fast they leave.
-    pub tbf: Option<Spanned<Tbf>>,
-    /// Whether checksums and segments are left to the far end.
-    pub offload: Spanned<bool>,
-    /// The VLANs that it carries as a bridge that minds them, or as its port.
-    pub vlans: Vec<Spanned<Vlan>>,
-    /// Whether it is up.
-    pub up: bool,
-}
-
-impl Interface {
-    /// An interface that is up and of which nothing else is said.
-    pub fn plain(name: DeviceName, span: Span, kind: InterfaceKind) -> Self {
-        Self {
-            name,
-            span,
-            kind,
-            master: None,
-            addresses: Vec::new(),
-            mtu: None,
-            mac: None,
-            mpls: false,
-            netem: None,
-            tbf: None,
-            offload: Spanned::filled(true),
-            vlans: Vec::new(),
-            up: true,
-        }
-    }
-}
-
-/// What makes an interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InterfaceKind {
-    /// One end of a link: its place in [`Lab::links`] and which of the two ends it is.
-    Veth {
-        /// The link's place in [`Lab::links`].
-        link: usize,
-        /// 0 or 1.
-        end: usize,
-    },
-    /// A bridge, which joins its ports.
-    Bridge {
-        /// Whether it minds the VLANs of its ports.
-        vlan_filtering: bool,
-    },
-    /// A device that drops what it is given.
-    Dummy,
-    /// The packets of its parent that have a tag.
-    Vlan {
-        /// The tag, 1 to 4094.
-        id: u16,
-        /// The interface beneath.
-        parent: InterfaceId,
-    },
-    /// A tunnel that carries Ethernet in UDP.
-    Vxlan {
-        /// The network's number, below 2²⁴.
-        id: u32,
-        /// This end.
-        local: Option<IpAddr>,
-        /// The far end.
-        remote: IpAddr,
-        /// The UDP port of both.
-        dstport: u16,
-    },
-    /// Another address on the wire of its parent.
-    Macvlan {
-        /// The interface beneath.
-        parent: InterfaceId,
-        /// What it has to do with others of its parent.
-        mode: MacvlanMode,
-    },
-    /// A device that takes other devices' incoming packets for their queues.
-    Ifb,
-}
-
 /// A link: a pair of joined interfaces.
 #[derive(Debug, Clone)]
 pub struct Link {
@@ -253,8 +164,24 @@ pub struct Route {
     pub metric: Option<u32>,
     /// The source address of this node's own packets.
     pub source: Option<IpAddr>,
-    /// Where packets go.
-    pub nexthops: Vec<Nexthop>,
+    /// What else it says of itself.
+    pub attributes: Attributes,
+    /// The nexthop object by which the kernel is told where packets go.
+    pub object: Option<u32>,
+    /// Where packets go, be it said here or by the nexthop object; routes that lead the same way share
+    /// it.
+    pub nexthops: Arc<[Nexthop]>,
+}
+
+/// A way on, several or none that routes name by its number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NexthopObject {
+    /// Its number.
+    pub id: u32,
+    /// Who put it there.
+    pub protocol: Option<Protocol>,
+    /// Where it leads.
+    pub leads: Leads<Nexthop, u32>,
 }
 
 /// One way on for an IP packet.
@@ -268,8 +195,8 @@ pub struct Nexthop {
     pub weight: u16,
     /// Whether the gateway counts as reachable though no connected subnet holds it.
     pub onlink: bool,
-    /// The labels that are pushed, the outermost first.
-    pub encap: Vec<Label>,
+    /// What the packet is put into.
+    pub encap: Option<Encap>,
 }
 
 /// What is done with packets that come in with a label.
@@ -277,6 +204,8 @@ pub struct Nexthop {
 pub struct LabelRoute {
     /// The label.
     pub label: IncomingLabel,
+    /// Whether what is popped last gets the label's TTL; `None` leaves it to the namespace.
+    pub ttl_propagate: Option<bool>,
     /// Where packets go.
     pub nexthops: Vec<LabelNexthop>,
 }
@@ -396,8 +325,100 @@ impl Node {
         })
     }
 
+    /// The ways on that a nexthop object stands for; none where it drops packets or is not there.
+    pub fn ways(&self, object: u32) -> Vec<Nexthop> {
+        let objects = self.nexthops.iter().map(|object| &object.value);
+        NexthopObject::ways(objects, object)
+    }
+
     /// The table in which an interface's routes are.
     pub fn table_of(&self, interface: &Interface) -> u32 {
         self.vrf_of(interface).map_or(MAIN, |vrf| vrf.table)
+    }
+}
+
+/// What flows are divided by beside what is in their packets, one for the whole node.
+pub(super) const HASH_SEED: &str = "net/ipv4/fib_multipath_hash_seed";
+
+impl Sysctl {
+    /// Whether a kernel that does not know it is good enough. Linux 6.11 is the first in which
+    /// namespaces have seeds of their own; before, all divide flows alike.
+    pub fn is_optional(&self) -> bool {
+        self.key == HASH_SEED
+    }
+}
+
+impl Route {
+    /// The route of the main table that sends what is for a destination these ways.
+    pub fn unicast(destination: IpNet, nexthops: impl Into<Arc<[Nexthop]>>) -> Self {
+        Self {
+            kind: RouteKind::Unicast,
+            destination,
+            table: MAIN,
+            metric: None,
+            source: None,
+            attributes: Attributes::default(),
+            object: None,
+            nexthops: nexthops.into(),
+        }
+    }
+
+    /// The table of a route that says none, as iproute2 has it.
+    pub fn default_table(kind: RouteKind) -> u32 {
+        match kind {
+            RouteKind::Local => LOCAL,
+            RouteKind::Unicast
+            | RouteKind::Unreachable
+            | RouteKind::Blackhole
+            | RouteKind::Prohibit
+            | RouteKind::Throw => MAIN,
+        }
+    }
+
+    /// The metric that the kernel gives a route that says none.
+    pub fn default_metric(destination: IpNet) -> u32 {
+        match destination {
+            IpNet::V4(_) => 0,
+            IpNet::V6(_) => 1024,
+        }
+    }
+
+    /// The scope of an IPv4 route that says none: what is on the link itself has that of the link, as
+    /// iproute2 says it.
+    pub fn default_scope(&self) -> Scope {
+        match (self.kind, self.object, &self.nexthops[..]) {
+            (RouteKind::Local, _, _) => Scope::Host,
+            (RouteKind::Unicast, None, [Nexthop { via: None, .. }]) => Scope::Link,
+            _ => Scope::Global,
+        }
+    }
+}
+
+impl Nexthop {
+    /// The way to a device itself.
+    pub fn to(dev: DeviceName) -> Self {
+        Self { via: None, dev, weight: 1, onlink: false, encap: None }
+    }
+
+    /// The labels that are pushed, the outermost first.
+    pub fn labels(&self) -> &[Label] {
+        self.encap.as_ref().map_or(&[], Encap::labels)
+    }
+}
+
+impl NexthopObject {
+    /// The ways on that one of these objects stands for; none where it drops packets or is not there.
+    pub fn ways<'a>(objects: impl Iterator<Item = &'a Self> + Clone, id: u32) -> Vec<Nexthop> {
+        match objects.clone().find(|object| object.id == id).map(|object| &object.leads) {
+            Some(Leads::Way { way, .. }) => vec![way.clone()],
+            Some(Leads::Blackhole { .. }) | None => Vec::new(),
+            Some(Leads::Group { members, .. }) => {
+                let ways = members.iter().flat_map(|(id, weight)| {
+                    let ways = Self::ways(objects.clone(), *id);
+                    ways.into_iter().map(|way| Nexthop { weight: *weight, ..way })
+                });
+                ways.collect()
+            }
+        }
     }
 }

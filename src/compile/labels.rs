@@ -1,7 +1,8 @@
 //! MPLS: where labels arrive, and the file's label routes with their names resolved.
 
 use super::Draft;
-use super::lab::{InterfaceKind, Lab, LabelNexthop, LabelRoute, MAIN, Node, NodeId};
+use super::interface::InterfaceKind;
+use super::lab::{Lab, LabelNexthop, LabelRoute, MAIN, Node, NodeId};
 use super::layout::Layout;
 use super::routes::{device, gateway_device};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
@@ -97,7 +98,7 @@ fn resolve_one(node: &Node, route: &iproute::LabelRoute) -> Result<LabelRoute, D
             Ok(LabelNexthop { swap: nexthop.swap.clone(), via, dev })
         })
         .collect::<Result<_, Diagnostic>>()?;
-    Ok(LabelRoute { label: route.label.value, nexthops })
+    Ok(LabelRoute { label: route.label.value, ttl_propagate: route.ttl_propagate, nexthops })
 }
 
 /// The device of a route without a gateway, which only a VRF device or `lo` can be.

@@ -166,7 +166,7 @@ fn tables(lab: &Lab) -> Vec<Vec<u32>> {
     let of_node = |node: &super::lab::Node| {
         let known: HashMap<&str, u32> =
             node.vrfs.iter().map(|vrf| (vrf.name.as_str(), vrf.table)).collect();
-        let table = |interface: &super::lab::Interface| match &interface.master {
+        let table = |interface: &super::interface::Interface| match &interface.master {
             None => MAIN,
             Some(master) => known
                 .get(master.value.as_str())

@@ -9,11 +9,13 @@ mod checks;
 mod destinations;
 mod devices;
 mod hosts;
+mod interface;
 mod interfaces;
 mod lab;
 mod labels;
 mod layout;
 mod network;
+mod objects;
 mod pool;
 mod print;
 mod programs;
@@ -31,10 +33,15 @@ mod vpn;
 mod vrfs;
 mod words;
 
-pub use check::{Check, Expect, Hop, Sender, Target};
+pub use check::{
+    Arrival, Arrow, Bound, Check, Expect, Goal, Hop, Line, Percent, Place, Protocol, Rejection,
+    RejectionKind, Sender, Sends, Share, Spread, Target,
+};
+pub use checks::read_check;
+pub use interface::{Interface, InterfaceKind};
 pub use lab::{
-    Command, Imports, Interface, InterfaceId, InterfaceKind, Lab, LabelNexthop, LabelRoute, Link,
-    MAIN, Nexthop, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
+    Command, Imports, InterfaceId, LOCAL, Lab, LabelNexthop, LabelRoute, Link, MAIN, Nexthop,
+    NexthopObject, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
 };
 pub use print::print;
 pub use words::sysctl_name;

@@ -3,7 +3,8 @@
 //! Shortest paths are searched here and not by petgraph, whose searches keep their distances in hash
 //! maps: a lab of a thousand routers asks for tens of millions of them.
 
-use super::lab::{InterfaceKind, Lab, MAIN};
+use super::interface::InterfaceKind;
+use super::lab::{Lab, MAIN};
 use super::layout::{Context, Layout, Port, compiled};
 use crate::document::{DeviceName, Routing};
 use std::cmp::Reverse;

@@ -42,6 +42,18 @@ impl Pool {
         self
     }
 
+    /// Leaves out as many of the first parts as regions have at the most, so that regions of a power of
+    /// two begin at prefixes of their own; a small pool is not so generous.
+    pub fn begin_even(&mut self) {
+        const REGION: u128 = 256;
+        let bits = u32::from(self.part.saturating_sub(self.net.prefix_len()));
+        let parts = 1u128.checked_shl(bits).unwrap_or(u128::MAX);
+        if parts >= 16 * REGION {
+            let width = u32::from(self.net.max_prefix_len() - self.part);
+            self.given = REGION << width;
+        }
+    }
+
     fn halves(&self) -> Option<ipnet::IpSubnets> {
         let half = self.net.prefix_len() + 1;
         (half <= self.part).then(|| self.net.subnets(half).ok()).flatten()

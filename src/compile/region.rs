@@ -25,7 +25,7 @@ pub(super) fn ranks(
     let number: HashMap<Context, usize> =
         routers.iter().enumerate().map(|(number, context)| (*context, number)).collect();
     let neighbours = neighbours(layout, &number, segments, routers.len());
-    let order = walk(&neighbours);
+    let order = stages(&neighbours).unwrap_or_else(|| walk(&neighbours));
     Some(order.into_iter().enumerate().map(|(rank, number)| (routers[number], rank)).collect())
 }
 
@@ -53,6 +53,62 @@ fn neighbours(
         list.dedup();
     }
     neighbours
+}
+
+/// How many stages a network of stages has above its lowest at the most.
+const STAGES: usize = 3;
+
+/// The routers of a network that is built in stages, of which each link joins two neighbouring ones, as
+/// fat trees, leaves and spines are; nothing for another.
+///
+/// The lowest stage comes first: those of a pod, which all others reach by the same ways, next to each
+/// other. Then the highest, and what is between the two last, each plane by itself. So a link's subnet
+/// is with its end at the lowest or the highest stage, where many share their ways.
+fn stages(neighbours: &[Vec<usize>]) -> Option<Vec<usize>> {
+    let fewest = neighbours.iter().map(Vec::len).min().filter(|fewest| *fewest >= 2)?;
+    let mut stage = vec![usize::MAX; neighbours.len()];
+    let mut open: VecDeque<usize> =
+        (0..neighbours.len()).filter(|node| neighbours[*node].len() == fewest).collect();
+    open.iter().for_each(|node| stage[*node] = 0);
+    while let Some(node) = open.pop_front() {
+        for next in &neighbours[node] {
+            if stage[*next] == usize::MAX {
+                stage[*next] = stage[node] + 1;
+                open.push_back(*next);
+            }
+        }
+    }
+    let top = stage.iter().max().copied().filter(|top| (1..=STAGES).contains(top))?;
+    let apart = |(node, near): (usize, &Vec<usize>)| {
+        near.iter().all(|near| stage[*near].abs_diff(stage[node]) == 1)
+    };
+    if !neighbours.iter().enumerate().all(apart) {
+        return None;
+    }
+    let pods = parts(neighbours, |node| stage[node] < top);
+    let planes = parts(neighbours, |node| stage[node] > 0);
+    let mut order: Vec<usize> = (0..neighbours.len()).collect();
+    order.sort_by_key(|node| match stage[*node] {
+        0 => (0, pods[*node], *node),
+        it if it == top => (1, planes[*node], *node),
+        it => (2 + it, planes[*node], *node),
+    });
+    Some(order)
+}
+
+/// The parts into which some routers fall without the others, by the first router of each.
+fn parts(neighbours: &[Vec<usize>], within: impl Fn(usize) -> bool) -> Vec<usize> {
+    let mut part = vec![usize::MAX; neighbours.len()];
+    for start in (0..neighbours.len()).filter(|node| within(*node)) {
+        let mut open = vec![start];
+        while let Some(node) = open.pop() {
+            if part[node] == usize::MAX && within(node) {
+                part[node] = start;
+                open.extend(&neighbours[node]);
+            }
+        }
+    }
+    part
 }
 
 /// The routers in the order of a walk over the shortest ways from the middle of each network: all

@@ -1,10 +1,11 @@
 //! The file's IP routes with their names resolved.
 
-use super::lab::{Interface, Lab, MAIN, Nexthop, Node, NodeId, Route};
-use super::{Draft, IpNet, iproute};
+use super::interface::Interface;
+use super::lab::{Lab, MAIN, Nexthop, Node, NodeId, Route};
+use super::{Draft, IpNet, iproute, objects};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, nearest};
 use crate::document::DeviceName;
-use crate::topology::Topology;
+use crate::topology::{self, Topology};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -14,17 +15,19 @@ pub(super) fn resolve(topology: &Topology, draft: Draft, errors: &mut Diagnostic
     for index in topology.graph.node_indices() {
         let written = &topology.graph[index];
         let id = NodeId(index.index());
+        lab[id].nexthops = objects::resolve(&lab[id], &written.nexthops, errors);
         let node = &lab[id];
         let on_link = on_link(&written.routes);
         let routes: Vec<_> = written
             .routes
             .iter()
             .filter_map(|route| {
-                let resolved = resolve_one(node, &written.tables, &route.value, &on_link);
+                let resolved = resolve_one(node, written, &route.value, &on_link);
                 Some(Spanned::new(errors.keep(resolved)?, route.span))
             })
             .collect();
         duplicates(&routes, errors);
+        connected(node, &routes, errors);
         lab[id].routes = routes;
     }
     lab
@@ -32,14 +35,14 @@ pub(super) fn resolve(topology: &Topology, draft: Draft, errors: &mut Diagnostic
 
 fn resolve_one(
     node: &Node,
-    tables: &[(Text, Spanned<u32>)],
+    written: &topology::Node,
     route: &iproute::Route,
     on_link: &[(IpNet, Text)],
 ) -> Result<Route, Diagnostic> {
     let table = match &route.table {
-        None => MAIN,
+        None => Route::default_table(route.kind),
         Some(iproute::Table::Number(number)) => number.value,
-        Some(iproute::Table::Name(name)) => named_table(node, tables, name)?,
+        Some(iproute::Table::Name(name)) => named_table(node, &written.tables, name)?,
         Some(iproute::Table::Vrf(name)) => {
             let vrf = node.vrf(name.as_str()).ok_or_else(|| {
                 let known = node.vrfs.iter().map(|vrf| vrf.name.as_str());
@@ -48,7 +51,11 @@ fn resolve_one(
             vrf.table
         }
     };
-    let nexthops = route
+    let destination = route.destination.value;
+    if let Some(object) = route.object {
+        objects::of_route(node, object, destination, &written.nexthops)?;
+    }
+    let ways: Result<Vec<Nexthop>, Diagnostic> = route
         .nexthops
         .iter()
         .map(|nexthop| {
@@ -73,15 +80,25 @@ fn resolve_one(
                 encap: nexthop.encap.clone(),
             })
         })
-        .collect::<Result<_, Diagnostic>>()?;
-    Ok(Route {
+        .collect();
+    let nexthops = match route.object {
+        Some(object) => node.ways(object.value),
+        None => ways?,
+    };
+    let said = |metric: &u32| *metric != 0 && *metric != Route::default_metric(destination);
+    let mut route = Route {
         kind: route.kind,
-        destination: route.destination.value,
+        destination,
         table,
-        metric: route.metric,
+        metric: route.metric.filter(said),
         source: route.source.map(|source| source.value),
-        nexthops,
-    })
+        attributes: route.attributes.clone(),
+        object: route.object.map(|object| object.value),
+        nexthops: nexthops.into(),
+    };
+    let default = route.default_scope();
+    route.attributes.scope = route.attributes.scope.filter(|scope| *scope != default);
+    Ok(route)
 }
 
 pub(super) fn named_table(
@@ -201,11 +218,48 @@ pub(super) fn gateway_device(
         }))
 }
 
+/// Reports routes to a subnet that the route's own table has on an interface: the interface's comes
+/// first, and of IPv4 the kernel refuses a second one.
+fn connected(node: &Node, routes: &[Spanned<Route>], errors: &mut Diagnostics) {
+    for route in routes {
+        let Route { table, destination, metric, attributes, nexthops, .. } = &route.value;
+        let mut inside =
+            node.interfaces.iter().filter(|interface| node.table_of(interface) == *table);
+        let on_it = |interface: &&Interface| {
+            interface.addresses.iter().any(|address| address.value.trunc() == *destination)
+        };
+        let Some(interface) = inside.find(on_it) else { continue };
+        let leak = nexthops.iter().find_map(|nexthop| node.vrf(nexthop.dev.as_str()));
+        let refused = destination.addr().is_ipv4() && metric.is_none() && attributes.tos.is_none();
+        if !interface.up || !(refused || leak.is_some()) {
+            continue;
+        }
+        let name = &interface.name;
+        let error = Diagnostic::error(
+            Code::DuplicateRoute,
+            format!("{destination} is a subnet of `{name}` already"),
+        )
+        .at(route.span, "the table of this route has it by itself")
+        .beside(interface.span, "on this interface");
+        errors.push(match leak {
+            Some(vrf) => error
+                .note(format!(
+                    "an address in both is in one table only once: nothing that VRF `{}` has there \
+                     can be reached by this route",
+                    vrf.name
+                ))
+                .help("VRFs whose routes lead into each other have subnets that do not overlap"),
+            None => error.note("the kernel answers EEXIST to the second"),
+        });
+    }
+}
+
 /// Reports routes that the kernel would take for one.
 fn duplicates(routes: &[Spanned<Route>], errors: &mut Diagnostics) {
-    let mut seen: HashMap<(u32, IpNet, Option<u32>), Span> = HashMap::new();
+    let mut seen: HashMap<_, Span> = HashMap::new();
     for route in routes {
-        let key = (route.value.table, route.value.destination, route.value.metric);
+        let Route { table, destination, metric, attributes, .. } = &route.value;
+        let key = (table, destination, metric, attributes.tos);
         if let Some(other) = seen.insert(key, route.span) {
             errors.push(
                 Diagnostic::error(

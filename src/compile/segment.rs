@@ -1,7 +1,8 @@
 //! Which interfaces share a wire: links, switches and bridges, their VLANs, and tunnels that carry
 //! frames, all followed to their ends.
 
-use super::lab::{InterfaceId, InterfaceKind, Lab, NodeId};
+use super::interface::InterfaceKind;
+use super::lab::{InterfaceId, Lab, NodeId};
 use super::layout::Port;
 use crate::document::{MacvlanMode, Role};
 use petgraph::unionfind::UnionFind;

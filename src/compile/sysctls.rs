@@ -1,6 +1,6 @@
 //! The settings of each namespace, so that a lab does not depend on its host's.
 
-use super::lab::{Lab, LabelRoute, Node, NodeId, Sysctl};
+use super::lab::{HASH_SEED, Lab, LabelRoute, Nexthop, Node, NodeId, Sysctl};
 use super::sysctl_name;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::Ttl;
@@ -9,14 +9,24 @@ use std::collections::BTreeMap;
 
 /// The setting that has to be above the highest label a node takes in.
 const PLATFORM_LABELS: &str = "net/mpls/platform_labels";
+/// How many labels are reserved, the explicit nulls among them. The kernel takes those off by itself
+/// once there is room for them.
+const RESERVED: u32 = 16;
 /// Whether a packet's TTL goes into its labels and back.
 const TTL_PROPAGATE: &str = "net/mpls/ip_ttl_propagate";
 
 /// Fills in the settings: what the compiler wants, then what the file says, which wins.
 pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics) {
+    let with_null = uses_explicit_null(lab);
     for index in topology.graph.node_indices() {
         let node = &mut lab[NodeId(index.index())];
         let mut early = defaults(node);
+        // With one seed for all, which is what a kernel gives its namespaces, routers one behind the
+        // other would send what they have of the flows one way.
+        if node.routes.iter().any(|route| route.value.nexthops.len() > 1) {
+            let seed = (index.index() + 1).to_string();
+            early.push((HASH_SEED.to_owned(), Spanned::filled(seed)));
+        }
         if node.role.in_core() && topology.vpn.ttl.is_some_and(|ttl| ttl.value == Ttl::Pipe) {
             early.push((TTL_PROPAGATE.to_owned(), Spanned::filled("0".to_owned())));
         }
@@ -65,7 +75,7 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
         }
         let (mut own_late, own_early): (Vec<_>, Vec<_>) =
             written.into_iter().partition(|sysctl| needs_interface(&sysctl.value.key));
-        platform_labels(node, &own_early, &mut early, errors);
+        platform_labels(node, with_null, &own_early, &mut early, errors);
         node.early_sysctls = early
             .into_iter()
             .map(|(key, value)| value.map(|value| Sysctl { key, value }))
@@ -75,6 +85,19 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
             late.into_iter().map(|(key, value)| value.map(|value| Sysctl { key, value })).collect();
         node.late_sysctls.append(&mut own_late);
     }
+}
+
+/// Whether a label that every router takes off by itself, 0 or 2, is sent anywhere.
+fn uses_explicit_null(lab: &Lab) -> bool {
+    let swaps = |node: &Node| {
+        let routes = node.label_routes.iter().flat_map(|route| &route.value.nexthops);
+        routes.flat_map(|nexthop| &nexthop.swap).any(|label| label.number() < RESERVED)
+    };
+    let pushes = |node: &Node| {
+        let routes = node.routes.iter().flat_map(|route| route.value.nexthops.iter());
+        routes.flat_map(Nexthop::labels).any(|label| label.number() < RESERVED)
+    };
+    lab.nodes.iter().any(|node| swaps(node) || pushes(node))
 }
 
 fn ends_at_lo(route: &LabelRoute) -> bool {
@@ -115,12 +138,20 @@ fn input(interface: &str) -> String {
 /// Room for the labels that a node takes in; the kernel's own is none at all.
 fn platform_labels(
     node: &Node,
+    with_null: bool,
     written: &[Spanned<Sysctl>],
     early: &mut Vec<(String, Spanned<String>)>,
     errors: &mut Diagnostics,
 ) {
     let highest = node.label_routes.iter().max_by_key(|route| route.value.label);
-    let Some(highest) = highest else { return };
+    let Some(highest) = highest else {
+        let takes_labels = node.interfaces.iter().any(|interface| interface.mpls);
+        let said = written.iter().any(|sysctl| sysctl.value.key == PLATFORM_LABELS);
+        if with_null && takes_labels && !said {
+            early.push((PLATFORM_LABELS.to_owned(), Spanned::filled(RESERVED.to_string())));
+        }
+        return;
+    };
     let label = highest.value.label.number();
     match written.iter().find(|sysctl| sysctl.value.key == PLATFORM_LABELS) {
         None => early.push((

@@ -14,7 +14,8 @@ use crate::iproute::RouteKind;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::DiGraph;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 /// The metric of a VPN's second choice. IPv6 gives 1024 to routes that say none.
 const SPARE: u32 = 4096;
@@ -266,22 +267,26 @@ fn routes(
     let written: HashSet<IpNet> = destinations::written(lab, context, false).into_iter().collect();
     let first = table.routes.iter().map(|route| (route, None));
     let spare = table.spare.iter().map(|route| (route, Some(SPARE)));
+    let mut ways_on: HashMap<(u16, bool), Arc<[Nexthop]>> = HashMap::new();
     let mut routes: Vec<Route> = first
         .chain(spare)
         .filter(|((net, _), metric)| metric.is_some() || !written.contains(net))
         .filter_map(|((net, way), metric)| {
             let (kind, nexthops) = match table.ways.get(*way) {
-                Way::Main => (RouteKind::Throw, Vec::new()),
-                way @ (Way::Steps(_) | Way::Core(_) | Way::Vrf(_)) => {
-                    let nexthops = nexthops(lab, network, core, table.place, way, *net);
+                Way::Main => (RouteKind::Throw, Arc::default()),
+                on @ (Way::Steps(_) | Way::Core(_) | Way::Vrf(_)) => {
+                    let v4 = net.addr().is_ipv4();
+                    let nexthops = ways_on.entry((*way, v4)).or_insert_with(|| {
+                        nexthops(lab, network, core, table.place, on, v4).into()
+                    });
                     if nexthops.is_empty() {
                         return None;
                     }
-                    (RouteKind::Unicast, nexthops)
+                    (RouteKind::Unicast, Arc::clone(nexthops))
                 }
             };
             let table = context.table;
-            Some(Route { kind, destination: *net, table, metric, source: None, nexthops })
+            Some(Route { kind, table, metric, ..Route::unicast(*net, nexthops) })
         })
         .collect();
     routes.sort();
@@ -296,10 +301,9 @@ fn nexthops(
     core: &Core,
     place: Place,
     way: &Way,
-    net: IpNet,
+    v4: bool,
 ) -> Vec<Nexthop> {
     let station = &network.stations[place];
-    let v4 = net.addr().is_ipv4();
     match way {
         Way::Steps(steps) => {
             let steps = steps.iter().map(|step| station.steps[*step as usize]);
@@ -316,8 +320,7 @@ fn nexthops(
                     let common = std::iter::once(via).chain(gateways).find(shared);
                     let (via, onlink) = (common.unwrap_or(via), common.is_none());
                     let dev = near.name.clone();
-                    let encap = Vec::new();
-                    Some(Nexthop { via: Some(via), dev, weight: 1, onlink, encap })
+                    Some(Nexthop { via: Some(via), onlink, ..Nexthop::to(dev) })
                 })
                 .collect()
         }
@@ -326,8 +329,7 @@ fn nexthops(
             .flat_map(|edge| core.nexthops(lab, network, station.context.node, *edge, v4))
             .collect(),
         Way::Vrf(vrf) => {
-            let dev = vrf.clone();
-            vec![Nexthop { via: None, dev, weight: 1, onlink: false, encap: Vec::new() }]
+            vec![Nexthop::to(vrf.clone())]
         }
         Way::Main => Vec::new(),
     }

@@ -68,8 +68,6 @@ pub(super) enum Shape {
     Link,
     /// An end of a link: a map, or node and interface in a string.
     End,
-    /// A part of the language that this version does not have.
-    Unsupported,
 }
 
 /// A kind of value that is one of a few words.
@@ -181,7 +179,14 @@ pub(super) static LAB: Level = Level {
         ),
         key("nodes", Shape::Named(&Shape::Map(&NODE)), "The nodes by name."),
         key("links", Shape::List(&Shape::Link), "The links between them."),
-        key("checks", LINES, "What must hold of the running lab."),
+        key(
+            "checks",
+            LINES,
+            "What must hold of the running lab, a line each: `h1 -> h3 via r1 tcp 80`, `h1 !> h2`, \
+             `pe1%blue -> 10.2.1.10 size 1472 df`. The words behind the ends are `via`, `back via`, \
+             `tcp`, `udp`, `size`, `df`, `hops`, `from`, `count`, `ttl`, `rtt`, `loss`, `spread`, and \
+             `error` behind `!>`.",
+        ),
     ],
 };
 
@@ -231,7 +236,7 @@ pub(super) static NODE: Level = Level {
         key("interfaces", Shape::Named(&Shape::Map(&INTERFACE)), "Its interfaces by name."),
         key("tables", Shape::Named(&ANY), "Names for routing tables."),
         key("routes", LINES, "What follows `ip route add`."),
-        key("nexthops", Shape::Unsupported, "What follows `ip nexthop add`."),
+        key("nexthops", LINES, "What follows `ip nexthop add`."),
         key("rules", LINES, "What follows `ip rule add`."),
         key("local_rule", ANY, "The priority of the local table's lookup."),
         key("mpls", LINES, "What follows `ip -f mpls route add`."),

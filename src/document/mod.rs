@@ -140,6 +140,8 @@ pub struct Node {
     pub tables: Vec<(Text, Spanned<u32>)>,
     /// `routes`: what follows `ip route add`.
     pub routes: Vec<Text>,
+    /// `nexthops`: what follows `ip nexthop add`.
+    pub nexthops: Vec<Text>,
     /// `rules`: what follows `ip rule add`.
     pub rules: Vec<Text>,
     /// `local_rule`: the priority of the local table's lookup.

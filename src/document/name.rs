@@ -1,13 +1,15 @@
 //! Names that exist are right: each can only be made from a string that the kernel, or the
-//! directory that bears it, takes.
+//! directory that bears it, takes. Large labs say a name again and again, so that all who say it share
+//! one string.
 
 use std::fmt;
+use std::sync::Arc;
 
 macro_rules! name {
     ($name:ident, $doc:literal, $rule:literal, $valid:expr) => {
         #[doc = $doc]
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// What such a name looks like, for people.
@@ -17,7 +19,7 @@ macro_rules! name {
             pub fn new(name: impl Into<String>) -> Option<Self> {
                 let name = name.into();
                 let valid: fn(&str) -> bool = $valid;
-                valid(&name).then_some(Self(name))
+                valid(&name).then(|| Self(name.into()))
             }
 
             /// The name as a string.

@@ -67,13 +67,22 @@ pub fn build_through(
     prepare_directory()?;
     record.store(&lock)?;
     if let Err(stopped) = carry_out(plan, &record.mark) {
-        let left = on_worker(|worker| teardown(&record, worker))?;
-        if !left.iter().any(Left::is_failure) {
-            lock.forget()?;
-        }
-        return Err(Failed::Stopped { stopped, left });
+        return Err(Failed::Stopped { stopped, left: rolled_back(&record, lock) });
     }
     record.phase = Phase::Up;
     record.store(&lock)?;
     Ok(lock)
+}
+
+/// Takes away what there is of a lab, and its record where nothing is left; whatever goes wrong then is
+/// no reason to keep quiet about why the run stopped.
+fn rolled_back(record: &Record, lock: Lock) -> Vec<Left> {
+    match on_worker(|worker| teardown(record, worker)) {
+        Ok(left) if left.iter().any(Left::is_failure) => left,
+        Ok(mut left) => {
+            left.extend(lock.forget().err().map(|error| Left::Unknown { error }));
+            left
+        }
+        Err(error) => vec![Left::Unknown { error }],
+    }
 }

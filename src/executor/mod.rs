@@ -15,7 +15,7 @@ mod teardown;
 pub use build::{Failed, build, build_through};
 pub use change::{Unchanged, change};
 pub use kernel::Kernel;
-pub use teardown::{Left, clear, down, teardown};
+pub use teardown::{Left, clear, down, strangers, teardown};
 
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::kernel::{Reason, Refused};

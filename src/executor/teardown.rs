@@ -20,6 +20,11 @@ pub enum Left {
         /// Why.
         error: io::Error,
     },
+    /// What there is could not be found out, or the record could not be ended.
+    Unknown {
+        /// Why.
+        error: io::Error,
+    },
 }
 
 /// Takes a lab away with its record; a lock on a lab without one only loses its directory.
@@ -92,9 +97,29 @@ impl Left {
     pub fn is_failure(&self) -> bool {
         match self {
             Left::NotOurs { .. } => false,
-            Left::Failed { .. } => true,
+            Left::Failed { .. } | Left::Unknown { .. } => true,
         }
     }
+}
+
+/// Those of these names that somebody else's namespace bears: one without the record's mark.
+///
+/// # Errors
+/// A namespace cannot be looked at.
+pub fn strangers<'a>(
+    record: &Record,
+    names: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)> + Send,
+) -> io::Result<Vec<&'a str>> {
+    on_worker(|worker| {
+        let mut strangers = Vec::new();
+        for name in names {
+            match whose(name.as_ref(), &record.mark, worker)? {
+                Whose::Others => strangers.push(name.as_ref()),
+                Whose::Ours(_) | Whose::Unfinished | Whose::Nobodys => {}
+            }
+        }
+        Ok(strangers)
+    })
 }
 
 enum Whose {

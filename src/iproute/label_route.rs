@@ -13,6 +13,9 @@ use std::net::IpAddr;
 pub struct LabelRoute {
     /// The label that the packet comes with.
     pub label: Spanned<IncomingLabel>,
+    /// Whether what is popped last gets the label's TTL; `net.mpls.ip_ttl_propagate` decides where
+    /// nothing is said.
+    pub ttl_propagate: Option<bool>,
     /// Where it goes; several share the flows.
     pub nexthops: Vec<LabelNexthop>,
 }
@@ -28,7 +31,7 @@ pub struct LabelNexthop {
     pub dev: Option<Text>,
 }
 
-const WORDS: &[&str] = &["as", "via", "dev", "nexthop"];
+const WORDS: &[&str] = &["as", "via", "dev", "ttl-propagate", "nexthop"];
 
 impl LabelRoute {
     /// Reads a label route.
@@ -43,6 +46,7 @@ impl LabelRoute {
         })?;
         let label = Spanned::new(IncomingLabel::parse(&first)?, first.span);
         let mut nexthops = Vec::new();
+        let ttl_propagate = ttl_propagate(&mut words)?;
         if words.peek().is_some_and(|word| word.as_str() == "nexthop") {
             while let Some(word) = words.next() {
                 if word.as_str() != "nexthop" {
@@ -68,7 +72,20 @@ impl LabelRoute {
                 )));
             }
         }
-        Ok(Self { label, nexthops })
+        Ok(Self { label, ttl_propagate, nexthops })
+    }
+}
+
+fn ttl_propagate(words: &mut Words<'_>) -> Result<Option<bool>, Diagnostic> {
+    let Some(word) = words.peek().filter(|word| word.as_str() == "ttl-propagate") else {
+        return Ok(None);
+    };
+    words.next();
+    let value = words.expect("`enabled` or `disabled`", &word)?;
+    match value.as_str() {
+        "enabled" => Ok(Some(true)),
+        "disabled" => Ok(Some(false)),
+        _ => Err(not(&value, "`enabled` or `disabled`")),
     }
 }
 
@@ -122,6 +139,9 @@ impl LabelNexthop {
 impl fmt::Display for LabelRoute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.label)?;
+        if let Some(propagate) = self.ttl_propagate {
+            write!(f, " ttl-propagate {}", if propagate { "enabled" } else { "disabled" })?;
+        }
         for nexthop in &self.nexthops {
             if self.nexthops.len() > 1 {
                 write!(f, " nexthop")?;

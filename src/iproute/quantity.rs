@@ -90,7 +90,7 @@ impl Time {
         self.0
     }
 
-    pub(super) fn parse(word: &Text) -> Result<Self, Diagnostic> {
+    pub(crate) fn parse(word: &Text) -> Result<Self, Diagnostic> {
         // What a bare number means has changed between versions of tc.
         if word.as_str().parse::<f64>().is_ok() && !word.as_str().contains(char::is_alphabetic) {
             return Err(not(word, "a time").help(format!("say the unit, as in {word}ms")));

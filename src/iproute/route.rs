@@ -1,6 +1,8 @@
 //! What follows `ip route add`.
 
-use super::label::{Label, parse_labels, print_labels};
+use super::attributes::Attributes;
+use super::encap::{Encap, Seg6Mode};
+use super::nexthop::Nexthop;
 use super::words::{Words, not, unknown};
 use crate::diagnostic::{Code, Diagnostic, Spanned, Text};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -14,13 +16,18 @@ pub struct Route {
     pub kind: RouteKind,
     /// For which addresses.
     pub destination: Spanned<IpNet>,
-    /// In which table; main where nothing is said.
+    /// In which table; where nothing is said main, and for `local` that of the node's own addresses.
     pub table: Option<Table>,
     /// The lowest wins.
     pub metric: Option<u32>,
     /// The source address that this node's own packets take.
     pub source: Option<Spanned<IpAddr>>,
-    /// Where packets go: one or more for unicast, none for the others.
+    /// What else it says of itself.
+    pub attributes: Attributes,
+    /// The nexthop object that says where packets go.
+    pub object: Option<Spanned<u32>>,
+    /// Where packets go: one or more for unicast without an object, none for the others but a device
+    /// for local.
     pub nexthops: Vec<Nexthop>,
 }
 
@@ -29,6 +36,8 @@ pub struct Route {
 pub enum RouteKind {
     /// Sends it on.
     Unicast,
+    /// Takes it as one for this node.
+    Local,
     /// Drops it and says so: host unreachable.
     Unreachable,
     /// Drops it without a word.
@@ -40,13 +49,20 @@ pub enum RouteKind {
 }
 
 impl RouteKind {
-    const ALL: [RouteKind; 5] =
-        [Self::Unicast, Self::Unreachable, Self::Blackhole, Self::Prohibit, Self::Throw];
+    const ALL: [RouteKind; 6] = [
+        Self::Unicast,
+        Self::Local,
+        Self::Unreachable,
+        Self::Blackhole,
+        Self::Prohibit,
+        Self::Throw,
+    ];
 
     /// The word that iproute2 has for it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Unicast => "unicast",
+            Self::Local => "local",
             Self::Unreachable => "unreachable",
             Self::Blackhole => "blackhole",
             Self::Prohibit => "prohibit",
@@ -75,23 +91,11 @@ impl fmt::Display for Table {
     }
 }
 
-/// One way on for a packet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Nexthop {
-    /// The next router, of either family.
-    pub via: Option<Spanned<IpAddr>>,
-    /// The device it leaves through.
-    pub dev: Option<Text>,
-    /// How many of the flows go this way, 1 to 256, relative to the others' weights.
-    pub weight: Option<u16>,
-    /// Whether the gateway counts as reachable though no connected subnet holds it.
-    pub onlink: bool,
-    /// The labels that are pushed, the outermost first.
-    pub encap: Vec<Label>,
+/// The words that can stand behind the destination.
+fn known() -> Vec<&'static str> {
+    let own = ["via", "dev", "table", "vrf", "metric", "src", "onlink", "encap", "nexthop", "nhid"];
+    own.into_iter().chain(Attributes::words()).collect()
 }
-
-const WORDS: &[&str] =
-    &["via", "dev", "table", "vrf", "metric", "src", "onlink", "encap", "nexthop", "weight"];
 
 impl Route {
     /// Reads a route. The family is that of `-4` or `-6` in front, else the prefix's, else the
@@ -124,6 +128,8 @@ impl Route {
             table: None,
             metric: None,
             source: None,
+            attributes: Attributes::default(),
+            object: None,
             nexthops: Vec::new(),
         };
         let mut single = Nexthop::empty();
@@ -147,9 +153,17 @@ impl Route {
                     route.source = Some(Spanned::new(parsed, address.span));
                 }
                 "nexthop" => route.nexthops.push(Nexthop::parse(&mut words)?),
+                "nhid" => {
+                    let what = "the number of a nexthop object";
+                    let id = words.expect(what, &word)?;
+                    let number = id.as_str().parse().map_err(|_| not(&id, what))?;
+                    route.object = Some(Spanned::new(number, id.span));
+                }
                 _ => {
-                    if !single.word(&word, &mut words)? {
-                        return Err(unknown(&word, WORDS));
+                    if !single.word(&word, &mut words)?
+                        && !route.attributes.word(&word, &mut words)?
+                    {
+                        return Err(unknown(&word, &known()));
                     }
                 }
             }
@@ -161,6 +175,14 @@ impl Route {
                     "a route has either one way on or several behind `nexthop`",
                 )
                 .at(text.span, "this one has both"));
+            }
+            if single.weight.is_some() {
+                return Err(Diagnostic::error(
+                    Code::BadValue,
+                    "a weight is one among several ways on",
+                )
+                .at(text.span, "this route has one way on")
+                .help("several stand behind `nexthop`: `nexthop via A weight 2 nexthop via B`"));
             }
             route.nexthops.push(single);
         }
@@ -196,21 +218,38 @@ impl Route {
     fn consistent(self, text: &Text) -> Result<Self, Diagnostic> {
         let wrong =
             |what: String| Diagnostic::error(Code::BadValue, what).at(text.span, "this route");
-        match (self.kind, self.nexthops.is_empty()) {
-            (RouteKind::Unicast, true) => {
+        let ways = (self.nexthops.len(), self.object);
+        match (self.kind, ways) {
+            (RouteKind::Unicast, (0, None)) => {
                 return Err(wrong(format!("the route to {} has no way on", self.destination))
                     .help("say `via ADDRESS`, `dev INTERFACE` or both"));
             }
-            (RouteKind::Unicast, false) | (_, true) => {}
-            (kind, false) => {
+            (RouteKind::Unicast | RouteKind::Local, (1.., Some(object))) => {
+                return Err(Diagnostic::error(
+                    Code::BadValue,
+                    "a route has either a nexthop object or ways on of its own",
+                )
+                .at(object.span, "this one has both"));
+            }
+            (RouteKind::Local, (1, None)) if self.nexthops[0].is_device() => {}
+            (RouteKind::Local, _) => {
+                return Err(wrong("a `local` route needs a device and nothing else".into())
+                    .help("`local 10.1.0.0/16 dev lo`"));
+            }
+            (RouteKind::Unicast, _) | (_, (0, None)) => {}
+            (kind, _) => {
                 return Err(wrong(format!("a route of kind `{}` goes nowhere", kind.word()))
-                    .help("leave out `via`, `dev` and `encap`"));
+                    .help("leave out `via`, `dev`, `encap` and `nhid`"));
             }
         }
         let v4 = matches!(self.destination.value, IpNet::V4(_));
         for nexthop in &self.nexthops {
             if nexthop.via.is_none() && nexthop.dev.is_none() {
                 return Err(wrong("a way on needs `via`, `dev` or both".into()));
+            }
+            if v4 && matches!(nexthop.encap, Some(Encap::Seg6 { mode: Seg6Mode::Inline, .. })) {
+                return Err(wrong("an IPv4 packet has no header that segments fit in".into())
+                    .help("`mode encap` puts an IPv6 header with the segments before it"));
             }
             if let Some(via) = nexthop.via
                 && via.value.is_ipv4()
@@ -220,87 +259,13 @@ impl Route {
                     .note("only the other way round is there: IPv4 `via inet6 ADDRESS`"));
             }
         }
+        self.attributes.fit(v4, text)?;
         if let Some(source) = self.source
             && source.value.is_ipv4() != v4
         {
             return Err(wrong("the source is of another family than the destination".into()));
         }
         Ok(self)
-    }
-}
-
-impl Nexthop {
-    fn empty() -> Self {
-        Self { via: None, dev: None, weight: None, onlink: false, encap: Vec::new() }
-    }
-
-    fn parse(words: &mut Words<'_>) -> Result<Self, Diagnostic> {
-        let mut nexthop = Self::empty();
-        while let Some(word) = words.peek() {
-            if word.as_str() == "nexthop" {
-                break;
-            }
-            words.next();
-            if !nexthop.word(&word, words)? {
-                return Err(unknown(
-                    &word,
-                    &["via", "dev", "weight", "onlink", "encap", "nexthop"],
-                ));
-            }
-        }
-        Ok(nexthop)
-    }
-
-    /// Takes what belongs to a way on; false for a word that does not.
-    fn word(&mut self, word: &Text, words: &mut Words<'_>) -> Result<bool, Diagnostic> {
-        match word.as_str() {
-            "via" => {
-                if !words.take("inet") {
-                    words.take("inet6");
-                }
-                let address = words.expect("an address", word)?;
-                let parsed = address.as_str().parse().map_err(|_| not(&address, "an address"))?;
-                self.via = Some(Spanned::new(parsed, address.span));
-            }
-            "dev" => self.dev = Some(words.expect("an interface", word)?),
-            "onlink" => self.onlink = true,
-            "weight" => {
-                let weight = words.expect("a weight", word)?;
-                self.weight = match weight.as_str().parse() {
-                    Ok(number @ 1..=256) => Some(number),
-                    _ => return Err(not(&weight, "a weight from 1 to 256")),
-                };
-            }
-            "encap" => {
-                let kind = words.expect("`mpls`", word)?;
-                if kind.as_str() != "mpls" {
-                    return Err(not(&kind, "`mpls`"));
-                }
-                self.encap = parse_labels(&words.expect("labels", &kind)?)?;
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    fn print(&self, f: &mut fmt::Formatter<'_>, v4: bool) -> fmt::Result {
-        if !self.encap.is_empty() {
-            write!(f, " encap mpls {}", print_labels(&self.encap))?;
-        }
-        if let Some(via) = self.via {
-            let family = if v4 && !via.value.is_ipv4() { "inet6 " } else { "" };
-            write!(f, " via {family}{via}")?;
-        }
-        if let Some(dev) = &self.dev {
-            write!(f, " dev {dev}")?;
-        }
-        if let Some(weight) = self.weight {
-            write!(f, " weight {weight}")?;
-        }
-        if self.onlink {
-            write!(f, " onlink")?;
-        }
-        Ok(())
     }
 }
 
@@ -334,6 +299,10 @@ impl fmt::Display for Route {
         }
         if let Some(source) = self.source {
             write!(f, " src {source}")?;
+        }
+        self.attributes.fmt(f)?;
+        if let Some(object) = self.object {
+            write!(f, " nhid {object}")?;
         }
         for nexthop in &self.nexthops {
             if self.nexthops.len() > 1 {

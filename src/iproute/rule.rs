@@ -1,7 +1,7 @@
 //! What follows `ip rule add`.
 
 use super::route::Table;
-use super::words::{Words, not, unknown};
+use super::words::{Words, hexadecimal, not, type_of_service, unknown};
 use crate::diagnostic::{Code, Diagnostic, Spanned, Text};
 use ipnet::IpNet;
 use std::fmt;
@@ -49,7 +49,7 @@ pub enum RuleAction<Lookup> {
     Lookup(Lookup),
     /// Goes on with the rule of this priority.
     Goto(u32),
-    /// Drops it and says so: host unreachable.
+    /// Drops it and says so: network unreachable.
     Unreachable,
     /// Drops it without a word.
     Blackhole,
@@ -207,9 +207,8 @@ impl Rule<Text, Table> {
             "oif" => self.oif = Some(words.expect("an interface", word)?),
             "fwmark" => self.fwmark = Some(mark(&words.expect("a mark", word)?)?),
             "tos" | "dsfield" => {
-                let tos = words.expect("a type of service", word)?;
-                let number = hexadecimal(tos.as_str()).and_then(|number| number.try_into().ok());
-                self.tos = Some(number.ok_or_else(|| not(&tos, "a type of service"))?);
+                let tos = type_of_service(&words.expect("a type of service", word)?)?;
+                self.tos = Some(tos);
             }
             "ipproto" => self.ipproto = Some(protocol(&words.expect("a protocol", word)?)?),
             "sport" => self.sport = Some(range(&words.expect("a port", word)?, "a port or two")?),
@@ -273,13 +272,6 @@ fn prefix(word: &Text, family: &mut Option<bool>) -> Result<Option<IpNet>, Diagn
         .help(format!("the prefix is {}", net.trunc())));
     }
     Ok(Some(net))
-}
-
-fn hexadecimal(text: &str) -> Option<u32> {
-    match text.strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16).ok(),
-        None => text.parse().ok(),
-    }
 }
 
 fn mark(word: &Text) -> Result<(u32, u32), Diagnostic> {

@@ -2,11 +2,15 @@
 
 use super::machine::{Reason, Refused};
 use super::message::LOOPBACK;
-use super::socket::{Mode, SendError, Socket};
-use super::{Worker, program, sysctl};
+use super::nexthop::NexthopMessage;
+use super::socket::{Mode, Request, SendError, Socket};
+use super::{Worker, program, route, sysctl};
+use crate::compile::{Nexthop, NexthopObject, Route};
 use crate::diagnostic::Text;
-use crate::iproute::{Netem, Tbf};
+use crate::document::DeviceName;
+use crate::iproute::{Encap, Label, Leads, Netem, Resilient, Seg6Mode, Tbf, Tunnel};
 use crate::plan::{Feature, Qdisc};
+use ipnet::IpNet;
 use nix::libc::AF_MPLS;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{BridgeVlanInfoFlags, LinkMessage, MacVlanMode};
@@ -17,7 +21,7 @@ use rtnetlink::{
     LinkVrf, LinkVxlan, RouteMessageBuilder,
 };
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A label that no standard reserves.
 const LABEL: MplsLabel = MplsLabel { label: 16, traffic_class: 0, bottom_of_stack: true, ttl: 0 };
@@ -73,10 +77,10 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
         let mut message = super::qdisc::message(LOOPBACK, &qdisc);
         // One queue in the place of another cannot have its number.
         message.header.handle = TcHandle::UNSPEC;
-        RouteNetlinkMessage::NewQueueDiscipline(message)
+        RouteNetlinkMessage::NewQueueDiscipline(message).into()
     };
     let line = |words: &str| Text::filled(words);
-    let request = match feature {
+    let request: Request = match feature {
         Feature::Netem => {
             let netem = Netem::parse(&line("limit 1000")).expect("an impairment");
             queue(Qdisc::Netem(netem))
@@ -92,40 +96,70 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
             let vlan = LinkBridgeVlan::new(PARENT + 1).bridge_self().vlan(2, flags).build();
             return Ok(socket.send(vec![(Mode::Change, RouteNetlinkMessage::SetLink(vlan))])?);
         }
-        Feature::Vlan => on_parent(LinkVlan::new("try7", PARENT, 2).build(), socket)?,
+        Feature::Vlan => on_parent(LinkVlan::new("try7", PARENT, 2).build(), socket)?.into(),
         Feature::Macvlan => {
-            on_parent(LinkMacVlan::new("try8", PARENT, MacVlanMode::Bridge).build(), socket)?
+            on_parent(LinkMacVlan::new("try8", PARENT, MacVlanMode::Bridge).build(), socket)?.into()
         }
         Feature::Vxlan => {
             let vxlan = LinkVxlan::new("try9", 10).port(4789).remote(Ipv4Addr::new(192, 0, 2, 1));
-            RouteNetlinkMessage::NewLink(vxlan.build())
+            RouteNetlinkMessage::NewLink(vxlan.build()).into()
         }
-        Feature::Ifb => RouteNetlinkMessage::NewLink(LinkIfb::new("try10").build()),
+        Feature::Ifb => RouteNetlinkMessage::NewLink(LinkIfb::new("try10").build()).into(),
         Feature::Ipv6 => {
             sysctl::read(worker, "net/ipv6/conf/all/forwarding")?;
             return Ok(());
         }
         Feature::Nftables => return program::try_nft(worker),
-        Feature::Veth => RouteNetlinkMessage::NewLink(LinkVeth::new("try0", "try1").build()),
-        Feature::Bridge => RouteNetlinkMessage::NewLink(LinkBridge::new("try2").build()),
-        Feature::Dummy => RouteNetlinkMessage::NewLink(LinkDummy::new("try3").build()),
-        Feature::Vrf => RouteNetlinkMessage::NewLink(LinkVrf::new("try4", 10).build()),
+        Feature::Veth => RouteNetlinkMessage::NewLink(LinkVeth::new("try0", "try1").build()).into(),
+        Feature::Bridge => RouteNetlinkMessage::NewLink(LinkBridge::new("try2").build()).into(),
+        Feature::Dummy => RouteNetlinkMessage::NewLink(LinkDummy::new("try3").build()).into(),
+        Feature::Vrf => RouteNetlinkMessage::NewLink(LinkVrf::new("try4", 10).build()).into(),
         Feature::MplsRouting => {
             // The kernel loads the module for a socket of the family, never for a route of it; that
             // no such socket can be had in the end says nothing.
             drop(socket2::Socket::new(AF_MPLS.into(), socket2::Type::RAW, None));
             sysctl::write(worker, "net/mpls/platform_labels", "100")?;
             let route = RouteMessageBuilder::<MplsLabel>::new().label(LABEL);
-            RouteNetlinkMessage::NewRoute(route.output_interface(LOOPBACK).build())
+            RouteNetlinkMessage::NewRoute(route.output_interface(LOOPBACK).build()).into()
         }
         Feature::MplsEncap => {
-            let route = RouteMessageBuilder::<Ipv4Addr>::new()
-                .destination_prefix(Ipv4Addr::new(192, 0, 2, 0), 24)
-                .output_interface(LOOPBACK)
-                .output_mpls(vec![LABEL]);
-            RouteNetlinkMessage::NewRoute(route.build())
+            let labels = Label::new(16).into_iter().collect();
+            through(0, Encap::Mpls { labels, ttl: None })
+        }
+        Feature::Seg6Encap => {
+            let segments = vec![Ipv6Addr::LOCALHOST];
+            through(1, Encap::Seg6 { mode: Seg6Mode::Encap, segments })
+        }
+        Feature::IpEncap => {
+            let destination = Ipv4Addr::LOCALHOST;
+            let (id, source, ttl, tos, key) = (None, None, None, None, false);
+            through(2, Encap::Ip(Tunnel { id, destination, source, ttl, tos, key }))
+        }
+        Feature::Nexthops => object(1, Leads::Blackhole { v4: true }),
+        Feature::ResilientGroups => {
+            let way = Leads::Way { v4: true, way: Nexthop::to(lo()) };
+            socket.send(vec![(Mode::Create, object(2, way))])?;
+            let resilient = Some(Resilient::default());
+            object(3, Leads::Group { members: vec![(2, 1)], resilient })
         }
     };
     // Both queues are tried on one device.
     Ok(socket.send(vec![(Mode::Replace, request)])?)
+}
+
+/// A route through `lo` that puts packets into something; `number` keeps routes apart.
+fn through(number: u8, encap: Encap) -> Request {
+    let way = Nexthop { encap: Some(encap), ..Nexthop::to(lo()) };
+    let net = IpNet::from(ipnet::Ipv4Net::new_assert(Ipv4Addr::new(192, 0, 2, number), 32));
+    let route = Route::unicast(net, vec![way]);
+    RouteNetlinkMessage::NewRoute(route::ip(&route, |_| LOOPBACK)).into()
+}
+
+fn object(id: u32, leads: Leads<Nexthop, u32>) -> Request {
+    let object = NexthopObject { id, protocol: None, leads };
+    NexthopMessage::new(&object, |_| LOOPBACK).into()
+}
+
+fn lo() -> DeviceName {
+    DeviceName::new("lo").expect("a device's name")
 }

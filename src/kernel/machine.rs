@@ -1,8 +1,10 @@
 //! The kernel as the executor uses it: steps by name go in, numbers stay here.
 
 use super::message::{self, LOOPBACK, Numbers};
+use super::settle::settle;
 use super::socket::{Refusal, SendError, Socket};
 use super::{Home, Namespace, Worker, offload, program, supervisor, sysctl};
+use crate::compile::{MAIN, Nexthop};
 use crate::plan::{Edit, Op, Way};
 use std::collections::HashMap;
 use std::io;
@@ -98,7 +100,12 @@ impl<'w> Machine<'w> {
         let building = self.built.get(op.namespace()).expect(BUILDING);
         self.worker.enter(&building.namespace)?;
         match op {
-            Op::Sysctl { key, value, .. } => Ok(sysctl::write(self.worker, key, value)?),
+            Op::Sysctl { key, value, optional, .. } => {
+                match sysctl::write(self.worker, key, value) {
+                    Err(error) if *optional && error.kind() == io::ErrorKind::NotFound => Ok(()),
+                    written => Ok(written?),
+                }
+            }
             Op::NoOffload { device, .. } => Ok(offload::turn_off(self.worker, device)?),
             Op::Filter { ruleset, .. } => program::load_ruleset(self.worker, ruleset),
             Op::Etc { namespace, path, text } => Ok(self.home.write_etc(namespace, path, text)?),
@@ -111,6 +118,7 @@ impl<'w> Machine<'w> {
             | Op::Up { .. }
             | Op::Address { .. }
             | Op::Rule { .. }
+            | Op::NexthopObject { .. }
             | Op::Route { .. }
             | Op::LabelRoute { .. }
             | Op::Run { .. } => unreachable!("not a step that goes alone: {op}"),
@@ -131,6 +139,10 @@ impl<'w> Machine<'w> {
         };
         for op in ops {
             self.number(op);
+        }
+        if ops.iter().any(|op| minds_carriers(op)) {
+            self.worker.enter(&self.built.get(&sender).expect(BUILDING).namespace)?;
+            settle()?;
         }
         let requests: Vec<_> = ops.iter().map(|op| message::requests(op, self)).collect();
         debug_assert!(requests.iter().all(|requests| requests.len() == 1), "one step, one request");
@@ -164,6 +176,10 @@ impl<'w> Machine<'w> {
     pub fn edit(&mut self, edits: &[Edit]) -> Result<(), Refused> {
         let Some(name) = edits.first().map(Edit::namespace) else { return Ok(()) };
         self.join(name)?;
+        if edits.iter().any(|edit| matches!(edit, Edit::Make(_) | Edit::PutRoute { .. })) {
+            self.worker.enter(&self.built.get(name).expect(BUILDING).namespace)?;
+            settle()?;
+        }
         let requests: Vec<_> = edits.iter().map(|edit| message::edit(edit, self)).collect();
         debug_assert!(requests.iter().all(|requests| requests.len() == 1), "one each");
         let building = self.built.get_mut(name).expect(BUILDING);
@@ -183,6 +199,33 @@ impl<'w> Machine<'w> {
 
     fn building(&self, namespace: &str) -> &Building {
         self.built.get(namespace).expect(BUILDING)
+    }
+}
+
+/// Whether the kernel looks for a step's gateway in a way that leaves out links whose carrier it has
+/// yet to notice: for IPv6 and outside the table that the step itself is about.
+fn minds_carriers(op: &Op) -> bool {
+    match op {
+        Op::NexthopObject { .. } => true,
+        Op::Route { route, .. } => {
+            let found = |nexthop: &Nexthop| nexthop.via.is_some_and(|via| via.is_ipv6());
+            route.table != MAIN && route.nexthops.iter().any(found)
+        }
+        Op::Namespace { .. }
+        | Op::Sysctl { .. }
+        | Op::Veth { .. }
+        | Op::Device { .. }
+        | Op::Enslave { .. }
+        | Op::Up { .. }
+        | Op::Address { .. }
+        | Op::Rule { .. }
+        | Op::Filter { .. }
+        | Op::Etc { .. }
+        | Op::Run { .. }
+        | Op::BridgeVlan { .. }
+        | Op::Qdisc { .. }
+        | Op::NoOffload { .. }
+        | Op::LabelRoute { .. } => false,
     }
 }
 

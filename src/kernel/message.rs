@@ -1,10 +1,9 @@
 //! A step of the plan as netlink requests.
 
-use super::socket::Mode;
-use super::{qdisc, rule};
-use crate::compile::{LabelNexthop, LabelRoute, Nexthop, Route};
+use super::nexthop::NexthopMessage;
+use super::socket::{Mode, Request};
+use super::{qdisc, route, rule};
 use crate::document::MacvlanMode;
-use crate::iproute::{Label, RouteKind};
 use crate::plan::{Device, DeviceKind, Edit, Family, Op, RuleChange, VethEnd};
 use ipnet::IpNet;
 use rtnetlink::packet_route::address::{
@@ -14,15 +13,12 @@ use rtnetlink::packet_route::link::{
     BridgeVlanInfoFlags, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage,
     MacVlanMode as KernelMode,
 };
-use rtnetlink::packet_route::route::{
-    MplsLabel, RouteHeader, RouteMessage, RouteNextHop, RouteScope, RouteType,
-};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{
     LinkBridge, LinkBridgeVlan, LinkDummy, LinkIfb, LinkMacVlan, LinkMessageBuilder, LinkUnspec,
-    LinkVeth, LinkVlan, LinkVrf, LinkVxlan, RouteMessageBuilder, RouteNextHopBuilder,
+    LinkVeth, LinkVlan, LinkVrf, LinkVxlan,
 };
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::os::fd::RawFd;
 
 /// Finds the numbers that the kernel has for the plan's names.
@@ -33,7 +29,7 @@ pub(super) trait Numbers {
     fn fd(&self, namespace: &str) -> RawFd;
 }
 
-type Requests = Vec<(Mode, RouteNetlinkMessage)>;
+type Requests = Vec<(Mode, Request)>;
 
 /// The requests that carry out a step; none for a step that is not done over netlink.
 pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
@@ -48,7 +44,7 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
             let peer = end(LinkMessageBuilder::<LinkUnspec>::default(), far, numbers).build();
             let veth = LinkMessageBuilder::<LinkVeth>::new_with_info_kind(InfoKind::Veth);
             let near = end(veth, near, numbers).set_info_data(InfoData::Veth(InfoVeth::Peer(peer)));
-            vec![(Mode::Create, RouteNetlinkMessage::NewLink(near.build()))]
+            create(RouteNetlinkMessage::NewLink(near.build()))
         }
         Op::Device { namespace, device } => {
             let name = &device.name;
@@ -90,7 +86,7 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
                 }
                 DeviceKind::Ifb => link(LinkIfb::new(name), namespace, device, numbers),
             };
-            vec![(Mode::Create, RouteNetlinkMessage::NewLink(message))]
+            create(RouteNetlinkMessage::NewLink(message))
         }
         Op::Enslave { namespace, port, master } => {
             set(LinkUnspec::new_with_index(numbers.index(namespace, port))
@@ -107,29 +103,32 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
         }
         Op::Qdisc { namespace, device, qdisc } => {
             let message = qdisc::message(numbers.index(namespace, device), qdisc);
-            vec![(Mode::Create, RouteNetlinkMessage::NewQueueDiscipline(message))]
+            vec![(Mode::Create, RouteNetlinkMessage::NewQueueDiscipline(message).into())]
         }
         Op::Up { namespace, device } => {
             set(LinkUnspec::new_with_index(numbers.index(namespace, device)).up().build())
         }
         Op::Address { namespace, device, address } => {
             let message = address_message(numbers.index(namespace, device), *address);
-            vec![(Mode::Create, RouteNetlinkMessage::NewAddress(message))]
+            create(RouteNetlinkMessage::NewAddress(message))
         }
         Op::Rule { change, rule, .. } => {
             let message = rule::message(rule);
-            vec![match change {
-                RuleChange::Add => (Mode::Create, RouteNetlinkMessage::NewRule(message)),
-                RuleChange::Delete => (Mode::Change, RouteNetlinkMessage::DelRule(message)),
-            }]
+            match change {
+                RuleChange::Add => create(RouteNetlinkMessage::NewRule(message)),
+                RuleChange::Delete => change_to(RouteNetlinkMessage::DelRule(message)),
+            }
+        }
+        Op::NexthopObject { namespace, object } => {
+            create(NexthopMessage::new(object, |device| numbers.index(namespace, device)))
         }
         Op::Route { namespace, route } => {
-            let message = ip_route(route, |device| numbers.index(namespace, device));
-            vec![(Mode::Create, RouteNetlinkMessage::NewRoute(message))]
+            let message = route::ip(route, |device| numbers.index(namespace, device));
+            create(RouteNetlinkMessage::NewRoute(message))
         }
         Op::LabelRoute { namespace, route } => {
-            let message = label_route(route, |device| numbers.index(namespace, device));
-            vec![(Mode::Create, RouteNetlinkMessage::NewRoute(message))]
+            let message = route::label(route, |device| numbers.index(namespace, device));
+            create(RouteNetlinkMessage::NewRoute(message))
         }
     }
 }
@@ -144,23 +143,23 @@ pub(super) fn edit(edit: &Edit, numbers: &impl Numbers) -> Requests {
         }
         Edit::NoQueue { namespace, device } => {
             let message = qdisc::root(index(namespace, device));
-            vec![(Mode::Change, RouteNetlinkMessage::DelQueueDiscipline(message))]
+            change_to(RouteNetlinkMessage::DelQueueDiscipline(message))
         }
         Edit::PutRoute { namespace, route } => {
-            let message = ip_route(route, |device| index(namespace, device));
-            vec![(Mode::Replace, RouteNetlinkMessage::NewRoute(message))]
+            let message = route::ip(route, |device| index(namespace, device));
+            vec![(Mode::Replace, RouteNetlinkMessage::NewRoute(message).into())]
         }
         Edit::TakeRoute { namespace, route } => {
-            let message = ip_route(route, |device| index(namespace, device));
-            vec![(Mode::Change, RouteNetlinkMessage::DelRoute(message))]
+            let message = route::ip(route, |device| index(namespace, device));
+            change_to(RouteNetlinkMessage::DelRoute(message))
         }
         Edit::PutLabelRoute { namespace, route } => {
-            let message = label_route(route, |device| index(namespace, device));
-            vec![(Mode::Replace, RouteNetlinkMessage::NewRoute(message))]
+            let message = route::label(route, |device| index(namespace, device));
+            vec![(Mode::Replace, RouteNetlinkMessage::NewRoute(message).into())]
         }
         Edit::TakeLabelRoute { namespace, route } => {
-            let message = label_route(route, |device| index(namespace, device));
-            vec![(Mode::Change, RouteNetlinkMessage::DelRoute(message))]
+            let message = route::label(route, |device| index(namespace, device));
+            change_to(RouteNetlinkMessage::DelRoute(message))
         }
     }
 }
@@ -183,7 +182,15 @@ pub(super) fn mark(text: &str) -> Requests {
 pub(super) const LOOPBACK: u32 = 1;
 
 fn set(message: LinkMessage) -> Requests {
-    vec![(Mode::Change, RouteNetlinkMessage::SetLink(message))]
+    change_to(RouteNetlinkMessage::SetLink(message))
+}
+
+fn create(message: impl Into<Request>) -> Requests {
+    vec![(Mode::Create, message.into())]
+}
+
+fn change_to(message: impl Into<Request>) -> Requests {
+    vec![(Mode::Change, message.into())]
 }
 
 fn end<T>(
@@ -250,123 +257,4 @@ pub(super) fn family_of(family: Family) -> AddressFamily {
         Family::V4 => AddressFamily::Inet,
         Family::V6 => AddressFamily::Inet6,
     }
-}
-
-fn ip_route(route: &Route, index: impl Fn(&str) -> u32) -> RouteMessage {
-    let kind = match route.kind {
-        RouteKind::Unicast => RouteType::Unicast,
-        RouteKind::Unreachable => RouteType::Unreachable,
-        RouteKind::Blackhole => RouteType::BlackHole,
-        RouteKind::Prohibit => RouteType::Prohibit,
-        RouteKind::Throw => RouteType::Throw,
-    };
-    match route.destination {
-        IpNet::V4(net) => {
-            let mut builder = RouteMessageBuilder::<Ipv4Addr>::new()
-                .destination_prefix(net.addr(), net.prefix_len());
-            if let Some(IpAddr::V4(source)) = route.source {
-                builder = builder.pref_source(source);
-            }
-            if let [only] = route.nexthops.as_slice() {
-                builder = match only.via {
-                    Some(IpAddr::V4(via)) => builder.gateway(via),
-                    Some(IpAddr::V6(via)) => builder.via(via),
-                    // What is on the link itself has the scope of the link, as iproute2 says it.
-                    None => builder.scope(RouteScope::Link),
-                };
-            }
-            common(builder, route, kind, AddressFamily::Inet, &index).build()
-        }
-        IpNet::V6(net) => {
-            let mut builder = RouteMessageBuilder::<Ipv6Addr>::new()
-                .destination_prefix(net.addr(), net.prefix_len());
-            if let Some(IpAddr::V6(source)) = route.source {
-                builder = builder.pref_source(source);
-            }
-            if let [Nexthop { via: Some(IpAddr::V6(via)), .. }] = route.nexthops.as_slice() {
-                builder = builder.gateway(*via);
-            }
-            common(builder, route, kind, AddressFamily::Inet6, &index).build()
-        }
-    }
-}
-
-fn common<T>(
-    mut builder: RouteMessageBuilder<T>,
-    route: &Route,
-    kind: RouteType,
-    family: AddressFamily,
-    index: &impl Fn(&str) -> u32,
-) -> RouteMessageBuilder<T> {
-    builder = builder.table_id(route.table).kind(kind);
-    if let Some(metric) = route.metric {
-        builder = builder.priority(metric);
-    }
-    match route.nexthops.as_slice() {
-        [] => builder,
-        [only] => {
-            builder =
-                builder.output_interface(index(only.dev.as_str())).output_mpls(stack(&only.encap));
-            if only.onlink { builder.onlink() } else { builder }
-        }
-        several => builder
-            .multipath(several.iter().map(|nexthop| ip_nexthop(nexthop, family, index)).collect()),
-    }
-}
-
-fn ip_nexthop(
-    nexthop: &Nexthop,
-    family: AddressFamily,
-    index: &impl Fn(&str) -> u32,
-) -> RouteNextHop {
-    let mut builder = RouteNextHopBuilder::new(family)
-        .interface(index(nexthop.dev.as_str()))
-        // The kernel counts weights from 0.
-        .weight(u8::try_from(nexthop.weight - 1).expect("a weight is 1 to 256"))
-        .mpls(stack(&nexthop.encap));
-    if let Some(via) = nexthop.via {
-        builder = builder.via(via).expect("a gateway's family fits its route's");
-    }
-    if nexthop.onlink { builder.onlink() } else { builder }.build()
-}
-
-fn label_route(route: &LabelRoute, index: impl Fn(&str) -> u32) -> RouteMessage {
-    let mut builder =
-        RouteMessageBuilder::<MplsLabel>::new().label(wire(route.label.number(), true));
-    // The kernel takes no scope but that of the whole net.
-    builder = builder.table_id(u32::from(RouteHeader::RT_TABLE_MAIN)).scope(RouteScope::Universe);
-    match route.nexthops.as_slice() {
-        [only] => {
-            builder =
-                builder.output_interface(index(only.dev.as_str())).output_mpls(stack(&only.swap));
-            if let Some(via) = only.via {
-                builder = builder.via(via);
-            }
-        }
-        several => {
-            builder = builder
-                .multipath(several.iter().map(|nexthop| label_nexthop(nexthop, &index)).collect());
-        }
-    }
-    builder.build()
-}
-
-fn label_nexthop(nexthop: &LabelNexthop, index: &impl Fn(&str) -> u32) -> RouteNextHop {
-    let mut builder = RouteNextHopBuilder::new(AddressFamily::Mpls)
-        .interface(index(nexthop.dev.as_str()))
-        .mpls(stack(&nexthop.swap));
-    if let Some(via) = nexthop.via {
-        builder = builder.via(via).expect("a label route takes gateways of both families");
-    }
-    builder.build()
-}
-
-/// A stack as it stands on the wire: the last label says that it is the last.
-fn stack(labels: &[Label]) -> Vec<MplsLabel> {
-    let last = labels.len().saturating_sub(1);
-    labels.iter().enumerate().map(|(at, label)| wire(label.number(), at == last)).collect()
-}
-
-fn wire(number: u32, last: bool) -> MplsLabel {
-    MplsLabel { label: number, traffic_class: 0, bottom_of_stack: last, ttl: 0 }
 }

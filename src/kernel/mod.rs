@@ -6,6 +6,7 @@
 
 pub mod feature;
 mod distribution;
+mod encap;
 mod enter;
 mod holder;
 mod home;
@@ -14,12 +15,15 @@ mod machine;
 mod message;
 mod namespace;
 mod offload;
+mod nexthop;
 pub mod raw;
 mod observe;
 mod packet;
 mod qdisc;
 mod program;
+mod route;
 mod rule;
+mod settle;
 mod socket;
 mod supervisor;
 pub mod sysctl;

@@ -300,3 +300,38 @@ pub(super) fn attach_to_cgroup(program: &OwnedFd, group: &File) -> io::Result<()
     Errno::result(answer)?;
     Ok(())
 }
+
+/// Says whether a socket's packets may be fragmented, whatever the kernel has heard of the path:
+/// `IP_MTU_DISCOVER` and `IPV6_MTU_DISCOVER` (`ip(7)`, `ipv6(7)`), `IPV6_DONTFRAG` (RFC 3542).
+pub fn allow_fragments(socket: impl AsFd, ipv6: bool, allowed: bool) -> io::Result<()> {
+    let set = |level: i32, name: i32, value: i32| {
+        let fd = socket.as_fd().as_raw_fd();
+        let length = libc::socklen_t::try_from(size_of::<i32>()).expect("a small number");
+        // SAFETY: the pointer and the length are those of one integer that outlives the call.
+        let answer =
+            unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), length) };
+        Errno::result(answer).map(|_| ()).map_err(io::Error::from)
+    };
+    match (ipv6, allowed) {
+        (false, true) => set(libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DONT),
+        (false, false) => set(libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE),
+        // The sender alone fragments IPv6, to what it has heard of the path.
+        (true, true) => Ok(()),
+        (true, false) => {
+            let probe = libc::IPV6_PMTUDISC_PROBE;
+            set(libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, probe)?;
+            set(libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG, 1)
+        }
+    }
+}
+
+/// Gives a signal its default action back, which ends the process.
+///
+/// # Errors
+/// There is no such signal, or its action cannot be changed.
+pub fn default_action(signal: i32) -> io::Result<()> {
+    let signal = nix::sys::signal::Signal::try_from(signal)?;
+    // SAFETY: no handler is installed, so that nothing runs when the signal comes.
+    unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) }?;
+    Ok(())
+}

@@ -5,9 +5,10 @@
 //! has succeeded. A batch stays small enough for all its answers to fit the socket's buffer, since
 //! an answer that does not fit is lost.
 
+use super::nexthop::NexthopMessage;
 use rtnetlink::packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
-    NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST,
+    NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::{Socket as RawSocket, SocketAddr, protocols::NETLINK_ROUTE};
@@ -32,6 +33,27 @@ const SENTENCE: u16 = 1;
 pub struct Socket {
     raw: RawSocket,
     sequence: u32,
+}
+
+/// What can be sent.
+#[derive(Debug)]
+pub enum Request {
+    /// What the netlink library knows.
+    Route(Box<RouteNetlinkMessage>),
+    /// What it does not.
+    Nexthop(NexthopMessage),
+}
+
+impl From<RouteNetlinkMessage> for Request {
+    fn from(message: RouteNetlinkMessage) -> Self {
+        Self::Route(Box::new(message))
+    }
+}
+
+impl From<NexthopMessage> for Request {
+    fn from(message: NexthopMessage) -> Self {
+        Self::Nexthop(message)
+    }
 }
 
 /// What the kernel said to a request that it refused.
@@ -98,7 +120,7 @@ impl Socket {
     ///
     /// # Errors
     /// The first request that the kernel refused; those behind it may have been carried out.
-    pub fn send(&mut self, requests: Vec<(Mode, RouteNetlinkMessage)>) -> Result<(), SendError> {
+    pub fn send<R: Into<Request>>(&mut self, requests: Vec<(Mode, R)>) -> Result<(), SendError> {
         let mut sent = 0;
         let mut requests = requests.into_iter().peekable();
         while requests.peek().is_some() {
@@ -112,7 +134,10 @@ impl Socket {
                         Mode::Replace => NLM_F_CREATE | NLM_F_REPLACE,
                         Mode::Change => 0,
                     };
-                append(&mut bytes, payload, flags, self.sequence);
+                match payload.into() {
+                    Request::Route(payload) => append(&mut bytes, *payload, flags, self.sequence),
+                    Request::Nexthop(payload) => append(&mut bytes, payload, flags, self.sequence),
+                }
             }
             self.ask_for_answer(&mut bytes, first);
             write_all(&self.raw, &bytes)?;
@@ -131,10 +156,10 @@ impl Socket {
     ///
     /// # Errors
     /// What the kernel answers.
-    pub fn dump(
+    pub fn dump<M: NetlinkSerializable + NetlinkDeserializable>(
         &mut self,
-        request: RouteNetlinkMessage,
-    ) -> Result<Vec<RouteNetlinkMessage>, SendError> {
+        request: M,
+    ) -> Result<Vec<M>, SendError> {
         self.dump_parts(request, |part| part.payload())
     }
 
@@ -146,9 +171,9 @@ impl Socket {
         self.dump_parts(request, |part| Ok(part.bytes.get(16..).map(<[u8]>::to_vec)))
     }
 
-    fn dump_parts<T>(
+    fn dump_parts<M: NetlinkSerializable, T>(
         &mut self,
-        request: RouteNetlinkMessage,
+        request: M,
         read: impl Fn(&Part<'_>) -> io::Result<Option<T>>,
     ) -> Result<Vec<T>, SendError> {
         self.sequence += 1;
@@ -219,8 +244,9 @@ impl Socket {
     }
 }
 
-fn append(bytes: &mut Vec<u8>, payload: RouteNetlinkMessage, flags: u16, sequence: u32) {
-    let mut message = NetlinkMessage::from(payload);
+fn append<M: NetlinkSerializable>(bytes: &mut Vec<u8>, payload: M, flags: u16, sequence: u32) {
+    let mut message =
+        NetlinkMessage::new(NetlinkHeader::default(), NetlinkPayload::InnerMessage(payload));
     message.header.flags = flags;
     message.header.sequence_number = sequence;
     message.finalize();
@@ -269,8 +295,8 @@ impl Part<'_> {
         None
     }
 
-    fn payload(&self) -> io::Result<Option<RouteNetlinkMessage>> {
-        match NetlinkMessage::<RouteNetlinkMessage>::deserialize(self.bytes) {
+    fn payload<M: NetlinkDeserializable>(&self) -> io::Result<Option<M>> {
+        match NetlinkMessage::<M>::deserialize(self.bytes) {
             Ok(message) => Ok(match message.payload {
                 NetlinkPayload::InnerMessage(inner) => Some(inner),
                 _ => None,

@@ -73,6 +73,12 @@ pub struct Edits {
 /// the kernel has lost is made again too; elsewhere only what the plans differ in is touched, so that
 /// whatever a user changed by hand stays.
 pub fn edits(before: &Plan, after: &Plan, observed: &Observed, healed: &BTreeSet<String>) -> Edits {
+    let objects: Vec<Op> = after
+        .steps()
+        .map(|step| &step.op)
+        .filter(|op| matches!(op, Op::NexthopObject { .. }))
+        .cloned()
+        .collect();
     let set = |plan: &Plan| plan.steps().map(|step| as_kept(step.op.clone())).collect();
     let (before, after): (BTreeSet<Op>, BTreeSet<Op>) = (set(before), set(after));
     let there: BTreeSet<Op> = observed.ops.iter().cloned().map(as_kept).collect();
@@ -82,17 +88,19 @@ pub fn edits(before: &Plan, after: &Plan, observed: &Observed, healed: &BTreeSet
     let settings: BTreeMap<(&String, &String), &str> = there
         .iter()
         .filter_map(|op| match op {
-            Op::Sysctl { namespace, key, value } => Some(((namespace, key), value.as_str())),
+            Op::Sysctl { namespace, key, value, .. } => Some(((namespace, key), value.as_str())),
             _ => None,
         })
         .collect();
     let mut edits = Edits::default();
+    // Groups stand behind their members in the plan.
+    edits.routes.extend(objects.into_iter().filter(|op| wanted(&op)).map(Edit::Make));
     for op in after.iter().filter(wanted) {
         match op {
             Op::Up { .. } => edits.devices.push(Edit::Make(op.clone())),
             // Room for labels comes before them, and goes after them: with it the kernel would take
             // away those that do not fit.
-            Op::Sysctl { namespace, key, value } => {
+            Op::Sysctl { namespace, key, value, .. } => {
                 let number = |value: &str| value.parse::<u64>().ok();
                 let current = settings.get(&(namespace, key)).copied();
                 let less = current.and_then(number) > number(value);

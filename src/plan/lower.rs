@@ -1,15 +1,15 @@
 //! A lab as steps.
 
 use super::{Device, DeviceKind, Op, Plan, Qdisc, RuleChange, Step, VethEnd};
-use crate::compile::{InterfaceId, InterfaceKind, Lab, Node, Route, Rule, UNREACHABLE_METRIC, Vrf};
+use crate::compile::{
+    InterfaceId, InterfaceKind, LOCAL, Lab, Node, Route, Rule, UNREACHABLE_METRIC, Vrf,
+};
 use crate::diagnostic::Span;
 use crate::iproute::{RouteKind, RuleAction, Vlan};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// The priority at which the kernel puts the lookup of the local table.
 const LOCAL_RULE: u32 = 0;
-/// The kernel's number of the local table.
-const LOCAL: u32 = 255;
 
 /// The steps that make a lab where nothing is yet.
 ///
@@ -70,6 +70,7 @@ fn sysctls(
             namespace: node.namespace.clone(),
             key: sysctl.value.key.clone(),
             value: sysctl.value.value.clone(),
+            optional: sysctl.value.is_optional(),
         },
         span: sysctl.span,
     }));
@@ -250,13 +251,23 @@ fn routes(steps: &mut Vec<Step>, node: &Node) {
             push(Op::Route { namespace: namespace(), route }, vrf.span);
         }
     }
+    for object in &node.nexthops {
+        let op = Op::NexthopObject { namespace: namespace(), object: object.value.clone() };
+        push(op, object.span);
+    }
     for route in &node.routes {
+        let span = route.span;
         // What leads over an interface that is down waits until that is up: the kernel has no such
         // routes.
-        let mut up = route.value.clone();
-        up.nexthops.retain(|nexthop| node.is_up(&nexthop.dev));
-        if up.nexthops.is_empty() == route.value.nexthops.is_empty() {
-            push(Op::Route { namespace: namespace(), route: up }, route.span);
+        let all = &route.value.nexthops;
+        let up = all.iter().filter(|nexthop| node.is_up(&nexthop.dev));
+        let nexthops: std::sync::Arc<[_]> = match up.clone().count() == all.len() {
+            true => all.clone(),
+            false => up.cloned().collect(),
+        };
+        if nexthops.is_empty() == all.is_empty() {
+            let route = Route { nexthops, ..route.value.clone() };
+            push(Op::Route { namespace: namespace(), route }, span);
         }
     }
     for rule in &node.rules {
@@ -273,10 +284,8 @@ fn routes(steps: &mut Vec<Step>, node: &Node) {
 fn unreachable_defaults(vrf: &Vrf) -> [Route; 2] {
     [IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())].map(|destination| Route {
         kind: RouteKind::Unreachable,
-        destination,
         table: vrf.table,
         metric: Some(UNREACHABLE_METRIC),
-        source: None,
-        nexthops: Vec::new(),
+        ..Route::unicast(destination, Vec::new())
     })
 }

@@ -4,6 +4,7 @@
 //! the same file gives the same plan, byte for byte, and so do a DOT file and a YAML file that say
 //! the same.
 
+mod device;
 mod edit;
 mod lower;
 mod needs;
@@ -11,14 +12,17 @@ mod observed;
 mod op;
 mod print;
 
+pub use device::{Device, DeviceKind, VethEnd};
 pub use edit::{Edit, Edits, edits};
 pub use lower::lower;
 pub use needs::{Feature, Needs};
 pub use observed::{Difference, Observed, differences};
-pub use op::{Device, DeviceKind, Family, Op, Qdisc, RuleChange, VethEnd, Way};
+pub use op::{Family, Op, Qdisc, RuleChange, Way};
 
 use crate::diagnostic::Span;
-use petgraph::graph::{DiGraph, NodeIndex};
+use op::Thing;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 /// One thing to do, and where in the file it was asked for.
 #[derive(Debug, Clone)]
@@ -30,49 +34,44 @@ pub struct Step {
 }
 
 /// Steps, and which of them need which others before them.
+///
+/// Who needs what is found out when it is asked for: a route has an edge for each of its ways, and a
+/// large plan would be edges for the most part.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
-    graph: DiGraph<Step, ()>,
+    steps: Vec<Step>,
+    makers: OnceLock<HashMap<Thing, Vec<usize>>>,
 }
 
 impl Plan {
     /// The plan of these steps, which stand in an order that can be carried out.
     pub fn new(steps: impl IntoIterator<Item = Step>) -> Self {
-        let mut graph = DiGraph::new();
-        let mut made = std::collections::HashMap::new();
-        for step in steps {
-            let requires = step.op.requires();
-            let provides = step.op.provides();
-            let node = graph.add_node(step);
-            // Only edges to this step can be there twice, so nobody looks through its makers' others.
-            let mut makers: Vec<NodeIndex> =
-                requires.iter().filter_map(|thing| made.get(thing).copied()).collect();
-            makers.sort_unstable();
-            makers.dedup();
-            for maker in makers {
-                graph.add_edge(maker, node, ());
-            }
-            for thing in provides {
-                made.insert(thing, node);
-            }
-        }
-        Self { graph }
+        Self { steps: steps.into_iter().collect(), makers: OnceLock::new() }
     }
 
     /// The steps in the order in which they are carried out.
     pub fn steps(&self) -> impl ExactSizeIterator<Item = &Step> {
-        self.graph.node_weights().collect::<Vec<_>>().into_iter()
+        self.steps.iter()
     }
 
     /// The places, in [`Plan::steps`], of the steps that one step needs before it.
     pub fn needs_of(&self, step: usize) -> Vec<usize> {
-        let mut before: Vec<usize> = self
-            .graph
-            .neighbors_directed(NodeIndex::new(step), petgraph::Direction::Incoming)
-            .map(NodeIndex::index)
-            .collect();
-        before.sort_unstable();
-        before
+        let makers = self.makers.get_or_init(|| {
+            let mut makers: HashMap<Thing, Vec<usize>> = HashMap::new();
+            for (place, step) in self.steps.iter().enumerate() {
+                for thing in step.op.provides() {
+                    makers.entry(thing).or_default().push(place);
+                }
+            }
+            makers
+        });
+        // Of several that make one thing, the last one before the step.
+        let maker = |thing: Thing| {
+            let places = makers.get(&thing)?;
+            places[..places.partition_point(|place| *place < step)].last().copied()
+        };
+        let needed = self.steps[step].op.requires().into_iter().filter_map(maker);
+        needed.collect::<BTreeSet<usize>>().into_iter().collect()
     }
 
     /// What the plan asks of a kernel.

@@ -1,6 +1,8 @@
 //! What a plan asks of a kernel.
 
 use super::{DeviceKind, Op, Qdisc};
+use crate::compile::Nexthop;
+use crate::iproute::{Encap, Leads};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that a kernel has or lacks.
@@ -34,13 +36,21 @@ pub enum Feature {
     Macvlan,
     /// Ifb devices.
     Ifb,
+    /// Routes that put on lists of segments.
+    Seg6Encap,
+    /// Routes that tell a tunnel device the outer header.
+    IpEncap,
+    /// Nexthop objects.
+    Nexthops,
+    /// Groups of nexthop objects that keep flows on their ways.
+    ResilientGroups,
     /// Rulesets of nft.
     Nftables,
 }
 
 impl Feature {
     /// Every feature there is.
-    pub const ALL: [Feature; 15] = [
+    pub const ALL: [Feature; 19] = [
         Self::Ipv6,
         Self::Veth,
         Self::Bridge,
@@ -55,6 +65,10 @@ impl Feature {
         Self::Vxlan,
         Self::Macvlan,
         Self::Ifb,
+        Self::Seg6Encap,
+        Self::IpEncap,
+        Self::Nexthops,
+        Self::ResilientGroups,
         Self::Nftables,
     ];
 
@@ -75,11 +89,15 @@ impl Feature {
             Self::Vxlan => "VXLAN devices",
             Self::Macvlan => "macvlan devices",
             Self::Ifb => "ifb devices",
+            Self::Seg6Encap => "routes that put on segments",
+            Self::IpEncap => "routes that tell tunnels where to lead",
+            Self::Nexthops => "nexthop objects",
+            Self::ResilientGroups => "resilient nexthop groups",
             Self::Nftables => "nft rulesets",
         }
     }
 
-    /// The kernel's configuration symbol.
+    /// The kernel's configuration symbol, or the first version that has it.
     pub fn config(self) -> &'static str {
         match self {
             Self::Ipv6 => "CONFIG_IPV6",
@@ -96,13 +114,17 @@ impl Feature {
             Self::Vxlan => "CONFIG_VXLAN",
             Self::Macvlan => "CONFIG_MACVLAN",
             Self::Ifb => "CONFIG_IFB",
+            Self::Seg6Encap => "CONFIG_IPV6_SEG6_LWTUNNEL",
+            Self::IpEncap => "CONFIG_LWTUNNEL",
+            Self::Nexthops => "Linux 5.3",
+            Self::ResilientGroups => "Linux 5.13",
             Self::Nftables => "CONFIG_NF_TABLES",
         }
     }
 
-    /// The module that brings it.
-    pub fn module(self) -> &'static str {
-        match self {
+    /// The module that brings it, where it is not part of the kernel itself.
+    pub fn module(self) -> Option<&'static str> {
+        Some(match self {
             Self::Ipv6 => "ipv6",
             Self::Veth => "veth",
             Self::Bridge => "bridge",
@@ -118,7 +140,10 @@ impl Feature {
             Self::Macvlan => "macvlan",
             Self::Ifb => "ifb",
             Self::Nftables => "nf_tables",
-        }
+            Self::Seg6Encap | Self::IpEncap | Self::Nexthops | Self::ResilientGroups => {
+                return None;
+            }
+        })
     }
 }
 
@@ -161,8 +186,16 @@ impl Needs {
                     }
                 }
                 Op::Route { namespace, route } => {
-                    if route.nexthops.iter().any(|nexthop| !nexthop.encap.is_empty()) {
-                        needs.add(Feature::MplsEncap, namespace);
+                    route.nexthops.iter().for_each(|way| needs.encap(way, namespace));
+                }
+                Op::NexthopObject { namespace, object } => {
+                    needs.add(Feature::Nexthops, namespace);
+                    match &object.leads {
+                        Leads::Way { way, .. } => needs.encap(way, namespace),
+                        Leads::Blackhole { .. } | Leads::Group { resilient: None, .. } => {}
+                        Leads::Group { resilient: Some(_), .. } => {
+                            needs.add(Feature::ResilientGroups, namespace);
+                        }
                     }
                 }
                 Op::Filter { namespace, .. } => needs.add(Feature::Nftables, namespace),
@@ -190,6 +223,15 @@ impl Needs {
     /// Each feature with the namespaces that need it.
     pub fn iter(&self) -> impl Iterator<Item = (Feature, &BTreeSet<String>)> {
         self.by_feature.iter().map(|(feature, namespaces)| (*feature, namespaces))
+    }
+
+    fn encap(&mut self, way: &Nexthop, namespace: &str) {
+        match way.encap {
+            None => {}
+            Some(Encap::Mpls { .. }) => self.add(Feature::MplsEncap, namespace),
+            Some(Encap::Seg6 { .. }) => self.add(Feature::Seg6Encap, namespace),
+            Some(Encap::Ip(_) | Encap::Ip6(_)) => self.add(Feature::IpEncap, namespace),
+        }
     }
 
     fn add(&mut self, feature: Feature, namespace: &str) {

@@ -1,6 +1,6 @@
 //! What a kernel holds of a lab, and how it differs from what the plan says.
 
-use super::{Op, Plan, Qdisc};
+use super::{Device, DeviceKind, Op, Plan, Qdisc};
 use std::collections::BTreeSet;
 
 /// The state of namespaces, said in the steps that would make it.
@@ -27,8 +27,9 @@ pub fn differences(plan: &Plan, observed: &Observed) -> Vec<Difference> {
     let planned = plan.steps().map(|step| &step.op).filter(|op| is_observed(op));
     let planned: BTreeSet<Op> = planned.map(|op| as_kept(op.clone())).collect();
     let chosen: BTreeSet<(String, String)> = planned.iter().flat_map(with_mac).collect();
-    let observed: BTreeSet<Op> =
-        observed.ops.iter().map(|op| as_kept(without_own_macs(op.clone(), &chosen))).collect();
+    let as_planned =
+        |op: &Op| as_kept(without_own_mtu(without_own_macs(op.clone(), &chosen), &planned));
+    let observed: BTreeSet<Op> = observed.ops.iter().map(as_planned).collect();
     let missing = planned.difference(&observed).cloned().map(Difference::Missing);
     let extra = observed.difference(&planned).cloned().map(Difference::Extra);
     missing.chain(extra).collect()
@@ -50,6 +51,7 @@ fn is_observed(op: &Op) -> bool {
         | Op::Up { .. }
         | Op::Address { .. }
         | Op::Rule { .. }
+        | Op::NexthopObject { .. }
         | Op::Route { .. }
         | Op::LabelRoute { .. } => true,
     }
@@ -63,6 +65,18 @@ pub(super) fn as_kept(mut op: Op) -> Op {
         Op::Qdisc { qdisc: Qdisc::Netem(netem), .. } => *netem = netem.as_kept(),
         Op::Qdisc { qdisc: Qdisc::Tbf { tbf, .. }, .. } => *tbf = tbf.as_kept(),
         _ => {}
+    }
+    op
+}
+
+/// Leaves out the MTU of a bridge that a plan leaves to it: that of its ports.
+fn without_own_mtu(mut op: Op, planned: &BTreeSet<Op>) -> Op {
+    let said = op.clone();
+    if let Op::Device { device: Device { kind: DeviceKind::Bridge { .. }, mtu, .. }, .. } = &mut op
+        && mtu.take().is_some()
+        && !planned.contains(&op)
+    {
+        return said;
     }
     op
 }

@@ -1,10 +1,9 @@
 //! One thing that is done to a namespace.
 
-use crate::compile::{LabelRoute, Route, Rule};
-use crate::document::MacvlanMode;
-use crate::iproute::{Netem, RuleAction, Tbf, Vlan};
+use super::device::{Device, VethEnd};
+use crate::compile::{LabelRoute, Nexthop, NexthopObject, Route, Rule};
+use crate::iproute::{Leads, Netem, RuleAction, Tbf, Vlan};
 use ipnet::IpNet;
-use std::net::IpAddr;
 
 /// One thing that is done, by names only: whoever carries it out finds the numbers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,6 +21,8 @@ pub enum Op {
         key: String,
         /// What is written.
         value: String,
+        /// Whether a kernel that does not know it is good enough.
+        optional: bool,
     },
     /// A pair of joined interfaces is made, each end in its namespace under its name.
     Veth {
@@ -96,6 +97,13 @@ pub enum Op {
         /// The rule.
         rule: Rule,
     },
+    /// A nexthop object is added.
+    NexthopObject {
+        /// Where.
+        namespace: String,
+        /// The object.
+        object: NexthopObject,
+    },
     /// A ruleset is loaded, by nft.
     Filter {
         /// Where.
@@ -139,102 +147,6 @@ pub enum Op {
         /// The route.
         route: LabelRoute,
     },
-}
-
-/// One end of a veth pair.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct VethEnd {
-    /// Where.
-    pub namespace: String,
-    /// The interface's name.
-    pub name: String,
-    /// Its MTU in bytes, where it is not the kernel's default.
-    pub mtu: Option<u32>,
-    /// Its MAC address, where it is not the kernel's choice.
-    pub mac: Option<[u8; 6]>,
-}
-
-/// A device that is no end of a pair.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Device {
-    /// Its name.
-    pub name: String,
-    /// What it is.
-    pub kind: DeviceKind,
-    /// Its MTU in bytes, where it is not the kernel's default.
-    pub mtu: Option<u32>,
-    /// Its MAC address, where it is not the kernel's choice.
-    pub mac: Option<[u8; 6]>,
-}
-
-/// What a device is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DeviceKind {
-    /// It ties its ports to a table.
-    Vrf {
-        /// The table.
-        table: u32,
-    },
-    /// It joins its ports.
-    Bridge {
-        /// Whether it minds the VLANs of its ports, none of which it gives one by itself.
-        vlan_filtering: bool,
-    },
-    /// It drops what it is given.
-    Dummy,
-    /// It is given what its parent gets with a tag.
-    Vlan {
-        /// The tag.
-        id: u16,
-        /// The device beneath.
-        parent: String,
-    },
-    /// It carries Ethernet in UDP.
-    Vxlan {
-        /// The network's number.
-        id: u32,
-        /// This end.
-        local: Option<IpAddr>,
-        /// The far end.
-        remote: IpAddr,
-        /// The UDP port.
-        dstport: u16,
-    },
-    /// It has an address of its own on its parent's wire.
-    Macvlan {
-        /// The device beneath.
-        parent: String,
-        /// What it has to do with others of its parent.
-        mode: MacvlanMode,
-    },
-    /// It takes other devices' incoming packets for their queues.
-    Ifb,
-}
-
-impl DeviceKind {
-    /// Whether it is made from inside its namespace: the kernel looks for its parent, and for the
-    /// socket of a tunnel, in the namespace that asks.
-    pub(super) fn is_made_inside(&self) -> bool {
-        match self {
-            DeviceKind::Vlan { .. } | DeviceKind::Vxlan { .. } | DeviceKind::Macvlan { .. } => true,
-            DeviceKind::Vrf { .. }
-            | DeviceKind::Bridge { .. }
-            | DeviceKind::Dummy
-            | DeviceKind::Ifb => false,
-        }
-    }
-
-    /// The device beneath.
-    fn parent(&self) -> Option<&str> {
-        match self {
-            DeviceKind::Vlan { parent, .. } | DeviceKind::Macvlan { parent, .. } => Some(parent),
-            DeviceKind::Vrf { .. }
-            | DeviceKind::Bridge { .. }
-            | DeviceKind::Dummy
-            | DeviceKind::Vxlan { .. }
-            | DeviceKind::Ifb => None,
-        }
-    }
 }
 
 /// What is done to the packets that leave through a device.
@@ -293,6 +205,7 @@ pub(super) enum Thing {
     Up(String, String),
     Connected(String, String),
     Rule(String, bool, RuleAction<u32>),
+    NexthopObject(String, u32),
 }
 
 impl Op {
@@ -310,6 +223,7 @@ impl Op {
             | Op::Up { namespace, .. }
             | Op::Address { namespace, .. }
             | Op::Rule { namespace, .. }
+            | Op::NexthopObject { namespace, .. }
             | Op::Filter { namespace, .. }
             | Op::Etc { namespace, .. }
             | Op::Run { namespace, .. }
@@ -335,6 +249,7 @@ impl Op {
             | Op::Up { .. }
             | Op::Address { .. }
             | Op::Rule { .. }
+            | Op::NexthopObject { .. }
             | Op::Route { .. }
             | Op::LabelRoute { .. } => Way::Configuration,
         }
@@ -356,6 +271,7 @@ impl Op {
             | Op::Up { .. }
             | Op::Address { .. }
             | Op::Rule { .. }
+            | Op::NexthopObject { .. }
             | Op::Filter { .. }
             | Op::Etc { .. }
             | Op::Run { .. }
@@ -378,6 +294,7 @@ impl Op {
             | Op::Up { .. }
             | Op::Address { .. }
             | Op::Rule { .. }
+            | Op::NexthopObject { .. }
             | Op::Filter { .. }
             | Op::Etc { .. }
             | Op::Run { .. }
@@ -405,6 +322,7 @@ impl Op {
             Op::Rule { rule, change: RuleChange::Add, .. } => {
                 Thing::Rule(here, rule.v4, rule.action.clone())
             }
+            Op::NexthopObject { object, .. } => Thing::NexthopObject(here, object.id),
             Op::Rule { change: RuleChange::Delete, .. }
             | Op::BridgeVlan { .. }
             | Op::Qdisc { qdisc: Qdisc::Tbf { .. }, .. }
@@ -457,12 +375,16 @@ impl Op {
                     things.push(Thing::Rule(here(), rule.v4, rule.action.clone()))
                 }
             },
-            Op::Route { route, .. } => {
-                for nexthop in &route.nexthops {
-                    let name = nexthop.dev.to_string();
-                    things
-                        .extend([Thing::Up(here(), name.clone()), Thing::Connected(here(), name)]);
+            Op::NexthopObject { object, .. } => match &object.leads {
+                Leads::Way { way, .. } => things.extend(ready(here(), way)),
+                Leads::Blackhole { .. } => {}
+                Leads::Group { members, .. } => {
+                    things.extend(members.iter().map(|(id, _)| Thing::NexthopObject(here(), *id)));
                 }
+            },
+            Op::Route { route, .. } => {
+                things.extend(route.nexthops.iter().flat_map(|nexthop| ready(here(), nexthop)));
+                things.extend(route.object.map(|id| Thing::NexthopObject(here(), id)));
             }
             Op::LabelRoute { route, .. } => {
                 things.push(Thing::Sysctl(here(), "net/mpls/platform_labels".into()));
@@ -473,6 +395,12 @@ impl Op {
         }
         things
     }
+}
+
+/// What a way on needs: its device, up and with the subnet of its gateway.
+fn ready(namespace: String, nexthop: &Nexthop) -> [Thing; 2] {
+    let device = nexthop.dev.to_string();
+    [Thing::Up(namespace.clone(), device.clone()), Thing::Connected(namespace, device)]
 }
 
 impl Family {

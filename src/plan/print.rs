@@ -8,10 +8,14 @@ impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Op::Namespace { namespace } => write!(f, "ip netns add {namespace}"),
-            Op::Sysctl { namespace, key, value } => {
+            Op::Sysctl { namespace, key, value, optional } => {
+                let ignore = if *optional { "e" } else { "" };
                 let name = sysctl_name(key);
                 let quote = if value.contains(char::is_whitespace) { "'" } else { "" };
-                write!(f, "ip netns exec {namespace} sysctl -qw {quote}{name}={value}{quote}")
+                write!(
+                    f,
+                    "ip netns exec {namespace} sysctl -{ignore}qw {quote}{name}={value}{quote}"
+                )
             }
             Op::Veth { ends: [near, far] } => {
                 f.write_str("ip link add ")?;
@@ -86,6 +90,11 @@ impl fmt::Display for Op {
                 let family = flag(if rule.v4 { Family::V4 } else { Family::V6 });
                 let words = without_family(rule.to_string());
                 write!(f, "ip -n {namespace}{family} rule {verb} {words}")
+            }
+            Op::NexthopObject { namespace, object } => {
+                let words = object.to_string();
+                let family = if words.starts_with("-6 ") { flag(Family::V6) } else { "" };
+                write!(f, "ip -n {namespace}{family} nexthop add {}", without_family(words))
             }
             Op::Filter { namespace, ruleset } => {
                 write!(f, "printf %s {} | ip netns exec {namespace} nft -f -", quoted(ruleset))

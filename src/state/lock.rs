@@ -77,7 +77,10 @@ fn hold(
     let mut waiting = Some(waiting);
     loop {
         if make {
-            match fs::DirBuilder::new().recursive(true).mode(0o755).create(&path) {
+            // Whoever may list the labs may not hold one of them.
+            let all = fs::DirBuilder::new().recursive(true).mode(0o755).create(DIRECTORY);
+            let one = || fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
+            match all.and_then(|()| one()) {
                 // The directory of all labs went with another one just now.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 made => made?,

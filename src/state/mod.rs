@@ -23,16 +23,17 @@ pub fn directory(lab: &LabName) -> PathBuf {
     Path::new(DIRECTORY).join(lab.as_str())
 }
 
-/// The records of all labs, standing or left half-built, by name.
+/// All labs that have a record, standing or left half-built, by name; each with its record, or with why
+/// that cannot be read.
 ///
 /// # Errors
-/// The directory cannot be read, or a record cannot.
-pub fn all() -> io::Result<Vec<Record>> {
-    let mut records = Vec::new();
-    for lab in names()? {
-        records.extend(Record::load(&lab)?);
-    }
-    Ok(records)
+/// The directory of all labs cannot be read.
+pub fn all() -> io::Result<Vec<(LabName, io::Result<Record>)>> {
+    let records = names()?.into_iter().filter_map(|lab| {
+        let record = Record::load(&lab).transpose()?;
+        Some((lab, record))
+    });
+    Ok(records.collect())
 }
 
 /// The names of all labs that have a directory, in order: those of [`all`], and those whose maker

@@ -134,9 +134,22 @@ impl Record {
     /// It cannot be read, or another version wrote it.
     pub fn load(lab: &LabName) -> io::Result<Option<Self>> {
         match fs::read(directory(lab).join(FILE)) {
-            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+                let what = format!(
+                    "{lab}: its record {} cannot be read: {error}; another version of vrflab may \
+                     have written it",
+                    directory(lab).join(FILE).display()
+                );
+                io::Error::new(io::ErrorKind::InvalidData, what)
+            }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => {
+                let what = format!(
+                    "{lab}: its record {} cannot be read: {error}",
+                    directory(lab).join(FILE).display()
+                );
+                Err(io::Error::new(error.kind(), what))
+            }
         }
     }
 

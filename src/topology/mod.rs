@@ -9,7 +9,7 @@ use crate::document::{
     Addressing, Command, Content, DeviceName, Family, Interface as WrittenInterface, LabName,
     NodeName, Role, Routing, Vpn, Vrf as WrittenVrf,
 };
-use crate::iproute::{LabelRoute, Route, Rule, Table};
+use crate::iproute::{LabelRoute, NexthopObject, Route, Rule, Table};
 use ipnet::IpNet;
 use petgraph::graph::{NodeIndex, UnGraph};
 
@@ -53,6 +53,8 @@ pub struct Node {
     pub interfaces: Vec<Interface>,
     /// Names for tables.
     pub tables: Vec<(Text, Spanned<u32>)>,
+    /// Nexthop objects.
+    pub nexthops: Vec<Spanned<NexthopObject>>,
     /// IP routes.
     pub routes: Vec<Spanned<Route>>,
     /// Policy rules.

@@ -3,7 +3,7 @@
 use super::{End, Interface, Link, Node, Topology, Vrf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
 use crate::document::{self, DeviceName, Document, LabName, NodeName};
-use crate::iproute::{LabelRoute, Route, Rule};
+use crate::iproute::{LabelRoute, NexthopObject, Route, Rule};
 use petgraph::graph::{NodeIndex, UnGraph};
 use std::collections::HashMap;
 
@@ -107,6 +107,7 @@ fn resolve_node(node: document::Node, name: NodeName, errors: &mut Diagnostics) 
             Some(Interface { name: unique(&interface.name, errors)?, written: interface })
         })
         .collect();
+    let nexthops = parsed(&node.nexthops, NexthopObject::parse, errors);
     let routes = parsed(&node.routes, Route::parse, errors);
     let rules = parsed(&node.rules, Rule::parse, errors);
     let label_routes = parsed(&node.mpls, LabelRoute::parse, errors);
@@ -119,6 +120,7 @@ fn resolve_node(node: document::Node, name: NodeName, errors: &mut Diagnostics) 
         vrfs,
         interfaces,
         tables: node.tables,
+        nexthops,
         routes,
         rules,
         label_routes,

@@ -2,17 +2,14 @@
 
 use ipnet::IpNet;
 use std::io::Write as _;
-use std::net::IpAddr;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use vrflab::check::{CheckResult, Report};
 use vrflab::compile::{
-    Check, Expect, Hop, Imports, Interface, InterfaceId, InterfaceKind, Lab, Link, Node, NodeId,
-    Sender, Target, Vrf,
+    Check, Imports, Interface, InterfaceId, InterfaceKind, Lab, Link, Node, NodeId, Vrf, read_check,
 };
-use vrflab::diagnostic::{Span, Spanned};
+use vrflab::diagnostic::{Span, Spanned, Text};
 use vrflab::document::{DeviceName, LabName, NodeName, Role};
-use vrflab::iproute::Label;
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
@@ -102,6 +99,7 @@ impl Bench {
             loopback: Vec::new(),
             vrfs: Vec::new(),
             interfaces: Vec::new(),
+            nexthops: Vec::new(),
             tables: Vec::new(),
             routes: Vec::new(),
             rules: Vec::new(),
@@ -236,77 +234,8 @@ impl Bench {
     }
 
     fn check(&self, line: &str) -> Check {
-        let (ends, paths) = match line.find(" via").into_iter().chain(line.find(" back via")).min()
-        {
-            Some(at) => line.split_at(at),
-            None => (line, ""),
-        };
-        let (forth, back) = match paths.split_once(" back via") {
-            Some((forth, back)) => (forth.trim(), Some(back)),
-            None => (paths.trim(), None),
-        };
-        let (from, expect, to) = match ends.split_once(" -> ") {
-            Some((from, to)) => (from, Expect::Arrives, to),
-            None => {
-                let (from, to) = ends.split_once(" !> ").unwrap();
-                (from, Expect::Lost, to)
-            }
-        };
-        let (node, vrf) = self.place(from);
-        let to = match to.parse() {
-            Ok(address) => Target::Address(address),
-            Err(_) => self.target(to, expect),
-        };
-        Check {
-            span: Span::NONE,
-            text: line.to_owned(),
-            from: Sender { node, vrf },
-            expect,
-            to,
-            via: forth.strip_prefix("via").map(|hops| self.hops(hops)),
-            back: back.map(|hops| self.hops(hops)),
-        }
-    }
-
-    fn place(&self, word: &str) -> (NodeId, Option<DeviceName>) {
-        match word.split_once('%') {
-            Some((node, vrf)) => (self.id(node), DeviceName::new(vrf)),
-            None => (self.id(word), None),
-        }
-    }
-
-    fn target(&self, word: &str, expect: Expect) -> Target {
-        let (node, vrf) = self.place(word);
-        let all: Vec<IpAddr> = self.lab[node]
-            .interfaces
-            .iter()
-            .filter(|interface| {
-                let found = self.lab[node].vrf_of(interface).map(|found| &found.name);
-                vrf.is_none() || found == vrf.as_ref()
-            })
-            .flat_map(|interface| &interface.addresses)
-            .map(|address| address.value.addr())
-            .collect();
-        let first = |v6: bool| all.iter().copied().find(|address| address.is_ipv6() == v6);
-        let addresses = match expect {
-            Expect::Lost => all.clone(),
-            Expect::Arrives => first(false).into_iter().chain(first(true)).collect(),
-        };
-        Target::Node { node, vrf, addresses }
-    }
-
-    fn hops(&self, text: &str) -> Vec<Hop> {
-        text.split_whitespace()
-            .map(|word| match word.split_once('[') {
-                None => Hop { node: self.id(word), labels: None },
-                Some((node, labels)) => {
-                    let labels = labels.trim_end_matches(']');
-                    let numbers = labels.split('/').filter(|label| !label.is_empty());
-                    let labels = numbers.map(|n| Label::new(n.parse().unwrap()).unwrap()).collect();
-                    Hop { node: self.id(node), labels: Some(labels) }
-                }
-            })
-            .collect()
+        let check = read_check(&self.lab, &Text::filled(line));
+        check.unwrap_or_else(|wrong| panic!("{line}: {wrong:?}"))
     }
 
     /// Makes the checks.

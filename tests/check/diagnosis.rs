@@ -1,10 +1,9 @@
 //! What a failed check says, on kernels of every kind: plain IP only.
 
 use crate::bench::{Bench, words};
-use vrflab::compile::{MAIN, Nexthop, Route};
+use vrflab::compile::{Nexthop, Route};
 use vrflab::diagnostic::Spanned;
 use vrflab::document::DeviceName;
-use vrflab::iproute::RouteKind;
 
 /// A host on either side of a router.
 const PAIR: &str = "
@@ -45,7 +44,7 @@ fn forwarding_that_is_off_is_named_at_the_port_that_counts() {
         "h1 -> 10.3.0.1",
         &[
             "it was lost at r2",
-            "The probe came by r1 r2 and was last seen coming in through eth0 of r2.",
+            "The probe came by r1, r2, and was last seen coming in through eth0 of r2.",
             "r2 does not forward what comes in through eth0: net.ipv4.conf.eth0.forwarding is 0",
         ],
     );
@@ -81,7 +80,7 @@ fn an_answer_that_finds_no_way_back_is_told_from_a_lost_probe() {
         "h1 -> h2",
         &[
             "the answer was lost at r2",
-            "Its answer came by r2 and was last seen coming in through eth1 of r2.",
+            "Its answer came by r2, and was last seen coming in through eth1 of r2.",
             "At r2, the main table has no route to 10.1.0.1, so the answer cannot go on.",
             "Add the route `10.1.0.0/24 via 10.2.0.1` at r2.",
         ],
@@ -94,7 +93,7 @@ fn a_missing_route_forth_is_named_with_the_error_that_came_back() {
         "r1: route del 10.3.0.0/24",
         "h1 -> 10.3.0.1",
         &[
-            "10.1.0.254 said: network unreachable (ICMP type 3, code 0).",
+            "10.1.0.254 said: net-unreachable (ICMP type 3, code 0).",
             "At r1, the main table has no route to 10.3.0.1",
             "Add the route `10.3.0.0/24 via 10.2.0.2` at r1",
         ],
@@ -103,7 +102,7 @@ fn a_missing_route_forth_is_named_with_the_error_that_came_back() {
         "r1: -6 route del 2001:db8:3::/64",
         "h1 -> 2001:db8:3::1",
         &[
-            "2001:db8:1::fe said: no route to destination (ICMP type 1, code 0).",
+            "2001:db8:1::fe said: net-unreachable (ICMP type 1, code 0).",
             "Add the route `2001:db8:3::/64 via 2001:db8:2::2` at r1",
         ],
     );
@@ -191,8 +190,8 @@ fn a_packet_that_runs_in_a_circle_is_told_with_what_each_router_does() {
          r2: route add default via 10.2.0.1",
         "h1 -> h2",
         &[
-            "the probe runs in a circle: r2 r1",
-            "The probe came by r1 r2 r1 r2",
+            "the probe runs in a circle: r2, r1",
+            "The probe came by r1, r2, r1, r2",
             "At r1, the main table sends 10.3.0.1 to 10.2.0.2 through eth1.",
             "At r2, the main table sends 10.3.0.1 to 10.2.0.1 through eth0.",
             "eth1 of r2 is down: `ip link set eth1 up`.",
@@ -204,20 +203,10 @@ fn a_packet_that_runs_in_a_circle_is_told_with_what_each_router_does() {
 fn a_route_that_the_lab_has_and_the_kernel_has_not_is_named_as_the_lab_has_it() {
     let mut bench = Bench::new(PAIR);
     let r1 = bench.id("r1");
-    bench.lab[r1].routes.push(Spanned::filled(Route {
-        kind: RouteKind::Unicast,
-        destination: "10.3.0.0/24".parse().unwrap(),
-        table: MAIN,
-        metric: None,
-        source: None,
-        nexthops: vec![Nexthop {
-            via: Some("10.2.0.2".parse().unwrap()),
-            dev: DeviceName::new("eth1").unwrap(),
-            weight: 1,
-            onlink: false,
-            encap: Vec::new(),
-        }],
-    }));
+    let via = Some("10.2.0.2".parse().unwrap());
+    let way = Nexthop { via, ..Nexthop::to(DeviceName::new("eth1").unwrap()) };
+    let route = Route::unicast("10.3.0.0/24".parse().unwrap(), vec![way]);
+    bench.lab[r1].routes.push(Spanned::filled(route));
     bench.change("r1: route del 10.3.0.0/24");
     let said = words(&bench.one("h1 -> 10.3.0.1"));
     assert!(

@@ -4,4 +4,5 @@
 
 mod bench;
 mod diagnosis;
+mod options;
 mod reach;

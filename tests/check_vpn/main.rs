@@ -77,7 +77,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
         "pe1: route add 88.1.1.0/24 table 10 via 1.1.1.1",
         &[
             "the answer was lost at pe1",
-            "pe2 p[102] pe1[112]",
+            "pe2, p[102], pe1[112]",
             "At pe1, label 112 leads into VRF vrf-pe1-c1.",
             "At pe1, table 10 (VRF vrf-pe1-c1) has no route to 88.1.1.1, so the answer cannot go \
              on.",
@@ -89,7 +89,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
         "pe2: route add 88.2.1.0/24 table 10 via 3.1.1.2",
         &[
             "it was lost at pe2",
-            "pe1 p[101] pe2[111]",
+            "pe1, p[101], pe2[111]",
             "At pe2, label 111 leads into VRF vrf-pe2-c1.",
             "Add the route `88.2.1.0/24 via 3.1.1.2 vrf vrf-pe2-c1` at pe2.",
         ],
@@ -127,7 +127,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
     (
         "c1e2: link set c1e2-eth down",
         "c1e2: link set c1e2-eth up",
-        &["the probe runs in a circle: c1e2 pe2", "c1e2-eth of c1e2 is down"],
+        &["the probe runs in a circle: c1e2, pe2", "c1e2-eth of c1e2 is down"],
     ),
     (
         "pe1: route replace 88.2.1.0/24 table 10 encap mpls 201 via 2.1.1.2",

@@ -142,3 +142,36 @@ proptest! {
         }
     }
 }
+
+/// A fat tree of routers with as many ports each.
+fn fat_tree(ports: usize) -> String {
+    let half = ports / 2;
+    let mut text = String::from("graph { node [role=router]\n");
+    for pod in 0..ports {
+        for upper in 0..half {
+            for other in 0..half {
+                let _ = writeln!(text, "a{pod}_{upper} -- e{pod}_{other}");
+                let _ = writeln!(text, "c{upper}_{other} -- a{pod}_{upper}");
+            }
+        }
+    }
+    text + "}"
+}
+
+#[test]
+fn a_fat_tree_is_whole_and_its_regions_share_prefixes() {
+    let lab = lab(&fat_tree(10));
+    assert_eq!(lab.nodes.len(), 125);
+    let names = ["e0_0", "e9_4", "a3_2", "c0_0", "c4_4"];
+    for from in names.map(|name| lab.node(name).unwrap()) {
+        for to in (0..lab.nodes.len()).map(NodeId) {
+            for address in addresses(&lab, to) {
+                let ends = ends(&lab, from, address);
+                assert_eq!(ends, BTreeSet::from([Some(to)]), "{} to {address}", lab[from].name);
+            }
+        }
+    }
+    // A route for each destination would be one for each of 125 loopbacks and 500 links.
+    let routes: usize = lab.nodes.iter().map(|node| node.routes.len()).sum();
+    assert!(routes < 125 * 120, "{routes} routes");
+}

@@ -91,12 +91,15 @@ impl Walk<'_> {
             }
             (_, Some(route)) => match route.kind {
                 RouteKind::Unicast => {
-                    for nexthop in &route.nexthops {
+                    for nexthop in route.nexthops.iter() {
                         self.step(node, id, nexthop);
                     }
                 }
                 RouteKind::Throw => self.arrive((id, MAIN, Vec::new())),
-                RouteKind::Unreachable | RouteKind::Blackhole | RouteKind::Prohibit => {
+                RouteKind::Local
+                | RouteKind::Unreachable
+                | RouteKind::Blackhole
+                | RouteKind::Prohibit => {
                     self.ends.insert(None);
                 }
             },
@@ -111,7 +114,7 @@ impl Walk<'_> {
             (Some(vrf), None) => self.arrive((id, vrf.table, Vec::new())),
             (_, via) => {
                 let via = via.unwrap_or(self.to).to_canonical();
-                self.send(node, id, nexthop.dev.as_str(), via, nexthop.encap.clone());
+                self.send(node, id, nexthop.dev.as_str(), via, nexthop.labels().to_vec());
             }
         }
     }

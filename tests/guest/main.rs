@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod change;
+mod checks;
 mod devices;
 mod faults;
 #[allow(dead_code)]
@@ -11,9 +12,11 @@ mod host;
 mod impair;
 mod kernel;
 mod l3vpn;
+mod multipath;
 mod programs;
 #[path = "../iproute/queues.rs"]
 mod queues;
+mod routing;
 mod standing;
 mod traps;
 mod vpn;

@@ -46,6 +46,33 @@ fn a_command_with_a_vrf_serves_that_vrf_alone() {
     assert_eq!(answers, ["blue's", "red's"]);
 }
 
+/// Whether a TCP connection from one node to an address and port comes about.
+fn connects(host: &str, address: &str) -> bool {
+    let script = format!("exec 3<>/dev/tcp/{address}/80");
+    vrflab(&["exec", "sockets", host, "--", "timeout", "5", "bash", "-c", &script]).status.success()
+}
+
+#[test]
+fn an_unbound_server_hears_a_vrf_only_where_it_may_and_a_bound_one_its_own() {
+    done(&["up", &path("labs/sockets.yaml")]);
+    let address = |node: &str, interface: &str| {
+        let words = ["exec", "sockets", node, "--", "ip", "-o", "-4", "addr", "show", interface];
+        let line = done(&words);
+        line.split_whitespace().nth(3).unwrap().split('/').next().unwrap().to_owned()
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !connects("blue", &address("any", "eth0")) && Instant::now() < deadline {}
+    let heard = [("any", "eth0", "blue"), ("any", "eth1", "red"), ("bound", "eth0", "blue")];
+    let heard = heard.map(|(node, interface, host)| connects(host, &address(node, interface)));
+    let unheard = [("deaf", "eth0", "blue"), ("deaf", "eth1", "red"), ("bound", "eth1", "red")];
+    let unheard = unheard.map(|(node, interface, host)| connects(host, &address(node, interface)));
+    // The same server hears as soon as it may.
+    done(&["exec", "sockets", "deaf", "--", "sysctl", "-qw", "net.ipv4.tcp_l3mdev_accept=1"]);
+    let allowed = connects("red", &address("deaf", "eth1"));
+    done(&["down", "sockets"]);
+    assert_eq!((heard, unheard, allowed), ([true; 3], [false; 3], true));
+}
+
 #[test]
 fn daemons_converge_and_the_checks_wait_for_them() {
     let said = done(&["up", "--wait", "240", &path("labs/frr.yaml")]);

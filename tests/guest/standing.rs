@@ -7,8 +7,8 @@ use vrflab::compile::Lab;
 use vrflab::diagnostic::{Diagnostic, Source};
 use vrflab::document::{Format, LabName};
 use vrflab::executor::{self, Observer};
-use vrflab::kernel::{Home, Namespace, Worker, on_worker, sysctl};
-use vrflab::plan::{self, Plan, Step};
+use vrflab::kernel::{Home, Namespace, Worker, observe, on_worker, sysctl};
+use vrflab::plan::{self, Plan, Step, differences};
 use vrflab::state::{Lock, Phase, Record};
 
 /// A lab and its plan, which may or may not stand.
@@ -112,6 +112,20 @@ impl Drop for Standing {
 impl Standing {
     pub fn lab(&self) -> &Lab {
         &self.0.lab
+    }
+
+    /// All that the kernel holds is what the plan says.
+    pub fn holds_what_it_says(&self) {
+        let observed = on_worker(|worker| observe(&self.0.plan, worker)).unwrap();
+        let wrong = differences(&self.0.plan, &observed);
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    /// What comes of all checks of the lab.
+    pub fn all_checks_hold(&self) {
+        let report = check::run(self.lab(), &self.lab().checks, |_, _| {}).unwrap();
+        let failed: Vec<_> = report.results.iter().filter(|result| !result.ok).collect();
+        assert!(failed.is_empty(), "{failed:#?}");
     }
 
     /// What comes of one check of the lab.

@@ -112,7 +112,7 @@ fn a_process_that_runs_in_a_node_ends_with_the_lab() {
     let background: i32 = line.trim().strip_prefix("ready ").unwrap().parse().unwrap();
     host.done(&["down"]);
     let status = child.wait().unwrap();
-    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15));
     let state = std::fs::read_to_string(format!("/proc/{background}/stat")).unwrap_or_default();
     assert!(state.is_empty() || state.contains(") Z "), "{state}");
     host.assert_nothing_is_left();

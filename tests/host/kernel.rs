@@ -19,7 +19,7 @@ fn a_lab_comes_up_where_the_kernel_has_what_it_needs_and_else_the_lack_is_named(
     assert_eq!((said.status, said.out.as_str()), (3, ""));
     for lack in lacks {
         let line = said.err.lines().find(|line| line.contains(&lack.refusal.to_string())).unwrap();
-        for part in [lack.feature.title(), lack.feature.config(), lack.feature.module()] {
+        for part in [lack.feature.title(), lack.feature.config(), lack.feature.module().unwrap()] {
             assert!(line.contains(part), "{part} is not in: {line}");
         }
         assert!(line.contains("pe1") && line.contains("pe2"), "{line}");

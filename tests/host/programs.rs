@@ -90,6 +90,24 @@ error[refused]: a program refused a step
 }
 
 #[test]
+fn a_command_that_does_not_end_when_it_is_told_to_is_ended() {
+    let host = Host::new();
+    let path = "/run/stubborn.yaml";
+    std::fs::write(path, "nodes: {h1: {run: \"trap '' TERM; sleep 1001\"}}\n").unwrap();
+    host.done(&["up", "--no-check", path]);
+    until("the command runs", || is_running("sleep 1001"));
+    host.done(&["down"]);
+    assert!(!is_running("sleep 1001"));
+    std::fs::remove_dir_all("/run/vrflab").unwrap();
+    host.assert_nothing_is_left();
+}
+
+fn is_running(line: &str) -> bool {
+    let found = std::process::Command::new("pgrep").args(["-f", &format!("^{line}$")]).output();
+    !found.unwrap().stdout.is_empty()
+}
+
+#[test]
 fn an_interrupted_lab_takes_its_commands_with_it() {
     let host = Host::new();
     let path = "/run/waits.yaml";
@@ -104,8 +122,7 @@ fn an_interrupted_lab_takes_its_commands_with_it() {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(up.id() as i32), nix::sys::signal::SIGINT)
         .unwrap();
     assert_eq!(up.wait().unwrap().code(), Some(130));
-    let listed = std::process::Command::new("pgrep").args(["-f", "^sleep 1000$"]).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&listed.stdout), "");
+    assert!(!is_running("sleep 1000"));
     std::fs::remove_dir_all("/run/vrflab").unwrap();
     host.assert_nothing_is_left();
 }

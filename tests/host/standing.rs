@@ -128,3 +128,77 @@ fn a_namespace_of_somebody_elses_is_left_alone() {
     ip("netns del two-hosts-h1");
     host.assert_nothing_is_left();
 }
+
+#[test]
+fn reset_takes_nothing_away_that_it_could_not_build_again() {
+    let host = Host::new();
+    host.done(&["up", &lab("two-hosts.yaml")]);
+    ip("netns del two-hosts-h1");
+    ip("netns add two-hosts-h1");
+    let reset = host.run(&["reset"]);
+    assert_eq!(reset.status, 4, "{reset:?}");
+    assert!(reset.err.contains("`two-hosts-h1` already, and it is not"), "{}", reset.err);
+    assert_eq!(names("/run/netns"), ["two-hosts-h1", "two-hosts-h2"]);
+    assert_eq!(host.done(&["exec", "h2", "--", "echo", "there"]), "there\n");
+    ip("netns del two-hosts-h1");
+    host.done(&["reset"]);
+    host.done(&["check"]);
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn nothing_is_run_or_checked_in_a_namespace_of_somebody_elses() {
+    let host = Host::new();
+    host.done(&["up", &lab("two-hosts.yaml")]);
+    ip("netns del two-hosts-h1");
+    ip("netns add two-hosts-h1");
+    let exec = host.run(&["exec", "h1", "--", "true"]);
+    assert_eq!(exec.status, 125, "{exec:?}");
+    assert!(exec.err.contains("`two-hosts-h1` is there, and it is not this lab's"), "{}", exec.err);
+    let check = host.run(&["check"]);
+    assert_eq!(check.status, 3, "{check:?}");
+    assert!(check.err.contains("`two-hosts-h1` is not this lab's"), "{}", check.err);
+    host.done(&["down"]);
+    ip("netns del two-hosts-h1");
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_the_trouble_of_its_lab_alone() {
+    let host = Host::new();
+    for record in ["{", "{\"lab\": \"broken\", \"of\": \"another version\"}"] {
+        fs::create_dir_all("/run/vrflab/broken").unwrap();
+        fs::write("/run/vrflab/broken/lab.json", record).unwrap();
+        host.done(&["up", &lab("two-hosts.yaml")]);
+        host.done(&["check", "two-hosts"]);
+        assert_eq!(host.done(&["exec", "two-hosts", "h1", "--", "echo", "there"]), "there\n");
+        let ls = host.run(&["ls"]);
+        assert_eq!(ls.status, 0, "{ls:?}");
+        assert!(ls.out.contains("broken") && ls.out.contains("two-hosts"), "{}", ls.out);
+        for verb in [
+            ["ls"].as_slice(),
+            &["check", "broken"],
+            &["exec", "broken", "h1"],
+            &["down", "broken"],
+        ] {
+            let said = host.run(verb);
+            let named = "broken: its record /run/vrflab/broken/lab.json cannot be read: ";
+            assert!(said.err.contains(named), "{verb:?}: {said:?}");
+        }
+        assert_eq!(host.done(&["down", "two-hosts"]), "two-hosts is down\n");
+        fs::remove_dir_all("/run/vrflab").unwrap();
+    }
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn nobody_else_can_hold_a_lab() {
+    let host = Host::new();
+    host.done(&["up", &lab("two-hosts.yaml")]);
+    let mode =
+        |path: &str| std::os::unix::fs::MetadataExt::mode(&fs::metadata(path).unwrap()) & 0o777;
+    assert_eq!((mode("/run/vrflab"), mode("/run/vrflab/two-hosts")), (0o755, 0o700));
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}

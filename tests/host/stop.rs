@@ -1,11 +1,16 @@
 //! Runs that are interrupted, killed, or get in each other's way.
 
-use crate::host::{Host, names, ring, said, status, until};
+use crate::host::{Host, names, ring, said, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
+use vrflab::diagnostic::Source;
+use vrflab::document::{Format, LabName};
+use vrflab::executor::{self, Failed, Left, Stopped};
+use vrflab::plan::lower;
+use vrflab::state::{Lock, Phase, Record};
 
 const FILE: &str = "/run/ring.yaml";
 
@@ -115,12 +120,87 @@ fn one_that_waits_can_be_interrupted() {
     let host = Host::new();
     let first = half_built(&host);
     signal(&first, Signal::SIGSTOP);
-    let (mut second, _err) = waiting(&host, &["up", "--no-check", FILE]);
-    signal(&second, Signal::SIGINT);
-    assert_eq!(status(second.wait().unwrap()), 130);
+    for sent in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        for words in [["up", "--no-check", FILE].as_slice(), &["reset", "ring"]] {
+            let (mut second, _err) = waiting(&host, words);
+            signal(&second, sent);
+            assert_eq!(second.wait().unwrap().code(), Some(130), "{words:?} {sent}");
+        }
+    }
     signal(&first, Signal::SIGCONT);
     assert!(first.wait_with_output().unwrap().status.success());
     host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn one_that_reads_its_file_can_be_interrupted() {
+    let host = Host::new();
+    for sent in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        let mut child = host.vrflab(&["up", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+        let status = format!("/proc/{}/status", child.id());
+        let catches = || {
+            let text = fs::read_to_string(&status).unwrap();
+            let mask = text.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+            u64::from_str_radix(mask.trim(), 16).unwrap() >> (sent as u64 - 1) & 1 == 1
+        };
+        until("signals are listened for", catches);
+        signal(&child, sent);
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{sent}");
+    }
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_build_that_shall_outlive_its_terminal_goes_on() {
+    let host = Host::new();
+    fs::write(FILE, ring(300)).unwrap();
+    let vrflab = host.vrflab(&["up", "--no-check", FILE]);
+    let mut nohup = std::process::Command::new("nohup");
+    nohup.arg(vrflab.get_program()).args(vrflab.get_args()).env("VRFLAB_KERNEL", "host");
+    let child = nohup.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.unwrap();
+    until("a part of the lab is there", || names("/run/netns").len() > 5);
+    signal(&child, Signal::SIGHUP);
+    let said = said(&child.wait_with_output().unwrap());
+    assert_eq!(said.status, 0, "{said:?}");
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn what_goes_wrong_in_the_rollback_does_not_hide_why_there_is_one() {
+    let host = Host::new();
+    let (lab, said) = {
+        let source = Source { name: "it.dot".to_owned(), text: "graph it { a -- b }".to_owned() };
+        let name = LabName::new("it").unwrap();
+        vrflab::understand(&source, Format::Dot, None, &name)
+    };
+    assert!(said.is_empty(), "{said:?}");
+    let plan = lower(&lab.unwrap());
+    let name = LabName::new("it").unwrap();
+    let record = Record {
+        mark: Record::new_mark(&name).unwrap(),
+        phase: Phase::Begun,
+        namespaces: plan.namespaces().into_iter().map(str::to_owned).collect(),
+        path: None,
+        source: "it.dot".to_owned(),
+        text: String::new(),
+        dot: true,
+        files: Default::default(),
+        changes: Vec::new(),
+        lab: name.clone(),
+    };
+    let lock = Lock::take(&name, || {}).unwrap();
+    let failed = executor::build_through(&plan, record, lock, |_, _| {
+        // Then the record cannot be ended.
+        fs::remove_dir_all("/run/vrflab").unwrap();
+        Err(Stopped::Interrupted)
+    });
+    let Err(Failed::Stopped { stopped: Stopped::Interrupted, left }) = failed else {
+        panic!("{failed:?}")
+    };
+    assert!(matches!(&left[..], [Left::Unknown { .. }]), "{left:?}");
     host.assert_nothing_is_left();
 }
 

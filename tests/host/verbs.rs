@@ -59,6 +59,24 @@ fn a_report_is_data_where_it_is_asked_for() {
 }
 
 #[test]
+fn checks_that_the_file_does_not_have_are_made_and_their_faults_said() {
+    let host = Host::new();
+    host.done(&["up", "--no-check", &lab("two-hosts.yaml")]);
+    let measure =
+        ["check", "--json", "--only", "h1 -> h2 count 20 loss < 5%", "--only", "h1 -> h1"];
+    let report: serde_json::Value = serde_json::from_str(&host.done(&measure)).unwrap();
+    assert_eq!(report["checks"][0]["check"], "h1 -> h2 count 20 loss < 5%");
+    assert_eq!(report["checks"][0]["probes"][0]["answered"], 20);
+    assert_eq!(report["passed"], 2);
+    let wrong = host.run(&["check", "--only", "h1 -> h2 cuont 20"]);
+    assert_eq!(wrong.status, 2, "{wrong:?}");
+    assert!(wrong.err.contains(" --> --only:1:10\n"), "{}", wrong.err);
+    assert!(wrong.err.contains("did you mean `count`?"), "{}", wrong.err);
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
 fn a_failed_check_is_said_and_leaves_the_lab_up() {
     let host = Host::new();
     host.done(&["up", &lab("two-hosts.yaml")]);

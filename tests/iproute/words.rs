@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use std::fmt::Display;
 use vrflab::diagnostic::{Diagnostic, Text};
-use vrflab::iproute::{LabelRoute, Netem, Route, Rule, Tbf};
+use vrflab::iproute::{LabelRoute, Netem, NexthopObject, Route, Rule, Tbf};
 
 /// Reads, prints and reads again; the second print is the first one.
 fn settles<T: Display>(line: &str, parse: impl Fn(&Text) -> Result<T, Diagnostic>) {
@@ -27,11 +27,26 @@ fn label_route() -> impl Strategy<Value = String> {
         }),
         Just("dev blue".to_owned()),
     ];
+    let ttl = super::perhaps(
+        proptest::sample::select(&["enabled", "disabled"][..])
+            .prop_map(|word| format!(" ttl-propagate {word}")),
+    );
     prop_oneof![
-        (label(), way.clone()).prop_map(|(label, way)| format!("{label} {way}")),
-        (label(), way.clone(), way)
-            .prop_map(|(label, one, two)| format!("{label} nexthop {one} nexthop {two}")),
+        (label(), ttl.clone(), way.clone())
+            .prop_map(|(label, ttl, way)| format!("{label}{ttl} {way}")),
+        (label(), ttl, way.clone(), way)
+            .prop_map(|(label, ttl, one, two)| format!("{label}{ttl} nexthop {one} nexthop {two}")),
     ]
+}
+
+#[test]
+fn a_protocol_without_a_name_settles() {
+    settles("10.0.0.0/8 dev a proto 77", Route::parse);
+}
+
+#[test]
+fn a_nexthop_object_settles() {
+    super::OBJECTS.iter().for_each(|line| settles(line, NexthopObject::parse));
 }
 
 proptest! {
@@ -41,7 +56,7 @@ proptest! {
     }
 
     #[test]
-    fn a_route_settles(line in any::<bool>().prop_flat_map(super::route)) {
+    fn a_route_settles(line in any::<bool>().prop_flat_map(|v4| super::route(v4, true))) {
         settles(&line, Route::parse);
     }
 
@@ -80,6 +95,7 @@ proptest! {
     fn no_words_make_the_parsers_panic(line in "(\\PC{0,6} ){0,12}") {
         let text = Text::filled(line.as_str());
         let _ = (Rule::parse(&text), Route::parse(&text), LabelRoute::parse(&text));
+        let _ = NexthopObject::parse(&text);
     }
 
     #[test]
@@ -89,11 +105,15 @@ proptest! {
                 "default", "via", "dev", "nexthop", "as", "to", "inet", "10.0.0.1", "::1", "100",
                 "lookup", "from", "all", "not", "goto", "priority", "weight", "encap", "mpls",
                 "100/200", "table", "vrf", "metric", "src", "onlink", "unreachable", "-6", "a",
+                "tos", "proto", "scope", "link", "mtu", "lock", "nhid", "local", "ttl-propagate",
+                "id", "group", "1/2,3", "type", "resilient", "buckets", "blackhole", "seg6",
+                "mode", "segs", "dst", "ip", "ip6", "ttl",
             ][..]),
             0..12,
         )
     ) {
         let text = Text::filled(line.join(" "));
         let _ = (Rule::parse(&text), Route::parse(&text), LabelRoute::parse(&text));
+        let _ = NexthopObject::parse(&text);
     }
 }

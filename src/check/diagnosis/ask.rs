@@ -74,11 +74,21 @@ impl<'a, 'w> Site<'a, 'w> {
 impl Post<'_> {
     /// Where the kernel would send a packet of its own, in a VRF or in none.
     pub(super) fn output(&mut self, to: IpAddr, vrf: Option<&str>) -> Result<Way, Errno> {
+        self.output_from(to, None, vrf)
+    }
+
+    /// The same of one from an address.
+    pub(super) fn output_from(
+        &mut self,
+        to: IpAddr,
+        source: Option<IpAddr>,
+        vrf: Option<&str>,
+    ) -> Result<Way, Errno> {
         let origin = match vrf {
             None => Origin::Here,
             Some(vrf) => Origin::Bound(self.interfaces.get(vrf).ok_or(Errno::ENODEV)?.index),
         };
-        self.lookup.route(RouteQuery { destination: to, source: None, origin })
+        self.lookup.route(RouteQuery { destination: to, source, origin })
     }
 
     /// What the kernel would do with a packet that comes in through a port.

@@ -3,6 +3,7 @@
 
 mod ask;
 mod circle;
+mod count;
 mod forward;
 mod labelled;
 mod leak;
@@ -11,12 +12,16 @@ mod route;
 mod segment;
 mod words;
 
+use super::attempt::{Attempt, Fault};
+use super::holder::holders;
+use super::judgement::Shortcoming;
 use super::path::{Leg, Trail};
-use super::probe::{Attempt, Fault, Probe, Progress};
-use super::report::Visit;
+use super::probe::{Probe, Progress};
+use super::report::{RouteAnswer, Visit};
 use super::run::Run;
+use super::server::Server;
 use super::verdict::{probes, sender, target};
-use crate::compile::{Check, Hop, Lab, NodeId, Target};
+use crate::compile::{Check, Expect, Hop, Lab, NodeId, Protocol, Rejection, Target};
 use crate::kernel::on_worker;
 use ask::Site;
 use std::net::IpAddr;
@@ -41,69 +46,182 @@ impl Flow {
     }
 }
 
-/// The reason in one line, and the explanation, of a check that wants an arrival and has none.
+/// The reason in one line, and the explanation, of a check that does not hold, leaks aside.
 pub(super) fn explain(run: &Run<'_>, place: usize) -> (String, Vec<String>) {
     let (lab, check) = (run.lab, &run.checks[place]);
     let now = Instant::now();
-    let failed = probes(run, place).find(|probe| probe.progress(lab, check, now) != Progress::Held);
-    let Some((probe, attempt)) = failed.and_then(|p| Some((p, p.best(lab, check)?))) else {
+    let failed = probes(run, place)
+        .find(|probe| probe.progress(lab, check, run.slowest, now) != Progress::Held);
+    let Some(probe) = failed else {
         return ("there is no address to send to".to_owned(), Vec::new());
+    };
+    let shortcoming = check.count().and_then(|_| probe.shortcoming(lab, check));
+    let attempt = match shortcoming {
+        Some(Shortcoming::Fault(place, _)) => probe.judged(check).get(place),
+        Some(Shortcoming::Lost(_)) => {
+            probe.judged(check).iter().rfind(|attempt| !probe.is_done(lab, check, attempt))
+        }
+        Some(Shortcoming::Rtt(_) | Shortcoming::Unfair) | None => None,
+    };
+    let mut lines = vec![sent_and_looked_up(lab, check, probe)];
+    let Some(attempt) = attempt.or_else(|| probe.best(lab, check)) else {
+        return ("nothing was sent".to_owned(), lines);
     };
     let forth = Trail::new(lab, &attempt.sightings, Leg::Forth);
     let back = Trail::new(lab, &attempt.sightings, Leg::Back);
-    let mut lines = vec![sent(lab, check, probe)];
-    lines.extend(seen(lab, "The probe", &forth));
+    match shortcoming {
+        Some(Shortcoming::Rtt(median)) => return (count::slow(check, median), lines),
+        Some(Shortcoming::Unfair) => {
+            lines.extend(count::labelled(probe));
+            return (count::unfair(lab, check, probe), lines);
+        }
+        Some(Shortcoming::Fault(..) | Shortcoming::Lost(_)) | None => {}
+    }
+    let one = if check.count().is_some() { "One of them" } else { "The probe" };
+    lines.extend(seen(lab, one, &forth));
     lines.extend(seen(lab, "Its answer", &back));
     lines.extend(came_back(probe));
-    if attempt.answered.is_some() {
-        let reason = misled(lab, check, attempt, &forth, &back);
+    lines.extend(ports(run, check, probe));
+    if let Expect::Rejected(rejection) = &check.expect {
+        return (rejected(check, probe, rejection), lines);
+    }
+    if attempt.answered.is_some() && !matches!(shortcoming, Some(Shortcoming::Lost(_))) {
+        let reason = misled(lab, check, probe, attempt, &forth, &back);
         if attempt.fault(lab, check) == Some(Fault::NotThere) {
             lines.extend(leak::explain(lab, &forth, probe.to));
         }
         return (reason, lines);
     }
-    let (reason, said) = lost(lab, check, probe, &forth, &back);
-    lines.extend(said);
-    (reason, lines)
+    let Some(Shortcoming::Lost(count)) = shortcoming else {
+        let (reason, said) = lost(lab, check, probe, &forth, &back);
+        lines.extend(said);
+        return (reason, lines);
+    };
+    if count > 0 {
+        lines.extend(lost(lab, check, probe, &forth, &back).1);
+    }
+    (count::missed(check, probe, count), lines)
 }
 
 /// The same of a check that wants no arrival and has one.
 pub(super) fn explain_leak(run: &Run<'_>, check: &Check, probe: &Probe) -> (String, Vec<String>) {
     let lab = run.lab;
-    let reason = match &check.to {
-        Target::Node { .. } => format!("it arrives at {}", target(lab, check)),
-        Target::Address(address) => format!("{address} answers"),
+    let reason = match (&check.to, check.protocol()) {
+        (Target::Node { .. }, Protocol::Echo) => {
+            format!("it arrives at {}", target(lab, check))
+        }
+        (Target::Node { .. }, Protocol::Tcp(_) | Protocol::Udp(_)) => {
+            format!("{} answers", target(lab, check))
+        }
+        (Target::Address(address), _) => format!("{address} answers"),
     };
-    let mut lines = vec![sent(lab, check, probe)];
+    let mut lines = vec![sent_and_looked_up(lab, check, probe)];
     if let Some(attempt) = probe.best(lab, check) {
         let forth = Trail::new(lab, &attempt.sightings, Leg::Forth);
         lines.extend(seen(lab, "The probe", &forth));
+        lines.extend(ports(run, check, probe));
         lines.extend(leak::explain(lab, &forth, probe.to));
     }
     (reason, lines)
+}
+
+fn sent_and_looked_up(lab: &Lab, check: &Check, probe: &Probe) -> String {
+    let answer = lookup(lab, check, probe.to);
+    format!("{} {}", sent(lab, check, probe), words::looked_up(&answer))
+}
+
+/// What the sender's kernel says that it does with a check's packets.
+pub(super) fn lookup(lab: &Lab, check: &Check, to: IpAddr) -> RouteAnswer {
+    on_worker(|worker| {
+        let mut post = match Site::new(lab, worker).post(check.from.node) {
+            Ok(post) => post,
+            Err(error) => return RouteAnswer::Error { error: error.to_string() },
+        };
+        let vrf = check.from.vrf.as_ref().map(|vrf| vrf.as_str());
+        match post.output_from(to, check.sends.from, vrf) {
+            Ok(way) => RouteAnswer::Way {
+                local: way.local,
+                table: way.table,
+                interface: post.device(&way).unwrap_or_default().to_owned(),
+                gateway: way.gateway,
+                labels: way.labels,
+            },
+            Err(error) => RouteAnswer::Error { error: error.desc().to_owned() },
+        }
+    })
+}
+
+/// Whether the far side was opened, where a probe needs a port.
+fn ports(run: &Run<'_>, check: &Check, probe: &Probe) -> Vec<String> {
+    let Some(port) = check.protocol().port() else { return Vec::new() };
+    let to = probe.to;
+    let is_nodes = !holders(run.lab, to).is_empty();
+    if probe.servers.is_empty() && !is_nodes {
+        return vec![format!("No node of the lab has {to}, so its port {port} was not opened.")];
+    }
+    let servers = probe.servers.iter().map(|&server| &run.sockets.servers[server]);
+    servers
+        .filter_map(|(node, server)| {
+            let name = &run.lab[*node].name;
+            match server {
+                Server::Ours(..) => None,
+                Server::Theirs => Some(format!(
+                    "A server that runs in {name} has port {port} of {to}, so it was left to answer."
+                )),
+                Server::Closed(error) => {
+                    Some(format!("Port {port} of {to} could not be opened in {name}: {error}."))
+                }
+            }
+        })
+        .collect()
+}
+
+/// The reason where an ICMP error is missed.
+fn rejected(check: &Check, probe: &Probe, rejection: &Rejection) -> String {
+    match probe.answered(check).find(|attempt| !attempt.refused) {
+        Some(_) => format!("{} answers", probe.to),
+        None => format!("no `{rejection}` came back"),
+    }
 }
 
 /// The reason where an answer came back and yet the check does not hold.
 fn misled(
     lab: &Lab,
     check: &Check,
+    probe: &Probe,
     attempt: &Attempt,
     forth: &Trail<'_>,
     back: &Trail<'_>,
 ) -> String {
-    let other_way = |word: &str, trail: &Trail<'_>, hops: &Option<Vec<Hop>>| {
+    let other_way = |word: &str, trail: &Trail<'_>, hops: Option<&Vec<Hop<NodeId>>>| {
         let visits = trail.visits();
         let between = visits.split_last().map_or(&[] as &[Visit], |(_, between)| between);
-        let hops = hops.as_deref().unwrap_or_default();
+        let hops = hops.map(Vec::as_slice).unwrap_or_default();
         format!("{word} went {}, not {}", way(between), written(lab, hops))
     };
+    let arrival = check.arrival();
     match attempt.fault(lab, check) {
+        Some(Fault::Refused) => match check.protocol().port() {
+            Some(port) => format!("{} refuses connections to port {port}", probe.to),
+            None => format!("{} refuses", probe.to),
+        },
         Some(Fault::NotThere) => match forth.arrivals().last() {
             Some(last) => format!("{} answered, not {}", lab[last.node].name, target(lab, check)),
             None => format!("an answer came, but nothing arrived at {}", target(lab, check)),
         },
-        Some(Fault::Forth) => other_way("the probe", forth, &check.via),
-        Some(Fault::Back) => other_way("the answer", back, &check.back),
+        Some(Fault::Forth) => {
+            other_way("the probe", forth, arrival.and_then(|arrival| arrival.via.as_ref()))
+        }
+        Some(Fault::Back) => {
+            other_way("the answer", back, arrival.and_then(|arrival| arrival.back.as_ref()))
+        }
+        Some(Fault::Ttl(found)) => {
+            let wanted = arrival.and_then(|arrival| arrival.ttl).unwrap_or_default();
+            match found {
+                Some(found) => format!("the answer came with TTL {found}, not {wanted}"),
+                None => "nobody saw the answer's TTL".to_owned(),
+            }
+        }
         Some(Fault::Unsure) | None => "the kernel did not say when packets went by".to_owned(),
     }
 }
@@ -127,7 +245,7 @@ fn lost(
     for (trail, flow) in [(back, back_flow), (forth, Some(probing))] {
         if let (Some(flow), Some(round)) = (flow, circle::find(trail)) {
             let names: Vec<&str> = round.iter().map(|s| lab[s.node].name.as_str()).collect();
-            let reason = format!("{} runs in a circle: {}", flow.word(), names.join(" "));
+            let reason = format!("{} runs in a circle: {}", flow.word(), names.join(", "));
             return (reason, circle::explain(lab, &round, flow.destination));
         }
     }

@@ -3,11 +3,11 @@
 use super::Flow;
 use super::ask::Post;
 use super::segment::neighbours;
-use super::words::stack;
+use super::words;
+use crate::check::holder::holders;
 use crate::compile::{InterfaceId, Lab, MAIN, Node, NodeId};
 use crate::iproute::RouteKind;
 use crate::kernel::Way;
-use ipnet::IpNet;
 use nix::errno::Errno;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -91,7 +91,7 @@ pub(super) fn gone(post: &mut Post<'_>, vrf: Option<&str>, address: IpAddr) -> O
         Ok(way) => {
             let device = post.device(&way).unwrap_or_default();
             let is_the_same = route.nexthops.iter().any(|hop| {
-                let labels = hop.encap.iter().map(|label| label.number());
+                let labels = hop.labels().iter().map(|label| label.number());
                 hop.via == way.gateway
                     && hop.dev.as_str() == device
                     && labels.eq(way.labels.iter().copied())
@@ -107,12 +107,7 @@ pub(super) fn gone(post: &mut Post<'_>, vrf: Option<&str>, address: IpAddr) -> O
 
 /// Where a way leads, for people.
 pub(super) fn whither(way: &Way, device: &str) -> String {
-    let gateway = way.gateway.map(|gateway| format!("to {gateway} ")).unwrap_or_default();
-    let labels = match way.labels.as_slice() {
-        [] => String::new(),
-        labels => format!(" with {}", stack(labels)),
-    };
-    format!("{gateway}through {device}{labels}")
+    words::whither(way.gateway, device, &way.labels)
 }
 
 /// The route that leads to an address, as a topology writes it: found by going from who has the
@@ -128,26 +123,6 @@ fn suggestion(lab: &Lab, to: NodeId, vrf: Option<&str>, address: IpAddr) -> Opti
     let (subnet, gateway) = routes.next()?;
     let vrf = vrf.map(|vrf| format!(" vrf {vrf}")).unwrap_or_default();
     Some(format!("{subnet} via {gateway}{vrf}"))
-}
-
-/// Who has an address: the node, the table that it is in there, its subnet.
-fn holders(lab: &Lab, address: IpAddr) -> Vec<(NodeId, u32, IpNet)> {
-    let mut holders = Vec::new();
-    for (place, node) in lab.nodes.iter().enumerate() {
-        let loopback = node.loopback.iter().map(|held| (MAIN, held));
-        let vrfs =
-            node.vrfs.iter().flat_map(|vrf| vrf.addresses.iter().map(|held| (vrf.table, held)));
-        let interfaces = node.interfaces.iter().flat_map(|interface| {
-            let table = node.table_of(interface);
-            interface.addresses.iter().map(move |held| (table, held))
-        });
-        for (table, held) in interfaces.chain(vrfs).chain(loopback) {
-            if held.value.addr() == address {
-                holders.push((NodeId(place), table, held.value.trunc()));
-            }
-        }
-    }
-    holders
 }
 
 /// The neighbour by which a table of a node reaches a table of another.

@@ -1,25 +1,64 @@
 //! What was sent and seen, in sentences.
 
-use crate::check::path::{Trail, print_visits};
+use crate::check::path::{Trail, list_visits, print_visits};
 use crate::check::probe::Probe;
-use crate::check::report::Visit;
+use crate::check::report::{RouteAnswer, Visit};
 use crate::check::verdict::sender;
 use crate::check::watch::Sighting;
-use crate::compile::{Check, Hop, Lab};
-use crate::iproute::print_labels;
+use crate::compile::{Check, Expect, Hop, Lab, NodeId, Protocol, Spread};
 use crate::kernel::Direction;
+use std::net::IpAddr;
 
 /// Who sent what to whom.
 pub(super) fn sent(lab: &Lab, check: &Check, probe: &Probe) -> String {
-    let times = match probe.attempts.len() {
-        1 => "an echo request".to_owned(),
-        count => format!("{count} echo requests"),
+    let (from, sends) = (sender(lab, check), check.sends);
+    let to = match check.protocol().port() {
+        Some(port) => format!("{} port {port}", probe.to),
+        None => probe.to.to_string(),
     };
-    let (from, to) = (sender(lab, check), probe.to);
-    match &probe.refusal {
-        Some(error) => format!("{from} could not send to {to}: {error}."),
-        None => format!("{from} sent {times} to {to}."),
+    if let Some(error) = &probe.refusal {
+        return format!("{from} could not send to {to}: {error}.");
     }
+    let (did, what) = match check.protocol() {
+        Protocol::Echo => ("sent", "echo request"),
+        Protocol::Tcp(_) => ("began", "connection"),
+        Protocol::Udp(_) => ("sent", "datagram"),
+    };
+    let what = match (probe.judged(check).len(), what) {
+        (1, "echo request") => format!("an {what}"),
+        (1, _) => format!("a {what}"),
+        (count, _) => format!("{count} {what}s"),
+    };
+    let size = sends.size.map(|size| format!(" of {size} bytes")).unwrap_or_default();
+    let whole = if sends.df { " that may not be fragmented" } else { "" };
+    let source = match &check.expect {
+        Expect::Spreads(Spread { sources: Some(sources), .. }) => format!(" from {sources}"),
+        Expect::Arrives(_) | Expect::Spreads(_) | Expect::Lost | Expect::Rejected(_) => {
+            sends.from.map(|source| format!(" from {source}")).unwrap_or_default()
+        }
+    };
+    let hops = sends.hops.map(|hops| format!(" with {hops} hops to go")).unwrap_or_default();
+    format!("{from} {did} {what}{size}{whole}{source} to {to}{hops}.")
+}
+
+/// What the sender's kernel says of its route.
+pub(super) fn looked_up(answer: &RouteAnswer) -> String {
+    let said = match answer {
+        RouteAnswer::Way { local: true, .. } => "an address of its own".to_owned(),
+        RouteAnswer::Way { interface, gateway, labels, .. } => whither(*gateway, interface, labels),
+        RouteAnswer::Error { error } => error.clone(),
+    };
+    format!("Its kernel's route lookup says: {said}.")
+}
+
+/// Where a way leads.
+pub(super) fn whither(gateway: Option<IpAddr>, device: &str, labels: &[u32]) -> String {
+    let gateway = gateway.map(|gateway| format!("to {gateway} ")).unwrap_or_default();
+    let labels = match labels {
+        [] => String::new(),
+        labels => format!(" with {}", stack(labels)),
+    };
+    format!("{gateway}through {device}{labels}")
 }
 
 /// How many nodes of a way are told; one that is longer mostly runs in a circle.
@@ -33,7 +72,7 @@ pub(super) fn seen(lab: &Lab, what: &str, trail: &Trail<'_>) -> Option<String> {
     let more = if visits.len() > SHOWN { " …" } else { "" };
     let by = match &visits[..shown] {
         [] => String::new(),
-        visits => format!(" came by {}{more} and", print_visits(visits)),
+        visits => format!(" came by {}{more}, and", list_visits(visits)),
     };
     let way = match last.direction {
         Direction::Incoming => "coming in through",
@@ -81,14 +120,13 @@ pub(super) fn way(visits: &[Visit]) -> String {
 }
 
 /// Hops as the check writes them.
-pub(super) fn written(lab: &Lab, hops: &[Hop]) -> String {
+pub(super) fn written(lab: &Lab, hops: &[Hop<NodeId>]) -> String {
     if hops.is_empty() {
         return "straight there".to_owned();
     }
-    let word = |hop: &Hop| {
-        let labels = hop.labels.as_ref().map(|labels| print_labels(labels));
-        let labels = labels.map(|labels| format!("[{labels}]")).unwrap_or_default();
-        format!("{}{labels}", lab[hop.node].name)
+    let word = |hop: &Hop<NodeId>| {
+        let name = &lab[hop.node].name;
+        Hop { node: name, labels: hop.labels.clone() }.to_string()
     };
     format!("via {}", hops.iter().map(word).collect::<Vec<_>>().join(" "))
 }

@@ -1,6 +1,7 @@
 //! A node with all that is in it.
 
-use crate::compile::lab::{Command, Imports, Interface, InterfaceKind, Node, Sysctl, Vrf};
+use crate::compile::interface::{Interface, InterfaceKind};
+use crate::compile::lab::{Command, Imports, Node, Sysctl, Vrf};
 use crate::compile::sysctl_name;
 use crate::document::{Content, Entries, Role, Value};
 
@@ -16,6 +17,7 @@ pub(super) fn print(node: &Node) -> (String, Entries) {
         vrfs,
         interfaces,
         tables,
+        nexthops,
         routes,
         rules,
         label_routes,
@@ -36,6 +38,7 @@ pub(super) fn print(node: &Node) -> (String, Entries) {
         ("vrfs", Value::Map(vrfs.iter().map(vrf).collect())),
         ("interfaces", Value::Map(interfaces.map(|it| interface(node, it)).collect())),
         ("tables", Value::Map(numbers.collect())),
+        ("nexthops", Value::lines(nexthops)),
         ("routes", Value::lines(routes)),
         ("rules", Value::lines(rules)),
         ("local_rule", Value::Number(u64::from(local_rule.value))),

@@ -1,35 +1,51 @@
 //! Addresses that cannot be, and ends of links that do not fit each other.
 
 use crate::compile::lab::{InterfaceId, Lab, MAIN, NodeId};
-use crate::compile::layout::{Context, Layout};
+use crate::compile::layout::{Context, Layout, Port};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
+/// Where an address can be once.
+#[derive(PartialEq, Eq, Hash)]
+enum Area {
+    /// In a routing domain, and those that it is joined with.
+    Realm(usize),
+    /// On a link, for an address that no router forwards.
+    Link(usize),
+}
+
 pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
-    let mut users: HashMap<(usize, IpAddr), (NodeId, Span)> = HashMap::new();
+    let mut users: HashMap<(Area, IpAddr), (NodeId, Span)> = HashMap::new();
+    let segments = layout.segments.iter().enumerate();
+    let segment_of: HashMap<Port, usize> = segments
+        .flat_map(|(number, segment)| segment.ports.iter().map(move |port| (*port, number)))
+        .collect();
     for id in (0..lab.nodes.len()).map(NodeId) {
         let node = &lab[id];
         let on_interfaces = node.interfaces.iter().enumerate().flat_map(|(place, interface)| {
-            let context = layout.context((id, InterfaceId(place)));
-            interface.addresses.iter().map(move |address| (context, *address))
+            let port = (id, InterfaceId(place));
+            let (context, segment) = (layout.context(port), segment_of.get(&port).copied());
+            interface.addresses.iter().map(move |address| (context, segment, *address))
         });
         let main = Context { node: id, table: MAIN };
-        let on_lo = node.loopback.iter().map(|address| (main, *address));
+        let on_lo = node.loopback.iter().map(|address| (main, None, *address));
         let on_vrfs = node.vrfs.iter().flat_map(|vrf| {
             let context = Context { node: id, table: vrf.table };
-            vrf.addresses.iter().map(move |address| (context, *address))
+            vrf.addresses.iter().map(move |address| (context, None, *address))
         });
-        for (context, address) in on_interfaces.chain(on_lo).chain(on_vrfs) {
+        for (context, segment, address) in on_interfaces.chain(on_lo).chain(on_vrfs) {
             subnet(address.value, address.span, errors);
-            let Some(realm) = layout.realm(context) else { continue };
             let ip = address.value.addr();
-            if ip.is_loopback() {
-                continue;
-            }
+            let area = match (ip, segment) {
+                (IpAddr::V6(ip), segment) if ip.is_unicast_link_local() => segment.map(Area::Link),
+                (ip, _) if ip.is_loopback() => None,
+                (_, _) => layout.realm(context).map(Area::Realm),
+            };
+            let Some(area) = area else { continue };
             let single = address.value.prefix_len() == address.value.max_prefix_len();
-            match users.insert((realm, ip), (id, address.span)) {
+            match users.insert((area, ip), (id, address.span)) {
                 // One address of its own on several interfaces of a node is a common way to write
                 // unnumbered links.
                 Some((other, _)) if other == id && single => {}

@@ -147,12 +147,13 @@ impl<'a> Search<'a> {
         let route = self.tables.get(&here)?.lookup(address)?;
         let on = match route.value.kind {
             RouteKind::Unicast => &route.value.nexthops[..],
-            RouteKind::Unreachable
+            RouteKind::Local
+            | RouteKind::Unreachable
             | RouteKind::Blackhole
             | RouteKind::Prohibit
             | RouteKind::Throw => &[],
         };
-        let next = on.iter().filter(|nexthop| nexthop.encap.is_empty()).filter_map(|nexthop| {
+        let next = on.iter().filter(|nexthop| nexthop.encap.is_none()).filter_map(|nexthop| {
             let port = (here.node, node.interface(nexthop.dev.as_str())?);
             let domain = self.layout.domain(self.layout.context(port))?;
             let owner = self.owners.get(&(domain, nexthop.via?))?;

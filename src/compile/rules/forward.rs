@@ -27,7 +27,7 @@ fn gateways(layout: &Layout, owners: &Owners, lab: &Lab, errors: &mut Diagnostic
         // What the compiler filled in goes through nodes that forward.
         for route in lab[id].routes.iter().filter(|route| !route.span.is_none()) {
             // A label says where a packet goes on, so its gateway needs no forwarding of IP.
-            for nexthop in route.value.nexthops.iter().filter(|next| next.encap.is_empty()) {
+            for nexthop in route.value.nexthops.iter().filter(|next| next.encap.is_none()) {
                 let (Some(via), Some(interface)) =
                     (nexthop.via, lab[id].interface(nexthop.dev.as_str()))
                 else {

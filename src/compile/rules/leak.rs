@@ -39,19 +39,19 @@ pub(super) fn hold(lab: &Lab, errors: &mut Diagnostics) {
     // What the compiler filled in leads back by itself.
     let written = lab.nodes.iter().flat_map(|node| &node.routes);
     let mut written = written.filter(|route| !route.span.is_none());
-    if written.all(|route| route.value.nexthops.iter().all(|next| next.encap.is_empty())) {
+    if written.all(|route| route.value.nexthops.iter().all(|next| next.labels().is_empty())) {
         return;
     }
     let mut pushes = Vec::new();
     for id in (0..lab.nodes.len()).map(NodeId) {
         for route in &lab[id].routes {
-            for nexthop in route.value.nexthops.iter().filter(|next| !next.encap.is_empty()) {
+            for nexthop in route.value.nexthops.iter().filter(|next| !next.labels().is_empty()) {
                 pushes.push(Push {
                     from: (id, route.value.table),
                     span: route.span,
                     destination: route.value.destination,
                     via: nexthop.via,
-                    labels: nexthop.encap.clone(),
+                    labels: nexthop.labels().to_vec(),
                 });
             }
         }

@@ -81,9 +81,11 @@ fn connected(lab: &Lab, here: Context, subnet: IpNet) -> bool {
 fn routed(lab: &Lab, node: NodeId, vrf: &Vrf, subnet: IpNet) -> bool {
     let covers = |route: &Route| match route.kind {
         RouteKind::Unicast => route.table == vrf.table && route.destination.contains(&subnet),
-        RouteKind::Unreachable | RouteKind::Blackhole | RouteKind::Prohibit | RouteKind::Throw => {
-            false
-        }
+        RouteKind::Local
+        | RouteKind::Unreachable
+        | RouteKind::Blackhole
+        | RouteKind::Prohibit
+        | RouteKind::Throw => false,
     };
     lab[node].routes.iter().any(|route| covers(&route.value))
 }

@@ -5,7 +5,7 @@ use crate::compile::layout::{Layout, Port};
 use crate::compile::network::{FAR, Network, Place, cost};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::DeviceName;
-use crate::iproute::{IncomingLabel, Label};
+use crate::iproute::{Encap, IncomingLabel, Label};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::net::IpAddr;
@@ -156,10 +156,11 @@ impl Core {
                 };
                 let near = &lab[step.out.0].interfaces[step.out.1.0];
                 let onlink = !v4 || !near.holds(&gateway);
-                let encap = match step.to == egress {
+                let labels = match step.to == egress {
                     true => vec![*service],
                     false => vec![*transport, *service],
                 };
+                let encap = Some(Encap::Mpls { labels, ttl: None });
                 let dev = near.name.clone();
                 Some(Nexthop { via: Some(via), dev, weight: 1, onlink, encap })
             })
@@ -251,8 +252,8 @@ fn used(lab: &Lab) -> BTreeSet<u32> {
             let swaps = route.value.nexthops.iter().flat_map(|nexthop| &nexthop.swap);
             used.extend(swaps.map(|label| label.number()));
         }
-        let routes = node.routes.iter().flat_map(|route| &route.value.nexthops);
-        used.extend(routes.flat_map(|nexthop| &nexthop.encap).map(|label| label.number()));
+        let routes = node.routes.iter().flat_map(|route| route.value.nexthops.iter());
+        used.extend(routes.flat_map(Nexthop::labels).map(|label| label.number()));
     }
     used
 }
@@ -269,7 +270,7 @@ fn add(lab: &mut Lab, node: NodeId, (label, nexthops): (Label, Vec<LabelNexthop>
     let Some(label) = IncomingLabel::new(label.number()) else { return };
     let routes = &mut lab[node].label_routes;
     if routes.iter().all(|route| route.value.label != label || route.span.is_none()) {
-        routes.push(Spanned::filled(LabelRoute { label, nexthops }));
+        routes.push(Spanned::filled(LabelRoute { label, ttl_propagate: None, nexthops }));
     }
 }
 

@@ -40,11 +40,8 @@ impl<'t> Fields<'t> {
 
     fn add(&mut self, entry: &'t Entry, errors: &mut Diagnostics) {
         let name = entry.key.as_str();
-        let Some(key) = self.level.key(name) else {
+        if self.level.key(name).is_none() {
             return errors.push(unknown(&entry.key, self.level));
-        };
-        if let Shape::Unsupported = key.shape {
-            return errors.push(unsupported(&entry.key));
         }
         if let Some(first) = self.entries.iter().find(|it| it.key.as_str() == name) {
             return errors.push(
@@ -243,18 +240,7 @@ fn unknown(key: &Text, level: &Level) -> Diagnostic {
     }
 }
 
-/// A key of the language that takes no effect yet.
-fn unsupported(key: &Text) -> Diagnostic {
-    Diagnostic::error(
-        Code::Unsupported,
-        format!("`{key}` is part of the language, and this version of vrflab does not have it"),
-    )
-    .at(key.span, "")
-    .help("remove it: nothing that is written is ignored")
-}
-
 /// The keys that a user can write, as a sentence lists them.
 fn listed(level: &Level) -> String {
-    let keys = level.keys.iter().filter(|key| !matches!(key.shape, Shape::Unsupported));
-    keys.map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ")
+    level.keys.iter().map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ")
 }

@@ -20,6 +20,7 @@ pub(super) fn node(name: Text, tree: &Tree, files: &Files, errors: &mut Diagnost
         interfaces: interfaces(&fields, errors),
         tables: tables(&fields, errors),
         routes: fields.lines("routes", errors).unwrap_or_default(),
+        nexthops: fields.lines("nexthops", errors).unwrap_or_default(),
         rules: fields.lines("rules", errors).unwrap_or_default(),
         local_rule: fields.number("local_rule", errors),
         mpls: fields.lines("mpls", errors).unwrap_or_default(),

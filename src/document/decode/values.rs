@@ -23,7 +23,6 @@ pub(super) fn expected(shape: &Shape) -> &'static str {
         Shape::Link => "a link",
         Shape::End => "an end of a link",
         Shape::Named(_) | Shape::Map(_) => "a map",
-        Shape::Unsupported => "left out",
     }
 }
 

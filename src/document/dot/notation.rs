@@ -43,8 +43,7 @@ pub(super) fn tree(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree
         | Shape::Ip
         | Shape::Mac
         | Shape::Link
-        | Shape::End
-        | Shape::Unsupported => Tree::Scalar(text),
+        | Shape::End => Tree::Scalar(text),
     }
 }
 
@@ -73,8 +72,7 @@ fn inner(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree {
         | Shape::Ip
         | Shape::Mac
         | Shape::Link
-        | Shape::End
-        | Shape::Unsupported => Tree::Scalar(unquoted(text, errors)),
+        | Shape::End => Tree::Scalar(unquoted(text, errors)),
     }
 }
 

@@ -26,6 +26,7 @@ type Devices = BTreeMap<u32, String>;
 /// A namespace cannot be read. One that is not there is no error: nothing in it is observed.
 pub fn observe(plan: &Plan, worker: &mut Worker) -> io::Result<Observed> {
     let mut ops = BTreeSet::new();
+    let planned: BTreeSet<&Op> = plan.steps().map(|step| &step.op).collect();
     let mut ends = link::Ends::default();
     for name in plan.namespaces() {
         let namespace = match Namespace::open(name) {
@@ -36,7 +37,7 @@ pub fn observe(plan: &Plan, worker: &mut Worker) -> io::Result<Observed> {
         ops.insert(Op::Namespace { namespace: name.to_owned() });
         let mut socket = Socket::open()?;
         let devices = link::read(name, &mut socket, &mut ends, &mut ops)?;
-        addresses(name, &mut socket, &devices, &mut ops)?;
+        addresses(name, &mut socket, &devices, &planned, &mut ops)?;
         rules(name, &mut socket, &mut ops)?;
         queues(name, &mut socket, &devices, &mut ops)?;
         route::read(name, &mut socket, &devices, &mut ops)?;
@@ -51,6 +52,7 @@ fn addresses(
     namespace: &str,
     socket: &mut Socket,
     devices: &Devices,
+    planned: &BTreeSet<&Op>,
     ops: &mut BTreeSet<Op>,
 ) -> Result<(), SendError> {
     let request = RouteNetlinkMessage::GetAddress(AddressMessage::default());
@@ -69,13 +71,12 @@ fn addresses(
         let Some(address) = local.or(plain) else { continue };
         let kernels_own =
             message.header.scope == AddressScope::Link || device == "lo" && address.is_loopback();
-        let net = IpNet::new(address, message.header.prefix_len);
-        if let (false, Ok(address)) = (kernels_own, net) {
-            ops.insert(Op::Address {
-                namespace: namespace.to_owned(),
-                device: device.clone(),
-                address,
-            });
+        let Ok(address) = IpNet::new(address, message.header.prefix_len) else { continue };
+        let (namespace, device) = (namespace.to_owned(), device.clone());
+        let op = Op::Address { namespace, device, address };
+        // A plan may choose a link-local address itself.
+        if !kernels_own || planned.contains(&op) {
+            ops.insert(op);
         }
     }
     Ok(())
@@ -139,13 +140,21 @@ fn offloads(plan: &Plan, worker: &mut Worker, ops: &mut BTreeSet<Op>) -> io::Res
 
 fn settings(plan: &Plan, worker: &mut Worker, ops: &mut BTreeSet<Op>) -> io::Result<()> {
     for step in plan.steps() {
-        let Op::Sysctl { namespace, key, .. } = &step.op else { continue };
+        let Op::Sysctl { namespace, key, optional, .. } = &step.op else { continue };
         let Ok(opened) = Namespace::open(namespace) else { continue };
         worker.enter(&opened)?;
-        if let Ok(value) = sysctl::read(worker, key) {
-            // The kernel puts tabs where people put spaces.
-            let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
-            ops.insert(Op::Sysctl { namespace: namespace.clone(), key: key.clone(), value });
+        match sysctl::read(worker, key) {
+            Ok(value) => {
+                // The kernel puts tabs where people put spaces.
+                let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+                let (namespace, key, optional) = (namespace.clone(), key.clone(), *optional);
+                ops.insert(Op::Sysctl { namespace, key, value, optional });
+            }
+            // A kernel that does not know it holds as much of it as is asked for.
+            Err(error) if *optional && error.kind() == io::ErrorKind::NotFound => {
+                ops.insert(step.op.clone());
+            }
+            Err(_) => {}
         }
     }
     Ok(())

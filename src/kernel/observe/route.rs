@@ -1,24 +1,21 @@
 //! Routes that the kernel did not make by itself.
 
 use super::Devices;
-use crate::compile::{LabelNexthop, LabelRoute, Nexthop, Route};
+use crate::compile::{LabelNexthop, LabelRoute, Nexthop, NexthopObject, Route};
 use crate::document::DeviceName;
-use crate::iproute::{IncomingLabel, Label, RouteKind};
-use crate::kernel::{SendError, Socket};
-use crate::plan::Op;
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use crate::iproute::{Attributes, IncomingLabel, Label, RouteKind};
+use crate::kernel::nexthop::NexthopMessage;
+use crate::kernel::{SendError, Socket, encap, route};
+use crate::plan::{Family, Op};
+use ipnet::IpNet;
 use rtnetlink::packet_route::route::{
-    MplsLabel, RouteAddress, RouteAttribute, RouteFlags, RouteLwTunnelEncap, RouteMessage,
-    RouteMplsIpTunnel, RouteNextHop, RouteNextHopFlags, RouteProtocol, RouteType, RouteVia,
+    RouteAddress, RouteAttribute, RouteFlags, RouteLwEnCapType, RouteLwTunnelEncap, RouteMessage,
+    RouteMplsTtlPropagation, RouteNextHop, RouteNextHopFlags, RouteProtocol, RouteType, RouteVia,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-
-/// The metric that the kernel gives an IPv6 route without one.
-const METRIC6: u32 = 1024;
-/// The table of addresses of the namespace's own.
-const LOCAL: u32 = 255;
+use std::sync::Arc;
 
 /// Reads a namespace's routes of all three families into `ops`.
 pub(super) fn read(
@@ -27,6 +24,7 @@ pub(super) fn read(
     devices: &Devices,
     ops: &mut BTreeSet<Op>,
 ) -> Result<(), SendError> {
+    let objects = objects(socket, devices)?;
     for family in [AddressFamily::Inet, AddressFamily::Inet6, AddressFamily::Mpls] {
         let mut request = RouteMessage::default();
         request.header.address_family = family;
@@ -47,12 +45,25 @@ pub(super) fn read(
                 let route = label_route(&message, devices);
                 ops.extend(route.map(|route| Op::LabelRoute { namespace, route }));
             } else {
-                let route = ip_route(&message, devices).filter(|route| route.table != LOCAL);
+                let route = ip_route(&message, devices, &objects);
                 ops.extend(route.map(|route| Op::Route { namespace, route }));
             }
         }
     }
+    let namespace = || namespace.to_owned();
+    ops.extend(
+        objects.into_iter().map(|object| Op::NexthopObject { namespace: namespace(), object }),
+    );
     Ok(())
+}
+
+fn objects(socket: &mut Socket, devices: &Devices) -> Result<Vec<NexthopObject>, SendError> {
+    let device = |index| DeviceName::new(devices.get(&index)?.as_str());
+    match socket.dump(NexthopMessage::all()) {
+        // A kernel without nexthop objects knows no such question.
+        Err(SendError::Refused { .. }) => Ok(Vec::new()),
+        shown => Ok(shown?.iter().filter_map(|message| message.read(device)).collect()),
+    }
 }
 
 /// What a route, or one way on of several, says of where packets go.
@@ -60,7 +71,8 @@ pub(super) fn read(
 struct Way {
     via: Option<IpAddr>,
     device: Option<u32>,
-    labels: Vec<Label>,
+    swap: Vec<Label>,
+    encap: (RouteLwEnCapType, Vec<RouteLwTunnelEncap>),
 }
 
 impl Way {
@@ -71,15 +83,9 @@ impl Way {
             RouteAttribute::Via(RouteVia::Inet(via)) => self.via = Some((*via).into()),
             RouteAttribute::Via(RouteVia::Inet6(via)) => self.via = Some((*via).into()),
             RouteAttribute::Oif(index) => self.device = Some(*index),
-            RouteAttribute::NewDestination(labels) => self.labels = stack(labels),
-            RouteAttribute::Encap(encaps) => {
-                for encap in encaps {
-                    if let RouteLwTunnelEncap::Mpls(RouteMplsIpTunnel::Destination(labels)) = encap
-                    {
-                        self.labels = stack(labels);
-                    }
-                }
-            }
+            RouteAttribute::NewDestination(labels) => self.swap = encap::labels(labels),
+            RouteAttribute::EncapType(kind) => self.encap.0 = *kind,
+            RouteAttribute::Encap(parts) => self.encap.1.clone_from(parts),
             _ => {}
         }
     }
@@ -96,27 +102,31 @@ impl Way {
 
     fn labelled(self, devices: &Devices) -> Option<LabelNexthop> {
         let dev = self.device(devices)?;
-        Some(LabelNexthop { swap: self.labels, via: self.via, dev })
+        Some(LabelNexthop { swap: self.swap, via: self.via, dev })
     }
 
     fn plain(self, devices: &Devices, weight: u16, onlink: bool) -> Option<Nexthop> {
         let dev = self.device(devices)?;
-        Some(Nexthop { via: self.via, dev, weight, onlink, encap: self.labels })
+        let encap = encap::read(self.encap.0, &self.encap.1);
+        Some(Nexthop { via: self.via, dev, weight, onlink, encap })
     }
-}
-
-fn stack(labels: &[MplsLabel]) -> Vec<Label> {
-    labels.iter().filter_map(|label| Label::new(label.label)).collect()
 }
 
 fn label_route(message: &RouteMessage, devices: &Devices) -> Option<LabelRoute> {
     let mut label = None;
+    let mut ttl_propagate = None;
     let mut way = Way::default();
     let mut nexthops = Vec::new();
     for attribute in &message.attributes {
         match attribute {
             RouteAttribute::Destination(RouteAddress::Mpls(incoming)) => {
                 label = IncomingLabel::new(incoming.label);
+            }
+            RouteAttribute::TtlPropagate(RouteMplsTtlPropagation::Enabled) => {
+                ttl_propagate = Some(true);
+            }
+            RouteAttribute::TtlPropagate(RouteMplsTtlPropagation::Disabled) => {
+                ttl_propagate = Some(false);
             }
             RouteAttribute::MultiPath(several) => {
                 nexthops = several
@@ -128,31 +138,36 @@ fn label_route(message: &RouteMessage, devices: &Devices) -> Option<LabelRoute> 
         }
     }
     nexthops.extend(way.labelled(devices));
-    Some(LabelRoute { label: label?, nexthops })
+    Some(LabelRoute { label: label?, ttl_propagate, nexthops })
 }
 
-fn ip_route(message: &RouteMessage, devices: &Devices) -> Option<Route> {
+fn ip_route(message: &RouteMessage, devices: &Devices, objects: &[NexthopObject]) -> Option<Route> {
     let kind = match message.header.kind {
         RouteType::Unicast => RouteKind::Unicast,
+        RouteType::Local => RouteKind::Local,
         RouteType::Unreachable => RouteKind::Unreachable,
         RouteType::BlackHole => RouteKind::Blackhole,
         RouteType::Prohibit => RouteKind::Prohibit,
         RouteType::Throw => RouteKind::Throw,
         _ => return None,
     };
-    let v4 = message.header.address_family == AddressFamily::Inet;
+    let header = &message.header;
+    let v4 = header.address_family == AddressFamily::Inet;
     let mut route = Route {
         kind,
-        destination: match v4 {
-            true => IpNet::V4(Ipv4Net::default()),
-            false => IpNet::V6(Ipv6Net::default()),
-        },
-        table: u32::from(message.header.table),
+        destination: route::default(if v4 { Family::V4 } else { Family::V6 }),
+        table: u32::from(header.table),
         metric: None,
         source: None,
-        nexthops: Vec::new(),
+        attributes: Attributes {
+            tos: Some(header.tos).filter(|tos| v4 && *tos != 0),
+            protocol: route::read_protocol(header.protocol),
+            ..Attributes::default()
+        },
+        object: None,
+        nexthops: Arc::default(),
     };
-    let length = message.header.destination_prefix_length;
+    let length = header.destination_prefix_length;
     let mut way = Way::default();
     for attribute in &message.attributes {
         match attribute {
@@ -163,9 +178,11 @@ fn ip_route(message: &RouteMessage, devices: &Devices) -> Option<Route> {
                 route.destination = IpNet::new((*address).into(), length).ok()?;
             }
             RouteAttribute::Table(table) => route.table = *table,
-            RouteAttribute::Priority(metric) => {
-                route.metric = (v4 || *metric != METRIC6).then_some(*metric);
+            RouteAttribute::Priority(metric) => route.metric = Some(*metric),
+            RouteAttribute::Metrics(metrics) => {
+                route.attributes.metrics = route::read_metrics(metrics);
             }
+            RouteAttribute::NhId(id) => route.object = Some(*id),
             RouteAttribute::PrefSource(RouteAddress::Inet(source)) => {
                 route.source = Some((*source).into());
             }
@@ -184,9 +201,20 @@ fn ip_route(message: &RouteMessage, devices: &Devices) -> Option<Route> {
             other => way.take(other),
         }
     }
-    if kind == RouteKind::Unicast && route.nexthops.is_empty() {
-        let onlink = message.header.flags.contains(RouteFlags::Onlink);
-        route.nexthops.extend(way.plain(devices, 1, onlink));
+    let default = Route::default_metric(route.destination);
+    route.metric = route.metric.filter(|metric| *metric != default);
+    let goes = matches!(kind, RouteKind::Unicast | RouteKind::Local);
+    if let Some(id) = route.object {
+        // The kernel also shows the ways of the object, and one that drops as a route that does.
+        route.kind = RouteKind::Unicast;
+        route.nexthops = NexthopObject::ways(objects.iter(), id).into();
+    } else if goes && route.nexthops.is_empty() {
+        let onlink = header.flags.contains(RouteFlags::Onlink);
+        route.nexthops = way.plain(devices, 1, onlink).into_iter().collect();
+    }
+    if v4 {
+        let scope = route::read_scope(header.scope);
+        route.attributes.scope = scope.filter(|scope| *scope != route.default_scope());
     }
     Some(route)
 }

@@ -1,0 +1,87 @@
+//! Sending a probe.
+
+use super::attempt::Attempt;
+use super::flight::Flight;
+use super::holder::holders;
+use super::mark::{DATA, Data, Mark};
+use super::message::Version;
+use super::ready::Ready;
+use super::run::Run;
+use super::shape::Shape;
+use crate::compile::{Expect, Protocol, Spread};
+use std::io;
+use std::net::IpAddr;
+
+impl Run<'_> {
+    /// Sends a probe once more.
+    pub(super) fn send(&mut self, place: usize) {
+        let mark = Mark { probe: place as u32, attempt: self.probes[place].attempts.len() as u16 };
+        self.probes[place].attempts.push(Attempt::new());
+        let sent = self.launch(place, mark);
+        let probe = &mut self.probes[place];
+        match sent {
+            Ok(flight) => {
+                probe.refusal = None;
+                if let Some(attempt) = probe.attempts.last_mut() {
+                    attempt.flight = flight;
+                }
+            }
+            Err(error) => probe.refusal = Some(error),
+        }
+    }
+
+    /// Sends an attempt; what has a socket of its own is given back.
+    fn launch(&mut self, place: usize, mark: Mark) -> io::Result<Option<Flight>> {
+        let (probe, check) = (&self.probes[place], self.check(place));
+        let to = probe.to;
+        let size = check.sends.size.map_or(DATA, usize::from);
+        let mut shape = Shape::of(check, Version::of(to));
+        let flight = match check.protocol() {
+            Protocol::Echo => {
+                return match &self.sockets.senders[probe.sender] {
+                    Ok(sender) => sender.send(self.signature.token, mark, to, size).map(|()| None),
+                    Err(error) => Err(match error.raw_os_error() {
+                        Some(number) => io::Error::from_raw_os_error(number),
+                        None => error.kind().into(),
+                    }),
+                };
+            }
+            Protocol::Tcp(port) => {
+                self.worker.enter(&self.sockets.namespaces[check.from.node.0])?;
+                Flight::connect(&mut self.signature, shape, mark, to, port)?
+            }
+            Protocol::Udp(port) => {
+                let mut data = Data::Request;
+                if let Expect::Spreads(Spread { sources: Some(sources), .. }) = &check.expect {
+                    let count = check.count().unwrap_or(1);
+                    // A router takes no packet from an address of its own.
+                    let mut number = usize::from(mark.attempt)..usize::from(mark.attempt) + count;
+                    let foreign = number.find_map(|number| {
+                        let source = nth(*sources, number, count);
+                        holders(self.lab, source).is_empty().then_some(source)
+                    });
+                    shape.source = foreign.or(shape.source);
+                    shape.foreign = true;
+                    data = Data::Silent;
+                }
+                let data = self.signature.token.data(mark, data, size);
+                self.worker.enter(&self.sockets.namespaces[check.from.node.0])?;
+                Flight::send(&mut self.signature, shape, to, port, &data)?
+            }
+        };
+        let ready = Ready::Flight { probe: mark.probe, attempt: mark.attempt };
+        self.epoll.add(&flight, ready.event_of(&flight))?;
+        Ok(Some(flight))
+    }
+}
+
+/// One of so many addresses that lie evenly over a prefix, its first and last one left out.
+fn nth(prefix: ipnet::IpNet, number: usize, count: usize) -> IpAddr {
+    let bits = u32::from(prefix.max_prefix_len() - prefix.prefix_len()).min(64);
+    let room = (1_u128 << bits).saturating_sub(2).max(1);
+    let offset = 1 + (number as u128 * room / count as u128) % room;
+    match prefix.network() {
+        IpAddr::V4(first) => std::net::Ipv4Addr::from_bits(first.to_bits() + offset as u32).into(),
+        IpAddr::V6(first) => std::net::Ipv6Addr::from_bits(first.to_bits() + offset).into(),
+    }
+}

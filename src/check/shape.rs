@@ -1,0 +1,67 @@
+//! What a probe's packets look like, whatever their protocol, as options of the socket that sends
+//! them.
+
+use super::message::Version;
+use crate::compile::{Check, Expect};
+use crate::kernel::raw::allow_fragments;
+use socket2::{SockAddr, Socket};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// What a socket is told before it sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Shape<'a> {
+    /// The VRF device that it is bound to.
+    pub(super) vrf: Option<&'a str>,
+    /// Its family.
+    pub(super) version: Version,
+    /// Whether its packets are never fragmented.
+    df: bool,
+    /// Their time to live.
+    hops: Option<u8>,
+    /// Their source address, where it is said.
+    pub(super) source: Option<IpAddr>,
+    /// Whether that need not be one of the node's.
+    pub(super) foreign: bool,
+}
+
+impl<'a> Shape<'a> {
+    /// That of a check's probes in one family.
+    pub(super) fn of(check: &'a Check, version: Version) -> Self {
+        Self {
+            vrf: check.from.vrf.as_ref().map(|vrf| vrf.as_str()),
+            version,
+            df: check.sends.df,
+            hops: check.sends.hops,
+            source: check.sends.from,
+            foreign: check.sends.from.is_some() && check.expect == Expect::Lost,
+        }
+    }
+
+    /// Tells a socket all but its address.
+    pub(super) fn dress(&self, socket: &Socket) -> io::Result<()> {
+        socket.set_nonblocking(true)?;
+        socket.bind_device(self.vrf.map(str::as_bytes))?;
+        allow_fragments(socket, self.version == Version::V6, !self.df)?;
+        match (self.version, self.hops) {
+            (_, None) => {}
+            (Version::V4, Some(hops)) => socket.set_ttl_v4(hops.into())?,
+            (Version::V6, Some(hops)) => socket.set_unicast_hops_v6(hops.into())?,
+        }
+        match (self.version, self.foreign) {
+            (_, false) => Ok(()),
+            (Version::V4, true) => socket.set_ip_transparent_v4(true),
+            (Version::V6, true) => socket.set_ip_transparent_v6(true),
+        }
+    }
+
+    /// Gives a socket its source address, and a port where it has any.
+    pub(super) fn bind(&self, socket: &Socket, port: u16) -> io::Result<()> {
+        let any = match self.version {
+            Version::V4 => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+            Version::V6 => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let address = SocketAddr::new(self.source.unwrap_or(any), port);
+        socket.bind(&SockAddr::from(address))
+    }
+}

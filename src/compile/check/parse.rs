@@ -1,0 +1,373 @@
+//! Reading a check: any options in any order, and what cannot go together.
+
+use super::{
+    Arrival, Arrow, Bound, Expect, FEWEST_FLOWS, Goal, Hop, Line, Percent, Place, Protocol,
+    Rejection, RejectionKind, Sends, Share, Spread,
+};
+use crate::diagnostic::{Code, Diagnostic, Text, nearest};
+use crate::iproute::{Time, Words, not, parse_labels};
+use ipnet::IpNet;
+use std::cmp::Ordering;
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+use std::str::FromStr;
+
+/// The words with which something begins that is said of a check.
+pub(in crate::compile) const WORDS: &[&str] = &[
+    "tcp", "udp", "size", "df", "hops", "from", "count", "ttl", "rtt", "loss", "error", "via",
+    "back", "spread",
+];
+
+/// How many bytes a probe's data has at the least.
+const SMALLEST: u16 = 16;
+/// How large: the data of the largest packet of IPv4.
+const LARGEST: u16 = 65507;
+/// How many probes a check may send.
+const MOST: u16 = 10_000;
+
+impl Line {
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// Words that the language does not have, values that cannot be, and options that do not go
+    /// together, with the reason.
+    pub fn parse(line: &Text) -> Result<Self, Diagnostic> {
+        let mut words = Words::new(line);
+        let (Some(from), Some(arrow), Some(to)) = (words.next(), words.next(), words.next()) else {
+            return Err(usage(line, line));
+        };
+        let arrow = match arrow.as_str() {
+            "->" => Arrow::Reaches,
+            "!>" => Arrow::Misses,
+            _ => return Err(usage(line, &arrow)),
+        };
+        let to = match to.as_str().parse() {
+            Ok(address) => Goal::Address(address),
+            Err(_) => Goal::Place(Place::read(&to)),
+        };
+        let mut options = Options::default();
+        while let Some(word) = words.next() {
+            options.take(&word, &mut words)?;
+        }
+        options.hold(arrow)?;
+        let (sends, expect) = options.sort(arrow);
+        Ok(Self { from: Place::read(&from), to, sends, expect })
+    }
+}
+
+fn usage(line: &Text, at: &Text) -> Diagnostic {
+    Diagnostic::error(Code::BadCheck, format!("`{line}` is not a check"))
+        .at(at.span, "not understood")
+        .help("`h1 -> h3`, `h1 !> 10.2.1.10`, `pe1%blue -> h3 via p pe2[111] back via pe2 p`")
+}
+
+/// An option: the word that it begins with, and what it says.
+type Said<T> = Option<(Text, T)>;
+
+/// All that a line says behind its ends.
+#[derive(Default)]
+struct Options {
+    protocol: Said<Protocol>,
+    size: Said<u16>,
+    df: Said<()>,
+    hops: Said<u8>,
+    from: Said<IpAddr>,
+    sources: Said<IpNet>,
+    count: Said<u16>,
+    ttl: Said<u8>,
+    rtt: Said<Bound<Time>>,
+    loss: Said<Bound<Percent>>,
+    error: Said<Rejection>,
+    via: Said<Vec<Hop<Text>>>,
+    back: Said<Vec<Hop<Text>>>,
+    spread: Said<Vec<Share<Text>>>,
+}
+
+impl Options {
+    fn take(&mut self, word: &Text, words: &mut Words<'_>) -> Result<(), Diagnostic> {
+        match word.as_str() {
+            "tcp" => once(&mut self.protocol, word, Protocol::Tcp(port(words, word)?)),
+            "udp" => once(&mut self.protocol, word, Protocol::Udp(port(words, word)?)),
+            "size" => {
+                let size = number(words, word, SMALLEST, LARGEST);
+                let mark = format!("a probe is known by a mark of {SMALLEST} bytes in its data");
+                once(&mut self.size, word, size.map_err(|wrong| wrong.note(mark))?)
+            }
+            "df" => once(&mut self.df, word, ()),
+            "hops" => once(&mut self.hops, word, number(words, word, 1, u8::MAX)?),
+            "from" => {
+                let source = words.expect("an address", word)?;
+                if source.as_str().contains('/') {
+                    let prefix = source.as_str().parse().map_err(|_| not(&source, "a prefix"))?;
+                    once(&mut self.sources, word, prefix)
+                } else {
+                    let address = source.as_str().parse();
+                    once(&mut self.from, word, address.map_err(|_| not(&source, "an address"))?)
+                }
+            }
+            "count" => once(&mut self.count, word, number(words, word, 1, MOST)?),
+            "ttl" => once(&mut self.ttl, word, number(words, word, 1, u8::MAX)?),
+            "rtt" => {
+                let (value, rtt) = bound(words, word, "a time", Time::parse)?;
+                if *rtt.limit() == Time::default() {
+                    return Err(refused(&value, "a round trip takes some time".to_owned()));
+                }
+                once(&mut self.rtt, word, rtt)
+            }
+            "loss" => {
+                let percent = |value: &Text| {
+                    value.as_str().parse::<Percent>().map_err(|()| not(value, Percent::RULE))
+                };
+                let (value, loss) = bound(words, word, Percent::RULE, percent)?;
+                let impossible = match loss {
+                    Bound::Below(part) => part == Percent::NONE,
+                    Bound::Above(part) => part.cmp(&Percent::ALL) != Ordering::Less,
+                };
+                if impossible {
+                    return Err(refused(&value, format!("no loss is `{loss}`")));
+                }
+                once(&mut self.loss, word, loss)
+            }
+            "error" => {
+                let rejection = rejection(words, word)?;
+                once(&mut self.error, word, rejection)
+            }
+            "via" => once(&mut self.via, word, path(words)?),
+            "back" => {
+                if !words.take("via") {
+                    return Err(
+                        refused(word, "`back` goes with `via`".to_owned()).help("`back via p pe1`")
+                    );
+                }
+                once(&mut self.back, word, path(words)?)
+            }
+            "spread" => once(&mut self.spread, word, shares(words, word)?),
+            other => Err({
+                let error = Diagnostic::error(Code::BadCheck, format!("unexpected word `{word}`"))
+                    .at(word.span, "not understood here");
+                match nearest(other, WORDS.iter().copied()) {
+                    Some(near) => error.help(format!("did you mean `{near}`?")),
+                    None => error.help(format!("what can stand here: {}", WORDS.join(", "))),
+                }
+            }),
+        }
+    }
+
+    /// Refuses what does not go together.
+    fn hold(&self, arrow: Arrow) -> Result<(), Diagnostic> {
+        fn word<T>(said: &Said<T>) -> Option<&Text> {
+            said.as_ref().map(|(word, _)| word)
+        }
+        let (via, back, spread) = (word(&self.via), word(&self.back), word(&self.spread));
+        let (ttl, rtt, loss) = (word(&self.ttl), word(&self.rtt), word(&self.loss));
+        let mut faults = match arrow {
+            Arrow::Misses => vec![
+                (via, "what does not arrive has no path"),
+                (back, "what does not arrive has no answer"),
+                (spread, "what does not arrive has no path"),
+                (ttl, "what does not arrive has no answer"),
+                (rtt, "what does not arrive has no answer"),
+                (loss, "of what must not arrive all is lost"),
+                (word(&self.count), "what must not arrive is sent twice, and never may"),
+            ],
+            Arrow::Reaches => {
+                vec![(word(&self.error), "what arrives is answered by no error: write `!>`")]
+            }
+        };
+        if let Some((_, Protocol::Tcp(_))) = self.protocol {
+            faults.extend([
+                (word(&self.size), "a connection begins with an empty segment"),
+                (word(&self.df), "a connection's segments are never fragmented"),
+                (loss, "a connection sends again by itself what is lost"),
+                (word(&self.sources), "a node connects from an address of its own"),
+            ]);
+        }
+        if spread.is_some() {
+            faults.extend([
+                (via, "flows that divide have no single path"),
+                (back, "flows that divide have no single path"),
+                (ttl, "flows that divide come back by several paths"),
+                (rtt, "flows that divide take several paths"),
+                (loss, "none of the flows may be lost"),
+            ]);
+        } else {
+            faults.push((word(&self.sources), "many sources are for flows that `spread`"));
+        }
+        if self.from.is_some() {
+            faults.push((word(&self.sources), "a probe has one source"));
+        }
+        if let Some((word, why)) = faults.into_iter().find_map(|(word, why)| Some((word?, why))) {
+            return Err(refused(word, format!("`{word}` cannot stand here")).note(why));
+        }
+        if let (Some((_, shares)), Some((word, count))) = (&self.spread, &self.count) {
+            let least = Spread { shares: shares.clone(), sources: None }.flows(FEWEST_FLOWS);
+            if usize::from(*count) < least {
+                return Err(refused(word, format!("{count} flows are too few")).note(format!(
+                    "with {FEWEST_FLOWS} flows for the smallest share, chance and a fault can be \
+                     told apart: {least} in all"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is sent, and what must become of it.
+    fn sort(self, arrow: Arrow) -> (Sends, Expect<Text>) {
+        fn value<T>(said: Said<T>) -> Option<T> {
+            said.map(|(_, value)| value)
+        }
+        let sends = Sends {
+            protocol: value(self.protocol).unwrap_or_default(),
+            size: value(self.size),
+            df: self.df.is_some(),
+            hops: value(self.hops),
+            from: value(self.from),
+            count: value(self.count),
+        };
+        let expect = match (arrow, value(self.error), value(self.spread)) {
+            (Arrow::Misses, Some(rejection), _) => Expect::Rejected(rejection),
+            (Arrow::Misses, None, _) => Expect::Lost,
+            (Arrow::Reaches, _, Some(shares)) => {
+                Expect::Spreads(Spread { shares, sources: value(self.sources) })
+            }
+            (Arrow::Reaches, _, None) => Expect::Arrives(Arrival {
+                via: value(self.via),
+                back: value(self.back),
+                ttl: value(self.ttl),
+                rtt: value(self.rtt),
+                loss: value(self.loss),
+            }),
+        };
+        (sends, expect)
+    }
+}
+
+fn refused(word: &Text, title: String) -> Diagnostic {
+    Diagnostic::error(Code::BadCheck, title).at(word.span, "")
+}
+
+/// Puts down what an option says; a second time is one too many.
+fn once<T>(slot: &mut Said<T>, word: &Text, value: T) -> Result<(), Diagnostic> {
+    match slot.replace((word.clone(), value)) {
+        None => Ok(()),
+        Some((first, _)) => Err(refused(word, format!("`{word}` cannot stand here"))
+            .beside(first.span, "")
+            .note(format!("`{first}` has been said before"))),
+    }
+}
+
+/// A number in these bounds, both included.
+fn number<T>(words: &mut Words<'_>, word: &Text, least: T, most: T) -> Result<T, Diagnostic>
+where
+    T: FromStr + PartialOrd + std::fmt::Display,
+{
+    let what = format!("a number from {least} to {most}");
+    let value = words.expect(&what, word)?;
+    let number = value.as_str().parse().ok().filter(|it| (&least..=&most).contains(&it));
+    number.ok_or_else(|| not(&value, &what))
+}
+
+fn port(words: &mut Words<'_>, word: &Text) -> Result<NonZeroU16, Diagnostic> {
+    words.value("a port", word)
+}
+
+/// `< VALUE` or `> VALUE`, and the place of the value.
+fn bound<T>(
+    words: &mut Words<'_>,
+    word: &Text,
+    what: &str,
+    read: impl Fn(&Text) -> Result<T, Diagnostic>,
+) -> Result<(Text, Bound<T>), Diagnostic> {
+    let sign = words.expect("`<` or `>`", word)?;
+    let bound = match sign.as_str() {
+        "<" => Bound::Below,
+        ">" => Bound::Above,
+        _ => return Err(not(&sign, "`<` or `>`")),
+    };
+    let value = words.expect(what, &sign)?;
+    let limit = read(&value)?;
+    Ok((value, bound(limit)))
+}
+
+/// `KIND [mtu N] [by ADDRESS]`, in any order behind the kind.
+fn rejection(words: &mut Words<'_>, word: &Text) -> Result<Rejection, Diagnostic> {
+    let kind = words.expect("the kind of an ICMP error", word)?;
+    let known = RejectionKind::WORDS.iter().map(|(word, _)| *word);
+    let kind = kind.as_str().parse().map_err(|()| {
+        let error = not(&kind, "the kind of an ICMP error");
+        match nearest(kind.as_str(), known.clone()) {
+            Some(near) => error.help(format!("did you mean `{near}`?")),
+            None => error.help(format!("there are {}", known.collect::<Vec<_>>().join(", "))),
+        }
+    })?;
+    let (mut mtu, mut by) = (None, None);
+    while let Some(next) = words.peek() {
+        match next.as_str() {
+            "mtu" => {
+                words.next();
+                if kind != RejectionKind::FragNeeded {
+                    return Err(refused(&next, "`mtu` cannot stand here".to_owned())
+                        .note("only `frag-needed` tells of an MTU"));
+                }
+                once(&mut mtu, &next, words.value("a size in bytes", &next)?)?;
+            }
+            "by" => {
+                words.next();
+                once(&mut by, &next, words.value("an address", &next)?)?;
+            }
+            _ => break,
+        }
+    }
+    Ok(Rejection { kind, mtu: mtu.map(|(_, mtu)| mtu), by: by.map(|(_, by)| by) })
+}
+
+/// A name, unless the next option stands there.
+fn name(words: &mut Words<'_>) -> Option<Text> {
+    words.peek().filter(|word| !WORDS.contains(&word.as_str()))?;
+    words.next()
+}
+
+fn path(words: &mut Words<'_>) -> Result<Vec<Hop<Text>>, Diagnostic> {
+    std::iter::from_fn(|| name(words)).map(|word| hop(&word)).collect()
+}
+
+/// `p`, or `p[101]` with the labels that the packet arrives with.
+fn hop(word: &Text) -> Result<Hop<Text>, Diagnostic> {
+    let text = word.as_str();
+    let Some((name, rest)) = text.split_once('[') else {
+        return Ok(Hop { node: word.clone(), labels: None });
+    };
+    let stack = rest.strip_suffix(']').ok_or_else(|| {
+        Diagnostic::error(Code::BadCheck, format!("`{word}` does not end in `]`"))
+            .at(word.span, "labels stand between `[` and `]`")
+    })?;
+    let labels = match stack.is_empty() {
+        true => Vec::new(),
+        false => parse_labels(&word.slice(name.len() + 1, text.len() - 1))?,
+    };
+    Ok(Hop { node: word.slice(0, name.len()), labels: Some(labels) })
+}
+
+/// `NODE [weight N]`, two or more.
+fn shares(words: &mut Words<'_>, word: &Text) -> Result<Vec<Share<Text>>, Diagnostic> {
+    let mut shares: Vec<Share<Text>> = Vec::new();
+    while let Some(node) = name(words) {
+        let next = words.peek().filter(|next| next.as_str() == "weight");
+        let weight = match next {
+            Some(next) => {
+                words.next();
+                number(words, &next, 1, 256)?
+            }
+            None => 1,
+        };
+        if shares.iter().any(|share| share.node.as_str() == node.as_str()) {
+            return Err(refused(&node, format!("`{node}` stands here twice")));
+        }
+        shares.push(Share { node, weight });
+    }
+    if shares.len() < 2 {
+        return Err(refused(word, "flows divide over two nodes at the least".to_owned())
+            .help("`spread r1 r2`, `spread r1 weight 2 r2`"));
+    }
+    Ok(shares)
+}

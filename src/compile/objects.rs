@@ -1,0 +1,155 @@
+//! The file's nexthop objects with their names resolved, and the routes that name one.
+
+use super::lab::{MAIN, Nexthop, NexthopObject, Node};
+use super::routes::{device, gateway_device};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
+use crate::document::DeviceName;
+use crate::iproute::{self, Leads};
+use ipnet::IpNet;
+use std::collections::{BTreeSet, HashMap};
+
+/// The objects of a node, groups behind the others, since the kernel wants their members first.
+pub(super) fn resolve(
+    node: &Node,
+    written: &[Spanned<iproute::NexthopObject>],
+    errors: &mut Diagnostics,
+) -> Vec<Spanned<NexthopObject>> {
+    let mut seen: HashMap<u32, Span> = HashMap::new();
+    let mut objects: Vec<Spanned<NexthopObject>> = Vec::new();
+    for object in written {
+        let id = object.value.id;
+        if let Some(other) = seen.insert(id.value, id.span) {
+            errors.push(
+                Diagnostic::error(
+                    Code::DuplicateNexthop,
+                    format!("two nexthop objects {id} at `{}`", node.name),
+                )
+                .at(id.span, "this one")
+                .beside(other, "and this one")
+                .note("the kernel answers EEXIST to the second"),
+            );
+            continue;
+        }
+        let resolved = errors.keep(resolve_one(node, &object.value, written));
+        objects.extend(resolved.map(|it| Spanned::new(it, object.span)));
+    }
+    objects.sort_by_key(|object| matches!(object.value.leads, Leads::Group { .. }));
+    objects
+}
+
+fn resolve_one(
+    node: &Node,
+    object: &iproute::NexthopObject,
+    all: &[Spanned<iproute::NexthopObject>],
+) -> Result<NexthopObject, Diagnostic> {
+    let leads = match &object.leads {
+        Leads::Blackhole { v4 } => Leads::Blackhole { v4: *v4 },
+        Leads::Way { v4, way } => {
+            let dev = way_device(node, way)?;
+            let via = way.via.map(|via| via.value);
+            let way = Nexthop { via, dev, weight: 1, onlink: way.onlink, encap: way.encap.clone() };
+            Leads::Way { v4: *v4, way }
+        }
+        Leads::Group { members, resilient } => {
+            for (id, _) in members {
+                member(node, *id, members.len(), all)?;
+            }
+            let members = members.iter().map(|(id, weight)| (id.value, *weight)).collect();
+            Leads::Group { members, resilient: *resilient }
+        }
+    };
+    Ok(NexthopObject { id: object.id.value, protocol: object.protocol, leads })
+}
+
+/// The device of a way: the written one, else that of the subnet that holds the gateway, in main or
+/// in a VRF, as an object is in no table.
+fn way_device(node: &Node, way: &iproute::Nexthop) -> Result<DeviceName, Diagnostic> {
+    let tables = || std::iter::once(MAIN).chain(node.vrfs.iter().map(|vrf| vrf.table));
+    let reached = |via| {
+        let mut devices = tables().map(|table| gateway_device(node, table, via, &[]));
+        let first = devices.next().expect("there is a main table");
+        devices.fold(first, |found, next| if found.is_ok() { found } else { next })
+    };
+    match (&way.dev, way.via) {
+        (Some(dev), Some(via)) if !way.onlink => {
+            let dev = device(node, dev)?;
+            reached(via)?;
+            Ok(dev)
+        }
+        (Some(dev), _) => device(node, dev),
+        (None, Some(via)) => reached(via),
+        (None, None) => unreachable!("a way on has a gateway or a device"),
+    }
+}
+
+/// Refuses what cannot be in a group.
+fn member(
+    node: &Node,
+    id: Spanned<u32>,
+    members: usize,
+    all: &[Spanned<iproute::NexthopObject>],
+) -> Result<(), Diagnostic> {
+    let known = all.iter().find(|object| object.value.id.value == id.value);
+    match known.map(|object| &object.value.leads) {
+        None => Err(unknown(node, id, all.iter().map(|object| object.value.id.value))),
+        Some(Leads::Group { .. }) => Err(Diagnostic::error(
+            Code::BadValue,
+            format!("nexthop object {id} is a group, and a group has no groups in it"),
+        )
+        .at(id.span, "a group")
+        .note("the kernel answers EINVAL: \"Multipath group can not be a nexthop within a group\"")
+        .help("name its members")),
+        Some(Leads::Blackhole { .. }) if members > 1 => Err(Diagnostic::error(
+            Code::BadValue,
+            format!("nexthop object {id} drops packets, which no one of several can"),
+        )
+        .at(id.span, "a blackhole")
+        .note(
+            "the kernel answers EINVAL: \"Blackhole nexthop can not be used in a group with more than 1 path\"",
+        )),
+        Some(Leads::Way { .. } | Leads::Blackhole { .. }) => Ok(()),
+    }
+}
+
+/// Refuses a route by an object that is not there or leads to gateways of another family.
+pub(super) fn of_route(
+    node: &Node,
+    id: Spanned<u32>,
+    destination: IpNet,
+    written: &[Spanned<iproute::NexthopObject>],
+) -> Result<(), Diagnostic> {
+    let find = |id| written.iter().map(|it| &it.value).find(|it| it.id.value == id);
+    let Some(object) = find(id.value) else {
+        return Err(unknown(node, id, written.iter().map(|object| object.value.id.value)));
+    };
+    let v4 = |object: &iproute::NexthopObject| match &object.leads {
+        Leads::Way { v4, .. } | Leads::Blackhole { v4 } => *v4,
+        Leads::Group { .. } => false,
+    };
+    let has_v4 = match &object.leads {
+        Leads::Group { members, .. } => members.iter().filter_map(|(id, _)| find(id.value)).any(v4),
+        Leads::Way { .. } | Leads::Blackhole { .. } => v4(object),
+    };
+    if has_v4 && destination.addr().is_ipv6() {
+        return Err(Diagnostic::error(
+            Code::BadValue,
+            format!("an IPv6 route cannot go by nexthop object {id}, which is for IPv4"),
+        )
+        .at(id.span, "of another family")
+        .beside(object.id.span, "this one")
+        .note("the kernel answers EINVAL: \"IPv6 routes can not use an IPv4 nexthop\"")
+        .help("an object without a gateway is for IPv6 with `-6` in front"));
+    }
+    Ok(())
+}
+
+fn unknown(node: &Node, id: Spanned<u32>, known: impl Iterator<Item = u32>) -> Diagnostic {
+    let known: BTreeSet<u32> = known.filter(|other| *other != id.value).collect();
+    let known: Vec<String> = known.iter().map(u32::to_string).collect();
+    Diagnostic::error(Code::UnknownNexthop, format!("`{}` has no nexthop object {id}", node.name))
+        .at(id.span, "not known here")
+        .help(match known.is_empty() {
+            true => format!("say what it is: `nexthops: [id {id} via ADDRESS]`"),
+            false => format!("it has {}", known.join(", ")),
+        })
+}
