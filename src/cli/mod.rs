@@ -15,6 +15,7 @@ mod interrupt;
 mod logs;
 mod link;
 mod ls;
+mod neighbours;
 mod output;
 mod place;
 mod plan;

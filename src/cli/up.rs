@@ -6,7 +6,7 @@ use super::interrupt::{self, Interrupt};
 use super::output::{err, out};
 use super::place::{self, Kernel, Place, state_error};
 use super::progress::Progress;
-use super::{check, down};
+use super::{check, down, neighbours};
 use crate::document::{Format, LabName};
 use crate::executor::{self, Failed, Stopped};
 use crate::state::{Lock, Phase, Record};
@@ -116,6 +116,7 @@ fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
         Ok(lock) => lock,
         Err(exit) => return exit,
     };
+    neighbours::warn(&input.lab);
     match build(input, lock, interrupt) {
         Ok(_lock) if arguments.no_check => Exit::Done,
         Ok(lock) => match check::said(input, interrupt, patience(arguments, input), false) {

@@ -21,3 +21,4 @@ mod selftests;
 mod standing;
 mod traps;
 mod vpn;
+mod vrfs;
