@@ -32,7 +32,7 @@ pub mod cli;
 
 use compile::Lab;
 use diagnostic::{Diagnostic, Diagnostics, Source};
-use document::{Files, Format, LabName};
+use document::{DeviceName, Files, Format, LabName, NodeName};
 
 /// The lab that a file says, where nothing is wrong with it, and all there is to say of the file, in
 /// the order of its places.
@@ -55,10 +55,24 @@ pub fn understand_with(
     fallback: &LabName,
     files: &Files,
 ) -> (Option<Lab>, Vec<Diagnostic>) {
+    understand_without(source, format, name, fallback, files, &[])
+}
+
+/// [`understand_with`], as if the file said of some interfaces that they are down: routes that the
+/// compiler fills in go round their links.
+pub fn understand_without(
+    source: &Source,
+    format: Format,
+    name: Option<&LabName>,
+    fallback: &LabName,
+    files: &Files,
+    down: &[(NodeName, DeviceName)],
+) -> (Option<Lab>, Vec<Diagnostic>) {
     let (document, said) = document::parse_with(source, Some(format), files);
     let mut diagnostics = Diagnostics::from(said);
     let lab = document.map(|document| {
-        let topology = topology::resolve(document, name.cloned(), fallback, &mut diagnostics);
+        let mut topology = topology::resolve(document, name.cloned(), fallback, &mut diagnostics);
+        topology.down = down.to_vec();
         compile::compile(topology, &mut diagnostics)
     });
     let lab = lab.filter(|_| !diagnostics.has_errors());

@@ -3,7 +3,7 @@
 use super::message::Message;
 use super::report::Visit;
 use super::watch::Sighting;
-use crate::compile::{Hop, Interface, InterfaceKind, Lab, NodeId};
+use crate::compile::{Hop, Interface, Lab, NodeId};
 use crate::document::Role;
 use crate::kernel::Direction;
 use std::cmp::Reverse;
@@ -175,7 +175,7 @@ impl<'a> Trail<'a> {
         self.interface(sighting)
             .and_then(|interface| interface.master.as_ref())
             .and_then(|master| node.interface(master.value.as_str()))
-            .is_some_and(|master| node.interfaces[master.0].kind == InterfaceKind::Bridge)
+            .is_some_and(|master| node.interfaces[master.0].kind.is_bridge())
     }
 
     fn is_inside(&self, sighting: &Sighting) -> bool {

@@ -141,6 +141,9 @@ fn conclude(input: &Input, report: &Report) {
         (passed, 0) => out!("{name}: {} passed", count(passed, "check")),
         (passed, failed) => out!("{name}: {} passed, {failed} failed", count(passed, "check")),
     }
+    for change in &input.changes {
+        out!("{name}: {change}");
+    }
     if let Some(sample) = input.lab.sample {
         out!("{name}: a sample of {} pairs out of {}", sample.chosen, sample.of);
     }

@@ -3,10 +3,11 @@
 use super::exit::{Exit, cannot};
 use super::output::err;
 use crate::compile::Lab;
-use crate::diagnostic::{Diagnostic, Source, render};
-use crate::document::{self, Files, Format, LabName};
+use crate::diagnostic::{Diagnostic, Source, Spanned, Text, render};
+use crate::document::{self, DeviceName, Files, Format, LabName, NodeName};
+use crate::iproute::{Netem, Tbf};
 use crate::plan::{self, Plan};
-use crate::state::Record;
+use crate::state::{Change, LinkChange, Record};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -25,6 +26,8 @@ pub(super) struct Input {
     pub lab: Lab,
     /// The steps that build it.
     pub plan: Plan,
+    /// What was changed since it came up, which is in the lab and the plan.
+    pub changes: Vec<Change>,
 }
 
 /// What was found in a file: a lab where nothing is wrong with it, and what there is to say.
@@ -124,24 +127,56 @@ impl Reading {
     fn into_input(self, path: Option<PathBuf>) -> Result<Input, Exit> {
         let Some(lab) = self.lab else { return Err(Exit::Wrong) };
         let plan = plan::lower(&lab);
-        Ok(Input { source: self.source, format: self.format, path, lab, plan })
+        Ok(Input { source: self.source, format: self.format, path, lab, plan, changes: Vec::new() })
     }
 }
 
-/// The lab that a record was made from, compiled again from the text that it keeps.
+/// The lab that stands: the one that a record was made from, compiled again from the text that it
+/// keeps, with what was changed since.
 pub(super) fn reload(record: &Record) -> Result<Input, Exit> {
     let source = Source { name: record.source.clone(), text: record.text.clone() };
     let format = if record.dot { Format::Dot } else { Format::Yaml };
     let files = Files::Kept(record.files.clone());
+    let name = &record.lab;
+    let down = rerouted(&record.changes);
     let (lab, diagnostics) =
-        crate::understand_with(&source, format, Some(&record.lab), &record.lab, &files);
-    let Some(lab) = lab else {
+        crate::understand_without(&source, format, Some(name), name, &files, &down);
+    let Some(mut lab) = lab else {
         // Only another version of the program can have taken the file.
         say(&diagnostics, &source);
         return Err(Exit::Wrong);
     };
+    record.changes.iter().for_each(|change| apply(change, &mut lab));
     let plan = plan::lower(&lab);
-    Ok(Input { source, format, path: record.path.clone(), lab, plan })
+    let changes = record.changes.clone();
+    Ok(Input { source, format, path: record.path.clone(), lab, plan, changes })
+}
+
+/// The interfaces round whose links routes are led.
+fn rerouted(changes: &[Change]) -> Vec<(NodeName, DeviceName)> {
+    let down = changes.iter().filter(|change| change.link == Some(LinkChange::DownAndRerouted));
+    down.filter_map(|change| {
+        Some((NodeName::new(&change.node)?, DeviceName::new(&change.interface)?))
+    })
+    .collect()
+}
+
+/// Puts a change of a lab that stands into the lab of its file.
+fn apply(change: &Change, lab: &mut Lab) {
+    let Some(node) = lab.node(&change.node) else { return };
+    let Some(id) = lab[node].interface(&change.interface) else { return };
+    let interface = &mut lab[node].interfaces[id.0];
+    interface.up = match change.link {
+        None => interface.up,
+        Some(LinkChange::Up) => true,
+        Some(LinkChange::Down | LinkChange::DownAndRerouted) => false,
+    };
+    // Both were read before they were recorded.
+    let line = |line: &String| Text::filled(line.as_str());
+    let netem = change.netem.as_ref().and_then(|it| Netem::parse(&line(it)).ok());
+    let tbf = change.tbf.as_ref().and_then(|it| Tbf::parse(&line(it)).ok());
+    interface.netem = netem.map(Spanned::filled).or(interface.netem.take());
+    interface.tbf = tbf.map(Spanned::filled).or(interface.tbf.take());
 }
 
 /// Prints diagnostics for people.

@@ -3,14 +3,17 @@
 //! Results go to the standard output, and what is said meanwhile to the standard error. Whether a
 //! verb is done here or in the micro-VM is decided in `place`.
 
+mod change;
 mod check;
 mod compile;
 mod down;
 mod exec;
 mod exit;
+mod impair;
 mod input;
 mod interrupt;
 mod logs;
+mod link;
 mod ls;
 mod output;
 mod place;
@@ -56,6 +59,10 @@ enum Verb {
     Reset(reset::Arguments),
     /// Run a lab's checks
     Check(check::Arguments),
+    /// Make an interface slow or lossy
+    Impair(impair::Arguments),
+    /// Bring an end of a link down, and up again
+    Link(link::Arguments),
     /// Run a command, or a shell, in a node
     Exec(exec::Arguments),
     /// Show what a lab's commands have written
@@ -97,6 +104,8 @@ fn run(arguments: Arguments) -> ExitCode {
         Verb::Down(verb) => down::run(&verb, kernel),
         Verb::Reset(verb) => reset::run(&verb, kernel),
         Verb::Check(verb) => check::run(&verb, kernel),
+        Verb::Impair(verb) => impair::run(&verb, kernel),
+        Verb::Link(verb) => link::run(&verb, kernel),
         Verb::Exec(verb) => exec::run(&verb, kernel),
         Verb::Logs(verb) => logs::run(&verb, kernel),
         Verb::Validate(verb) => validate::run(&verb),

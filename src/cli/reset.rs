@@ -35,10 +35,11 @@ fn listened(lab: &LabName, interrupt: &Interrupt) -> Result<(), Exit> {
     let lock = Lock::take(lab, || err!("{lab}: another vrflab is at work, waiting"))
         .map_err(state_error)?;
     interrupt.begin();
-    let Some(record) = Record::load(lab).map_err(state_error)? else {
+    let Some(mut record) = Record::load(lab).map_err(state_error)? else {
         lock.forget().map_err(state_error)?;
         return Err(wrong(format!("{lab} is down")));
     };
+    record.changes.clear();
     let input = input::reload(&record)?;
     // What could not be built again is not taken away.
     let strange = executor::strangers(&record, input.plan.namespaces()).map_err(cannot)?;

@@ -151,6 +151,9 @@ fn make_room(lock: Lock, input: &Input) -> Result<Lock, Exit> {
         }
         Phase::Up if record.text == input.source.text && record.files == input.lab.files() => {
             out!("{name} is up already");
+            for change in &record.changes {
+                out!("{name}: {change}");
+            }
             Err(Exit::Done)
         }
         Phase::Up => {
@@ -217,5 +220,6 @@ fn record(input: &Input) -> Result<Record, Exit> {
             Format::Yaml => false,
         },
         files: input.lab.files(),
+        changes: Vec::new(),
     })
 }

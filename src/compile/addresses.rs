@@ -7,9 +7,10 @@
 
 use super::Draft;
 use super::lab::{Lab, MAIN, NodeId};
-use super::layout::{Context, Layout, Port, Run, Segment};
+use super::layout::{Context, Layout, Port, Run};
 use super::pool::{Pool, Taken};
 use super::region;
+use super::segment::Segment;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::{Family, Role, Routing};
 use crate::topology::Topology;

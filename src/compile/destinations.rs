@@ -1,8 +1,9 @@
 //! What is routed to: every subnet and loopback of a routing domain, and who takes its packets.
 
 use super::lab::{InterfaceId, Lab, MAIN, NodeId};
-use super::layout::{Context, Layout, Segment, compiled};
+use super::layout::{Context, Layout, compiled};
 use super::region;
+use super::segment::Segment;
 use super::summary::Tree;
 use crate::document::Routing;
 use crate::iproute::RouteKind;

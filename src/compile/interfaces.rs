@@ -1,15 +1,16 @@
 //! Nodes with their interfaces, named.
 
-use super::lab::{Interface, InterfaceId, InterfaceKind, Lab, Link, Node, NodeId};
-use super::{Draft, WantedVrf};
+use super::interface::{Interface, InterfaceKind};
+use super::lab::{InterfaceId, Lab, Link, Node, NodeId};
+use super::{Draft, WantedVrf, devices};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
-use crate::document::{DeviceName, EndVrf, Kind, Role};
+use crate::document::{DeviceName, EndVrf, Role};
 use crate::topology::{self, Topology};
 use petgraph::graph::NodeIndex;
 use std::collections::{BTreeSet, HashSet};
 
 /// The bridge inside a switch.
-const BRIDGE: &str = "br0";
+pub(super) const BRIDGE: &str = "br0";
 
 /// The lab's nodes with their interfaces: those of links, in the links' order, then others.
 pub(super) fn build(topology: &Topology, roles: &[Role], errors: &mut Diagnostics) -> Draft {
@@ -49,7 +50,13 @@ pub(super) fn build(topology: &Topology, roles: &[Role], errors: &mut Diagnostic
         draft.lab.links.push(Link { span: link.span, ends, cost: link.cost });
     }
     for index in topology.graph.node_indices() {
-        add_others(&mut draft, NodeId(index.index()), &topology.graph[index], errors);
+        devices::add(&mut draft, NodeId(index.index()), &topology.graph[index], errors);
+    }
+    for (node, interface) in &topology.down {
+        let Some(node) = draft.lab.node(node.as_str()) else { continue };
+        if let Some(id) = draft.lab[node].interface(interface.as_str()) {
+            draft.lab[node].interfaces[id.0].up = false;
+        }
     }
     draft
 }
@@ -58,7 +65,11 @@ fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
     let mut interfaces = Vec::new();
     if role == Role::Switch {
         let name = DeviceName::new(BRIDGE).expect("a bridge's name is a device's name");
-        interfaces.push(Interface::plain(name, node.name.span, InterfaceKind::Bridge));
+        interfaces.push(Interface::plain(
+            name,
+            node.name.span,
+            InterfaceKind::Bridge { vlan_filtering: false },
+        ));
     }
     Node {
         name: node.name.value.clone(),
@@ -191,6 +202,7 @@ fn add_end(
         draft.without_labels.insert((id, place));
     }
     let interface = Interface {
+        vlans: Vec::new(),
         span: name.span.or(end.span),
         name: name.value,
         kind,
@@ -241,63 +253,8 @@ fn one<'a, T>(
     link.or(node)
 }
 
-/// Adds the interfaces of a node that no link makes.
-fn add_others(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: &mut Diagnostics) {
-    for interface in &node.interfaces {
-        let name = &interface.name;
-        let written = &interface.written;
-        if draft.lab[id].interface(name.value.as_str()).is_some() {
-            if let Some(kind) = &written.kind {
-                errors.push(
-                    Diagnostic::error(
-                        Code::DuplicateInterface,
-                        format!("interface `{}` is made by a link", name.value),
-                    )
-                    .at(kind.span, "so it has no kind of its own"),
-                );
-            }
-            continue;
-        }
-        let kind = match written.kind.map(|kind| kind.value) {
-            Some(Kind::Dummy) => InterfaceKind::Dummy,
-            None => {
-                errors.push(
-                    Diagnostic::error(
-                        Code::UnknownInterface,
-                        format!(
-                            "no link makes interface `{}` of `{}`",
-                            name.value, node.name.value
-                        ),
-                    )
-                    .at(name.span, "used by no link")
-                    .help("name it at a link's end, or say `kind: dummy`"),
-                );
-                continue;
-            }
-        };
-        let place = InterfaceId(draft.lab[id].interfaces.len());
-        if let Some(vrf) = &written.vrf {
-            draft.want(id, place, vrf, true);
-        }
-        draft.lab[id].interfaces.push(Interface {
-            name: name.value.clone(),
-            span: name.span,
-            kind,
-            master: None,
-            addresses: written.addresses.clone().unwrap_or_default(),
-            mtu: written.mtu,
-            mac: written.mac,
-            mpls: written.mpls.is_some_and(|mpls| mpls.value),
-            netem: written.netem.clone(),
-            tbf: written.tbf.clone(),
-            offload: written.offload.unwrap_or(Spanned::filled(true)),
-            up: written.up.is_none_or(|up| up.value),
-        });
-    }
-}
-
 impl Draft {
-    fn want(&mut self, node: NodeId, interface: InterfaceId, vrf: &Text, here: bool) {
+    pub(super) fn want(&mut self, node: NodeId, interface: InterfaceId, vrf: &Text, here: bool) {
         self.wanted_vrfs.push(WantedVrf { node, interface, vrf: vrf.clone(), here });
     }
 }

@@ -3,7 +3,7 @@
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{Content, DeviceName, LabName, NodeName, Role};
 use crate::iproute::{
-    self, Attributes, Encap, IncomingLabel, Label, Leads, Netem, Protocol, RouteKind, Scope, Tbf,
+    self, Attributes, Encap, IncomingLabel, Label, Leads, Protocol, RouteKind, Scope,
 };
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::check::Check;
+use super::interface::{Interface, InterfaceKind};
 
 /// The kernel's number of the main table.
 pub const MAIN: u32 = 254;
@@ -136,71 +137,6 @@ pub struct Imports {
     pub default: bool,
 }
 
-/// An interface of a node.
-#[derive(Debug, Clone)]
-pub struct Interface {
-    /// Its name.
-    pub name: DeviceName,
-    /// Where it stands in the file.
-    pub span: Span,
-    /// What makes it.
-    pub kind: InterfaceKind,
-    /// The VRF or bridge that it belongs to.
-    pub master: Option<Spanned<DeviceName>>,
-    /// Its addresses.
-    pub addresses: Vec<Spanned<IpNet>>,
-    /// Its MTU in bytes, where it is not the kernel's default.
-    pub mtu: Option<Spanned<u32>>,
-    /// Its MAC address, where it is not the kernel's choice.
-    pub mac: Option<Spanned<[u8; 6]>>,
-    /// Whether it takes in labelled packets.
-    pub mpls: bool,
-    /// What is done to the packets that leave through it.
-    pub netem: Option<Spanned<Netem>>,
-    /// How fast they leave.
-    pub tbf: Option<Spanned<Tbf>>,
-    /// Whether checksums and segments are left to the far end.
-    pub offload: Spanned<bool>,
-    /// Whether it is up.
-    pub up: bool,
-}
-
-impl Interface {
-    /// An interface that is up and of which nothing else is said.
-    pub fn plain(name: DeviceName, span: Span, kind: InterfaceKind) -> Self {
-        Self {
-            name,
-            span,
-            kind,
-            master: None,
-            addresses: Vec::new(),
-            mtu: None,
-            mac: None,
-            mpls: false,
-            netem: None,
-            tbf: None,
-            offload: Spanned::filled(true),
-            up: true,
-        }
-    }
-}
-
-/// What makes an interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InterfaceKind {
-    /// One end of a link: its place in [`Lab::links`] and which of the two ends it is.
-    Veth {
-        /// The link's place in [`Lab::links`].
-        link: usize,
-        /// 0 or 1.
-        end: usize,
-    },
-    /// A bridge, which joins its ports.
-    Bridge,
-    /// A device that drops what it is given.
-    Dummy,
-}
-
 /// A link: a pair of joined interfaces.
 #[derive(Debug, Clone)]
 pub struct Link {
@@ -309,11 +245,27 @@ impl Lab {
             .collect()
     }
 
+    /// Whether packets leave and come in through an interface: it is up, and so is the far end of its
+    /// link.
+    pub fn carries(&self, node: NodeId, interface: InterfaceId) -> bool {
+        let here = &self[node];
+        let is_up = |(node, interface): (NodeId, InterfaceId)| self[node].comes_up(interface);
+        let beneath = here.interfaces[interface.0].kind.parent();
+        is_up((node, interface))
+            && self.peer(node, interface).is_none_or(is_up)
+            && beneath.is_none_or(|parent| self.carries(node, parent))
+    }
+
     /// The far end of the link that an interface belongs to, if it belongs to one.
     pub fn peer(&self, node: NodeId, interface: InterfaceId) -> Option<(NodeId, InterfaceId)> {
         match self[node].interfaces[interface.0].kind {
             InterfaceKind::Veth { link, end } => Some(self.links[link].ends[1 - end]),
-            InterfaceKind::Bridge | InterfaceKind::Dummy => None,
+            InterfaceKind::Bridge { .. }
+            | InterfaceKind::Dummy
+            | InterfaceKind::Vlan { .. }
+            | InterfaceKind::Vxlan { .. }
+            | InterfaceKind::Macvlan { .. }
+            | InterfaceKind::Ifb => None,
         }
     }
 }
@@ -346,6 +298,17 @@ impl Node {
             .iter()
             .position(|interface| interface.name.as_str() == name)
             .map(InterfaceId)
+    }
+
+    /// Whether a device is up; `lo` and VRFs always are.
+    pub fn is_up(&self, device: &DeviceName) -> bool {
+        self.interface(device.as_str()).is_none_or(|id| self.comes_up(id))
+    }
+
+    /// Whether an interface is up; the kernel takes it down with the one beneath.
+    pub fn comes_up(&self, id: InterfaceId) -> bool {
+        let beneath = |id: &InterfaceId| self.interfaces[id.0].kind.parent();
+        std::iter::successors(Some(id), beneath).all(|id| self.interfaces[id.0].up)
     }
 
     /// The VRF of this name.

@@ -1,7 +1,8 @@
 //! MPLS: where labels arrive, and the file's label routes with their names resolved.
 
 use super::Draft;
-use super::lab::{InterfaceKind, Lab, LabelNexthop, LabelRoute, MAIN, Node, NodeId};
+use super::interface::InterfaceKind;
+use super::lab::{Lab, LabelNexthop, LabelRoute, MAIN, Node, NodeId};
 use super::layout::Layout;
 use super::routes::{device, gateway_device};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
@@ -37,7 +38,12 @@ pub(super) fn mark_core(draft: &mut Draft, routing: Routing) {
             .iter()
             .filter_map(|(node, interface)| match draft.lab[*node].interfaces[interface.0].kind {
                 InterfaceKind::Veth { link, .. } => Some(link),
-                InterfaceKind::Bridge | InterfaceKind::Dummy => None,
+                InterfaceKind::Bridge { .. }
+                | InterfaceKind::Dummy
+                | InterfaceKind::Vlan { .. }
+                | InterfaceKind::Vxlan { .. }
+                | InterfaceKind::Macvlan { .. }
+                | InterfaceKind::Ifb => None,
             })
             .collect();
         for link in links {

@@ -1,6 +1,7 @@
 //! What lies on one wire with what, and which tables are joined by it.
 
-use super::lab::{InterfaceId, InterfaceKind, Lab, MAIN, NodeId};
+use super::lab::{InterfaceId, Lab, MAIN, NodeId};
+use super::segment::{self, Segment};
 use crate::document::{DeviceName, Role, Routing};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, HashMap};
@@ -14,14 +15,6 @@ pub(super) struct Context {
 
 /// An interface that can have addresses.
 pub(super) type Port = (NodeId, InterfaceId);
-
-/// The ports that reach each other without a router between them, in the links' order.
-#[derive(Debug)]
-pub(super) struct Segment {
-    pub ports: Vec<Port>,
-    /// Whether it is one link without a switch.
-    pub point_to_point: bool,
-}
 
 /// Which addresses may not be given twice, and from where they are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,7 +44,7 @@ pub(super) struct Layout {
 impl Layout {
     /// The layout of a lab whose interfaces and VRFs are known.
     pub fn of(lab: &Lab, routing: Routing) -> Self {
-        let segments = segments(lab);
+        let segments = segment::all(lab);
         let mut layout = Self {
             segments,
             tables: tables(lab),
@@ -173,7 +166,7 @@ fn tables(lab: &Lab) -> Vec<Vec<u32>> {
     let of_node = |node: &super::lab::Node| {
         let known: HashMap<&str, u32> =
             node.vrfs.iter().map(|vrf| (vrf.name.as_str(), vrf.table)).collect();
-        let table = |interface: &super::lab::Interface| match &interface.master {
+        let table = |interface: &super::interface::Interface| match &interface.master {
             None => MAIN,
             Some(master) => known
                 .get(master.value.as_str())
@@ -192,45 +185,4 @@ fn contexts(lab: &Lab) -> Vec<Context> {
         tables.into_iter().map(move |table| Context { node: NodeId(place), table })
     };
     lab.nodes.iter().enumerate().flat_map(of_node).collect()
-}
-
-fn segments(lab: &Lab) -> Vec<Segment> {
-    // One element for each end of each link; a link joins its ends, a switch all of its own.
-    let mut joined = UnionFind::new(lab.links.len() * 2);
-    let mut at_switch: BTreeMap<NodeId, usize> = BTreeMap::new();
-    for (place, link) in lab.links.iter().enumerate() {
-        joined.union(2 * place, 2 * place + 1);
-        for (end, (node, _)) in link.ends.iter().enumerate() {
-            if lab[*node].role == Role::Switch {
-                let first = *at_switch.entry(*node).or_insert(2 * place + end);
-                joined.union(first, 2 * place + end);
-            }
-        }
-    }
-    let mut segments: Vec<Segment> = Vec::new();
-    let mut place_of: HashMap<usize, usize> = HashMap::new();
-    for (place, link) in lab.links.iter().enumerate() {
-        for (end, port) in link.ends.iter().enumerate() {
-            if lab[port.0].role == Role::Switch {
-                continue;
-            }
-            let root = joined.find(2 * place + end);
-            let segment = *place_of.entry(root).or_insert_with(|| {
-                let point_to_point =
-                    link.ends.iter().all(|(node, _)| lab[*node].role != Role::Switch);
-                segments.push(Segment { ports: Vec::new(), point_to_point });
-                segments.len() - 1
-            });
-            segments[segment].ports.push(*port);
-        }
-    }
-    for (place, node) in lab.nodes.iter().enumerate() {
-        for (interface, made) in node.interfaces.iter().enumerate() {
-            if made.kind == InterfaceKind::Dummy {
-                let port = (NodeId(place), InterfaceId(interface));
-                segments.push(Segment { ports: vec![port], point_to_point: false });
-            }
-        }
-    }
-    segments
 }

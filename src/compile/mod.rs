@@ -7,7 +7,9 @@ mod addresses;
 mod check;
 mod checks;
 mod destinations;
+mod devices;
 mod hosts;
+mod interface;
 mod interfaces;
 mod lab;
 mod labels;
@@ -23,6 +25,7 @@ mod roles;
 mod routes;
 mod policy;
 mod rules;
+mod segment;
 mod summary;
 mod sysctls;
 mod tables;
@@ -35,10 +38,10 @@ pub use check::{
     RejectionKind, Sender, Sends, Share, Spread, Target,
 };
 pub use checks::read_check;
+pub use interface::{Interface, InterfaceKind};
 pub use lab::{
-    Command, Imports, Interface, InterfaceId, InterfaceKind, LOCAL, Lab, LabelNexthop, LabelRoute,
-    Link, MAIN, Nexthop, NexthopObject, Node, NodeId, Route, Rule, Sample, Sysctl,
-    UNREACHABLE_METRIC, Vrf,
+    Command, Imports, InterfaceId, LOCAL, Lab, LabelNexthop, LabelRoute, Link, MAIN, Nexthop,
+    NexthopObject, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
 };
 pub use print::print;
 pub use words::sysctl_name;
@@ -58,6 +61,7 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Lab {
     let mut draft = interfaces::build(&topology, &roles, errors);
     vrfs::fill(&topology, &mut draft, errors);
     labels::mark_core(&mut draft, topology.routing);
+    draft.lab.nodes.iter_mut().for_each(devices::mtus);
     let layout = Layout::of(&draft.lab, topology.routing);
     addresses::fill(&topology, &layout, &mut draft, errors);
     let mut lab = routes::resolve(&topology, draft, errors);

@@ -3,7 +3,8 @@
 //! Shortest paths are searched here and not by petgraph, whose searches keep their distances in hash
 //! maps: a lab of a thousand routers asks for tens of millions of them.
 
-use super::lab::{InterfaceKind, Lab, MAIN};
+use super::interface::InterfaceKind;
+use super::lab::{Lab, MAIN};
 use super::layout::{Context, Layout, Port, compiled};
 use crate::document::{DeviceName, Routing};
 use std::cmp::Reverse;
@@ -96,6 +97,9 @@ impl Network {
             let ends: Vec<(Port, Place)> = segment
                 .ports
                 .iter()
+                // A link that is down is no way, though it keeps its addresses.
+                .filter(|(node, interface)| lab.carries(*node, *interface))
+                .filter(|port| routes(lab, **port))
                 .map(|port| (*port, network.place_of[&layout.context(*port)]))
                 .collect();
             let goals: Vec<(Port, Place)> = ends
@@ -180,10 +184,23 @@ impl Network {
     }
 }
 
-/// What it costs to leave through a port; a bridge's own part costs nothing.
+/// Whether packets are routed at a port: a bridge without addresses, say, only joins others.
+fn routes(lab: &Lab, (node, interface): Port) -> bool {
+    let interface = &lab[node].interfaces[interface.0];
+    matches!(interface.kind, InterfaceKind::Veth { .. }) || !interface.addresses.is_empty()
+}
+
+/// What it costs to leave through a port: what its link does, a VLAN's that of the interface beneath,
+/// and what has no link as much as a link of which nothing is said.
 pub(super) fn cost(lab: &Lab, (node, interface): Port) -> u32 {
     match lab[node].interfaces[interface.0].kind {
         InterfaceKind::Veth { link, .. } => lab.links[link].cost,
-        InterfaceKind::Bridge | InterfaceKind::Dummy => 0,
+        InterfaceKind::Vlan { parent, .. } | InterfaceKind::Macvlan { parent, .. } => {
+            cost(lab, (node, parent))
+        }
+        InterfaceKind::Bridge { .. }
+        | InterfaceKind::Dummy
+        | InterfaceKind::Vxlan { .. }
+        | InterfaceKind::Ifb => 1,
     }
 }

@@ -2,7 +2,8 @@
 //! so that a region of the graph shares a prefix.
 
 use super::lab::Lab;
-use super::layout::{Context, Layout, Segment};
+use super::layout::{Context, Layout};
+use super::segment::Segment;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Up to this many routers a network is of ordinary size, and keeps the file's order, in which what

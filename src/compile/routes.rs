@@ -1,6 +1,7 @@
 //! The file's IP routes with their names resolved.
 
-use super::lab::{Interface, Lab, MAIN, Nexthop, Node, NodeId, Route};
+use super::interface::Interface;
+use super::lab::{Lab, MAIN, Nexthop, Node, NodeId, Route};
 use super::{Draft, IpNet, iproute, objects};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, nearest};
 use crate::document::DeviceName;

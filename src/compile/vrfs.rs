@@ -1,6 +1,7 @@
 //! VRFs with their tables, and which interfaces are in them.
 
-use super::lab::{Imports, InterfaceKind, NodeId, Vrf};
+use super::interface::InterfaceKind;
+use super::lab::{Imports, NodeId, Vrf};
 use super::{Draft, WantedVrf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, nearest};
 use crate::document::{DeviceName, Role};

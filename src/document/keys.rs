@@ -3,7 +3,7 @@
 //! Everything that depends on which keys there are reads them here: which are unknown, what a DOT
 //! string stands for, which values are of the right kind.
 
-use super::{Family, Kind, Role, Routing, Ttl};
+use super::{Family, Kind, MacvlanMode, Role, Routing, Ttl};
 
 /// A key of a map.
 #[derive(Debug)]
@@ -52,6 +52,8 @@ pub(super) enum Shape {
     Line,
     /// `10.1.1.1/24`.
     Address,
+    /// `10.1.1.1`, without a length.
+    Ip,
     /// An address, for which one without a length stands for itself alone.
     Loopback,
     /// `02:00:00:00:00:01`.
@@ -66,8 +68,6 @@ pub(super) enum Shape {
     Link,
     /// An end of a link: a map, or node and interface in a string.
     End,
-    /// A part of the language that this version does not have.
-    Unsupported,
 }
 
 /// A kind of value that is one of a few words.
@@ -102,7 +102,39 @@ impl Choice for Ttl {
 }
 
 impl Choice for Kind {
-    const WORDS: &'static [(&'static str, Kind)] = &[("dummy", Kind::Dummy)];
+    const WORDS: &'static [(&'static str, Kind)] = &[
+        ("dummy", Kind::Dummy),
+        ("bridge", Kind::Bridge),
+        ("vlan", Kind::Vlan),
+        ("vxlan", Kind::Vxlan),
+        ("macvlan", Kind::Macvlan),
+        ("ifb", Kind::Ifb),
+    ];
+}
+
+impl Choice for MacvlanMode {
+    const WORDS: &'static [(&'static str, MacvlanMode)] = &[
+        ("bridge", MacvlanMode::Bridge),
+        ("private", MacvlanMode::Private),
+        ("vepa", MacvlanMode::Vepa),
+        ("passthru", MacvlanMode::Passthru),
+    ];
+}
+
+impl Kind {
+    /// Its word in a file.
+    pub fn word(self) -> &'static str {
+        let known = Self::WORDS.iter().find(|(_, kind)| *kind == self);
+        known.expect("every kind has its word").0
+    }
+}
+
+impl MacvlanMode {
+    /// Its word in a file and for `ip`.
+    pub fn word(self) -> &'static str {
+        let known = Self::WORDS.iter().find(|(_, mode)| *mode == self);
+        known.expect("every mode has its word").0
+    }
 }
 
 impl Role {
@@ -261,16 +293,16 @@ pub(super) static INTERFACE: Level = Level {
         key("tbf", Shape::Line, "What follows `tc qdisc add … tbf`."),
         key("offload", Shape::Flag, "Whether checksums and segments are left to the far end."),
         key("up", Shape::Flag, "Whether it is up."),
-        key("vlans", Shape::Unsupported, "The VLANs of a bridge's port."),
+        key("vlans", LINES, "What follows `bridge vlan add vid`, of a bridge or its port."),
         key("kind", Shape::OneOf(words::<Kind>), "What it is, if no link makes it."),
-        key("ports", Shape::Unsupported, "The ports of a bridge."),
-        key("vlan_filtering", Shape::Unsupported, "Whether a bridge minds VLANs."),
-        key("id", Shape::Unsupported, "The number of a VLAN or VXLAN."),
-        key("parent", Shape::Unsupported, "The interface beneath a VLAN or macvlan."),
-        key("local", Shape::Unsupported, "The near end of a VXLAN."),
-        key("remote", Shape::Unsupported, "The far end of a VXLAN."),
-        key("dstport", Shape::Unsupported, "The UDP port of a VXLAN."),
-        key("mode", Shape::Unsupported, "The mode of a macvlan."),
+        key("ports", NAMES, "The ports of a bridge."),
+        key("vlan_filtering", Shape::Flag, "Whether a bridge minds VLANs."),
+        key("id", ANY, "The number of a VLAN or VXLAN."),
+        key("parent", Shape::Line, "The interface beneath a VLAN or macvlan."),
+        key("local", Shape::Ip, "The near end of a VXLAN."),
+        key("remote", Shape::Ip, "The far end of a VXLAN."),
+        key("dstport", Shape::Number(1, 65535), "The UDP port of a VXLAN; 4789 if absent."),
+        key("mode", Shape::OneOf(words::<MacvlanMode>), "What a macvlan has to do with others."),
     ],
 };
 

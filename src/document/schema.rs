@@ -1,7 +1,6 @@
 //! The language as a JSON Schema, from which editors complete YAML files.
 //!
-//! It is made from the same table of keys that files are read by, so the two cannot differ. Keys of
-//! the language that this version does not have are left out, as they are refused.
+//! It is made from the same table of keys that files are read by, so the two cannot differ.
 
 use super::keys::{self, Level, Shape};
 use serde_json::{Map, Value, json};
@@ -18,8 +17,9 @@ pub fn schema() -> Value {
 
 /// A map with the language's keys. Those used in several places are defined once.
 fn level(level: &'static Level, definitions: &mut Map<String, Value>) -> Value {
-    let supported = level.keys.iter().filter(|key| !matches!(key.shape, Shape::Unsupported));
-    let properties: Map<String, Value> = supported
+    let properties: Map<String, Value> = level
+        .keys
+        .iter()
         .map(|key| {
             let mut value = of(&key.shape, definitions);
             value["description"] = json!(key.doc);
@@ -51,6 +51,7 @@ fn of(shape: &'static Shape, definitions: &mut Map<String, Value>) -> Value {
         Shape::Line => json!({ "type": ["string", "number", "boolean"] }),
         Shape::Address => json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+/[0-9]+$" }),
         Shape::Loopback => json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+(/[0-9]+)?$" }),
+        Shape::Ip => json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+$" }),
         Shape::Mac => {
             json!({ "type": "string", "pattern": "^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$" })
         }
@@ -82,7 +83,6 @@ fn of(shape: &'static Shape, definitions: &mut Map<String, Value>) -> Value {
         Shape::End => {
             json!({ "anyOf": [defined(&keys::END, definitions), { "type": "string" }] })
         }
-        Shape::Unsupported => json!(false),
     }
 }
 

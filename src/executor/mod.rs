@@ -8,10 +8,12 @@
 //! makes one device at a time, so there is one thread and no more.
 
 mod build;
+mod change;
 mod kernel;
 mod teardown;
 
 pub use build::{Failed, build, build_through};
+pub use change::{Unchanged, change};
 pub use kernel::Kernel;
 pub use teardown::{Left, clear, down, strangers, teardown};
 

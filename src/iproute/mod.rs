@@ -2,7 +2,7 @@
 //!
 //! One file per thing that `ip` or `tc` can add: each has its type, its parser and its printer, and
 //! what is printed parses to the same. The grammar is that of `ip-route(8)`, `ip-rule(8)`,
-//! `tc-netem(8)` and `tc-tbf(8)`.
+//! `tc-netem(8)`, `tc-tbf(8)` and `bridge(8)`.
 
 mod attributes;
 mod encap;
@@ -15,6 +15,7 @@ mod nexthop_object;
 mod route;
 mod rule;
 mod tbf;
+mod vlan;
 mod words;
 
 pub use attributes::{Attributes, Metric, Protocol, Scope, Value};
@@ -28,4 +29,5 @@ pub use quantity::{Rate, Share, Size, Time};
 pub use route::{Route, RouteKind, Table};
 pub use rule::{Rule, RuleAction};
 pub use tbf::{Peak, Queue, Tbf};
+pub use vlan::Vlan;
 pub(crate) use words::{Words, not};

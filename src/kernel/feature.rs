@@ -3,7 +3,7 @@
 use super::machine::{Reason, Refused};
 use super::message::LOOPBACK;
 use super::nexthop::NexthopMessage;
-use super::socket::{Mode, Request, Socket};
+use super::socket::{Mode, Request, SendError, Socket};
 use super::{Worker, program, route, sysctl};
 use crate::compile::{Nexthop, NexthopObject, Route};
 use crate::diagnostic::Text;
@@ -13,9 +13,13 @@ use crate::plan::{Feature, Qdisc};
 use ipnet::IpNet;
 use nix::libc::AF_MPLS;
 use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::link::{BridgeVlanInfoFlags, LinkMessage, MacVlanMode};
 use rtnetlink::packet_route::route::MplsLabel;
 use rtnetlink::packet_route::tc::TcHandle;
-use rtnetlink::{LinkBridge, LinkDummy, LinkUnspec, LinkVeth, LinkVrf, RouteMessageBuilder};
+use rtnetlink::{
+    LinkBridge, LinkBridgeVlan, LinkDummy, LinkIfb, LinkMacVlan, LinkUnspec, LinkVeth, LinkVlan,
+    LinkVrf, LinkVxlan, RouteMessageBuilder,
+};
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -55,6 +59,19 @@ pub fn lacks(
     Ok(lacks)
 }
 
+/// The number of an interface that others are tried on.
+const PARENT: u32 = 500;
+
+/// The request for a device on an interface, which is there then.
+fn on_parent(device: LinkMessage, socket: &mut Socket) -> Result<RouteNetlinkMessage, Refused> {
+    let parent = LinkVeth::new("try11", "try12").index(PARENT).build();
+    match socket.send(vec![(Mode::Create, RouteNetlinkMessage::NewLink(parent))]) {
+        Err(SendError::Refused { refusal, .. }) if refusal.errno == nix::Error::EEXIST => {}
+        made => made?,
+    }
+    Ok(RouteNetlinkMessage::NewLink(device))
+}
+
 fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(), Refused> {
     let queue = |qdisc| {
         let mut message = super::qdisc::message(LOOPBACK, &qdisc);
@@ -72,6 +89,22 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
             let tbf = Tbf::parse(&line("rate 1mbit burst 10kb limit 10kb")).expect("a bucket");
             queue(Qdisc::Tbf { tbf, behind_netem: false })
         }
+        Feature::BridgeVlan => {
+            let bridge = LinkBridge::new("try6").index(PARENT + 1).build();
+            socket.send(vec![(Mode::Replace, RouteNetlinkMessage::NewLink(bridge))])?;
+            let flags = BridgeVlanInfoFlags::empty();
+            let vlan = LinkBridgeVlan::new(PARENT + 1).bridge_self().vlan(2, flags).build();
+            return Ok(socket.send(vec![(Mode::Change, RouteNetlinkMessage::SetLink(vlan))])?);
+        }
+        Feature::Vlan => on_parent(LinkVlan::new("try7", PARENT, 2).build(), socket)?.into(),
+        Feature::Macvlan => {
+            on_parent(LinkMacVlan::new("try8", PARENT, MacVlanMode::Bridge).build(), socket)?.into()
+        }
+        Feature::Vxlan => {
+            let vxlan = LinkVxlan::new("try9", 10).port(4789).remote(Ipv4Addr::new(192, 0, 2, 1));
+            RouteNetlinkMessage::NewLink(vxlan.build()).into()
+        }
+        Feature::Ifb => RouteNetlinkMessage::NewLink(LinkIfb::new("try10").build()).into(),
         Feature::Ipv6 => {
             sysctl::read(worker, "net/ipv6/conf/all/forwarding")?;
             return Ok(());

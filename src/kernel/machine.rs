@@ -5,7 +5,7 @@ use super::settle::settle;
 use super::socket::{Refusal, SendError, Socket};
 use super::{Home, Namespace, Worker, offload, program, supervisor, sysctl};
 use crate::compile::{MAIN, Nexthop};
-use crate::plan::{Op, Way};
+use crate::plan::{Edit, Op, Way};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -113,6 +113,7 @@ impl<'w> Machine<'w> {
             | Op::Veth { .. }
             | Op::Device { .. }
             | Op::Enslave { .. }
+            | Op::BridgeVlan { .. }
             | Op::Qdisc { .. }
             | Op::Up { .. }
             | Op::Address { .. }
@@ -150,6 +151,41 @@ impl<'w> Machine<'w> {
         Ok(building.socket.send(requests)?)
     }
 
+    /// Gets hold of a namespace that stands, for what is done to it.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be entered.
+    pub fn join(&mut self, name: &str) -> Result<(), Refused> {
+        if !self.built.contains_key(name) {
+            let namespace = Namespace::open(name)?;
+            self.worker.enter(&namespace)?;
+            let devices = super::interfaces(self.worker)?
+                .into_iter()
+                .map(|(device, state)| (device, state.index))
+                .collect();
+            let building = Building { namespace, socket: Socket::open()?, devices };
+            self.built.insert(name.to_owned(), building);
+        }
+        Ok(())
+    }
+
+    /// Changes a namespace that stands.
+    ///
+    /// # Errors
+    /// The first change that the kernel refused; those behind it may have been made.
+    pub fn edit(&mut self, edits: &[Edit]) -> Result<(), Refused> {
+        let Some(name) = edits.first().map(Edit::namespace) else { return Ok(()) };
+        self.join(name)?;
+        if edits.iter().any(|edit| matches!(edit, Edit::Make(_) | Edit::PutRoute { .. })) {
+            self.worker.enter(&self.built.get(name).expect(BUILDING).namespace)?;
+            settle()?;
+        }
+        let requests: Vec<_> = edits.iter().map(|edit| message::edit(edit, self)).collect();
+        debug_assert!(requests.iter().all(|requests| requests.len() == 1), "one each");
+        let building = self.built.get_mut(name).expect(BUILDING);
+        Ok(building.socket.send(requests.into_iter().flatten().collect())?)
+    }
+
     /// Gives indices to the devices that a step makes, no two devices of a lab the same one: up to
     /// Linux 6.12 a new device's index must be free in the sender's namespace too.
     fn number(&mut self, op: &Op) {
@@ -184,6 +220,7 @@ fn minds_carriers(op: &Op) -> bool {
         | Op::Address { .. }
         | Op::Rule { .. }
         | Op::Filter { .. }
+        | Op::BridgeVlan { .. }
         | Op::Qdisc { .. }
         | Op::NoOffload { .. }
         | Op::Etc { .. }

@@ -3,14 +3,22 @@
 use super::nexthop::NexthopMessage;
 use super::socket::{Mode, Request};
 use super::{qdisc, route, rule};
-use crate::plan::{Device, DeviceKind, Family, Op, RuleChange, VethEnd};
+use crate::document::MacvlanMode;
+use crate::plan::{Device, DeviceKind, Edit, Family, Op, RuleChange, VethEnd};
 use ipnet::IpNet;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
 };
-use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage};
+use rtnetlink::packet_route::link::{
+    BridgeVlanInfoFlags, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage,
+    MacVlanMode as KernelMode,
+};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
-use rtnetlink::{LinkBridge, LinkDummy, LinkMessageBuilder, LinkUnspec, LinkVeth, LinkVrf};
+use rtnetlink::{
+    LinkBridge, LinkBridgeVlan, LinkDummy, LinkIfb, LinkMacVlan, LinkMessageBuilder, LinkUnspec,
+    LinkVeth, LinkVlan, LinkVrf, LinkVxlan,
+};
+use std::net::IpAddr;
 use std::os::fd::RawFd;
 
 /// Finds the numbers that the kernel has for the plan's names.
@@ -44,8 +52,39 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
                 DeviceKind::Vrf { table } => {
                     link(LinkVrf::new(name, *table), namespace, device, numbers)
                 }
-                DeviceKind::Bridge => link(LinkBridge::new(name), namespace, device, numbers),
+                DeviceKind::Bridge { vlan_filtering } => {
+                    let bridge = LinkMessageBuilder::<LinkBridge>::new(name);
+                    let bridge = match vlan_filtering {
+                        false => bridge,
+                        // Ports have the VLANs that the lab gives them and no others.
+                        true => bridge.vlan_filtering(true).vlan_default_pvid(0),
+                    };
+                    link(bridge, namespace, device, numbers)
+                }
                 DeviceKind::Dummy => link(LinkDummy::new(name), namespace, device, numbers),
+                DeviceKind::Vlan { id, parent } => {
+                    let vlan = LinkVlan::new(name, numbers.index(namespace, parent), *id);
+                    link(vlan, namespace, device, numbers)
+                }
+                DeviceKind::Macvlan { parent, mode } => {
+                    let mode = macvlan_mode(*mode);
+                    let macvlan = LinkMacVlan::new(name, numbers.index(namespace, parent), mode);
+                    link(macvlan, namespace, device, numbers)
+                }
+                DeviceKind::Vxlan { id, local, remote, dstport } => {
+                    let vxlan = LinkVxlan::new(name, *id).port(*dstport);
+                    let vxlan = match remote {
+                        IpAddr::V4(remote) => vxlan.remote(*remote),
+                        IpAddr::V6(remote) => vxlan.remote6(*remote),
+                    };
+                    let vxlan = match local {
+                        None => vxlan,
+                        Some(IpAddr::V4(local)) => vxlan.local(*local),
+                        Some(IpAddr::V6(local)) => vxlan.local6(*local),
+                    };
+                    link(vxlan, namespace, device, numbers)
+                }
+                DeviceKind::Ifb => link(LinkIfb::new(name), namespace, device, numbers),
             };
             create(RouteNetlinkMessage::NewLink(message))
         }
@@ -53,6 +92,14 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
             set(LinkUnspec::new_with_index(numbers.index(namespace, port))
                 .controller(numbers.index(namespace, master))
                 .build())
+        }
+        Op::BridgeVlan { namespace, device, own, vlan } => {
+            let mut flags = BridgeVlanInfoFlags::empty();
+            flags.set(BridgeVlanInfoFlags::Pvid, vlan.pvid);
+            flags.set(BridgeVlanInfoFlags::Untagged, vlan.untagged);
+            let message = LinkBridgeVlan::new(numbers.index(namespace, device));
+            let message = if *own { message.bridge_self() } else { message };
+            set(message.vlan(vlan.first, flags).build())
         }
         Op::Qdisc { namespace, device, qdisc } => {
             let message = qdisc::message(numbers.index(namespace, device), qdisc);
@@ -83,6 +130,46 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
             let message = route::label(route, |device| numbers.index(namespace, device));
             create(RouteNetlinkMessage::NewRoute(message))
         }
+    }
+}
+
+/// The requests that carry out a change to what stands.
+pub(super) fn edit(edit: &Edit, numbers: &impl Numbers) -> Requests {
+    let index = |namespace: &str, device: &str| numbers.index(namespace, device);
+    match edit {
+        Edit::Make(op) => requests(op, numbers),
+        Edit::Down { namespace, device } => {
+            set(LinkUnspec::new_with_index(index(namespace, device)).down().build())
+        }
+        Edit::NoQueue { namespace, device } => {
+            let message = qdisc::root(index(namespace, device));
+            change_to(RouteNetlinkMessage::DelQueueDiscipline(message))
+        }
+        Edit::PutRoute { namespace, route } => {
+            let message = route::ip(route, |device| index(namespace, device));
+            vec![(Mode::Replace, RouteNetlinkMessage::NewRoute(message).into())]
+        }
+        Edit::TakeRoute { namespace, route } => {
+            let message = route::ip(route, |device| index(namespace, device));
+            change_to(RouteNetlinkMessage::DelRoute(message))
+        }
+        Edit::PutLabelRoute { namespace, route } => {
+            let message = route::label(route, |device| index(namespace, device));
+            vec![(Mode::Replace, RouteNetlinkMessage::NewRoute(message).into())]
+        }
+        Edit::TakeLabelRoute { namespace, route } => {
+            let message = route::label(route, |device| index(namespace, device));
+            change_to(RouteNetlinkMessage::DelRoute(message))
+        }
+    }
+}
+
+fn macvlan_mode(mode: MacvlanMode) -> KernelMode {
+    match mode {
+        MacvlanMode::Bridge => KernelMode::Bridge,
+        MacvlanMode::Private => KernelMode::Private,
+        MacvlanMode::Vepa => KernelMode::Vepa,
+        MacvlanMode::Passthru => KernelMode::Passthrough,
     }
 }
 

@@ -73,6 +73,13 @@ pub(super) fn message(index: u32, qdisc: &Qdisc) -> TcMessage {
     message
 }
 
+/// The message that takes all queues off a device.
+pub(super) fn root(index: u32) -> TcMessage {
+    let mut message = TcMessage::with_index(index.cast_signed());
+    message.header.parent = TcHandle::from(ROOT);
+    message
+}
+
 fn words(numbers: &[u32]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_ne_bytes()).collect()
 }

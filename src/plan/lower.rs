@@ -2,10 +2,10 @@
 
 use super::{Device, DeviceKind, Op, Plan, Qdisc, RuleChange, Step, VethEnd};
 use crate::compile::{
-    Interface, InterfaceKind, LOCAL, Lab, Node, Route, Rule, UNREACHABLE_METRIC, Vrf,
+    InterfaceId, InterfaceKind, LOCAL, Lab, Node, Route, Rule, UNREACHABLE_METRIC, Vrf,
 };
 use crate::diagnostic::Span;
-use crate::iproute::{RouteKind, RuleAction};
+use crate::iproute::{RouteKind, RuleAction, Vlan};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// The priority at which the kernel puts the lookup of the local table.
@@ -41,6 +41,7 @@ pub fn lower(lab: &Lab) -> Plan {
         devices(&mut steps, node);
     }
     for node in &lab.nodes {
+        inner_devices(&mut steps, node);
         sysctls(&mut steps, node, &node.late_sysctls);
         for interface in node.interfaces.iter().filter(|interface| !interface.offload.value) {
             let device = interface.name.to_string();
@@ -100,11 +101,35 @@ fn devices(steps: &mut Vec<Step>, node: &Node) {
         let kind = DeviceKind::Vrf { table: vrf.table };
         push(Device { name: vrf.name.to_string(), kind, mtu: None, mac: None }, vrf.span);
     }
-    for interface in &node.interfaces {
+    for (device, span) in own_devices(node).filter(|(device, _)| !device.kind.is_made_inside()) {
+        push(device, span);
+    }
+}
+
+/// The devices that are made from inside their namespace, parents first.
+fn inner_devices(steps: &mut Vec<Step>, node: &Node) {
+    for (device, span) in own_devices(node).filter(|(device, _)| device.kind.is_made_inside()) {
+        steps.push(Step { op: Op::Device { namespace: node.namespace.clone(), device }, span });
+    }
+}
+
+/// The devices of a node that no link makes, each behind its parent.
+fn own_devices(node: &Node) -> impl Iterator<Item = (Device, Span)> {
+    node.parents_first().into_iter().filter_map(|id| {
+        let interface = &node.interfaces[id.0];
+        let parent = |id: InterfaceId| node.interfaces[id.0].name.to_string();
         let kind = match interface.kind {
-            InterfaceKind::Veth { .. } => continue,
-            InterfaceKind::Bridge => DeviceKind::Bridge,
+            InterfaceKind::Veth { .. } => return None,
+            InterfaceKind::Bridge { vlan_filtering } => DeviceKind::Bridge { vlan_filtering },
             InterfaceKind::Dummy => DeviceKind::Dummy,
+            InterfaceKind::Vlan { id, parent: it } => DeviceKind::Vlan { id, parent: parent(it) },
+            InterfaceKind::Vxlan { id, local, remote, dstport } => {
+                DeviceKind::Vxlan { id, local, remote, dstport }
+            }
+            InterfaceKind::Macvlan { parent: it, mode } => {
+                DeviceKind::Macvlan { parent: parent(it), mode }
+            }
+            InterfaceKind::Ifb => DeviceKind::Ifb,
         };
         let device = Device {
             name: interface.name.to_string(),
@@ -112,8 +137,8 @@ fn devices(steps: &mut Vec<Step>, node: &Node) {
             mtu: interface.mtu.map(|mtu| mtu.value),
             mac: interface.mac.map(|mac| mac.value),
         };
-        push(device, interface.span);
-    }
+        Some((device, interface.span))
+    })
 }
 
 fn interfaces(steps: &mut Vec<Step>, node: &Node) {
@@ -149,6 +174,17 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
         }
     }
     for interface in &node.interfaces {
+        let own = interface.kind.is_bridge();
+        for vlans in &interface.vlans {
+            for id in vlans.value.ids() {
+                let vlan = Vlan { first: id, last: id, ..vlans.value };
+                let device = interface.name.to_string();
+                let op = Op::BridgeVlan { namespace: namespace(), device, own, vlan };
+                push(op, vlans.span.or(interface.span));
+            }
+        }
+    }
+    for interface in &node.interfaces {
         let device = || interface.name.to_string();
         let mut qdisc = |qdisc, span: Span| {
             push(
@@ -169,10 +205,14 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
     for vrf in &node.vrfs {
         push(up(vrf.name.as_str()), vrf.span);
     }
-    let bridges_first = |interface: &&Interface| interface.kind != InterfaceKind::Bridge;
-    let mut interfaces: Vec<&Interface> = node.interfaces.iter().collect();
-    interfaces.sort_by_key(bridges_first);
-    for interface in interfaces.into_iter().filter(|interface| interface.up) {
+    // A bridge comes up before its ports, a parent before its children.
+    let (mut bridges, others): (Vec<_>, Vec<_>) = node
+        .parents_first()
+        .into_iter()
+        .filter(|id| node.comes_up(*id))
+        .partition(|id| node.interfaces[id.0].kind.is_bridge());
+    bridges.extend(others);
+    for interface in bridges.into_iter().map(|id| &node.interfaces[id.0]) {
         push(up(interface.name.as_str()), interface.span);
     }
     for loopback in &node.loopback {
@@ -216,7 +256,19 @@ fn routes(steps: &mut Vec<Step>, node: &Node) {
         push(op, object.span);
     }
     for route in &node.routes {
-        push(Op::Route { namespace: namespace(), route: route.value.clone() }, route.span);
+        let span = route.span;
+        // What leads over an interface that is down waits until that is up: the kernel has no such
+        // routes.
+        let all = &route.value.nexthops;
+        let up = all.iter().filter(|nexthop| node.is_up(&nexthop.dev));
+        let nexthops: std::sync::Arc<[_]> = match up.clone().count() == all.len() {
+            true => all.clone(),
+            false => up.cloned().collect(),
+        };
+        if nexthops.is_empty() == all.is_empty() {
+            let route = Route { nexthops, ..route.value.clone() };
+            push(Op::Route { namespace: namespace(), route }, span);
+        }
     }
     for rule in &node.rules {
         let op =

@@ -4,16 +4,20 @@
 //! the same file gives the same plan, byte for byte, and so do a DOT file and a YAML file that say
 //! the same.
 
+mod device;
+mod edit;
 mod lower;
 mod needs;
 mod observed;
 mod op;
 mod print;
 
+pub use device::{Device, DeviceKind, VethEnd};
+pub use edit::{Edit, Edits, edits};
 pub use lower::lower;
 pub use needs::{Feature, Needs};
 pub use observed::{Difference, Observed, differences};
-pub use op::{Device, DeviceKind, Family, Op, Qdisc, RuleChange, VethEnd, Way};
+pub use op::{Family, Op, Qdisc, RuleChange, Way};
 
 use crate::diagnostic::Span;
 use op::Thing;

@@ -26,6 +26,16 @@ pub enum Feature {
     Netem,
     /// Queues of a certain rate.
     Tbf,
+    /// Bridges that mind VLANs.
+    BridgeVlan,
+    /// VLAN devices.
+    Vlan,
+    /// VXLAN devices.
+    Vxlan,
+    /// Macvlan devices.
+    Macvlan,
+    /// Ifb devices.
+    Ifb,
     /// Routes that put on lists of segments.
     Seg6Encap,
     /// Routes that tell a tunnel device the outer header.
@@ -40,7 +50,7 @@ pub enum Feature {
 
 impl Feature {
     /// Every feature there is.
-    pub const ALL: [Feature; 14] = [
+    pub const ALL: [Feature; 19] = [
         Self::Ipv6,
         Self::Veth,
         Self::Bridge,
@@ -50,6 +60,11 @@ impl Feature {
         Self::MplsEncap,
         Self::Netem,
         Self::Tbf,
+        Self::BridgeVlan,
+        Self::Vlan,
+        Self::Vxlan,
+        Self::Macvlan,
+        Self::Ifb,
         Self::Seg6Encap,
         Self::IpEncap,
         Self::Nexthops,
@@ -69,6 +84,11 @@ impl Feature {
             Self::MplsEncap => "routes that push MPLS labels",
             Self::Netem => "netem queues",
             Self::Tbf => "tbf queues",
+            Self::BridgeVlan => "bridges that mind VLANs",
+            Self::Vlan => "VLAN devices",
+            Self::Vxlan => "VXLAN devices",
+            Self::Macvlan => "macvlan devices",
+            Self::Ifb => "ifb devices",
             Self::Seg6Encap => "routes that put on segments",
             Self::IpEncap => "routes that tell tunnels where to lead",
             Self::Nexthops => "nexthop objects",
@@ -89,6 +109,11 @@ impl Feature {
             Self::MplsEncap => "CONFIG_MPLS_IPTUNNEL",
             Self::Netem => "CONFIG_NET_SCH_NETEM",
             Self::Tbf => "CONFIG_NET_SCH_TBF",
+            Self::BridgeVlan => "CONFIG_BRIDGE_VLAN_FILTERING",
+            Self::Vlan => "CONFIG_VLAN_8021Q",
+            Self::Vxlan => "CONFIG_VXLAN",
+            Self::Macvlan => "CONFIG_MACVLAN",
+            Self::Ifb => "CONFIG_IFB",
             Self::Seg6Encap => "CONFIG_IPV6_SEG6_LWTUNNEL",
             Self::IpEncap => "CONFIG_LWTUNNEL",
             Self::Nexthops => "Linux 5.3",
@@ -109,6 +134,11 @@ impl Feature {
             Self::MplsEncap => "mpls_iptunnel",
             Self::Netem => "sch_netem",
             Self::Tbf => "sch_tbf",
+            Self::BridgeVlan => "bridge",
+            Self::Vlan => "8021q",
+            Self::Vxlan => "vxlan",
+            Self::Macvlan => "macvlan",
+            Self::Ifb => "ifb",
             Self::Nftables => "nf_tables",
             Self::Seg6Encap | Self::IpEncap | Self::Nexthops | Self::ResilientGroups => {
                 return None;
@@ -136,8 +166,12 @@ impl Needs {
                 Op::Device { namespace, device } => {
                     let feature = match device.kind {
                         DeviceKind::Vrf { .. } => Feature::Vrf,
-                        DeviceKind::Bridge => Feature::Bridge,
+                        DeviceKind::Bridge { .. } => Feature::Bridge,
                         DeviceKind::Dummy => Feature::Dummy,
+                        DeviceKind::Vlan { .. } => Feature::Vlan,
+                        DeviceKind::Vxlan { .. } => Feature::Vxlan,
+                        DeviceKind::Macvlan { .. } => Feature::Macvlan,
+                        DeviceKind::Ifb => Feature::Ifb,
                     };
                     needs.add(feature, namespace);
                 }
@@ -172,6 +206,7 @@ impl Needs {
                     };
                     needs.add(feature, namespace);
                 }
+                Op::BridgeVlan { namespace, .. } => needs.add(Feature::BridgeVlan, namespace),
                 Op::Namespace { .. }
                 | Op::NoOffload { .. }
                 | Op::Etc { .. }

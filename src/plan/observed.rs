@@ -45,6 +45,7 @@ fn is_observed(op: &Op) -> bool {
         | Op::Veth { .. }
         | Op::Device { .. }
         | Op::Enslave { .. }
+        | Op::BridgeVlan { .. }
         | Op::Qdisc { .. }
         | Op::NoOffload { .. }
         | Op::Up { .. }
@@ -58,7 +59,7 @@ fn is_observed(op: &Op) -> bool {
 
 /// The step as the kernel shows it: the ends of a pair have no order there, and of a queue it keeps
 /// less than it was told.
-fn as_kept(mut op: Op) -> Op {
+pub(super) fn as_kept(mut op: Op) -> Op {
     match &mut op {
         Op::Veth { ends } => ends.sort(),
         Op::Qdisc { qdisc: Qdisc::Netem(netem), .. } => *netem = netem.as_kept(),
@@ -71,7 +72,7 @@ fn as_kept(mut op: Op) -> Op {
 /// Leaves out the MTU of a bridge that a plan leaves to it: that of its ports.
 fn without_own_mtu(mut op: Op, planned: &BTreeSet<Op>) -> Op {
     let said = op.clone();
-    if let Op::Device { device: Device { kind: DeviceKind::Bridge, mtu, .. }, .. } = &mut op
+    if let Op::Device { device: Device { kind: DeviceKind::Bridge { .. }, mtu, .. }, .. } = &mut op
         && mtu.take().is_some()
         && !planned.contains(&op)
     {

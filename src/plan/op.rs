@@ -1,7 +1,8 @@
 //! One thing that is done to a namespace.
 
+use super::device::{Device, VethEnd};
 use crate::compile::{LabelRoute, Nexthop, NexthopObject, Route, Rule};
-use crate::iproute::{Leads, Netem, RuleAction, Tbf};
+use crate::iproute::{Leads, Netem, RuleAction, Tbf, Vlan};
 use ipnet::IpNet;
 
 /// One thing that is done, by names only: whoever carries it out finds the numbers.
@@ -43,6 +44,17 @@ pub enum Op {
         port: String,
         /// The bridge or the VRF device.
         master: String,
+    },
+    /// A port of a bridge, or the bridge itself, carries a VLAN.
+    BridgeVlan {
+        /// Where.
+        namespace: String,
+        /// The port or the bridge.
+        device: String,
+        /// Whether it is the bridge.
+        own: bool,
+        /// One VLAN.
+        vlan: Vlan,
     },
     /// Packets that leave through a device are handled by a queueing discipline.
     Qdisc {
@@ -137,46 +149,6 @@ pub enum Op {
     },
 }
 
-/// One end of a veth pair.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct VethEnd {
-    /// Where.
-    pub namespace: String,
-    /// The interface's name.
-    pub name: String,
-    /// Its MTU in bytes, where it is not the kernel's default.
-    pub mtu: Option<u32>,
-    /// Its MAC address, where it is not the kernel's choice.
-    pub mac: Option<[u8; 6]>,
-}
-
-/// A device that is no end of a pair.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Device {
-    /// Its name.
-    pub name: String,
-    /// What it is.
-    pub kind: DeviceKind,
-    /// Its MTU in bytes, where it is not the kernel's default.
-    pub mtu: Option<u32>,
-    /// Its MAC address, where it is not the kernel's choice.
-    pub mac: Option<[u8; 6]>,
-}
-
-/// What a device is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DeviceKind {
-    /// It ties its ports to a table.
-    Vrf {
-        /// The table.
-        table: u32,
-    },
-    /// It joins its ports.
-    Bridge,
-    /// It drops what it is given.
-    Dummy,
-}
-
 /// What is done to the packets that leave through a device.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Qdisc {
@@ -245,6 +217,7 @@ impl Op {
             | Op::Sysctl { namespace, .. }
             | Op::Device { namespace, .. }
             | Op::Enslave { namespace, .. }
+            | Op::BridgeVlan { namespace, .. }
             | Op::Qdisc { namespace, .. }
             | Op::NoOffload { namespace, .. }
             | Op::Up { namespace, .. }
@@ -268,8 +241,10 @@ impl Op {
             | Op::Filter { .. }
             | Op::Etc { .. } => Way::Alone,
             Op::Run { .. } => Way::Process,
+            Op::Device { device, .. } if device.kind.is_made_inside() => Way::Configuration,
             Op::Veth { .. } | Op::Device { .. } => Way::Devices,
             Op::Enslave { .. }
+            | Op::BridgeVlan { .. }
             | Op::Qdisc { .. }
             | Op::Up { .. }
             | Op::Address { .. }
@@ -290,6 +265,7 @@ impl Op {
             Op::Namespace { .. }
             | Op::Sysctl { .. }
             | Op::Enslave { .. }
+            | Op::BridgeVlan { .. }
             | Op::Qdisc { .. }
             | Op::NoOffload { .. }
             | Op::Up { .. }
@@ -312,6 +288,7 @@ impl Op {
             Op::Namespace { .. }
             | Op::Sysctl { .. }
             | Op::Enslave { .. }
+            | Op::BridgeVlan { .. }
             | Op::Qdisc { .. }
             | Op::NoOffload { .. }
             | Op::Up { .. }
@@ -347,6 +324,7 @@ impl Op {
             }
             Op::NexthopObject { object, .. } => Thing::NexthopObject(here, object.id),
             Op::Rule { change: RuleChange::Delete, .. }
+            | Op::BridgeVlan { .. }
             | Op::Qdisc { qdisc: Qdisc::Tbf { .. }, .. }
             | Op::NoOffload { .. }
             | Op::Filter { .. }
@@ -371,7 +349,8 @@ impl Op {
                     things.push(device(name));
                 }
             }
-            Op::Device { .. } | Op::Filter { .. } | Op::Etc { .. } => {}
+            Op::Device { device: made, .. } => things.extend(made.kind.parent().map(device)),
+            Op::Filter { .. } | Op::Etc { .. } => {}
             Op::Run { vrf, .. } => {
                 things.extend(vrf.iter().map(|vrf| Thing::Up(here(), vrf.clone())));
             }
@@ -380,6 +359,9 @@ impl Op {
                 things.extend([device(name), Thing::Netem(here(), name.clone())]);
             }
             Op::NoOffload { device: name, .. } => things.push(device(name)),
+            Op::BridgeVlan { device: name, .. } => {
+                things.extend([device(name), Thing::Enslaved(here(), name.clone())]);
+            }
             Op::Up { device: name, .. } => {
                 things.extend([device(name), Thing::Enslaved(here(), name.clone())]);
             }

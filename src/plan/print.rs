@@ -28,12 +28,33 @@ impl fmt::Display for Op {
                 hardware(f, device.mtu, device.mac)?;
                 match &device.kind {
                     DeviceKind::Vrf { table } => write!(f, " type vrf table {table}"),
-                    DeviceKind::Bridge => f.write_str(" type bridge"),
+                    DeviceKind::Bridge { vlan_filtering: false } => f.write_str(" type bridge"),
+                    DeviceKind::Bridge { vlan_filtering: true } => {
+                        f.write_str(" type bridge vlan_filtering 1 vlan_default_pvid 0")
+                    }
                     DeviceKind::Dummy => f.write_str(" type dummy"),
+                    DeviceKind::Vlan { id, parent } => {
+                        write!(f, " link {parent} type vlan id {id}")
+                    }
+                    DeviceKind::Vxlan { id, local, remote, dstport } => {
+                        write!(f, " type vxlan id {id}")?;
+                        if let Some(local) = local {
+                            write!(f, " local {local}")?;
+                        }
+                        write!(f, " remote {remote} dstport {dstport}")
+                    }
+                    DeviceKind::Macvlan { parent, mode } => {
+                        write!(f, " link {parent} type macvlan mode {}", mode.word())
+                    }
+                    DeviceKind::Ifb => f.write_str(" type ifb"),
                 }
             }
             Op::Enslave { namespace, port, master } => {
                 write!(f, "ip -n {namespace} link set dev {port} master {master}")
+            }
+            Op::BridgeVlan { namespace, device, own, vlan } => {
+                let own = if *own { " self" } else { "" };
+                write!(f, "bridge -n {namespace} vlan add dev {device} vid {vlan}{own}")
             }
             Op::Qdisc { namespace, device, qdisc } => {
                 let place = match qdisc {

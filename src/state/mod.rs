@@ -8,7 +8,7 @@ mod lock;
 mod record;
 
 pub use lock::{Lock, Shared};
-pub use record::{Phase, Record};
+pub use record::{Change, LinkChange, Phase, Record};
 
 use crate::document::LabName;
 use std::fs;

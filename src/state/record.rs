@@ -4,6 +4,7 @@ use super::{Lock, directory};
 use crate::document::LabName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -34,6 +35,76 @@ pub struct Record {
     /// The texts of the files that it names.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
+    /// What was changed since it came up, by interface.
+    #[serde(default)]
+    pub changes: Vec<Change>,
+}
+
+/// What was changed at an interface since the lab came up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Its node.
+    pub node: String,
+    /// Its name.
+    pub interface: String,
+    /// Whether it is up or down, where not as the file says.
+    pub link: Option<LinkChange>,
+    /// What follows `netem`, in place of what the file says.
+    pub netem: Option<String>,
+    /// What follows `tbf`, in place of what the file says.
+    pub tbf: Option<String>,
+}
+
+/// How a link was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkChange {
+    /// Its end was brought up, of which the file says that it is down.
+    Up,
+    /// Its end was brought down.
+    Down,
+    /// Its end was brought down, and routes go round it.
+    DownAndRerouted,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Change { node, interface, link, netem, tbf } = self;
+        let link = link.map(|link| match link {
+            LinkChange::Up => "was brought up".to_owned(),
+            LinkChange::Down => "was brought down".to_owned(),
+            LinkChange::DownAndRerouted => "was brought down, routes lead round it".to_owned(),
+        });
+        let netem = netem.as_ref().map(|words| format!("has netem {words}"));
+        let tbf = tbf.as_ref().map(|words| format!("has tbf {words}"));
+        let said: Vec<String> = [link, netem, tbf].into_iter().flatten().collect();
+        write!(f, "since it came up, {interface} of {node} {}", said.join(", "))
+    }
+}
+
+impl Change {
+    /// Whether everything is as the file says.
+    pub fn is_nothing(&self) -> bool {
+        self.link.is_none() && self.netem.is_none() && self.tbf.is_none()
+    }
+}
+
+impl Record {
+    /// The changes at an interface, none where there are none yet.
+    pub fn change(&mut self, node: &str, interface: &str) -> &mut Change {
+        let known = self.changes.iter().position(|it| it.node == node && it.interface == interface);
+        let place = known.unwrap_or_else(|| {
+            self.changes.push(Change {
+                node: node.to_owned(),
+                interface: interface.to_owned(),
+                link: None,
+                netem: None,
+                tbf: None,
+            });
+            self.changes.len() - 1
+        });
+        &mut self.changes[place]
+    }
 }
 
 /// How far the making of a lab got.

@@ -30,6 +30,8 @@ pub struct Topology {
     pub vpn: Vpn,
     /// The nodes and links, both in the file's order.
     pub graph: UnGraph<Node, Link>,
+    /// Interfaces that are down whatever the file says: the links of a lab that stands can fail.
+    pub down: Vec<(NodeName, DeviceName)>,
     /// The checks' lines; `None` where the file has no such key.
     pub checks: Option<Vec<Text>>,
 }

@@ -64,6 +64,7 @@ pub fn resolve(
         routing: document.routing.map(|routing| routing.value).unwrap_or_default(),
         vpn: document.vpn,
         graph,
+        down: Vec::new(),
         checks: document.checks,
     }
 }

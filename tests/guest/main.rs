@@ -2,8 +2,13 @@
 //! `vrflab vm run --` as cargo's runner (see `ci/test`).
 #![allow(clippy::unwrap_used)]
 
+mod change;
 mod checks;
+mod devices;
 mod faults;
+#[allow(dead_code)]
+#[path = "../host/host.rs"]
+mod host;
 mod impair;
 mod kernel;
 mod l3vpn;

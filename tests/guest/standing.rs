@@ -67,6 +67,7 @@ impl Built {
             text: String::new(),
             dot: true,
             files: self.lab.files(),
+            changes: Vec::new(),
         }
     }
 

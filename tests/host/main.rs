@@ -1,6 +1,7 @@
 //! The program as its users meet it, on this machine's kernel: these tests need root.
 #![allow(clippy::unwrap_used)]
 
+mod change;
 mod exec;
 mod host;
 mod kernel;

@@ -189,6 +189,7 @@ fn what_goes_wrong_in_the_rollback_does_not_hide_why_there_is_one() {
         text: String::new(),
         dot: true,
         files: Default::default(),
+        changes: Vec::new(),
         lab: name.clone(),
     };
     let lock = Lock::take(&name, || {}).unwrap();

@@ -1,7 +1,7 @@
 //! Who is on a link with whom, switches and bridges looked through.
 
 use super::ask::Post;
-use crate::compile::{InterfaceId, InterfaceKind, Lab, NodeId};
+use crate::compile::{InterfaceId, Lab, NodeId};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -30,11 +30,11 @@ fn joined(lab: &Lab, (node, interface): Place) -> Vec<Place> {
     let this = &interfaces[interface.0];
     let bridge = this.master.as_ref().and_then(|master| {
         let bridge = lab[node].interface(master.value.as_str())?;
-        (interfaces[bridge.0].kind == InterfaceKind::Bridge).then_some((node, bridge))
+        interfaces[bridge.0].kind.is_bridge().then_some((node, bridge))
     });
     let ports = (0..interfaces.len()).map(InterfaceId).filter(|port| {
         let master = interfaces[port.0].master.as_ref();
-        this.kind == InterfaceKind::Bridge && master.is_some_and(|master| master.value == this.name)
+        this.kind.is_bridge() && master.is_some_and(|master| master.value == this.name)
     });
     let ports = ports.map(|port| (node, port));
     ports.chain(bridge).chain(lab.peer(node, interface)).collect()

@@ -1,6 +1,7 @@
 //! A node with all that is in it.
 
-use crate::compile::lab::{Command, Imports, Interface, InterfaceKind, Node, Sysctl, Vrf};
+use crate::compile::interface::{Interface, InterfaceKind};
+use crate::compile::lab::{Command, Imports, Node, Sysctl, Vrf};
 use crate::compile::sysctl_name;
 use crate::document::{Content, Entries, Role, Value};
 
@@ -35,7 +36,7 @@ pub(super) fn print(node: &Node) -> (String, Entries) {
         ("forwarding", Value::Flag(*forwarding)),
         ("loopback", Value::lines(loopback)),
         ("vrfs", Value::Map(vrfs.iter().map(vrf).collect())),
-        ("interfaces", Value::Map(interfaces.map(|it| interface(*role, it)).collect())),
+        ("interfaces", Value::Map(interfaces.map(|it| interface(node, it)).collect())),
         ("tables", Value::Map(numbers.collect())),
         ("nexthops", Value::lines(nexthops)),
         ("routes", Value::lines(routes)),
@@ -63,9 +64,24 @@ fn said<const N: usize>(keys: [(&str, Value); N], even_empty: impl Fn(&str) -> b
 /// Whether an interface is there for the node's role, and cannot be said again.
 fn made_by_role(role: Role, interface: &Interface) -> bool {
     match (interface.kind, role) {
-        (InterfaceKind::Bridge, Role::Switch) => true,
-        (InterfaceKind::Bridge, Role::Host | Role::Router | Role::Ce | Role::Pe | Role::P)
-        | (InterfaceKind::Veth { .. } | InterfaceKind::Dummy, _) => false,
+        // Unless something is said of it, which stands under its name.
+        (InterfaceKind::Bridge { vlan_filtering }, Role::Switch) => {
+            let Interface { mtu, mac, up, .. } = interface;
+            !vlan_filtering && mtu.is_none() && mac.is_none() && *up
+        }
+        (
+            InterfaceKind::Bridge { .. },
+            Role::Host | Role::Router | Role::Ce | Role::Pe | Role::P,
+        )
+        | (
+            InterfaceKind::Veth { .. }
+            | InterfaceKind::Dummy
+            | InterfaceKind::Vlan { .. }
+            | InterfaceKind::Vxlan { .. }
+            | InterfaceKind::Macvlan { .. }
+            | InterfaceKind::Ifb,
+            _,
+        ) => false,
     }
 }
 
@@ -84,7 +100,8 @@ fn vrf(vrf: &Vrf) -> (String, Value) {
     (name.to_string(), Value::Map(said(keys, |_| false)))
 }
 
-fn interface(role: Role, interface: &Interface) -> (String, Value) {
+fn interface(node: &Node, interface: &Interface) -> (String, Value) {
+    let role = node.role;
     let Interface {
         name,
         span: _,
@@ -98,23 +115,62 @@ fn interface(role: Role, interface: &Interface) -> (String, Value) {
         netem,
         tbf,
         offload,
+        vlans,
     } = interface;
     let mut keys = Entries::new();
     let mut say = |key: &str, value| keys.push((key.to_owned(), value));
     match kind {
         // Its addresses are at its link.
         InterfaceKind::Veth { link: _, end: _ } => {}
-        InterfaceKind::Bridge => {}
-        InterfaceKind::Dummy => {
-            say("kind", Value::line("dummy"));
-            say("addresses", Value::lines(addresses));
+        InterfaceKind::Bridge { vlan_filtering } => {
+            if role != Role::Switch {
+                let ports = node.interfaces.iter();
+                let ports =
+                    ports.filter(|it| it.master.as_ref().is_some_and(|it| it.value == *name));
+                say("kind", Value::line("bridge"));
+                say("ports", Value::lines(ports.map(|port| &port.name)));
+            }
+            say("vlan_filtering", Value::Flag(*vlan_filtering));
         }
+        InterfaceKind::Dummy => say("kind", Value::line("dummy")),
+        InterfaceKind::Ifb => say("kind", Value::line("ifb")),
+        InterfaceKind::Vlan { id, parent } => {
+            say("kind", Value::line("vlan"));
+            say("id", Value::Number(u64::from(*id)));
+            say("parent", Value::line(&node.interfaces[parent.0].name));
+        }
+        InterfaceKind::Macvlan { parent, mode } => {
+            say("kind", Value::line("macvlan"));
+            say("parent", Value::line(&node.interfaces[parent.0].name));
+            say("mode", Value::line(mode.word()));
+        }
+        InterfaceKind::Vxlan { id, local, remote, dstport } => {
+            say("kind", Value::line("vxlan"));
+            say("id", Value::Number(u64::from(*id)));
+            if let Some(local) = local {
+                say("local", Value::line(local));
+            }
+            say("remote", Value::line(remote));
+            say("dstport", Value::Number(u64::from(*dstport)));
+        }
+    }
+    match kind {
+        // Its addresses are at its link.
+        InterfaceKind::Veth { .. } => {}
+        InterfaceKind::Bridge { .. } if role == Role::Switch => {}
+        _ => say("addresses", Value::lines(addresses)),
+    }
+    if !vlans.is_empty() {
+        say("vlans", Value::lines(vlans));
     }
     match (master, role) {
         // The role makes its interfaces ports.
         (None, _) | (Some(_), Role::Switch) => {}
         (Some(vrf), Role::Host | Role::Router | Role::Ce | Role::Pe | Role::P) => {
-            say("vrf", Value::line(vrf));
+            // A bridge names its ports.
+            if node.vrf(vrf.value.as_str()).is_some() {
+                say("vrf", Value::line(vrf));
+            }
         }
     }
     // Where there is no value it is the kernel's.

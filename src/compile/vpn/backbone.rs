@@ -222,7 +222,8 @@ fn steps(lab: &Lab, layout: &Layout) -> BTreeMap<NodeId, Vec<Step>> {
             .filter(|port| {
                 let node = &lab[port.0];
                 let takes = node.interfaces[port.1.0].mpls;
-                node.role.in_core() && takes && layout.context(*port).table == MAIN
+                let carries = lab.carries(port.0, port.1);
+                carries && node.role.in_core() && takes && layout.context(*port).table == MAIN
             })
             .collect();
         for out in &ports {

@@ -1,6 +1,5 @@
 //! The values of one map, each read as the table of keys says.
 
-use super::super::Kind;
 use super::super::keys::{Choice, Key, Level, Shape};
 use super::super::tree::{Entry, Tree};
 use super::values;
@@ -8,6 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text, nearest};
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
+use std::net::IpAddr;
 
 /// A map whose keys are all known.
 pub(super) struct Fields<'t> {
@@ -40,11 +40,8 @@ impl<'t> Fields<'t> {
 
     fn add(&mut self, entry: &'t Entry, errors: &mut Diagnostics) {
         let name = entry.key.as_str();
-        let Some(key) = self.level.key(name) else {
+        if self.level.key(name).is_none() {
             return errors.push(unknown(&entry.key, self.level));
-        };
-        if let Shape::Unsupported = key.shape {
-            return errors.push(unsupported(&entry.key));
         }
         if let Some(first) = self.entries.iter().find(|it| it.key.as_str() == name) {
             return errors.push(
@@ -112,12 +109,19 @@ impl<'t> Fields<'t> {
         self.one(name, errors, |text, shape| values::choice(name, text, shape))
     }
 
-    /// `kind`: of those that the language has, this version makes some.
-    pub fn kind(&self, errors: &mut Diagnostics) -> Option<Spanned<Kind>> {
-        self.one("kind", errors, |text, shape| match text.as_str() {
-            "bridge" | "vlan" | "vxlan" | "macvlan" | "ifb" => Err(unsupported(text)),
-            _ => values::choice("kind", text, shape),
-        })
+    /// An address without a length.
+    pub fn ip(&self, name: &str, errors: &mut Diagnostics) -> Option<Spanned<IpAddr>> {
+        self.one(name, errors, |text, _| values::ip(text))
+    }
+
+    /// Lines in a language of their own.
+    pub fn all_parsed<T>(
+        &self,
+        name: &str,
+        errors: &mut Diagnostics,
+        parse: impl Fn(&Text) -> Result<T, Diagnostic>,
+    ) -> Option<Vec<Spanned<T>>> {
+        self.many(name, errors, |text| Ok(Spanned::new(parse(text)?, text.span)))
     }
 
     /// A string.
@@ -236,18 +240,7 @@ fn unknown(key: &Text, level: &Level) -> Diagnostic {
     }
 }
 
-/// A key of the language that takes no effect yet.
-fn unsupported(key: &Text) -> Diagnostic {
-    Diagnostic::error(
-        Code::Unsupported,
-        format!("`{key}` is part of the language, and this version of vrflab does not have it"),
-    )
-    .at(key.span, "")
-    .help("remove it: nothing that is written is ignored")
-}
-
 /// The keys that a user can write, as a sentence lists them.
 fn listed(level: &Level) -> String {
-    let keys = level.keys.iter().filter(|key| !matches!(key.shape, Shape::Unsupported));
-    keys.map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ")
+    level.keys.iter().map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ")
 }

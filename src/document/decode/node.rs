@@ -6,7 +6,7 @@ use super::super::{Command, Content, Files, Interface, Node, Vrf};
 use super::fields::{Fields, wrong};
 use super::{names, values};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
-use crate::iproute::{Netem, Tbf};
+use crate::iproute::{Netem, Tbf, Vlan};
 
 /// Reads a node from its map, in which its defaults are already.
 pub(super) fn node(name: Text, tree: &Tree, files: &Files, errors: &mut Diagnostics) -> Node {
@@ -64,7 +64,16 @@ fn interfaces(fields: &Fields, errors: &mut Diagnostics) -> Vec<Interface> {
             tbf: fields.parsed("tbf", errors, Tbf::parse),
             offload: fields.flag("offload", errors),
             up: fields.flag("up", errors),
-            kind: fields.kind(errors),
+            kind: fields.choice("kind", errors),
+            ports: fields.lines("ports", errors),
+            vlan_filtering: fields.flag("vlan_filtering", errors),
+            vlans: fields.all_parsed("vlans", errors, Vlan::parse),
+            id: fields.number("id", errors),
+            parent: fields.line("parent", errors),
+            local: fields.ip("local", errors),
+            remote: fields.ip("remote", errors),
+            dstport: fields.number("dstport", errors),
+            mode: fields.choice("mode", errors),
         });
     }
     interfaces

@@ -17,13 +17,12 @@ pub(super) fn expected(shape: &Shape) -> &'static str {
         Shape::Number(..) => "a number",
         Shape::OneOf(_) => "one word",
         Shape::Line => "a string",
-        Shape::Address | Shape::Loopback => "an address",
+        Shape::Address | Shape::Loopback | Shape::Ip => "an address",
         Shape::Mac => "a MAC address",
         Shape::List(_) => "a list",
         Shape::Link => "a link",
         Shape::End => "an end of a link",
         Shape::Named(_) | Shape::Map(_) => "a map",
-        Shape::Unsupported => "left out",
     }
 }
 
@@ -125,6 +124,15 @@ pub(in super::super) fn address(text: &Text) -> Result<Spanned<IpNet>, Diagnosti
         }
         (Err(_), Err(_)) => Err(not_an_address(text)),
     }
+}
+
+/// An address without a length.
+pub(super) fn ip(text: &Text) -> Result<Spanned<IpAddr>, Diagnostic> {
+    text.value.parse().map(|address| Spanned::new(address, text.span)).map_err(|_| {
+        Diagnostic::error(Code::BadValue, format!("`{text}` is not an address without a length"))
+            .at(text.span, "")
+            .help("as in 10.1.1.1 or 2001:db8::1")
+    })
 }
 
 /// An address for which no prefix length means the address alone.

@@ -40,10 +40,10 @@ pub(super) fn tree(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree
         | Shape::Line
         | Shape::Address
         | Shape::Loopback
+        | Shape::Ip
         | Shape::Mac
         | Shape::Link
-        | Shape::End
-        | Shape::Unsupported => Tree::Scalar(text),
+        | Shape::End => Tree::Scalar(text),
     }
 }
 
@@ -69,10 +69,10 @@ fn inner(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree {
         | Shape::Line
         | Shape::Address
         | Shape::Loopback
+        | Shape::Ip
         | Shape::Mac
         | Shape::Link
-        | Shape::End
-        | Shape::Unsupported => Tree::Scalar(unquoted(text, errors)),
+        | Shape::End => Tree::Scalar(unquoted(text, errors)),
     }
 }
 

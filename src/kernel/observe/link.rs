@@ -1,13 +1,19 @@
 //! Devices, who is whose port, and which are up.
 
 use super::Devices;
+use crate::document::MacvlanMode;
+use crate::iproute::Vlan;
 use crate::kernel::{SendError, Socket};
 use crate::plan::{Device, DeviceKind, Op, VethEnd};
+use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
-    InfoData, InfoKind, InfoVrf, LinkAttribute, LinkFlags, LinkInfo, LinkMessage,
+    AfSpecBridge, BridgeVlanInfoFlags, InfoBridge, InfoData, InfoKind, InfoMacVlan, InfoVlan,
+    InfoVrf, InfoVxlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+    MacVlanMode as KernelMode,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// The MTU that the kernel gives an Ethernet device.
 const MTU: u32 = 1500;
@@ -43,6 +49,14 @@ struct Shown {
     mtu: u32,
     mac: Option<[u8; 6]>,
     up: bool,
+    /// Of a bridge, whether it minds VLANs.
+    filters: bool,
+    /// Of a VLAN or VXLAN.
+    id: Option<u32>,
+    local: Option<IpAddr>,
+    remote: Option<IpAddr>,
+    dstport: u16,
+    mode: Option<MacvlanMode>,
 }
 
 /// Reads a namespace's devices; ends of pairs are collected, everything else goes to `ops`.
@@ -58,12 +72,18 @@ pub(super) fn read(
             shown.insert(message.header.index, Shown::of(&message));
         }
     }
+    let minding: BTreeSet<u32> =
+        shown.iter().filter(|(_, link)| link.filters).map(|(index, _)| *index).collect();
     let devices: Devices = shown.iter().map(|(index, link)| (*index, link.name.clone())).collect();
+    if !minding.is_empty() {
+        vlans(namespace, socket, &devices, &minding, ops)?;
+    }
     let namespace = || namespace.to_owned();
     for (index, link) in shown {
         let name = link.name;
         let default = if link.kind == Some(InfoKind::Vrf) { VRF_MTU } else { MTU };
         let mtu = Some(link.mtu).filter(|mtu| *mtu != default);
+        let parent = link.peer.and_then(|parent| devices.get(&parent)).cloned();
         let kind = match &link.kind {
             Some(InfoKind::Veth) => {
                 let end =
@@ -72,8 +92,21 @@ pub(super) fn read(
                 None
             }
             Some(InfoKind::Vrf) => Some(DeviceKind::Vrf { table: link.table.unwrap_or_default() }),
-            Some(InfoKind::Bridge) => Some(DeviceKind::Bridge),
+            Some(InfoKind::Bridge) => Some(DeviceKind::Bridge { vlan_filtering: link.filters }),
             Some(InfoKind::Dummy) => Some(DeviceKind::Dummy),
+            Some(InfoKind::Ifb) => Some(DeviceKind::Ifb),
+            Some(InfoKind::Vlan) => {
+                parent.map(|parent| DeviceKind::Vlan { id: link.id.unwrap_or(0) as u16, parent })
+            }
+            Some(InfoKind::MacVlan) => {
+                parent.zip(link.mode).map(|(parent, mode)| DeviceKind::Macvlan { parent, mode })
+            }
+            Some(InfoKind::Vxlan) => link.remote.map(|remote| DeviceKind::Vxlan {
+                id: link.id.unwrap_or(0),
+                local: link.local,
+                remote,
+                dstport: link.dstport,
+            }),
             // `lo`, and devices of kinds that no plan makes.
             Some(_) | None => None,
         };
@@ -123,7 +156,79 @@ impl Shown {
                     }
                 }
             }
+            LinkInfo::Data(InfoData::Bridge(data)) => {
+                self.filters = data.contains(&InfoBridge::VlanFiltering(true));
+            }
+            LinkInfo::Data(InfoData::Vlan(data)) => {
+                self.id = data.iter().find_map(|item| match item {
+                    InfoVlan::Id(id) => Some(u32::from(*id)),
+                    _ => None,
+                });
+            }
+            LinkInfo::Data(InfoData::MacVlan(data)) => {
+                self.mode = data.iter().find_map(|item| match item {
+                    InfoMacVlan::Mode(KernelMode::Bridge) => Some(MacvlanMode::Bridge),
+                    InfoMacVlan::Mode(KernelMode::Private) => Some(MacvlanMode::Private),
+                    InfoMacVlan::Mode(KernelMode::Vepa) => Some(MacvlanMode::Vepa),
+                    InfoMacVlan::Mode(KernelMode::Passthrough) => Some(MacvlanMode::Passthru),
+                    _ => None,
+                });
+            }
+            LinkInfo::Data(InfoData::Vxlan(data)) => {
+                for item in data {
+                    match item {
+                        InfoVxlan::Id(id) => self.id = Some(*id),
+                        InfoVxlan::Group(remote) => self.remote = Some((*remote).into()),
+                        InfoVxlan::Group6(remote) => self.remote = Some((*remote).into()),
+                        InfoVxlan::Local(local) => self.local = Some((*local).into()),
+                        InfoVxlan::Local6(local) => self.local = Some((*local).into()),
+                        InfoVxlan::Port(port) => self.dstport = *port,
+                        _ => {}
+                    }
+                }
+            }
             _ => {}
         }
     }
+}
+
+/// Reads the VLANs of those bridges that mind them, and of their ports.
+fn vlans(
+    namespace: &str,
+    socket: &mut Socket,
+    devices: &Devices,
+    minding: &BTreeSet<u32>,
+    ops: &mut BTreeSet<Op>,
+) -> Result<(), SendError> {
+    let mut request = LinkMessage::default();
+    request.header.interface_family = AddressFamily::Bridge;
+    request.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::Brvlan]));
+    for answer in socket.dump(RouteNetlinkMessage::GetLink(request))? {
+        let RouteNetlinkMessage::NewLink(message) = answer else { continue };
+        let index = message.header.index;
+        let Some(device) = devices.get(&index) else { continue };
+        let master = message.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::Controller(master) => Some(*master),
+            _ => None,
+        });
+        let own = minding.contains(&index);
+        if !own && !master.is_some_and(|master| minding.contains(&master)) {
+            continue;
+        }
+        for attribute in &message.attributes {
+            let LinkAttribute::AfSpecBridge(specs) = attribute else { continue };
+            for spec in specs {
+                let AfSpecBridge::VlanInfo(info) = spec else { continue };
+                let vlan = Vlan {
+                    first: info.vid,
+                    last: info.vid,
+                    pvid: info.flags.contains(BridgeVlanInfoFlags::Pvid),
+                    untagged: info.flags.contains(BridgeVlanInfoFlags::Untagged),
+                };
+                let (namespace, device) = (namespace.to_owned(), device.clone());
+                ops.insert(Op::BridgeVlan { namespace, device, own, vlan });
+            }
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,134 @@
+//! What `vrflab impair` and `vrflab link` share: an interface of a lab that stands is changed.
+
+use super::exit::{Exit, cannot, wrong};
+use super::input::{self, Input};
+use super::output::err;
+use super::place::{self, Kernel, Missing, Place, state_error};
+use crate::compile::{InterfaceId, NodeId};
+use crate::diagnostic::nearest;
+use crate::document::LabName;
+use crate::executor::{self, Unchanged};
+use crate::state::{Change, Lock, Phase, Record};
+use std::collections::BTreeSet;
+
+/// A lab and one of its interfaces, as on the command line: `[LAB] NODE:IF`, and what follows.
+pub(super) struct Words<'a> {
+    lab: Option<&'a str>,
+    node: &'a str,
+    interface: &'a str,
+    /// What follows.
+    pub rest: &'a [String],
+}
+
+impl<'a> Words<'a> {
+    /// Reads the words.
+    pub fn of(words: &'a [String]) -> Result<Self, Exit> {
+        let (lab, place, rest) = match words {
+            [place, rest @ ..] if place.contains(':') => (None, place, rest),
+            [lab, place, rest @ ..] if place.contains(':') => (Some(lab.as_str()), place, rest),
+            _ => return Err(wrong("name an interface, as in `r1:eth0`")),
+        };
+        let (node, interface) = place.split_once(':').expect("it has a colon");
+        Ok(Self { lab, node, interface, rest })
+    }
+
+    /// `NODE:IF`.
+    pub fn place(&self) -> String {
+        format!("{}:{}", self.node, self.interface)
+    }
+
+    /// Finds the lab; where it is in the micro-VM, has the verb done there.
+    pub fn find(&self, verb: &str, options: &[&str], kernel: Kernel) -> Result<LabName, Exit> {
+        match place::find(self.lab, kernel, Missing::Said)? {
+            (lab, Place::Here) => Ok(lab),
+            (lab, Place::Vm) => {
+                let words = [verb, lab.as_str()].into_iter().map(str::to_owned);
+                let line = words.chain([self.place()]).chain(self.rest.iter().cloned());
+                let options = options.iter().map(|option| (*option).to_owned());
+                Err(place::forward_verb(line.chain(options).map(Into::into).collect()))
+            }
+        }
+    }
+}
+
+/// A lab whose record and lock are at hand, and one of its interfaces.
+pub(super) struct Standing {
+    lock: Lock,
+    record: Record,
+    /// The lab as it stands.
+    pub now: Input,
+    /// The lab as its file says it.
+    pub file: Input,
+    node: NodeId,
+    interface: InterfaceId,
+}
+
+impl Standing {
+    /// Takes the lock and finds the interface.
+    pub fn open(lab: &LabName, words: &Words<'_>) -> Result<Self, Exit> {
+        let lock = Lock::take(lab, || err!("{lab}: another vrflab is at work, waiting"))
+            .map_err(state_error)?;
+        let Some(record) = Record::load(lab).map_err(state_error)? else {
+            lock.forget().map_err(state_error)?;
+            return Err(wrong(format!("{lab} is down")));
+        };
+        if record.phase == Phase::Begun {
+            return Err(wrong(format!("{lab} was left half-built: vrflab down {lab}")));
+        }
+        let now = input::reload(&record)?;
+        let file = input::reload(&Record { changes: Vec::new(), ..record.clone() })?;
+        let Words { node, interface, .. } = words;
+        let node = now.lab.node(node).ok_or_else(|| {
+            let known = now.lab.nodes.iter().map(|node| node.name.as_str());
+            wrong(format!("{lab} has no node `{node}`{}", near(node, known)))
+        })?;
+        let interface = now.lab[node].interface(interface).ok_or_else(|| {
+            let known = now.lab[node].interfaces.iter().map(|it| it.name.as_str());
+            let near = near(interface, known);
+            wrong(format!("`{}` has no interface `{interface}`{near}", words.node))
+        })?;
+        Ok(Self { lock, record, now, file, node, interface })
+    }
+
+    /// Whether the interface is up, as the file says.
+    pub fn is_up_in_file(&self) -> bool {
+        self.file.lab[self.node].interfaces[self.interface.0].up
+    }
+
+    /// Changes what the record says of the interface, and then the kernel; returns how many routes
+    /// came and went. `heal` brings back, at both ends of the link, what the kernel dropped.
+    pub fn change(mut self, heal: bool, change: impl FnOnce(&mut Change)) -> Result<usize, Exit> {
+        let lab = self.now.lab.name.clone();
+        let before = self.record.clone();
+        let node = self.now.lab[self.node].name.as_str();
+        let interface = &self.now.lab[self.node].interfaces[self.interface.0];
+        change(self.record.change(node, interface.name.as_str()));
+        self.record.changes.retain(|change| !change.is_nothing());
+        let after = input::reload(&self.record)?;
+        let mut healed = BTreeSet::new();
+        if heal {
+            let far = after.lab.peer(self.node, self.interface).map(|(far, _)| far);
+            let ends = [Some(self.node), far].into_iter().flatten();
+            healed.extend(ends.map(|node| after.lab[node].namespace.clone()));
+        }
+        // Whoever is killed in between leaves a record of what was wanted.
+        self.record.store(&self.lock).map_err(state_error)?;
+        executor::change(&self.lock, &self.now.plan, &after.plan, &healed).map_err(|unchanged| {
+            if let Err(error) = before.store(&self.lock) {
+                return state_error(error);
+            }
+            match unchanged {
+                Unchanged::Io(error) => cannot(error),
+                Unchanged::Refused { edit, reason } => {
+                    err!("{lab}: the kernel refused a change: {reason}");
+                    err!("  the change is the same as `{edit}`");
+                    Exit::Refused
+                }
+            }
+        })
+    }
+}
+
+fn near<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
+    nearest(word, known).map_or(String::new(), |near| format!("; did you mean `{near}`?"))
+}

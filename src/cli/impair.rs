@@ -1,0 +1,70 @@
+//! `vrflab impair`: makes an interface of a lab that stands slow or lossy.
+
+use super::change::{Standing, Words};
+use super::exit::{Exit, wrong};
+use super::output::out;
+use super::place::Kernel;
+use crate::diagnostic::{Diagnostic, Text};
+use crate::iproute::{Netem, Tbf};
+use clap::Args;
+
+/// The arguments of `vrflab impair`.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The interface, with its lab in front where several are up, and what follows `tc qdisc add …
+    /// netem`; what follows `… tbf` behind the word `tbf`: `r1:eth0 delay 10ms loss 1% tbf rate …`
+    #[arg(
+        value_name = "[LAB] NODE:IF WORDS",
+        required = true,
+        num_args = 1..,
+        allow_negative_numbers = true
+    )]
+    words: Vec<String>,
+    /// Take back what was said since the lab came up: what its file says holds again
+    #[arg(long)]
+    clear: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
+    impair(arguments, kernel).unwrap_or_else(|exit| exit)
+}
+
+fn impair(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
+    let words = Words::of(&arguments.words)?;
+    let (netem, tbf) = match words.rest.iter().position(|word| word == "tbf") {
+        Some(at) => (&words.rest[..at], Some(&words.rest[at + 1..])),
+        None => (words.rest, None),
+    };
+    let netem = (!netem.is_empty()).then(|| parsed(netem, Netem::parse)).transpose()?;
+    let tbf = tbf.map(|words| parsed(words, Tbf::parse)).transpose()?;
+    if arguments.clear == (netem.is_some() || tbf.is_some()) {
+        return Err(wrong("say what happens, as in `delay 10ms loss 1%`, or `--clear`"));
+    }
+    let options: &[&str] = if arguments.clear { &["--clear"] } else { &[] };
+    let lab = words.find("impair", options, kernel)?;
+    Standing::open(&lab, &words)?.change(false, |change| {
+        if arguments.clear {
+            (change.netem, change.tbf) = (None, None);
+        }
+        change.netem = netem.or(change.netem.take());
+        change.tbf = tbf.or(change.tbf.take());
+    })?;
+    let what = if arguments.clear { "is as the file says" } else { "is impaired" };
+    out!("{lab}: what {} sends {what}", words.place());
+    Ok(Exit::Done)
+}
+
+/// The words as one line, after it was seen that they can be read.
+fn parsed<T: std::fmt::Display>(
+    words: &[String],
+    parse: impl Fn(&Text) -> Result<T, Diagnostic>,
+) -> Result<String, Exit> {
+    let line = words.join(" ");
+    match parse(&Text::filled(line.as_str())) {
+        Ok(read) => Ok(read.to_string()),
+        Err(diagnostic) => {
+            let help = diagnostic.help.first().map_or(String::new(), |help| format!("; {help}"));
+            Err(wrong(format!("`{line}`: {}{help}", diagnostic.title)))
+        }
+    }
+}

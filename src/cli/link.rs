@@ -1,0 +1,59 @@
+//! `vrflab link`: brings an end of a link of a lab that stands down and up again.
+
+use super::change::{Standing, Words};
+use super::exit::{Exit, wrong};
+use super::output::{err, out};
+use super::place::Kernel;
+use super::{count, exit};
+use crate::state::LinkChange;
+use clap::Args;
+
+/// The arguments of `vrflab link`.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The interface, with its lab in front where several are up, and `up` or `down`
+    #[arg(value_name = "[LAB] NODE:IF up|down", required = true, num_args = 2..=3)]
+    words: Vec<String>,
+    /// With `down`: lead the routes that the compiler filled in round the link, as a routing protocol
+    /// would
+    #[arg(long)]
+    reroute: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
+    set(arguments, kernel).unwrap_or_else(|exit| exit)
+}
+
+fn set(arguments: &Arguments, kernel: Kernel) -> Result<exit::Exit, Exit> {
+    let words = Words::of(&arguments.words)?;
+    let up = match words.rest {
+        [word] if word == "up" && !arguments.reroute => true,
+        [word] if word == "down" => false,
+        _ => return Err(wrong("say `up`, `down` or `down --reroute` behind the interface")),
+    };
+    let options: &[&str] = if arguments.reroute { &["--reroute"] } else { &[] };
+    let lab = words.find("link", options, kernel)?;
+    let standing = Standing::open(&lab, &words)?;
+    let as_in_file = standing.is_up_in_file() == up;
+    let changed = standing.change(up, |change| {
+        change.link = match (as_in_file, up) {
+            (_, false) if arguments.reroute => Some(LinkChange::DownAndRerouted),
+            (true, _) => None,
+            (false, true) => Some(LinkChange::Up),
+            (false, false) => Some(LinkChange::Down),
+        };
+    })?;
+    let (place, routes) = (words.place(), count(changed, "route"));
+    match (up, arguments.reroute) {
+        (true, _) => out!("{lab}: {place} is up; {routes} brought back"),
+        (false, true) => out!("{lab}: {place} is down; {routes} changed to lead round it"),
+        (false, false) => {
+            out!("{lab}: {place} is down");
+            err!(
+                "{lab}: its routes are static: none finds a way round the link; `--reroute` leads \
+                 them round, `vrflab link {lab} {place} up` brings them back"
+            );
+        }
+    }
+    Ok(Exit::Done)
+}

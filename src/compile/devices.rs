@@ -1,0 +1,439 @@
+//! Interfaces that no link makes: what they are made of, and whose ports.
+
+use super::Draft;
+use super::interface::{Interface, InterfaceKind};
+use super::interfaces::BRIDGE;
+use super::lab::{InterfaceId, Node, NodeId};
+use super::routes::unknown;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
+use crate::document::{DeviceName, Interface as Written, Kind, MacvlanMode, Role};
+use crate::iproute::Vlan;
+use crate::topology;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many ports the kernel's bridge takes (`BR_MAX_PORTS` of `net/bridge/br_private.h`).
+const MOST_PORTS: usize = 1023;
+/// The port of the standard; the kernel's own is an older one.
+const VXLAN_PORT: u16 = 4789;
+/// What a VXLAN adds to a packet: its header, UDP's, Ethernet's, and that of IP.
+const VXLAN_OVERHEAD: [u32; 2] = [50, 70];
+/// The MTU that the kernel gives an Ethernet device.
+const MTU: u32 = 1500;
+
+/// Adds a node's interfaces that no link makes, and makes ports of those that are to be some.
+pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: &mut Diagnostics) {
+    let mut added = Vec::new();
+    for interface in &node.interfaces {
+        let written = &interface.written;
+        match draft.lab[id].interface(interface.name.value.as_str()) {
+            Some(place) if draft.lab[id].interfaces[place.0].kind.is_bridge() => {
+                switch(&mut draft.lab[id].interfaces[place.0], written, errors);
+            }
+            Some(_) => made_by_link(interface, errors),
+            None => added.extend(one(draft, id, interface, errors).map(|it| (it, written))),
+        }
+    }
+    // Parents may stand behind their children in the file.
+    for (place, written) in &added {
+        match kind(&draft.lab[id], written, errors) {
+            Ok(kind) => draft.lab[id].interfaces[place.0].kind = kind,
+            Err(error) => errors.push(error),
+        }
+    }
+    for (place, written) in &added {
+        if draft.lab[id].interfaces[place.0].kind.is_bridge() {
+            ports(&mut draft.lab[id], *place, written, errors);
+        }
+    }
+    let node_lab = &draft.lab[id];
+    let is_port = |place: InterfaceId| node_lab.bridge_of(place).is_some();
+    draft.unaddressed.retain(|(node, place)| *node != id || !is_port(*place));
+    // The ports of a switch have been looked at already.
+    let made = node_lab.interfaces.iter().enumerate().filter(|_| node_lab.role != Role::Switch);
+    for (_, interface) in made.filter(|(place, _)| is_port(InterfaceId(*place))) {
+        if let Some(address) = interface.addresses.first() {
+            errors.push(
+                Diagnostic::error(Code::BadValue, "a port of a bridge has no addresses")
+                    .at(address.span, format!("{} is a port", interface.name))
+                    .help("give the address to the bridge"),
+            );
+        }
+    }
+    for (place, written) in &added {
+        let interface = &draft.lab[id].interfaces[place.0];
+        let joins = match interface.kind {
+            InterfaceKind::Vlan { .. }
+            | InterfaceKind::Vxlan { .. }
+            | InterfaceKind::Macvlan { .. } => true,
+            InterfaceKind::Bridge { vlan_filtering } => !vlan_filtering,
+            InterfaceKind::Veth { .. } | InterfaceKind::Dummy | InterfaceKind::Ifb => false,
+        };
+        let port = draft.lab[id].bridge_of(*place).is_some();
+        if joins && !port && written.addresses.is_none() {
+            draft.unaddressed.insert((id, *place));
+        }
+    }
+    let lab_node = &mut draft.lab[id];
+    vlans(lab_node, node, errors);
+    limit(lab_node, errors);
+    if let Some(span) = circle(lab_node) {
+        errors.push(
+            Diagnostic::error(Code::BadValue, "interfaces that rest on each other")
+                .at(span, "this one rests on itself in the end")
+                .note("a parent is there before its child, and a port before its bridge is whole"),
+        );
+        // Whoever goes down from child to parent comes to an end.
+        for (place, _) in added {
+            lab_node.interfaces[place.0].kind = InterfaceKind::Dummy;
+        }
+    }
+}
+
+fn made_by_link(interface: &topology::Interface, errors: &mut Diagnostics) {
+    let foreign = foreign(&interface.written, None);
+    if let Some((word, span)) = foreign.first() {
+        errors.push(
+            Diagnostic::error(
+                Code::DuplicateInterface,
+                format!("interface `{}` is made by a link", interface.name.value),
+            )
+            .at(*span, format!("so it has no `{word}` of its own")),
+        );
+    }
+}
+
+/// The keys that are written and are none of a kind's, or of a link's end.
+fn foreign(written: &Written, kind: Option<Kind>) -> Vec<(&'static str, Span)> {
+    let span = |text: &Text| text.span;
+    let keys: [(&str, Option<Span>, &[Kind]); 9] = [
+        ("kind", written.kind.map(|it| it.span).filter(|_| kind.is_none()), &[]),
+        ("ports", written.ports.as_ref().and_then(|it| it.first()).map(span), &[Kind::Bridge]),
+        ("vlan_filtering", written.vlan_filtering.map(|it| it.span), &[Kind::Bridge]),
+        ("id", written.id.map(|it| it.span), &[Kind::Vlan, Kind::Vxlan]),
+        ("parent", written.parent.as_ref().map(span), &[Kind::Vlan, Kind::Macvlan]),
+        ("local", written.local.map(|it| it.span), &[Kind::Vxlan]),
+        ("remote", written.remote.map(|it| it.span), &[Kind::Vxlan]),
+        ("dstport", written.dstport.map(|it| it.span), &[Kind::Vxlan]),
+        ("mode", written.mode.map(|it| it.span), &[Kind::Macvlan]),
+    ];
+    keys.into_iter()
+        .filter(|(_, _, kinds)| kind.is_none_or(|kind| !kinds.contains(&kind)))
+        .filter_map(|(key, span, _)| Some((key, span?)))
+        .collect()
+}
+
+/// What is said of the bridge that a switch is.
+fn switch(bridge: &mut Interface, written: &Written, errors: &mut Diagnostics) {
+    let addresses = written.addresses.as_ref().and_then(|it| it.first());
+    let foreign = foreign(written, None).into_iter().filter(|(key, _)| *key != "vlan_filtering");
+    let other = addresses.map(|it| ("addresses", it.span));
+    let other = other.or(written.vrf.as_ref().map(|it| ("vrf", it.span)));
+    for (key, span) in foreign.chain(other) {
+        errors.push(
+            Diagnostic::error(Code::BadValue, format!("the bridge of a switch has no `{key}`"))
+                .at(span, format!("`{BRIDGE}` is there by the node's role")),
+        );
+    }
+    let vlan_filtering = written.vlan_filtering.is_some_and(|it| it.value);
+    bridge.kind = InterfaceKind::Bridge { vlan_filtering };
+    (bridge.mtu, bridge.mac) = (written.mtu, written.mac);
+    bridge.up = written.up.is_none_or(|up| up.value);
+}
+
+/// Adds an interface that no link makes; of what kind it is is not known yet.
+fn one(
+    draft: &mut Draft,
+    id: NodeId,
+    interface: &topology::Interface,
+    errors: &mut Diagnostics,
+) -> Option<InterfaceId> {
+    let (name, written) = (&interface.name, &interface.written);
+    if written.kind.is_none() {
+        let node = &draft.lab[id].name;
+        errors.push(
+            Diagnostic::error(
+                Code::UnknownInterface,
+                format!("no link makes interface `{}` of `{node}`", name.value),
+            )
+            .at(name.span, "used by no link")
+            .help("name it at a link's end, or say its `kind`, as in `kind: dummy`"),
+        );
+        return None;
+    }
+    let place = InterfaceId(draft.lab[id].interfaces.len());
+    if let Some(vrf) = &written.vrf {
+        draft.want(id, place, vrf, true);
+    }
+    draft.lab[id].interfaces.push(Interface {
+        addresses: written.addresses.clone().unwrap_or_default(),
+        mtu: written.mtu,
+        mac: written.mac,
+        mpls: written.mpls.is_some_and(|mpls| mpls.value),
+        netem: written.netem.clone(),
+        tbf: written.tbf.clone(),
+        offload: written.offload.unwrap_or(Spanned::filled(true)),
+        up: written.up.is_none_or(|up| up.value),
+        ..Interface::plain(name.value.clone(), name.span, InterfaceKind::Dummy)
+    });
+    Some(place)
+}
+
+/// What an interface is, from the keys of its kind.
+fn kind(
+    node: &Node,
+    written: &Written,
+    errors: &mut Diagnostics,
+) -> Result<InterfaceKind, Diagnostic> {
+    let said = written.kind.expect("an interface without a kind was not added");
+    let word = said.value.word();
+    for (key, span) in foreign(written, Some(said.value)) {
+        errors.push(
+            Diagnostic::error(Code::BadValue, format!("a {word} has no `{key}`"))
+                .at(span, "not of its kind"),
+        );
+    }
+    let missing = |key: &str, example: &str| {
+        Diagnostic::error(Code::BadValue, format!("a {word} without `{key}`"))
+            .at(said.span, "")
+            .help(format!("as in `{example}`"))
+    };
+    let id = |most: u32, example: &str| {
+        let id = written.id.ok_or_else(|| missing("id", example))?;
+        match id.value <= most && (id.value > 0 || said.value == Kind::Vxlan) {
+            true => Ok(id.value),
+            false => Err(Diagnostic::error(Code::BadValue, format!("no {word} has the id {id}"))
+                .at(id.span, format!("up to {most}"))),
+        }
+    };
+    let parent = |example: &str| {
+        let name = written.parent.as_ref().ok_or_else(|| missing("parent", example))?;
+        node.interface(name.as_str()).ok_or_else(|| {
+            let known = node.interfaces.iter().map(|it| it.name.as_str());
+            unknown(Code::UnknownInterface, node, "interface", name, known)
+        })
+    };
+    Ok(match said.value {
+        Kind::Dummy => InterfaceKind::Dummy,
+        Kind::Ifb => InterfaceKind::Ifb,
+        Kind::Bridge => InterfaceKind::Bridge {
+            vlan_filtering: written.vlan_filtering.is_some_and(|it| it.value),
+        },
+        Kind::Vlan => {
+            let example = "{kind: vlan, id: 100, parent: eth0}";
+            let id = u16::try_from(id(4094, example)?).expect("it was bounded");
+            InterfaceKind::Vlan { id, parent: parent(example)? }
+        }
+        Kind::Macvlan => InterfaceKind::Macvlan {
+            parent: parent("{kind: macvlan, parent: eth0}")?,
+            mode: written.mode.map_or(MacvlanMode::Bridge, |mode| mode.value),
+        },
+        Kind::Vxlan => {
+            let example = "{kind: vxlan, id: 10, local: 10.0.0.1, remote: 10.0.0.2}";
+            let remote = written.remote.ok_or_else(|| missing("remote", example))?;
+            let local = written.local.filter(|it| it.value.is_ipv4() != remote.value.is_ipv4());
+            if let Some(local) = local {
+                return Err(Diagnostic::error(
+                    Code::BadValue,
+                    "the ends of a vxlan in two families",
+                )
+                .at(local.span, "this one")
+                .beside(remote.span, "and this one"));
+            }
+            InterfaceKind::Vxlan {
+                id: id((1 << 24) - 1, example)?,
+                local: written.local.map(|it| it.value),
+                remote: remote.value,
+                dstport: written.dstport.map_or(VXLAN_PORT, |port| port.value as u16),
+            }
+        }
+    })
+}
+
+/// Makes the ports of a bridge.
+fn ports(node: &mut Node, bridge: InterfaceId, written: &Written, errors: &mut Diagnostics) {
+    let bridge = node.interfaces[bridge.0].name.clone();
+    for name in written.ports.iter().flatten() {
+        let Some(port) = node.interface(name.as_str()) else {
+            let known = node.interfaces.iter().map(|it| it.name.as_str());
+            errors.push(unknown(Code::UnknownInterface, node, "interface", name, known));
+            continue;
+        };
+        let interface = &mut node.interfaces[port.0];
+        let fault = if interface.kind.is_bridge() {
+            Some("a bridge cannot be a port of a bridge".to_owned())
+        } else {
+            let master = interface.master.as_ref();
+            master.map(|other| format!("`{name}` is a port of `{}` already", other.value))
+        };
+        match fault {
+            Some(fault) => {
+                errors.push(Diagnostic::error(Code::BadValue, fault).at(name.span, ""));
+            }
+            None => interface.master = Some(Spanned::new(bridge.clone(), name.span)),
+        }
+    }
+}
+
+/// Gives the ports of bridges that mind VLANs theirs; the plain one where nothing is said.
+fn vlans(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
+    let filters =
+        |bridge: &Interface| matches!(bridge.kind, InterfaceKind::Bridge { vlan_filtering: true });
+    for place in 0..node.interfaces.len() {
+        let interface = &node.interfaces[place];
+        let bridge = node.bridge_of(InterfaceId(place)).map(|it| &node.interfaces[it.0]);
+        let minds = filters(interface) || bridge.is_some_and(filters);
+        let at_node = topology.interfaces.iter().find(|it| it.name.value == interface.name);
+        let written = at_node.and_then(|it| it.written.vlans.as_ref());
+        if let (false, Some(first)) = (minds, written.and_then(|vlans| vlans.first())) {
+            errors.push(
+                Diagnostic::error(Code::BadValue, "VLANs where nobody minds them")
+                    .at(first.span, format!("{} is no port of such a bridge", interface.name))
+                    .help("its bridge needs `vlan_filtering: true`"),
+            );
+        }
+        let mut known: BTreeSet<u16> = BTreeSet::new();
+        let mut pvid = false;
+        for vlan in written.into_iter().flatten() {
+            if !vlan.value.ids().all(|id| known.insert(id)) || (pvid && vlan.value.pvid) {
+                let what = if vlan.value.pvid { "`pvid`, or a VLAN," } else { "a VLAN" };
+                let title = format!("{what} twice on one port");
+                errors.push(Diagnostic::error(Code::BadValue, title).at(vlan.span, "again"));
+            }
+            pvid |= vlan.value.pvid;
+        }
+        if minds {
+            node.interfaces[place].vlans =
+                written.cloned().unwrap_or_else(|| vec![Spanned::filled(Vlan::PLAIN)]);
+        }
+    }
+}
+
+/// Reports a bridge with more ports than the kernel takes.
+fn limit(node: &Node, errors: &mut Diagnostics) {
+    let mut ports: BTreeMap<InterfaceId, usize> = BTreeMap::new();
+    for place in (0..node.interfaces.len()).map(InterfaceId) {
+        if let Some(bridge) = node.bridge_of(place) {
+            *ports.entry(bridge).or_default() += 1;
+        }
+    }
+    for (bridge, count) in ports.into_iter().filter(|(_, count)| *count > MOST_PORTS) {
+        let bridge = &node.interfaces[bridge.0];
+        errors.push(
+            Diagnostic::error(
+                Code::TooManyPorts,
+                format!("bridge `{}` of `{}` has {count} ports", bridge.name, node.name),
+            )
+            .at(bridge.span.or(node.span), format!("the kernel's bridge takes {MOST_PORTS}"))
+            .help("join several switches by links"),
+        );
+    }
+}
+
+/// The place of an interface that rests on itself.
+fn circle(node: &Node) -> Option<Span> {
+    let beneath = |place: InterfaceId| {
+        let ports = (0..node.interfaces.len()).map(InterfaceId);
+        let ports = ports.filter(move |port| node.bridge_of(*port) == Some(place));
+        node.interfaces[place.0].kind.parent().into_iter().chain(ports)
+    };
+    // Those that rest on nothing that is left go one after the other.
+    let mut left: BTreeSet<InterfaceId> = (0..node.interfaces.len()).map(InterfaceId).collect();
+    let rests = |place: &InterfaceId| {
+        let kind = node.interfaces[place.0].kind;
+        kind.parent().is_some() || kind.is_bridge()
+    };
+    left.retain(rests);
+    loop {
+        let free = left.iter().copied().find(|it| beneath(*it).all(|it| !left.contains(&it)));
+        match free {
+            Some(free) => left.remove(&free),
+            None => return left.first().map(|it| node.interfaces[it.0].span),
+        };
+    }
+}
+
+/// Says those MTUs that the kernel would choose otherwise than for any interface.
+pub(super) fn mtus(node: &mut Node) {
+    let mtu = |interface: &Interface| interface.mtu.map_or(MTU, |mtu| mtu.value);
+    // A parent's first, so that its children have the same.
+    for place in node.parents_first() {
+        let interface = &node.interfaces[place.0];
+        let ports = node.interfaces.iter().enumerate();
+        let ports = ports.filter(|(port, _)| node.bridge_of(InterfaceId(*port)) == Some(place));
+        let chosen = match interface.kind {
+            _ if interface.mtu.is_some() => continue,
+            InterfaceKind::Vlan { parent, .. } | InterfaceKind::Macvlan { parent, .. } => {
+                mtu(&node.interfaces[parent.0])
+            }
+            InterfaceKind::Vxlan { remote, .. } => {
+                MTU - VXLAN_OVERHEAD[usize::from(remote.is_ipv6())]
+            }
+            // The ports of a switch have no VLANs above them.
+            InterfaceKind::Bridge { .. } if node.role == Role::Switch => continue,
+            InterfaceKind::Bridge { .. } => ports.map(|(_, port)| mtu(port)).min().unwrap_or(MTU),
+            InterfaceKind::Veth { .. } | InterfaceKind::Dummy | InterfaceKind::Ifb => continue,
+        };
+        if chosen != MTU {
+            node.interfaces[place.0].mtu = Some(Spanned::filled(chosen));
+        }
+    }
+}
+
+impl InterfaceKind {
+    /// The interface beneath.
+    pub fn parent(self) -> Option<InterfaceId> {
+        match self {
+            InterfaceKind::Vlan { parent, .. } | InterfaceKind::Macvlan { parent, .. } => {
+                Some(parent)
+            }
+            InterfaceKind::Veth { .. }
+            | InterfaceKind::Bridge { .. }
+            | InterfaceKind::Dummy
+            | InterfaceKind::Vxlan { .. }
+            | InterfaceKind::Ifb => None,
+        }
+    }
+
+    /// Whether it joins ports.
+    pub fn is_bridge(self) -> bool {
+        matches!(self, InterfaceKind::Bridge { .. })
+    }
+}
+
+impl Node {
+    /// The bridge that an interface is a port of.
+    pub fn bridge_of(&self, place: InterfaceId) -> Option<InterfaceId> {
+        let master: &DeviceName = &self.interfaces[place.0].master.as_ref()?.value;
+        self.interface(master.as_str())
+    }
+
+    /// The interfaces, each behind those that it rests on.
+    pub fn parents_first(&self) -> Vec<InterfaceId> {
+        let depth = |place: InterfaceId| {
+            std::iter::successors(Some(place), |it| self.interfaces[it.0].kind.parent()).count()
+        };
+        let is_bridge = |place: &InterfaceId| self.interfaces[place.0].kind.is_bridge();
+        let all = || (0..self.interfaces.len()).map(InterfaceId);
+        let mut order: Vec<InterfaceId> = Vec::with_capacity(self.interfaces.len());
+        // Whatever rests on a bridge comes behind it, and whatever is its port before.
+        let rests_on_bridge = |place: &InterfaceId| {
+            let mut beneath =
+                std::iter::successors(Some(*place), |it| self.interfaces[it.0].kind.parent());
+            beneath.any(|it| is_bridge(&it))
+        };
+        let mut phases = [Vec::new(), Vec::new(), Vec::new()];
+        for place in all() {
+            let phase = match (is_bridge(&place), rests_on_bridge(&place)) {
+                (true, _) => 1,
+                (false, false) => 0,
+                (false, true) => 2,
+            };
+            phases[phase].push(place);
+        }
+        for mut phase in phases {
+            phase.sort_by_key(|place| depth(*place));
+            order.extend(phase);
+        }
+        order
+    }
+}

@@ -1,0 +1,84 @@
+//! Changes to a VPN that stands, by the program itself.
+
+use crate::host::Host;
+use std::fs;
+use vrflab::diagnostic::Source;
+use vrflab::document::{Format, LabName};
+use vrflab::kernel::{observe, on_worker};
+use vrflab::plan::{differences, lower};
+
+const FILE: &str = "/run/core.dot";
+/// Two ways through the core, the shorter one over `p1`.
+const CORE: &str = "graph {
+    family=dual
+    h1 [role=host]; h2 [role=host]
+    node [role=pe]; pe1; pe2
+    node [role=p]; p1; p2; p3
+    pe1:a -- p1 -- pe2; pe1:b -- p2 -- p3 -- pe2
+    edge [vrf=blue]; h1 -- pe1:blue0 [netem=\"delay 1ms\"]; h2 -- pe2:blue0
+}";
+
+/// In what the kernel differs from the file.
+fn wrong() -> Vec<String> {
+    let source = Source { name: FILE.to_owned(), text: CORE.to_owned() };
+    let name = LabName::new("core").unwrap();
+    let (lab, said) = vrflab::understand(&source, Format::Dot, None, &name);
+    let plan = lower(&lab.unwrap_or_else(|| panic!("{said:?}")));
+    let observed = on_worker(|worker| observe(&plan, worker)).unwrap();
+    differences(&plan, &observed).iter().map(|it| format!("{it:?}")).collect()
+}
+
+fn core() -> Host {
+    let host = Host::new();
+    fs::write(FILE, CORE).unwrap();
+    host.done(&["up", FILE]);
+    assert_eq!(wrong(), Vec::<String>::new());
+    host
+}
+
+#[test]
+fn labels_are_led_round_a_link_of_the_core_and_back() {
+    let host = core();
+    host.done(&["link", "pe1:a", "down"]);
+    assert_eq!(host.run(&["check"]).status, 1);
+    host.done(&["link", "pe1:a", "up"]);
+    host.done(&["check"]);
+    assert_eq!(wrong(), Vec::<String>::new());
+    host.done(&["link", "pe1:a", "down", "--reroute"]);
+    host.done(&["check"]);
+    host.done(&["link", "pe1:a", "up"]);
+    assert_eq!(wrong(), Vec::<String>::new());
+    // A port of a VRF loses its routes in the VRF's table.
+    host.done(&["link", "pe1:blue0", "down"]);
+    host.done(&["link", "pe1:blue0", "up"]);
+    assert_eq!(wrong(), Vec::<String>::new());
+    host.done(&["check"]);
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn an_interface_is_impaired_and_cleared_while_its_lab_stands() {
+    let host = core();
+    let queues = || host.done(&["exec", "pe1", "--", "tc", "qdisc", "show", "dev", "blue0"]);
+    let before = queues();
+    assert!(before.contains("netem 1: root refcnt 2 limit 1000 delay 1ms"), "{before}");
+    let tbf = "tbf rate 10mbit burst 32kb limit 64kb";
+    let words: Vec<&str> = tbf.split(' ').collect();
+    host.done(&[&["impair", "core", "pe1:blue0"], &words[..]].concat());
+    let both = queues();
+    assert!(both.contains("delay 1ms") && both.contains("rate 10Mbit burst 32Kb"), "{both}");
+    host.done(&["impair", "pe1:blue0", "loss", "100%"]);
+    let lossy = queues();
+    assert!(lossy.contains("loss 100%") && lossy.contains("rate 10Mbit"), "{lossy}");
+    let check = host.run(&["check"]);
+    assert_eq!(check.status, 1);
+    let said = "core: since it came up, blue0 of pe1 has netem loss 100%, has tbf rate 10mbit";
+    assert!(check.out.contains(said), "{}", check.out);
+    host.done(&["impair", "pe1:blue0", "--clear"]);
+    assert_eq!(wrong(), Vec::<String>::new());
+    assert_eq!(queues(), before);
+    host.done(&["check"]);
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}

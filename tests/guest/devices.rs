@@ -1,0 +1,70 @@
+//! Interfaces that no link makes, in the labs that show them.
+
+use crate::standing::{Built, file, read};
+use vrflab::check;
+use vrflab::document::Format;
+use vrflab::kernel::{observe, on_worker};
+use vrflab::plan::{Difference, differences};
+
+/// Builds a lab, compares the kernel with its plan, and sees that all of its checks hold.
+fn holds(built: Built) {
+    let standing = built.up();
+    let plan = &standing.0.plan;
+    let observed = on_worker(|worker| observe(plan, worker)).unwrap();
+    let line = |difference| match difference {
+        Difference::Missing(op) => format!("- {op}"),
+        Difference::Extra(op) => format!("+ {op}"),
+    };
+    let wrong: Vec<String> = differences(plan, &observed).into_iter().map(line).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let lab = standing.lab();
+    let report = check::run(lab, &lab.checks, |_, _| {}).unwrap();
+    let failed: Vec<_> = report.results.iter().filter(|result| !result.ok).collect();
+    assert!(failed.is_empty() && report.passed > 0, "{failed:#?}");
+}
+
+fn lab(path: &str, name: &str) {
+    let text = std::fs::read_to_string(file(path)).unwrap();
+    let format = Format::of_name(path).unwrap();
+    let (built, said) = read(&text, format, name);
+    assert!(said.is_empty(), "{path}: {said:?}");
+    holds(built);
+}
+
+#[test]
+fn a_bridge_and_the_router_on_a_stick_keep_vlans_apart() {
+    lab("labs/vlans.yaml", "dev-vlans");
+}
+
+#[test]
+fn a_lan_goes_over_routers() {
+    lab("labs/vxlan.dot", "dev-vxlan");
+}
+
+#[test]
+fn several_machines_are_on_one_wire() {
+    lab("labs/macvlan.dot", "dev-macvlan");
+}
+
+#[test]
+fn a_bad_line_still_carries() {
+    lab("labs/impair.dot", "dev-impair");
+}
+
+#[test]
+fn what_is_left_out_is_filled_in_for_all_kinds() {
+    let text = "graph {
+        family=dual
+        h1 [interfaces=\"v0 kind vlan id 7 parent eth0; vv kind vlan id 8 parent v0\"]
+        r [role=router, vrfs=blue, interfaces=\"br0 kind bridge ports a,b vrf blue; v0 kind vlan id 7 parent uplink;
+           vv kind vlan id 8 parent v0; i0 kind ifb; m0 kind macvlan parent uplink mode private;
+           br1 kind bridge vlan_filtering true vlans '1 pvid untagged', 5-7; over kind vlan id 5 parent br1 addresses 10.99.0.1/24\"]
+        h2 -- r:a; h3 -- r:b; h1 -- r:uplink [mtu=9000]
+        t1 [role=router, loopback=\"fd77::1\", interfaces=\"x kind vxlan id 5 local fd77::1 remote fd77::2\"]
+        t2 [role=router, loopback=\"fd77::2\", interfaces=\"x kind vxlan id 5 local fd77::2 remote fd77::1\"]
+        t1 -- t2; t2 -- r
+    }";
+    let (built, said) = read(text, Format::Dot, "dev-all");
+    assert!(said.is_empty(), "{said:?}");
+    holds(built);
+}
