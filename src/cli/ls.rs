@@ -35,12 +35,10 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     for (lab, kernel) in labs {
         out!("{lab:32} {kernel}");
     }
-    for (lab, _) in
-        found.iter().filter(|(_, place)| place::is_own(Place::Here) && *place == Place::Here)
-    {
-        if let Err(error) = Record::load(lab) {
-            err!("vrflab: {error}");
-        }
+    // Labs here are root's to read.
+    let here = found.iter().filter(|(_, place)| *place == Place::Here && place::is_own(*place));
+    for error in here.filter_map(|(lab, _)| Record::load(lab).err()) {
+        err!("vrflab: {error}");
     }
     Exit::Done
 }

@@ -1,46 +1,52 @@
 //! The lab's routes and settings in the words of iproute2 and `sysctl`.
+//!
+//! Each is taken apart whole, so that a part that is added to it and has no word is an error here.
 
-use super::lab::{LabelRoute, Nexthop, NexthopObject, Route};
+use super::lab::{LabelNexthop, LabelRoute, Nexthop, NexthopObject, Route};
 use crate::diagnostic::{Spanned, Text};
 use crate::iproute::{self, Leads};
 use std::fmt;
 
 impl From<&Route> for iproute::Route {
     fn from(route: &Route) -> Self {
-        let several = route.nexthops.len() > 1;
+        let Route { kind, destination, table, metric, source, attributes, object, nexthops } =
+            route;
+        let several = nexthops.len() > 1;
         Self {
-            kind: route.kind,
-            destination: Spanned::filled(route.destination),
-            table: (route.table != Route::default_table(route.kind))
-                .then(|| iproute::Table::Number(Spanned::filled(route.table))),
-            metric: route.metric,
-            source: route.source.map(Spanned::filled),
-            attributes: route.attributes.clone(),
-            object: route.object.map(Spanned::filled),
-            nexthops: match route.object {
+            kind: *kind,
+            destination: Spanned::filled(*destination),
+            table: (*table != Route::default_table(*kind))
+                .then(|| iproute::Table::Number(Spanned::filled(*table))),
+            metric: *metric,
+            source: source.map(Spanned::filled),
+            attributes: attributes.clone(),
+            object: object.map(Spanned::filled),
+            nexthops: match object {
                 Some(_) => Vec::new(),
-                None => route.nexthops.iter().map(|nexthop| way(nexthop, several)).collect(),
+                None => nexthops.iter().map(|nexthop| way(nexthop, several)).collect(),
             },
         }
     }
 }
 
 fn way(nexthop: &Nexthop, several: bool) -> iproute::Nexthop {
+    let Nexthop { via, dev, weight, onlink, encap } = nexthop;
     iproute::Nexthop {
-        via: nexthop.via.map(Spanned::filled),
-        dev: Some(Text::filled(nexthop.dev.as_str())),
-        weight: several.then_some(nexthop.weight),
-        onlink: nexthop.onlink,
-        encap: nexthop.encap.clone(),
+        via: via.map(Spanned::filled),
+        dev: Some(Text::filled(dev.as_str())),
+        weight: several.then_some(*weight),
+        onlink: *onlink,
+        encap: encap.clone(),
     }
 }
 
 impl From<&NexthopObject> for iproute::NexthopObject {
     fn from(object: &NexthopObject) -> Self {
+        let NexthopObject { id, protocol, leads } = object;
         Self {
-            id: Spanned::filled(object.id),
-            protocol: object.protocol,
-            leads: match &object.leads {
+            id: Spanned::filled(*id),
+            protocol: *protocol,
+            leads: match leads {
                 Leads::Way { v4, way: nexthop } => Leads::Way { v4: *v4, way: way(nexthop, false) },
                 Leads::Blackhole { v4 } => Leads::Blackhole { v4: *v4 },
                 Leads::Group { members, resilient } => {
@@ -55,16 +61,16 @@ impl From<&NexthopObject> for iproute::NexthopObject {
 
 impl From<&LabelRoute> for iproute::LabelRoute {
     fn from(route: &LabelRoute) -> Self {
+        let LabelRoute { label, ttl_propagate, nexthops } = route;
         Self {
-            label: Spanned::filled(route.label),
-            ttl_propagate: route.ttl_propagate,
-            nexthops: route
-                .nexthops
+            label: Spanned::filled(*label),
+            ttl_propagate: *ttl_propagate,
+            nexthops: nexthops
                 .iter()
-                .map(|nexthop| iproute::LabelNexthop {
-                    swap: nexthop.swap.clone(),
-                    via: nexthop.via.map(Spanned::filled),
-                    dev: Some(Text::filled(nexthop.dev.as_str())),
+                .map(|LabelNexthop { swap, via, dev }| iproute::LabelNexthop {
+                    swap: swap.clone(),
+                    via: via.map(Spanned::filled),
+                    dev: Some(Text::filled(dev.as_str())),
                 })
                 .collect(),
         }

@@ -305,7 +305,7 @@ impl fmt::Display for Route {
             write!(f, " nhid {object}")?;
         }
         for nexthop in &self.nexthops {
-            if self.nexthops.len() > 1 {
+            if self.nexthops.len() > 1 || nexthop.weight.is_some() {
                 f.write_str(" nexthop")?;
             }
             nexthop.print(f, v4)?;

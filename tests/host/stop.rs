@@ -138,6 +138,7 @@ fn one_that_reads_its_file_can_be_interrupted() {
     let host = Host::new();
     for sent in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let mut child = host.vrflab(&["up", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+        let _not_ended = child.stdin.take();
         let status = format!("/proc/{}/status", child.id());
         let catches = || {
             let text = fs::read_to_string(&status).unwrap();
