@@ -29,9 +29,11 @@ impl Host {
     pub fn new() -> Self {
         let none = None::<&str>;
         unshare(CloneFlags::CLONE_NEWNS).expect("these tests need root");
-        // What others unmount goes away here too, so that nothing of theirs is held.
+        // What is undone here is undone nowhere else.
         mount(none, "/", none, MsFlags::MS_SLAVE | MsFlags::MS_REC, none).unwrap();
         while umount2("/run/netns", MntFlags::MNT_DETACH).is_ok() {}
+        // What others mount from now on is not seen here, and so nothing of theirs is held.
+        mount(none, "/", none, MsFlags::MS_PRIVATE | MsFlags::MS_REC, none).unwrap();
         mount(Some("run"), "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
         Self { swept: Cell::new(false), not_send: PhantomData }
     }
