@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 fn vrflab(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_vrflab"));
+    let mut command = Command::new(crate::host::program());
     command.env("VRFLAB_KERNEL", "host").args(arguments).output().unwrap()
 }
 

@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 /// The machine as one test's thread, and what it starts, sees it.
@@ -40,7 +41,7 @@ impl Host {
 
     /// The program, on the host's kernel.
     pub fn vrflab(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_vrflab"));
+        let mut command = Command::new(program());
         command.args(arguments).env("VRFLAB_KERNEL", "host").stdin(Stdio::null());
         for variable in ["VRFLAB_RUNTIME_DIR", "RUST_BACKTRACE", "XDG_RUNTIME_DIR"] {
             command.env_remove(variable);
@@ -77,6 +78,27 @@ impl Drop for Host {
             assert!(self.swept.get(), "a test looks whether anything is left");
         }
     }
+}
+
+/// The program. In the micro-VM, which would fetch every page of it anew for every start, it is a copy
+/// in the guest's memory that all tests share.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let built = Path::new(env!("CARGO_BIN_EXE_vrflab"));
+        if !vrflab::vm::inside_guest() {
+            return built.to_owned();
+        }
+        let built_at = fs::metadata(built).unwrap().modified().unwrap();
+        let stamp = built_at.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+        let copy = PathBuf::from(format!("/tmp/vrflab-of-tests-{stamp}"));
+        if !copy.exists() {
+            let draft = copy.with_extension(std::process::id().to_string());
+            fs::copy(built, &draft).unwrap();
+            fs::rename(&draft, &copy).unwrap();
+        }
+        copy
+    })
 }
 
 /// How a program ended, a signal as shells tell it.
