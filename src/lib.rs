@@ -12,9 +12,14 @@
 //! One value per stage, one function that makes it, and nothing flows back. The `mod` lines below
 //! stand in the order of the flow, and a module uses only those above it; a test holds that.
 //!
-//! Rooms left of [`kernel`] do no input or output but reading the file they are given: they need
-//! no root and no Linux feature. [`kernel`] is the only room with netlink, with entering
-//! namespaces and with unsafe code. [`cli`] is the only one that prints.
+//! Rooms left of [`kernel`] do no input or output but reading the file they are given and those that
+//! it names: they need no root and no Linux feature. [`kernel`] is the only room with netlink, with
+//! entering namespaces and with unsafe code. [`cli`] is the only one that prints.
+//!
+//! Programs are started for a lab only where its file asks for them: `run` by a supervisor in each
+//! node (`kernel/supervisor.rs`), which ends with the last of its commands, and `nft`. What changes
+//! while a lab stands, a link that fails or a line that is impaired, is a second lab: `plan/edit.rs`
+//! finds the steps that lead from what the kernel holds to it.
 
 pub mod diagnostic;
 pub mod iproute;

@@ -62,9 +62,9 @@ impl Interface {
 /// What makes an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InterfaceKind {
-    /// One end of a link: its place in [`Lab::links`] and which of the two ends it is.
+    /// One end of a link: its place in [`super::Lab::links`] and which of the two ends it is.
     Veth {
-        /// The link's place in [`Lab::links`].
+        /// The link's place in [`super::Lab::links`].
         link: usize,
         /// 0 or 1.
         end: usize,

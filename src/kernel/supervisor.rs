@@ -81,7 +81,7 @@ pub(super) fn start(ops: &[&Op], home: &Home) -> Result<(), Refused> {
     }
 }
 
-/// Does the work of the verb that [`start`] starts.
+/// Reads what is to be started from the standard input, starts it, and watches over it to its end.
 ///
 /// # Errors
 /// The order cannot be read or answered.

@@ -12,6 +12,7 @@ mod host;
 mod impair;
 mod kernel;
 mod l3vpn;
+mod labs;
 mod multipath;
 mod programs;
 #[path = "../iproute/queues.rs"]
