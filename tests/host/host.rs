@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// The machine as one test's thread, and what it starts, sees it.
 pub struct Host {
+    /// The mount of this test's `/run`: what others mount on theirs is seen here too, hidden by it.
+    run: String,
     swept: Cell<bool>,
     not_send: PhantomData<*const ()>,
 }
@@ -30,13 +32,12 @@ impl Host {
     pub fn new() -> Self {
         let none = None::<&str>;
         unshare(CloneFlags::CLONE_NEWNS).expect("these tests need root");
-        // What is undone here is undone nowhere else.
+        // What others unmount goes away here too, so that nothing of theirs is held.
         mount(none, "/", none, MsFlags::MS_SLAVE | MsFlags::MS_REC, none).unwrap();
         while umount2("/run/netns", MntFlags::MNT_DETACH).is_ok() {}
-        // What others mount from now on is not seen here, and so nothing of theirs is held.
-        mount(none, "/", none, MsFlags::MS_PRIVATE | MsFlags::MS_REC, none).unwrap();
         mount(Some("run"), "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
-        Self { swept: Cell::new(false), not_send: PhantomData }
+        let run = mounts().into_iter().rfind(|mount| mount.at == "/run").unwrap().id;
+        Self { run, swept: Cell::new(false), not_send: PhantomData }
     }
 
     /// The program, on the host's kernel.
@@ -66,8 +67,13 @@ impl Host {
         self.swept.set(true);
         assert_eq!(names("/run/netns"), Vec::<String>::new());
         assert!(!Path::new("/run/vrflab").exists(), "{:?}", names("/run/vrflab"));
-        let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
-        let left: Vec<&str> = mounts.lines().filter(|line| line.contains("/run/netns/")).collect();
+        let mounts = mounts();
+        let below = |mount: &Mounted| mounts.iter().find(|it| it.id == mount.on);
+        let is_ours = |mount: &&Mounted| {
+            std::iter::successors(below(mount), |mount| below(mount)).any(|it| it.id == self.run)
+        };
+        let names = mounts.iter().filter(|mount| mount.at.contains("/run/netns/"));
+        let left: Vec<&Mounted> = names.filter(is_ours).collect();
         assert!(left.is_empty(), "{left:?}");
     }
 }
@@ -78,6 +84,26 @@ impl Drop for Host {
             assert!(self.swept.get(), "a test looks whether anything is left");
         }
     }
+}
+
+/// A mount that this thread sees, or would if nothing hid it.
+#[derive(Debug)]
+struct Mounted {
+    id: String,
+    /// The mount that it is mounted on.
+    on: String,
+    at: String,
+}
+
+fn mounts() -> Vec<Mounted> {
+    let text = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+    let mount = |line: &str| {
+        let mut words = line.split(' ').map(str::to_owned);
+        let mut word = || words.next().unwrap();
+        let (id, on, _, _, at) = (word(), word(), word(), word(), word());
+        Mounted { id, on, at }
+    };
+    text.lines().map(mount).collect()
 }
 
 /// The program. In the micro-VM, which would fetch every page of it anew for every start, it is a copy
