@@ -96,6 +96,8 @@ pub fn supervise() -> io::Result<()> {
     }
     let mut children = BTreeMap::new();
     let failed = begin(&order, &mut children).err();
+    // Whoever started it may end as soon as it has its answer.
+    set_pdeathsig(None)?;
     let is_over = failed.is_some();
     let failed = failed.map(|(index, error)| (index, error.to_string()));
     serde_json::to_writer(io::stdout(), &Answer { failed })?;
@@ -104,7 +106,6 @@ pub fn supervise() -> io::Result<()> {
         // Those that were started are ended with the lab, which is rolled back.
         return Ok(());
     }
-    set_pdeathsig(None)?;
     let nothing = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     nix::unistd::dup2_stdin(&nothing)?;
     nix::unistd::dup2_stdout(&nothing)?;
