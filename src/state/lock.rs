@@ -6,6 +6,7 @@ use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::Path;
 
 /// The right to change a lab. It ends with its holder, however that ends.
 #[derive(Debug)]
@@ -83,6 +84,13 @@ fn hold(
             match all.and_then(|()| one()) {
                 // The directory of all labs went with another one just now.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                // Or it was there and went before it was looked at, which a file in its place does not.
+                Err(error)
+                    if error.kind() == io::ErrorKind::AlreadyExists
+                        && ![Path::new(DIRECTORY), &path].iter().any(|it| it.is_file()) =>
+                {
+                    continue;
+                }
                 made => made?,
             }
         }

@@ -202,3 +202,19 @@ fn nobody_else_can_hold_a_lab() {
     host.done(&["down"]);
     host.assert_nothing_is_left();
 }
+
+#[test]
+fn labs_that_come_and_go_at_once_do_not_fail_each_other() {
+    let host = Host::new();
+    std::thread::scope(|scope| {
+        for lab in ["one", "two", "three"] {
+            let lab = vrflab::document::LabName::new(lab).unwrap();
+            scope.spawn(move || {
+                for _ in 0..100_000 {
+                    vrflab::state::Lock::take(&lab, || {}).unwrap().forget().unwrap();
+                }
+            });
+        }
+    });
+    host.assert_nothing_is_left();
+}
