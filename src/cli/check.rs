@@ -6,6 +6,7 @@ use super::input::{self, Input};
 use super::interrupt::{self, Interrupt};
 use super::output::{err, out};
 use super::place::{self, Kernel, Missing, Place, state_error};
+use super::report;
 use crate::check::{self, CheckResult, Report};
 use crate::compile::{Check, Lab, read_check};
 use crate::diagnostic::{Diagnostics, Source, Span, Text};
@@ -86,7 +87,7 @@ fn only(lab: &Lab, lines: &[String]) -> Result<Vec<Check>, Exit> {
         start += line.len() + 1;
     }
     let is_wrong = errors.has_errors();
-    input::say(&errors.into_sorted(), &source);
+    report::print(&errors.into_sorted(), &source);
     if is_wrong { Err(Exit::Wrong) } else { Ok(checks) }
 }
 

@@ -3,6 +3,7 @@
 use super::exit::{Exit, cannot};
 use super::input;
 use super::output::out;
+use super::report::Amount;
 use crate::compile;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -15,6 +16,8 @@ pub(super) struct Arguments {
     /// The language to print it in
     #[arg(long, value_name = "LANGUAGE", default_value = "yaml")]
     to: Language,
+    #[command(flatten)]
+    amount: Amount,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -28,7 +31,7 @@ enum Language {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let input = match input::load(&arguments.file, None) {
+    let input = match input::load(&arguments.file, None, arguments.amount, "") {
         Ok(input) => input,
         Err(exit) => return exit,
     };

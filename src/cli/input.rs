@@ -1,16 +1,15 @@
 //! A file made into a lab and a plan, with what is wrong about it said.
 
 use super::exit::{Exit, cannot};
-use super::output::err;
+use super::report::{Amount, print, report};
 use crate::compile::Lab;
-use crate::diagnostic::{Diagnostic, Source, Spanned, Text, render};
+use crate::diagnostic::{Diagnostic, Source, Spanned, Text};
 use crate::document::{self, DeviceName, Files, Format, LabName, NodeName};
 use crate::iproute::{Netem, Tbf};
 use crate::plan::{self, Plan};
 use crate::state::{Change, LinkChange, Record};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// A file that is a lab.
@@ -80,10 +79,15 @@ fn shown(file: &Path) -> String {
     file.display().to_string()
 }
 
-/// Reads a file and says what is wrong with it.
-pub(super) fn load(file: &Path, name: Option<&LabName>) -> Result<Input, Exit> {
+/// Reads a file and says what is wrong with it, and what follows from errors.
+pub(super) fn load(
+    file: &Path,
+    name: Option<&LabName>,
+    amount: Amount,
+    consequence: &str,
+) -> Result<Input, Exit> {
     let reading = read(file, name);
-    say(&reading.diagnostics, &reading.source);
+    report(&reading.diagnostics, &reading.source, amount, consequence);
     let path =
         (file.as_os_str() != "-").then(|| file.canonicalize().unwrap_or_else(|_| file.to_owned()));
     reading.into_input(path)
@@ -118,7 +122,7 @@ pub(super) fn receive(
     let source = document::read_from(sent.text.as_bytes(), &shown(file));
     let reading = understand(source, file, name, &Files::Kept(sent.files));
     if reading.lab.is_none() {
-        say(&reading.diagnostics, &reading.source);
+        print(&reading.diagnostics, &reading.source);
     }
     reading.into_input(path)
 }
@@ -143,7 +147,7 @@ pub(super) fn reload(record: &Record) -> Result<Input, Exit> {
         crate::understand_without(&source, format, Some(name), name, &files, &down);
     let Some(mut lab) = lab else {
         // Only another version of the program can have taken the file.
-        say(&diagnostics, &source);
+        print(&diagnostics, &source);
         return Err(Exit::Wrong);
     };
     record.changes.iter().for_each(|change| apply(change, &mut lab));
@@ -177,14 +181,6 @@ fn apply(change: &Change, lab: &mut Lab) {
     let tbf = change.tbf.as_ref().and_then(|it| Tbf::parse(&line(it)).ok());
     interface.netem = netem.map(Spanned::filled).or(interface.netem.take());
     interface.tbf = tbf.map(Spanned::filled).or(interface.tbf.take());
-}
-
-/// Prints diagnostics for people.
-pub(super) fn say(diagnostics: &[Diagnostic], source: &Source) {
-    if !diagnostics.is_empty() {
-        let style = render::Style { colour: std::io::stderr().is_terminal() };
-        err!("{}", render::text(diagnostics, source, style));
-    }
 }
 
 /// The lab's name where neither the user nor the file gives one: the file's stem, folded.

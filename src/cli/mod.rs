@@ -20,6 +20,7 @@ mod output;
 mod place;
 mod plan;
 mod progress;
+mod report;
 mod reset;
 mod schema;
 mod up;

@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::input;
 use super::output::out;
+use super::report::Amount;
 use crate::compile::Lab;
 use crate::plan::Plan;
 use clap::Args;
@@ -16,10 +17,12 @@ pub(super) struct Arguments {
     /// Print JSON: each step with its command and the steps it needs before it
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    amount: Amount,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let input = match input::load(&arguments.file, None) {
+    let input = match input::load(&arguments.file, None, arguments.amount, "") {
         Ok(input) => input,
         Err(exit) => return exit,
     };

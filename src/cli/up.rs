@@ -6,6 +6,7 @@ use super::interrupt::{self, Interrupt};
 use super::output::{err, out};
 use super::place::{self, Kernel, Place, state_error};
 use super::progress::Progress;
+use super::report::{self, Amount};
 use super::{check, down, neighbours};
 use crate::document::{Format, LabName};
 use crate::executor::{self, Failed, Stopped};
@@ -31,6 +32,8 @@ pub(super) struct Arguments {
     /// The lab's name, instead of the file's own
     #[arg(long, value_parser = lab_name)]
     name: Option<LabName>,
+    #[command(flatten)]
+    amount: Amount,
     /// The text of FILE comes on the standard input, from a `vrflab` outside that has said what there
     /// is to say of it
     #[arg(long, hide = true)]
@@ -69,7 +72,7 @@ fn decide(arguments: &Arguments, kernel: Kernel, interrupt: &Interrupt) -> Decid
     let Arguments { file, name, .. } = arguments;
     let input = match arguments.sent {
         true => input::receive(file, arguments.path.clone(), name.as_ref()),
-        false => input::load(file, name.as_ref()),
+        false => input::load(file, name.as_ref(), arguments.amount, "; nothing was made"),
     };
     let input = match input {
         Ok(input) => input,
@@ -188,7 +191,7 @@ pub(super) fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<
                     Exit::Interrupted
                 }
                 Stopped::Refused { op, span, refusal } => {
-                    input::say(&[executor::refused(&op, span, &refusal)], &input.source);
+                    report::print(&[executor::refused(&op, span, &refusal)], &input.source);
                     Exit::Refused
                 }
             };

@@ -4,7 +4,8 @@ use super::count;
 use super::exit::Exit;
 use super::input;
 use super::output::out;
-use crate::diagnostic::{Severity, json};
+use super::report::{Amount, counts, report};
+use crate::diagnostic::json;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -16,6 +17,8 @@ pub(super) struct Arguments {
     /// How to say it
     #[arg(long, value_name = "HOW", default_value = "text")]
     format: Format,
+    #[command(flatten)]
+    amount: Amount,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -30,12 +33,14 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     let reading = input::read(&arguments.file, None);
     let diagnostics = &reading.diagnostics;
     match arguments.format {
-        Format::Json => out!("{:#}", json::array(diagnostics, &reading.source)),
+        Format::Json => {
+            let diagnostics = arguments.amount.for_programs(diagnostics);
+            out!("{:#}", json::array(&diagnostics, &reading.source));
+        }
         Format::Text => {
-            input::say(diagnostics, &reading.source);
+            report(diagnostics, &reading.source, arguments.amount, "");
             if let Some(lab) = &reading.lab {
-                let warnings =
-                    diagnostics.iter().filter(|it| it.severity == Severity::Warning).count();
+                let (_, warnings) = counts(diagnostics);
                 let mut parts = vec![
                     count(lab.nodes.len(), "node"),
                     count(lab.links.len(), "link"),

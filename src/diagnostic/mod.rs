@@ -8,6 +8,7 @@ mod code;
 mod span;
 mod lines;
 mod nearest;
+pub mod bound;
 pub mod json;
 pub mod render;
 
