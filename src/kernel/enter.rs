@@ -1,9 +1,10 @@
 //! Becoming a command inside a node.
 
-use super::{Home, Namespace, vrf_bind};
+use super::{Home, Namespace, raw, vrf_bind};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::signal::SigSet;
 use std::convert::Infallible;
 use std::ffi::{CString, OsString};
 use std::fs::File;
@@ -75,6 +76,10 @@ impl Entry<'_> {
                 command: command[0].clone(),
                 errno: Errno::EINVAL,
             })?;
+        fresh_signals().map_err(|error| EntryError::Enter {
+            action: "give the command its signals back",
+            error,
+        })?;
         let Err(errno) = nix::unistd::execvp(&words[0], &words);
         Err(EntryError::Command { command: command[0].clone(), errno })
     }
@@ -111,4 +116,11 @@ impl Entry<'_> {
         mount(Some(source.as_str()), cgroups, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
         self.home.show(self.namespace.name())
     }
+}
+
+/// Undoes what Rust's runtime does to a process, which would go over to the command: that SIGPIPE is
+/// ignored. No signal is blocked; what the caller wants ignored, as with `nohup`, stays so.
+fn fresh_signals() -> io::Result<()> {
+    raw::default_action(nix::libc::SIGPIPE)?;
+    Ok(SigSet::empty().thread_set_mask()?)
 }

@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::sys::signal::{SigHandler, Signal};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
@@ -75,9 +76,31 @@ pub fn lead_session_on_terminal(command: &mut Command) {
 
 /// Lets the command be killed when the thread that started it ends, however that happens.
 pub fn die_with_parent(command: &mut Command) {
-    let prepare =
-        || nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(Into::into);
+    let prepare = || nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(Into::into);
     // SAFETY: the call is a plain system call, which may be made between fork and exec.
+    unsafe { command.pre_exec(prepare) };
+}
+
+/// Lets the command inherit no open file but its standard streams: whatever else this process was
+/// started with, a lock or an end of a pipe, is not kept by what outlives it.
+pub fn inherit_only_streams(command: &mut Command) {
+    let first = libc::STDERR_FILENO + 1;
+    let prepare = move || {
+        let flags = libc::CLOSE_RANGE_CLOEXEC;
+        // SAFETY: the call takes three numbers, and closes nothing before the program is replaced.
+        if unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, flags) } == 0 {
+            return Ok(());
+        }
+        // Before Linux 5.11 each has to be told by itself.
+        let (limit, _) =
+            nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?;
+        for fd in first..RawFd::try_from(limit).unwrap_or(RawFd::MAX) {
+            // SAFETY: the call takes three numbers; one that is not open is refused and no loss.
+            unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+        Ok(())
+    };
+    // SAFETY: these are plain system calls, which may be made between fork and exec.
     unsafe { command.pre_exec(prepare) };
 }
 
@@ -325,13 +348,13 @@ pub fn allow_fragments(socket: impl AsFd, ipv6: bool, allowed: bool) -> io::Resu
     }
 }
 
-/// Gives a signal its default action back, which ends the process.
+/// Gives a signal its default action back.
 ///
 /// # Errors
 /// There is no such signal, or its action cannot be changed.
 pub fn default_action(signal: i32) -> io::Result<()> {
-    let signal = nix::sys::signal::Signal::try_from(signal)?;
+    let signal = Signal::try_from(signal)?;
     // SAFETY: no handler is installed, so that nothing runs when the signal comes.
-    unsafe { nix::sys::signal::signal(signal, nix::sys::signal::SigHandler::SigDfl) }?;
+    unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) }?;
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! The commands of a node: started in it, and watched over by a process that ends with the last.
 
 use super::machine::{Reason, Refused};
-use super::{Entry, Home, Namespace, vrf_bind};
+use super::{Entry, Home, Namespace, raw, vrf_bind};
 use crate::plan::Op;
 use nix::errno::Errno;
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitStatus, wait};
 use nix::unistd::{Pid, getppid, setsid};
 use serde::{Deserialize, Serialize};
@@ -57,12 +57,10 @@ pub(super) fn start(ops: &[&Op], home: &Home) -> Result<(), Refused> {
     };
     home.make_run(&order.namespace)?;
     fs::create_dir_all(home.outputs())?;
-    let mut supervisor = Command::new(std::env::current_exe()?)
-        .arg(VERB)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(VERB).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    raw::inherit_only_streams(&mut command);
+    let mut supervisor = command.spawn()?;
     let stdin = supervisor.stdin.take().expect("it is a pipe");
     let stdout = supervisor.stdout.take().expect("it is a pipe");
     serde_json::to_writer(stdin, &order).map_err(io::Error::from)?;
@@ -94,6 +92,11 @@ pub fn supervise() -> io::Result<()> {
     if getppid().as_raw() != order.parent {
         return Ok(());
     }
+    // A lab's commands are the same however `up` was called: under `nohup` too they hear of HUP.
+    for signal in Signal::iterator().filter(|it| ![Signal::SIGKILL, Signal::SIGSTOP].contains(it)) {
+        raw::default_action(signal as i32)?;
+    }
+    SigSet::empty().thread_set_mask()?;
     let mut children = BTreeMap::new();
     let failed = begin(&order, &mut children).err();
     // Whoever started it may end as soon as it has its answer.

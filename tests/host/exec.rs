@@ -1,6 +1,6 @@
 //! Commands in nodes.
 
-use crate::host::{Host, lab, names, said};
+use crate::host::{Host, lab, names, said, until};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
@@ -24,6 +24,35 @@ fn the_status_is_the_commands_own_or_that_of_shells() {
         assert_eq!(status(&["h3", "--", "true"]), 125);
         assert_eq!(status(&["other", "h1", "--", "true"]), 125);
         assert_eq!(status(&["h1", "--vrf", "blue", "--", "true"]), 125);
+    });
+}
+
+#[test]
+fn a_command_ends_when_nobody_reads_it_and_blocks_no_signal() {
+    with_two_hosts(|host| {
+        let script = "while :; do echo x; done";
+        let mut command = host.vrflab(&["exec", "h1", "--", "sh", "-c", script]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        until("it has ended", || child.try_wait().unwrap().is_some());
+        let ended = std::os::unix::process::ExitStatusExt::signal(&child.wait().unwrap());
+        assert_eq!(ended, Some(nix::libc::SIGPIPE));
+        // What somebody wants ignored, as with `nohup`, stays so.
+        let show = ["grep", "-E", "Sig(Blk|Ign)", "/proc/self/status"];
+        let nohup = |words: &[&str]| {
+            let mut nohup = Command::new("nohup");
+            nohup.args(words).env("VRFLAB_KERNEL", "host").stdin(Stdio::null());
+            let shown = said(&nohup.output().unwrap()).out;
+            let masks = shown.lines().filter_map(|line| line.split_once(":\t"));
+            // Those past 31 are the C library's own.
+            let mask = |mask| u64::from_str_radix(mask, 16).unwrap() & 0x7fff_ffff;
+            masks.map(|(_, shown)| mask(shown)).collect::<Vec<u64>>()
+        };
+        let vrflab = crate::host::program().to_str().unwrap();
+        let in_node = nohup(&[&[vrflab, "exec", "h1", "--"], &show[..]].concat());
+        assert_eq!(in_node, [0, 1]);
+        assert_eq!(in_node, nohup(&show));
     });
 }
 

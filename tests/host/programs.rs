@@ -1,6 +1,8 @@
 //! Commands, rulesets and files that are part of a node.
 
 use crate::host::{Host, file, names, until};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use std::io::Read;
 
 fn web() -> String {
     file("tests/host/programs/web.yaml").into_os_string().into_string().unwrap()
@@ -98,6 +100,52 @@ fn a_command_that_does_not_end_when_it_is_told_to_is_ended() {
     until("the command runs", || is_running("sleep 1001"));
     host.done(&["down"]);
     assert!(!is_running("sleep 1001"));
+    std::fs::remove_dir_all("/run/vrflab").unwrap();
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_lab_keeps_no_file_that_its_maker_had_open() {
+    let host = Host::new();
+    let path = "/run/sleeps.yaml";
+    std::fs::write(path, "nodes: {h1: {run: sleep 1002}}\n").unwrap();
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    fcntl(&writer, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+    host.done(&["up", "--no-check", path]);
+    drop(writer);
+    fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    until("nobody has the other end", || reader.read(&mut [0]).is_ok_and(|count| count == 0));
+    assert!(is_running("sleep 1002"));
+    host.done(&["down"]);
+    std::fs::remove_dir_all("/run/vrflab").unwrap();
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn commands_begin_with_the_signals_of_a_fresh_process_however_up_was_called() {
+    let host = Host::new();
+    let path = "/run/signals.yaml";
+    let show = "grep -E 'Sig(Ign|Blk)' /proc/self/status";
+    std::fs::write(path, format!("nodes: {{h1: {{run: \"{show}\"}}}}\n")).unwrap();
+    // As `nohup` does it, and as a program that waits for signals leaves it to its children.
+    let mut up = std::process::Command::new("/usr/bin/python3");
+    let script = "import os, signal, sys\n\
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)\n\
+        signal.signal(signal.SIGINT, signal.SIG_IGN)\n\
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGCHLD])\n\
+        os.execv(sys.argv[1], sys.argv[1:])";
+    up.args(["-c", script]).arg(crate::host::program()).args(["up", "--no-check", path]);
+    assert!(up.env("VRFLAB_KERNEL", "host").status().unwrap().success());
+    until("it has been shown", || host.done(&["logs"]).contains("ended with status 0"));
+    let logs = host.done(&["logs"]);
+    let masks: Vec<u64> = logs
+        .lines()
+        .filter_map(|line| line.strip_prefix("SigBlk:").or(line.strip_prefix("SigIgn:")))
+        // Those past 31 are the C library's own.
+        .map(|mask| u64::from_str_radix(mask.trim(), 16).unwrap() & 0x7fff_ffff)
+        .collect();
+    assert_eq!(masks, [0, 0], "{logs}");
+    host.done(&["down"]);
     std::fs::remove_dir_all("/run/vrflab").unwrap();
     host.assert_nothing_is_left();
 }

@@ -1,8 +1,9 @@
 //! The life of a machine: how it is started, how it ends, what is left.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -30,6 +31,18 @@ fn two_that_come_at_the_same_time_start_one_machine() {
     assert_eq!(children.unwrap().trim(), engine.to_string());
     let log = out(&vm.vrflab(&["vm", "log"]).output().unwrap());
     assert!(log.contains("console.log"), "{log}");
+}
+
+#[test]
+fn a_machine_keeps_no_file_that_its_starter_had_open() {
+    let vm = Machine::own("files");
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    fcntl(&writer, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+    assert!(vm.vrflab(&["vm", "start"]).status().unwrap().success());
+    drop(writer);
+    fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    until("nobody has the other end", || reader.read(&mut [0]).is_ok_and(|count| count == 0));
+    assert_eq!(vm.status()["up"], true);
 }
 
 #[test]
