@@ -54,6 +54,14 @@ impl Observer for Progress<'_> {
         self.bar.set_message(stage(&next[0].op));
         ControlFlow::Continue(())
     }
+
+    fn waiting(&mut self) -> ControlFlow<()> {
+        self.bar.set_message("spanning tree");
+        match self.interrupt.is_raised() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
 }
 
 fn stage(op: &Op) -> &'static str {

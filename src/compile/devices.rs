@@ -27,7 +27,7 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
         let written = &interface.written;
         match draft.lab[id].interface(interface.name.value.as_str()) {
             Some(place) if draft.lab[id].interfaces[place.0].kind.is_bridge() => {
-                switch(&mut draft.lab[id].interfaces[place.0], written, errors);
+                switch(&mut draft.lab[id].interfaces[place.0], node, written, errors);
             }
             Some(_) => made_by_link(interface, errors),
             None => added.extend(one(draft, id, interface, errors).map(|it| (it, written))),
@@ -35,7 +35,7 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
     }
     // Parents may stand behind their children in the file.
     for (place, written) in &added {
-        match kind(&draft.lab[id], written, errors) {
+        match kind(&draft.lab[id], node, written, errors) {
             Ok(kind) => draft.lab[id].interfaces[place.0].kind = kind,
             Err(error) => errors.push(error),
         }
@@ -65,7 +65,7 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
             InterfaceKind::Vlan { .. }
             | InterfaceKind::Vxlan { .. }
             | InterfaceKind::Macvlan { .. } => true,
-            InterfaceKind::Bridge { vlan_filtering } => !vlan_filtering,
+            InterfaceKind::Bridge { vlan_filtering, stp: _ } => !vlan_filtering,
             InterfaceKind::Veth { .. } | InterfaceKind::Dummy | InterfaceKind::Ifb => false,
         };
         let port = draft.lab[id].bridge_of(*place).is_some();
@@ -105,10 +105,11 @@ fn made_by_link(interface: &topology::Interface, errors: &mut Diagnostics) {
 /// The keys that are written and are none of a kind's, or of a link's end.
 fn foreign(written: &Written, kind: Option<Kind>) -> Vec<(&'static str, Span)> {
     let span = |text: &Text| text.span;
-    let keys: [(&str, Option<Span>, &[Kind]); 9] = [
+    let keys: [(&str, Option<Span>, &[Kind]); 10] = [
         ("kind", written.kind.map(|it| it.span).filter(|_| kind.is_none()), &[]),
         ("ports", written.ports.as_ref().and_then(|it| it.first()).map(span), &[Kind::Bridge]),
         ("vlan_filtering", written.vlan_filtering.map(|it| it.span), &[Kind::Bridge]),
+        ("stp", written.stp.map(|it| it.span), &[Kind::Bridge]),
         ("id", written.id.map(|it| it.span), &[Kind::Vlan, Kind::Vxlan]),
         ("parent", written.parent.as_ref().map(span), &[Kind::Vlan, Kind::Macvlan]),
         ("local", written.local.map(|it| it.span), &[Kind::Vxlan]),
@@ -123,9 +124,15 @@ fn foreign(written: &Written, kind: Option<Kind>) -> Vec<(&'static str, Span)> {
 }
 
 /// What is said of the bridge that a switch is.
-fn switch(bridge: &mut Interface, written: &Written, errors: &mut Diagnostics) {
+fn switch(
+    bridge: &mut Interface,
+    node: &topology::Node,
+    written: &Written,
+    errors: &mut Diagnostics,
+) {
     let addresses = written.addresses.as_ref().and_then(|it| it.first());
-    let foreign = foreign(written, None).into_iter().filter(|(key, _)| *key != "vlan_filtering");
+    let foreign = foreign(written, None).into_iter();
+    let foreign = foreign.filter(|(key, _)| !matches!(*key, "vlan_filtering" | "stp"));
     let other = addresses.map(|it| ("addresses", it.span));
     let other = other.or(written.vrf.as_ref().map(|it| ("vrf", it.span)));
     for (key, span) in foreign.chain(other) {
@@ -134,10 +141,17 @@ fn switch(bridge: &mut Interface, written: &Written, errors: &mut Diagnostics) {
                 .at(span, format!("`{BRIDGE}` is there by the node's role")),
         );
     }
-    let vlan_filtering = written.vlan_filtering.is_some_and(|it| it.value);
-    bridge.kind = InterfaceKind::Bridge { vlan_filtering };
+    bridge.kind = bridge_kind(node, written);
     (bridge.mtu, bridge.mac) = (written.mtu, written.mac);
     bridge.up = written.up.is_none_or(|up| up.value);
+}
+
+/// What a bridge is; whether it runs STP its node may say for all of its bridges.
+fn bridge_kind(node: &topology::Node, written: &Written) -> InterfaceKind {
+    InterfaceKind::Bridge {
+        vlan_filtering: written.vlan_filtering.is_some_and(|it| it.value),
+        stp: written.stp.or(node.stp).is_some_and(|it| it.value),
+    }
 }
 
 /// Adds an interface that no link makes; of what kind it is is not known yet.
@@ -181,6 +195,7 @@ fn one(
 /// What an interface is, from the keys of its kind.
 fn kind(
     node: &Node,
+    topology: &topology::Node,
     written: &Written,
     errors: &mut Diagnostics,
 ) -> Result<InterfaceKind, Diagnostic> {
@@ -215,9 +230,7 @@ fn kind(
     Ok(match said.value {
         Kind::Dummy => InterfaceKind::Dummy,
         Kind::Ifb => InterfaceKind::Ifb,
-        Kind::Bridge => InterfaceKind::Bridge {
-            vlan_filtering: written.vlan_filtering.is_some_and(|it| it.value),
-        },
+        Kind::Bridge => bridge_kind(topology, written),
         Kind::Vlan => {
             let example = "{kind: vlan, id: 100, parent: eth0}";
             let id = u16::try_from(id(4094, example)?).expect("it was bounded");
@@ -276,8 +289,9 @@ fn ports(node: &mut Node, bridge: InterfaceId, written: &Written, errors: &mut D
 
 /// Gives the ports of bridges that mind VLANs theirs; the plain one where nothing is said.
 fn vlans(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
-    let filters =
-        |bridge: &Interface| matches!(bridge.kind, InterfaceKind::Bridge { vlan_filtering: true });
+    let filters = |bridge: &Interface| {
+        matches!(bridge.kind, InterfaceKind::Bridge { vlan_filtering: true, .. })
+    };
     for place in 0..node.interfaces.len() {
         let interface = &node.interfaces[place];
         let bridge = node.bridge_of(InterfaceId(place)).map(|it| &node.interfaces[it.0]);

@@ -73,6 +73,8 @@ pub enum InterfaceKind {
     Bridge {
         /// Whether it minds the VLANs of its ports.
         vlan_filtering: bool,
+        /// Whether it runs the kernel's spanning tree protocol.
+        stp: bool,
     },
     /// A device that drops what it is given.
     Dummy,

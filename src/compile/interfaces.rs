@@ -64,11 +64,12 @@ pub(super) fn build(topology: &Topology, roles: &[Role], errors: &mut Diagnostic
 fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
     let mut interfaces = Vec::new();
     if role == Role::Switch {
+        let stp = node.stp.is_some_and(|stp| stp.value);
         let name = DeviceName::new(BRIDGE).expect("a bridge's name is a device's name");
         interfaces.push(Interface::plain(
             name,
             node.name.span,
-            InterfaceKind::Bridge { vlan_filtering: false },
+            InterfaceKind::Bridge { vlan_filtering: false, stp },
         ));
     }
     Node {

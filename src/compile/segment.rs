@@ -5,6 +5,7 @@ use super::interface::InterfaceKind;
 use super::lab::{InterfaceId, Lab, NodeId};
 use super::layout::Port;
 use crate::document::{MacvlanMode, Role};
+use crate::iproute::Vlan;
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -19,23 +20,32 @@ pub(super) struct Segment {
 
 /// Frames at an interface, those with a tag apart from those without. A bridge that minds VLANs has
 /// an inside, where each VLAN has its number as tag, and no frame has none.
-type Frames = (NodeId, InterfaceId, Side, Option<u16>);
+pub(super) type Frames = (NodeId, InterfaceId, Side, Option<u16>);
 
+/// Where frames are seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Side {
+pub(super) enum Side {
     Wire,
     Inside,
 }
 
+/// Two places with the same frames.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Joint {
+    pub ends: [Frames; 2],
+    /// The bridge that forwards from one to the other, one of whose ports is the first.
+    pub bridge: Option<Port>,
+    /// Whether frames go back the way they came. What leaves a bridge without a tag does so from
+    /// every VLAN that is untagged at the port, and what comes in is of one VLAN only.
+    pub both_ways: bool,
+}
+
 /// The segments of a lab: those of links first, in the file's order.
 pub(super) fn all(lab: &Lab) -> Vec<Segment> {
-    let mut wires = Wires::of(lab);
-    for (place, node) in lab.nodes.iter().enumerate() {
-        for interface in (0..node.interfaces.len()).map(InterfaceId) {
-            wires.join_interface(lab, (NodeId(place), interface));
-        }
-    }
-    wires.join_tunnels(lab);
+    let mut wires = Wires::new();
+    joints(lab, &mut |joint| {
+        wires.join(joint.ends);
+    });
     let linked = lab.links.iter().flat_map(|link| link.ends);
     let others = lab.nodes.iter().enumerate().flat_map(|(place, node)| {
         let interfaces = node.interfaces.iter().enumerate();
@@ -45,7 +55,7 @@ pub(super) fn all(lab: &Lab) -> Vec<Segment> {
     let mut segments: Vec<Segment> = Vec::new();
     let mut place_of: HashMap<usize, usize> = HashMap::new();
     for port in linked.chain(others).filter(|port| has_addresses(lab, *port)) {
-        let root = wires.root(port);
+        let root = wires.root((port.0, port.1, Side::Wire, None));
         let segment = *place_of.entry(root).or_insert_with(|| {
             segments.push(Segment { ports: Vec::new(), point_to_point: false });
             segments.len() - 1
@@ -68,60 +78,89 @@ fn has_addresses(lab: &Lab, (node, interface): Port) -> bool {
     node.role != Role::Switch && node.bridge_of(interface).is_none() && kind != InterfaceKind::Ifb
 }
 
-struct Wires {
-    /// The tags that anybody has, and none.
-    tags: Vec<Option<u16>>,
+/// Places that are joined to each other, directly or over others.
+#[derive(Default)]
+pub(super) struct Wires {
     places: HashMap<Frames, usize>,
     joined: UnionFind<usize>,
 }
 
 impl Wires {
-    fn of(lab: &Lab) -> Self {
-        let interfaces = || lab.nodes.iter().flat_map(|node| &node.interfaces);
-        let mut tags: BTreeSet<u16> = BTreeSet::new();
-        for interface in interfaces() {
-            if let InterfaceKind::Vlan { id, .. } = interface.kind {
-                tags.insert(id);
-            }
-            // What only passes through needs no number: both of its ends have one.
-            let ends = interface.vlans.iter().filter(|vlan| vlan.value.untagged || vlan.value.pvid);
-            tags.extend(ends.flat_map(|vlan| vlan.value.ids()));
-        }
-        let tags: Vec<Option<u16>> =
-            std::iter::once(None).chain(tags.into_iter().map(Some)).collect();
-        let size = 2 * interfaces().count() * tags.len();
-        Self { tags, places: HashMap::new(), joined: UnionFind::new(size) }
+    pub(super) fn new() -> Self {
+        Self { places: HashMap::new(), joined: UnionFind::new_empty() }
     }
 
     fn place(&mut self, frames: Frames) -> usize {
-        let next = self.places.len();
-        *self.places.entry(frames).or_insert(next)
+        *self.places.entry(frames).or_insert_with(|| self.joined.new_set())
     }
 
-    fn join(&mut self, one: Frames, other: Frames) {
+    /// Joins two places; whether they were apart until then.
+    pub(super) fn join(&mut self, [one, other]: [Frames; 2]) -> bool {
         let (one, other) = (self.place(one), self.place(other));
-        self.joined.union(one, other);
+        self.joined.union(one, other)
     }
 
-    fn root(&mut self, (node, interface): Port) -> usize {
-        let place = self.place((node, interface, Side::Wire, None));
-        self.joined.find(place)
+    /// What stands for all that a place is joined with.
+    pub(super) fn root(&mut self, frames: Frames) -> usize {
+        let place = self.place(frames);
+        self.joined.find_mut(place)
+    }
+}
+
+/// Goes through all joints of a lab, in the order of its nodes.
+pub(super) fn joints(lab: &Lab, each: &mut impl FnMut(Joint)) {
+    let mut walk = Walk { lab, tags: tags(lab), each };
+    for (place, node) in lab.nodes.iter().enumerate() {
+        for interface in (0..node.interfaces.len()).map(InterfaceId) {
+            walk.interface((NodeId(place), interface));
+        }
+    }
+    walk.tunnels();
+}
+
+/// The tags that anybody has, and none.
+fn tags(lab: &Lab) -> Vec<Option<u16>> {
+    let mut tags: BTreeSet<u16> = BTreeSet::new();
+    for interface in lab.nodes.iter().flat_map(|node| &node.interfaces) {
+        if let InterfaceKind::Vlan { id, .. } = interface.kind {
+            tags.insert(id);
+        }
+        // What only passes through needs no number: both of its ends have one.
+        let ends = interface.vlans.iter().filter(|vlan| vlan.value.untagged || vlan.value.pvid);
+        tags.extend(ends.flat_map(|vlan| vlan.value.ids()));
+    }
+    std::iter::once(None).chain(tags.into_iter().map(Some)).collect()
+}
+
+struct Walk<'a, F> {
+    lab: &'a Lab,
+    tags: Vec<Option<u16>>,
+    each: &'a mut F,
+}
+
+impl<F: FnMut(Joint)> Walk<'_, F> {
+    fn join(&mut self, one: Frames, other: Frames) {
+        (self.each)(Joint { ends: [one, other], bridge: None, both_ways: true });
     }
 
     /// Joins the frames of two interfaces, whatever their tags.
-    fn join_all(&mut self, one: Port, other: Port) {
-        for tag in self.tags.clone() {
-            self.join((one.0, one.1, Side::Wire, tag), (other.0, other.1, Side::Wire, tag));
+    fn join_all(&mut self, one: Port, other: Port, bridge: Option<Port>) {
+        for tag in &self.tags {
+            let ends = [one, other].map(|(node, id)| (node, id, Side::Wire, *tag));
+            (self.each)(Joint { ends, bridge, both_ways: true });
         }
     }
 
     /// Joins an interface with what it rests on, is a port of, or is linked to.
-    fn join_interface(&mut self, lab: &Lab, port: Port) {
+    fn interface(&mut self, port: Port) {
+        let lab = self.lab;
         let (node, id) = port;
         let interface = &lab[node].interfaces[id.0];
         let wire = |id: InterfaceId, tag| (node, id, Side::Wire, tag);
         match interface.kind {
-            InterfaceKind::Veth { link, end: 0 } => self.join_all(port, lab.links[link].ends[1]),
+            InterfaceKind::Veth { link, end: 0 } => {
+                self.join_all(port, lab.links[link].ends[1], None);
+            }
             InterfaceKind::Vlan { id: tag, parent } => {
                 self.join(wire(id, None), wire(parent, Some(tag)));
             }
@@ -129,7 +168,7 @@ impl Wires {
                 MacvlanMode::Bridge | MacvlanMode::Vepa | MacvlanMode::Private => {
                     self.join(wire(id, None), wire(parent, None));
                 }
-                MacvlanMode::Passthru => self.join_all(port, (node, parent)),
+                MacvlanMode::Passthru => self.join_all(port, (node, parent), None),
             },
             InterfaceKind::Veth { .. }
             | InterfaceKind::Bridge { .. }
@@ -140,31 +179,35 @@ impl Wires {
         let bridge = lab[node].bridge_of(id);
         let minds = |bridge: InterfaceId| {
             let kind = lab[node].interfaces[bridge.0].kind;
-            kind == InterfaceKind::Bridge { vlan_filtering: true }
+            matches!(kind, InterfaceKind::Bridge { vlan_filtering: true, .. })
         };
         match bridge {
-            Some(bridge) if minds(bridge) => self.join_vlans(lab, port, bridge),
-            Some(bridge) => self.join_all(port, (node, bridge)),
-            None if minds(id) => self.join_vlans(lab, port, id),
+            Some(bridge) if minds(bridge) => self.vlans(port, bridge),
+            Some(bridge) => self.join_all(port, (node, bridge), Some((node, bridge))),
+            None if minds(id) => self.vlans(port, id),
             None => {}
         }
     }
 
     /// Joins a port, or the bridge as a port of itself, with the VLANs inside its bridge.
-    fn join_vlans(&mut self, lab: &Lab, (node, id): Port, bridge: InterfaceId) {
-        for vlan in &lab[node].interfaces[id.0].vlans {
+    fn vlans(&mut self, (node, id): Port, bridge: InterfaceId) {
+        for vlan in &self.lab[node].interfaces[id.0].vlans {
+            let Vlan { untagged, pvid, .. } = vlan.value;
             for tag in vlan.value.ids() {
-                let outside = (!vlan.value.untagged).then_some(tag);
-                if self.tags.contains(&Some(tag)) {
-                    let inside = (node, bridge, Side::Inside, Some(tag));
-                    self.join((node, id, Side::Wire, outside), inside);
+                let outside = (!untagged).then_some(tag);
+                if self.tags.binary_search(&Some(tag)).is_ok() {
+                    let ends =
+                        [(node, id, Side::Wire, outside), (node, bridge, Side::Inside, Some(tag))];
+                    let both_ways = !untagged || pvid;
+                    (self.each)(Joint { ends, bridge: Some((node, bridge)), both_ways });
                 }
             }
         }
     }
 
     /// Joins tunnels that name each other's nodes.
-    fn join_tunnels(&mut self, lab: &Lab) {
+    fn tunnels(&mut self) {
+        let lab = self.lab;
         let mut owners: BTreeMap<IpAddr, NodeId> = BTreeMap::new();
         for (place, node) in lab.nodes.iter().enumerate() {
             let on_interfaces = node.interfaces.iter().flat_map(|interface| &interface.addresses);
@@ -172,19 +215,17 @@ impl Wires {
                 owners.insert(address.value.addr(), NodeId(place));
             }
         }
-        let mut tunnels: Vec<(Port, u32, NodeId)> = Vec::new();
+        // Tunnels that wait for one that leads back, by their number, where they are and lead to.
+        let mut open: BTreeMap<(u32, NodeId, NodeId), Vec<Port>> = BTreeMap::new();
         for (place, node) in lab.nodes.iter().enumerate() {
             for (interface, made) in node.interfaces.iter().enumerate() {
                 let InterfaceKind::Vxlan { id, remote, .. } = made.kind else { continue };
+                let Some(far) = owners.get(&remote) else { continue };
                 let port = (NodeId(place), InterfaceId(interface));
-                tunnels.extend(owners.get(&remote).map(|far| (port, id, *far)));
-            }
-        }
-        for (one, id, far) in &tunnels {
-            for (other, other_id, back) in &tunnels {
-                if id == other_id && other.0 == *far && one.0 == *back && one < other {
-                    self.join_all(*one, *other);
+                for back in open.get(&(id, *far, port.0)).into_iter().flatten() {
+                    self.join_all(*back, port, None);
                 }
+                open.entry((id, port.0, *far)).or_default().push(port);
             }
         }
     }

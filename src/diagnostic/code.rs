@@ -41,6 +41,7 @@ codes! {
     DuplicateNexthop "duplicate-nexthop" "Two nexthop objects of one number.",
     DuplicateInterface "duplicate-interface" "One interface used by two links.",
     TooManyPorts "too-many-ports" "A bridge with more ports than the kernel takes.",
+    BridgeLoop "bridge-loop" "A loop of bridges without the spanning tree protocol.",
     SelfLink "self-link" "A link from a node to itself.",
     VrfConflict "vrf-conflict" "An interface in two VRFs.",
     VrfNowhere "vrf-nowhere" "A link in a VRF that neither of its ends can be in.",

@@ -231,6 +231,7 @@ pub(super) static NODE: Level = Level {
     keys: &[
         key("role", Shape::OneOf(words::<Role>), "What the node is for."),
         key("forwarding", Shape::Flag, "Whether it forwards, whatever its role."),
+        key("stp", Shape::Flag, "Whether its bridges run the kernel's spanning tree protocol."),
         key("loopback", LOOPBACKS, "Addresses on its `lo`."),
         key("vrfs", Shape::Named(&Shape::Map(&VRF)), "Its VRFs by name."),
         key("interfaces", Shape::Named(&Shape::Map(&INTERFACE)), "Its interfaces by name."),
@@ -297,6 +298,7 @@ pub(super) static INTERFACE: Level = Level {
         key("kind", Shape::OneOf(words::<Kind>), "What it is, if no link makes it."),
         key("ports", NAMES, "The ports of a bridge."),
         key("vlan_filtering", Shape::Flag, "Whether a bridge minds VLANs."),
+        key("stp", Shape::Flag, "Whether a bridge runs the kernel's spanning tree protocol."),
         key("id", ANY, "The number of a VLAN or VXLAN."),
         key("parent", Shape::Line, "The interface beneath a VLAN or macvlan."),
         key("local", Shape::Ip, "The near end of a VXLAN."),

@@ -130,6 +130,8 @@ pub struct Node {
     pub role: Option<Spanned<Role>>,
     /// `forwarding`.
     pub forwarding: Option<Spanned<bool>>,
+    /// `stp`: whether its bridges run the spanning tree protocol, unless one says otherwise itself.
+    pub stp: Option<Spanned<bool>>,
     /// `loopback`: addresses on `lo`; `None` lets the compiler choose, an empty list is none.
     pub loopback: Option<Vec<Spanned<IpNet>>>,
     /// `vrfs` in the file's order.
@@ -220,6 +222,8 @@ pub struct Interface {
     pub ports: Option<Vec<Text>>,
     /// `vlan_filtering` of a bridge.
     pub vlan_filtering: Option<Spanned<bool>>,
+    /// `stp` of a bridge.
+    pub stp: Option<Spanned<bool>>,
     /// `vlans` of a bridge or its port: what follows `bridge vlan add vid`.
     pub vlans: Option<Vec<Spanned<Vlan>>>,
     /// `id` of a VLAN or VXLAN.

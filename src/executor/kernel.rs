@@ -2,6 +2,7 @@
 
 use crate::kernel::{Machine, Refused};
 use crate::plan::Op;
+use std::time::Duration;
 
 /// Who carries out steps.
 pub trait Kernel {
@@ -22,6 +23,17 @@ pub trait Kernel {
     /// # Errors
     /// The first step that the kernel refused.
     fn send(&mut self, ops: &[&Op]) -> Result<(), Refused>;
+
+    /// Waits, no longer than `moment`, until every port of a namespace's bridges forwards or blocks.
+    /// Returns one that does neither, and what it does.
+    ///
+    /// # Errors
+    /// The namespace cannot be read.
+    fn wait_for_ports(
+        &mut self,
+        namespace: &str,
+        moment: Duration,
+    ) -> Result<Option<String>, Refused>;
 }
 
 impl Kernel for Machine<'_> {
@@ -35,5 +47,13 @@ impl Kernel for Machine<'_> {
 
     fn send(&mut self, ops: &[&Op]) -> Result<(), Refused> {
         Machine::send(self, ops)
+    }
+
+    fn wait_for_ports(
+        &mut self,
+        namespace: &str,
+        moment: Duration,
+    ) -> Result<Option<String>, Refused> {
+        Machine::wait_for_ports(self, namespace, moment)
     }
 }

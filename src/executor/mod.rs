@@ -10,6 +10,7 @@
 mod build;
 mod change;
 mod kernel;
+mod spanning_tree;
 mod teardown;
 
 pub use build::{Failed, build, build_through};
@@ -27,6 +28,11 @@ pub trait Observer {
     /// Called before steps are carried out: how many are done, and those that come now. To break
     /// ends the run before them.
     fn before(&mut self, done: usize, next: &[&Step]) -> ControlFlow<()>;
+
+    /// Called again and again while bridges find their spanning tree. To break ends the run.
+    fn waiting(&mut self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
 }
 
 /// Why a run ended before its end. What it had made is still there.
@@ -54,11 +60,17 @@ pub fn refused(op: &Op, span: Span, refusal: &Reason) -> Diagnostic {
         Reason::Program(said) => {
             Diagnostic::error(Code::Refused, "a program refused a step").note(said)
         }
+        Reason::SpanningTree(port) => {
+            Diagnostic::error(Code::Refused, "bridges have found no spanning tree in time")
+                .note(format!("{port}, and neither forwards nor blocks"))
+        }
     };
     error.at(span, "asked for here").note(format!("the step is the same as `{op}`"))
 }
 
-/// Carries out a plan's steps in order, each namespace marked before its name appears.
+/// Carries out a plan's steps in order, each namespace marked before its name appears. Commands are
+/// started, and the run ends, when packets can go everywhere: bridges that run the spanning tree
+/// protocol have found it by then.
 ///
 /// # Errors
 /// The first step that the kernel refused, or the observer's wish.
@@ -70,7 +82,12 @@ pub fn run(
 ) -> Result<(), Stopped> {
     let steps: Vec<&Step> = plan.steps().collect();
     let mut done = 0;
+    let mut waited = false;
     while done < steps.len() {
+        if !waited && steps[done].op.way() == Way::Process {
+            spanning_tree::wait(&steps, kernel, observer)?;
+            waited = true;
+        }
         let together = together(&steps[done..]);
         let next = &steps[done..done + together];
         if observer.before(done, next).is_break() {
@@ -86,7 +103,10 @@ pub fn run(
         })?;
         done += together;
     }
-    Ok(())
+    match waited {
+        true => Ok(()),
+        false => spanning_tree::wait(&steps, kernel, observer),
+    }
 }
 
 /// How many of the next steps go out in one call.

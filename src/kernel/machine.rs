@@ -1,7 +1,7 @@
 //! The kernel as the executor uses it: steps by name go in, numbers stay here.
 
 use super::message::{self, LOOPBACK, Numbers};
-use super::settle::settle;
+use super::settle::{self, settle};
 use super::socket::{Refusal, SendError, Socket};
 use super::{Home, Namespace, Worker, offload, program, supervisor, sysctl};
 use crate::compile::{MAIN, Nexthop};
@@ -9,6 +9,7 @@ use crate::plan::{Edit, Op, Way};
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::time::Duration;
 
 /// The first index that is given to a device. Lower ones are left to `lo` and to the tunnel devices
 /// that some modules put into every new namespace.
@@ -57,6 +58,9 @@ pub enum Reason {
     /// A program that the step starts said so.
     #[error("{0}")]
     Program(String),
+    /// Bridges have not found their spanning tree in time.
+    #[error("{0}, and neither forwarding nor blocking")]
+    SpanningTree(String),
 }
 
 impl<'w> Machine<'w> {
@@ -149,6 +153,20 @@ impl<'w> Machine<'w> {
         let requests = requests.into_iter().flatten().collect();
         let building = self.built.get_mut(&sender).expect(BUILDING);
         Ok(building.socket.send(requests)?)
+    }
+
+    /// Waits, no longer than `moment`, until every port of a namespace's bridges forwards or blocks.
+    /// Returns one that does neither, and what it does.
+    ///
+    /// # Errors
+    /// The namespace cannot be read.
+    pub fn wait_for_ports(
+        &mut self,
+        namespace: &str,
+        moment: Duration,
+    ) -> Result<Option<String>, Refused> {
+        self.worker.enter(&self.built.get(namespace).expect(BUILDING).namespace)?;
+        Ok(settle::ports(moment)?)
     }
 
     /// Gets hold of a namespace that stands, for what is done to it.

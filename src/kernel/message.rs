@@ -4,13 +4,13 @@ use super::nexthop::NexthopMessage;
 use super::socket::{Mode, Request};
 use super::{qdisc, route, rule};
 use crate::document::MacvlanMode;
-use crate::plan::{Device, DeviceKind, Edit, Family, Op, RuleChange, VethEnd};
+use crate::plan::{Device, DeviceKind, Edit, Family, Op, RuleChange, STP_TIMERS, VethEnd};
 use ipnet::IpNet;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
 };
 use rtnetlink::packet_route::link::{
-    BridgeVlanInfoFlags, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage,
+    BridgeStpState, BridgeVlanInfoFlags, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage,
     MacVlanMode as KernelMode,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -52,12 +52,23 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
                 DeviceKind::Vrf { table } => {
                     link(LinkVrf::new(name, *table), namespace, device, numbers)
                 }
-                DeviceKind::Bridge { vlan_filtering } => {
+                DeviceKind::Bridge { vlan_filtering, stp } => {
                     let bridge = LinkMessageBuilder::<LinkBridge>::new(name);
                     let bridge = match vlan_filtering {
                         false => bridge,
                         // Ports have the VLANs that the lab gives them and no others.
                         true => bridge.vlan_filtering(true).vlan_default_pvid(0),
+                    };
+                    let bridge = match stp {
+                        false => bridge,
+                        // It is the kernel's own protocol that this turns on. A user's program,
+                        // `/sbin/bridge-stp`, is asked first in the host's own namespace alone, where
+                        // no lab has a bridge.
+                        true => bridge
+                            .forward_delay(STP_TIMERS.forward_delay)
+                            .hello_time(STP_TIMERS.hello_time)
+                            .max_age(STP_TIMERS.max_age)
+                            .stp_state(BridgeStpState::KernelStp),
                     };
                     link(bridge, namespace, device, numbers)
                 }

@@ -1,16 +1,19 @@
-//! Waiting until the kernel has noticed that links are there.
+//! Waiting until the kernel has noticed that links are there, and until bridges use them.
 //!
 //! A link has its carrier at once when its far end comes up, but the kernel's routing hears of it a
 //! little later, from a queue of its own. Until then a subnet on the link counts as one whose link is
-//! down, and an IPv6 gateway in it is refused where the kernel asks all tables for it.
+//! down, and an IPv6 gateway in it is refused where the kernel asks all tables for it. And a bridge that runs the spanning tree
+//! protocol listens and learns for some seconds before a port forwards.
 
 use super::socket::{SendError, Socket};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
-    InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State,
+    BridgePortState, InfoBridgePort, InfoKind, InfoPortData, LinkAttribute, LinkFlags, LinkInfo,
+    LinkMessage, State,
 };
 use rtnetlink::sys::{Socket as RawSocket, protocols::NETLINK_ROUTE};
+use std::collections::HashSet;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -25,13 +28,33 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// # Errors
 /// The namespace cannot be read.
 pub(super) fn settle() -> io::Result<()> {
+    wait(PATIENCE, |links| links.iter().all(is_noticed))
+}
+
+/// Waits for a moment until every port of a bridge in the thread's namespace forwards or blocks. Returns
+/// one that does neither and what it does, `eth0 is listening`.
+///
+/// # Errors
+/// The namespace cannot be read.
+pub(super) fn ports(moment: Duration) -> io::Result<Option<String>> {
+    let mut open = None;
+    wait(moment, |links| {
+        open = open_port(links);
+        open.is_none()
+    })?;
+    Ok(open)
+}
+
+/// Looks at the namespace's links each time that one of them changes, until they are ready or the time
+/// is over.
+fn wait(patience: Duration, mut ready: impl FnMut(&[LinkMessage]) -> bool) -> io::Result<()> {
     let mut events = RawSocket::new(NETLINK_ROUTE)?;
     events.bind_auto()?;
     events.add_membership(LINKS)?;
     events.set_non_blocking(true)?;
     let mut socket = Socket::open()?;
-    let end = Instant::now() + PATIENCE;
-    while !all_noticed(&mut socket)? {
+    let end = Instant::now() + patience;
+    while !ready(&links(&mut socket)?) {
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             break;
@@ -43,12 +66,49 @@ pub(super) fn settle() -> io::Result<()> {
     Ok(())
 }
 
-fn all_noticed(socket: &mut Socket) -> Result<bool, SendError> {
-    let links = socket.dump(RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
-    Ok(links.iter().all(|link| match link {
-        RouteNetlinkMessage::NewLink(link) => is_noticed(link),
-        _ => true,
-    }))
+fn links(socket: &mut Socket) -> Result<Vec<LinkMessage>, SendError> {
+    let answers = socket.dump(RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+    let links = answers.into_iter().filter_map(|answer| match answer {
+        RouteNetlinkMessage::NewLink(link) => Some(link),
+        _ => None,
+    });
+    Ok(links.collect())
+}
+
+/// A port that has a carrier, of a bridge that is up, and yet neither forwards nor blocks: it is on its
+/// way there, or the bridge has yet to hear of the carrier.
+fn open_port(links: &[LinkMessage]) -> Option<String> {
+    let is_up = |link: &&LinkMessage| link.header.flags.contains(LinkFlags::Up);
+    let up: HashSet<u32> = links.iter().filter(is_up).map(|link| link.header.index).collect();
+    links.iter().filter(is_up).find_map(|link| {
+        let (mut name, mut carrier, mut master, mut state) = ("", false, None, None);
+        for attribute in &link.attributes {
+            match attribute {
+                LinkAttribute::IfName(it) => name = it,
+                LinkAttribute::Carrier(it) => carrier = *it == 1,
+                LinkAttribute::Controller(it) => master = Some(*it),
+                LinkAttribute::LinkInfo(infos) => state = port_state(infos),
+                _ => {}
+            }
+        }
+        let state = state.filter(|_| carrier && master.is_some_and(|it| up.contains(&it)))?;
+        match state {
+            BridgePortState::Forwarding | BridgePortState::Blocking => None,
+            other => Some(format!("{name} is {other}")),
+        }
+    })
+}
+
+fn port_state(infos: &[LinkInfo]) -> Option<BridgePortState> {
+    infos.iter().find_map(|info| match info {
+        LinkInfo::PortData(InfoPortData::BridgePort(port)) => {
+            port.iter().find_map(|item| match item {
+                InfoBridgePort::State(state) => Some(*state),
+                _ => None,
+            })
+        }
+        _ => None,
+    })
 }
 
 fn is_noticed(link: &LinkMessage) -> bool {

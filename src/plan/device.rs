@@ -29,6 +29,22 @@ pub struct Device {
     pub mac: Option<[u8; 6]>,
 }
 
+/// The timers of a bridge with STP, in the kernel's hundredths of a second: the least values that it
+/// takes where STP is on (`net/bridge/br_private_stp.h`), so that ports forward after 4 s, and a
+/// failure that only silence tells is mended after 10 s.
+pub(crate) const STP_TIMERS: StpTimers =
+    StpTimers { forward_delay: 200, hello_time: 100, max_age: 600 };
+
+/// The timers of the spanning tree protocol.
+pub(crate) struct StpTimers {
+    /// How long a port listens, and then learns, before it forwards.
+    pub forward_delay: u32,
+    /// How often the root is heard.
+    pub hello_time: u32,
+    /// How long what was heard holds.
+    pub max_age: u32,
+}
+
 /// What a device is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeviceKind {
@@ -41,6 +57,8 @@ pub enum DeviceKind {
     Bridge {
         /// Whether it minds the VLANs of its ports, none of which it gives one by itself.
         vlan_filtering: bool,
+        /// Whether it runs the spanning tree protocol.
+        stp: bool,
     },
     /// It drops what it is given.
     Dummy,

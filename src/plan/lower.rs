@@ -120,7 +120,9 @@ fn own_devices(node: &Node) -> impl Iterator<Item = (Device, Span)> {
         let parent = |id: InterfaceId| node.interfaces[id.0].name.to_string();
         let kind = match interface.kind {
             InterfaceKind::Veth { .. } => return None,
-            InterfaceKind::Bridge { vlan_filtering } => DeviceKind::Bridge { vlan_filtering },
+            InterfaceKind::Bridge { vlan_filtering, stp } => {
+                DeviceKind::Bridge { vlan_filtering, stp }
+            }
             InterfaceKind::Dummy => DeviceKind::Dummy,
             InterfaceKind::Vlan { id, parent: it } => DeviceKind::Vlan { id, parent: parent(it) },
             InterfaceKind::Vxlan { id, local, remote, dstport } => {

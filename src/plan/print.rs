@@ -1,5 +1,6 @@
 //! A step as the command that does the same.
 
+use super::device::{STP_TIMERS, StpTimers};
 use super::{DeviceKind, Family, Op, Qdisc, RuleChange, VethEnd};
 use crate::compile::sysctl_name;
 use std::fmt;
@@ -28,9 +29,20 @@ impl fmt::Display for Op {
                 hardware(f, device.mtu, device.mac)?;
                 match &device.kind {
                     DeviceKind::Vrf { table } => write!(f, " type vrf table {table}"),
-                    DeviceKind::Bridge { vlan_filtering: false } => f.write_str(" type bridge"),
-                    DeviceKind::Bridge { vlan_filtering: true } => {
-                        f.write_str(" type bridge vlan_filtering 1 vlan_default_pvid 0")
+                    DeviceKind::Bridge { vlan_filtering, stp } => {
+                        f.write_str(" type bridge")?;
+                        if *vlan_filtering {
+                            f.write_str(" vlan_filtering 1 vlan_default_pvid 0")?;
+                        }
+                        if *stp {
+                            let StpTimers { forward_delay, hello_time, max_age } = STP_TIMERS;
+                            write!(
+                                f,
+                                " stp_state 1 forward_delay {forward_delay} hello_time \
+                                 {hello_time} max_age {max_age}"
+                            )?;
+                        }
+                        Ok(())
                     }
                     DeviceKind::Dummy => f.write_str(" type dummy"),
                     DeviceKind::Vlan { id, parent } => {

@@ -45,6 +45,8 @@ pub struct Node {
     pub role: Option<Spanned<Role>>,
     /// Whether it forwards, where the file says so.
     pub forwarding: Option<Spanned<bool>>,
+    /// Whether its bridges run the spanning tree protocol, unless one says otherwise itself.
+    pub stp: Option<Spanned<bool>>,
     /// Addresses on `lo`; `None` lets the compiler choose.
     pub loopback: Option<Vec<Spanned<IpNet>>>,
     /// Its VRFs, each name once.

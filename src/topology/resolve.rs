@@ -116,6 +116,7 @@ fn resolve_node(node: document::Node, name: NodeName, errors: &mut Diagnostics) 
         name: Spanned::new(name, node.name.span),
         role: node.role,
         forwarding: node.forwarding,
+        stp: node.stp,
         loopback: node.loopback,
         vrfs,
         interfaces,

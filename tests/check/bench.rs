@@ -126,7 +126,7 @@ impl Bench {
         }
         if role == Role::Switch {
             steps.push(self.command(id, &["link", "add", "name", "br0", "up", "type", "bridge"]));
-            self.interface(id, "br0", InterfaceKind::Bridge { vlan_filtering: false });
+            self.interface(id, "br0", InterfaceKind::Bridge { vlan_filtering: false, stp: false });
         }
         steps
     }

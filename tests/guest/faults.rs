@@ -4,6 +4,7 @@ use crate::standing::{Alone, Built, l3vpn};
 use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
+use std::time::Duration;
 use vrflab::executor::{self, Failed, Kernel, Stopped, run};
 use vrflab::kernel::{Machine, Refusal, Refused, on_worker};
 use vrflab::plan::Op;
@@ -65,6 +66,14 @@ impl Kernel for Faulty<'_, '_> {
         self.kernel.send(&ops[..carried_out])?;
         self.before -= carried_out;
         if carried_out < ops.len() { Err(self.fall(carried_out)) } else { Ok(()) }
+    }
+
+    fn wait_for_ports(
+        &mut self,
+        namespace: &str,
+        moment: Duration,
+    ) -> Result<Option<String>, Refused> {
+        self.kernel.wait_for_ports(namespace, moment)
     }
 }
 

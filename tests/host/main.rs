@@ -7,6 +7,7 @@ mod host;
 mod kernel;
 mod labs;
 mod programs;
+mod spanning_tree;
 mod standing;
 mod stop;
 mod verbs;

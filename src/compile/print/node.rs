@@ -65,9 +65,9 @@ fn said<const N: usize>(keys: [(&str, Value); N], even_empty: impl Fn(&str) -> b
 fn made_by_role(role: Role, interface: &Interface) -> bool {
     match (interface.kind, role) {
         // Unless something is said of it, which stands under its name.
-        (InterfaceKind::Bridge { vlan_filtering }, Role::Switch) => {
+        (InterfaceKind::Bridge { vlan_filtering, stp }, Role::Switch) => {
             let Interface { mtu, mac, up, .. } = interface;
-            !vlan_filtering && mtu.is_none() && mac.is_none() && *up
+            !vlan_filtering && !stp && mtu.is_none() && mac.is_none() && *up
         }
         (
             InterfaceKind::Bridge { .. },
@@ -122,7 +122,7 @@ fn interface(node: &Node, interface: &Interface) -> (String, Value) {
     match kind {
         // Its addresses are at its link.
         InterfaceKind::Veth { link: _, end: _ } => {}
-        InterfaceKind::Bridge { vlan_filtering } => {
+        InterfaceKind::Bridge { vlan_filtering, stp } => {
             if role != Role::Switch {
                 let ports = node.interfaces.iter();
                 let ports =
@@ -131,6 +131,7 @@ fn interface(node: &Node, interface: &Interface) -> (String, Value) {
                 say("ports", Value::lines(ports.map(|port| &port.name)));
             }
             say("vlan_filtering", Value::Flag(*vlan_filtering));
+            say("stp", Value::Flag(*stp));
         }
         InterfaceKind::Dummy => say("kind", Value::line("dummy")),
         InterfaceKind::Ifb => say("kind", Value::line("ifb")),

@@ -1,6 +1,7 @@
 //! What must hold of the whole lab, and what is legal and surely a mistake.
 
 mod address;
+mod bridging;
 mod circle;
 mod forward;
 mod leak;
@@ -16,6 +17,7 @@ use std::net::IpAddr;
 /// Holds a lab against every rule.
 pub(super) fn hold(layout: &Layout, routing: Routing, lab: &Lab, errors: &mut Diagnostics) {
     address::hold(layout, lab, errors);
+    bridging::check(lab, errors);
     match routing {
         // What the compiler fills in leads back to every source.
         Routing::Auto => {}

@@ -8,8 +8,8 @@ use crate::plan::{Device, DeviceKind, Op, VethEnd};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
-    AfSpecBridge, BridgeVlanInfoFlags, InfoBridge, InfoData, InfoKind, InfoMacVlan, InfoVlan,
-    InfoVrf, InfoVxlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+    AfSpecBridge, BridgeStpState, BridgeVlanInfoFlags, InfoBridge, InfoData, InfoKind, InfoMacVlan,
+    InfoVlan, InfoVrf, InfoVxlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
     MacVlanMode as KernelMode,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,6 +51,8 @@ struct Shown {
     up: bool,
     /// Of a bridge, whether it minds VLANs.
     filters: bool,
+    /// Of a bridge, whether it runs the kernel's spanning tree protocol.
+    stp: bool,
     /// Of a VLAN or VXLAN.
     id: Option<u32>,
     local: Option<IpAddr>,
@@ -92,7 +94,9 @@ pub(super) fn read(
                 None
             }
             Some(InfoKind::Vrf) => Some(DeviceKind::Vrf { table: link.table.unwrap_or_default() }),
-            Some(InfoKind::Bridge) => Some(DeviceKind::Bridge { vlan_filtering: link.filters }),
+            Some(InfoKind::Bridge) => {
+                Some(DeviceKind::Bridge { vlan_filtering: link.filters, stp: link.stp })
+            }
             Some(InfoKind::Dummy) => Some(DeviceKind::Dummy),
             Some(InfoKind::Ifb) => Some(DeviceKind::Ifb),
             Some(InfoKind::Vlan) => {
@@ -158,6 +162,7 @@ impl Shown {
             }
             LinkInfo::Data(InfoData::Bridge(data)) => {
                 self.filters = data.contains(&InfoBridge::VlanFiltering(true));
+                self.stp = data.contains(&InfoBridge::StpState(BridgeStpState::KernelStp));
             }
             LinkInfo::Data(InfoData::Vlan(data)) => {
                 self.id = data.iter().find_map(|item| match item {
