@@ -2,8 +2,9 @@
 
 use super::exit::{Exit, cannot, wrong};
 use super::input::{self, Input};
+use super::labs;
 use super::output::err;
-use super::place::{self, Kernel, Missing, Place, state_error};
+use super::place::{self, Kernel, Place, state_error};
 use crate::compile::{InterfaceId, NodeId};
 use crate::diagnostic::nearest;
 use crate::document::LabName;
@@ -39,7 +40,7 @@ impl<'a> Words<'a> {
 
     /// Finds the lab; where it is in the micro-VM, has the verb done there.
     pub fn find(&self, verb: &str, options: &[&str], kernel: Kernel) -> Result<LabName, Exit> {
-        match place::find(self.lab, kernel, Missing::Said)? {
+        match labs::find(self.lab, Some(self.node), kernel)? {
             (lab, Place::Here) => Ok(lab),
             (lab, Place::Vm) => {
                 let words = [verb, lab.as_str()].into_iter().map(str::to_owned);

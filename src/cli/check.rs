@@ -4,8 +4,9 @@ use super::count;
 use super::exit::{Exit, cannot};
 use super::input::{self, Input};
 use super::interrupt::{self, Interrupt};
+use super::labs;
 use super::output::{err, out};
-use super::place::{self, Kernel, Missing, Place, state_error};
+use super::place::{self, Kernel, Place, state_error};
 use super::report;
 use crate::check::{self, CheckResult, Report};
 use crate::compile::{Check, Lab, read_check};
@@ -16,15 +17,22 @@ use crate::state::{Phase, Record, Shared};
 use clap::Args;
 use std::time::{Duration, Instant};
 
+const EXAMPLES: &str = "\
+Examples:
+  vrflab check
+  vrflab check l3vpn --wait 30
+  vrflab check --only 'h1 -> h2 count 500 loss < 2%'";
+
 /// The arguments of `vrflab check`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The lab; the only one there is where none is given
+    /// The lab, where it is not the only one [env: VRFLAB_LAB]
     lab: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Make checks again that do not hold, for up to this many seconds
+    /// Retry failing checks for up to this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     wait: u64,
     /// Make this check and not those of the lab's file; may be given several times
@@ -33,7 +41,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
-    match place::find(arguments.lab.as_deref(), kernel, Missing::Said) {
+    match labs::find(arguments.lab.as_deref(), None, kernel) {
         Ok((lab, Place::Here)) => here(&lab, arguments).unwrap_or_else(|exit| exit),
         Ok((lab, Place::Vm)) => {
             let mut line = vec!["check".into(), lab.as_str().into()];

@@ -8,8 +8,14 @@ use crate::compile;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
+const EXAMPLES: &str = "\
+Examples:
+  vrflab compile lab.dot
+  vrflab compile --to dot lab.yaml | dot -Tsvg > lab.svg";
+
 /// The arguments of `vrflab compile`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The lab's .dot or .yaml file, `-` for standard input
     file: PathBuf,

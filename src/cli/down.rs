@@ -1,76 +1,52 @@
-//! `vrflab down`: takes labs away.
+//! `vrflab down`: tears labs down.
 
 use super::exit::{Exit, cannot, wrong};
+use super::labs::{self, Found};
 use super::output::{err, out};
 use super::place::{self, Kernel, Place, state_error};
 use crate::document::LabName;
 use crate::executor::{self, Left};
-use crate::state::{self, Lock, Record};
+use crate::state::{self, Lock};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
+const EXAMPLES: &str = "\
+Examples:
+  vrflab down
+  vrflab down l3vpn
+  vrflab down labs/l3vpn.dot
+  vrflab down --all
+  vrflab down --if-exists l3vpn";
+
 /// The arguments of `vrflab down`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// Labs by name, or the files they came from; the only one there is where none is given
+    /// Labs by name, or the files they came from
     #[arg(value_name = "LAB|FILE", conflicts_with = "all")]
     labs: Vec<String>,
-    /// Take all labs away
+    /// Tear all labs down
     #[arg(long)]
     all: bool,
+    /// Do not fail where there is no such lab
+    #[arg(long)]
+    if_exists: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
-    let standing = match place::all(kernel) {
-        Ok(standing) => standing,
-        Err(exit) => return exit,
-    };
-    let mut here: Vec<LabName> = Vec::new();
-    let mut in_vm: Vec<String> = Vec::new();
-    if arguments.all || arguments.labs.is_empty() {
-        let standing: Vec<_> =
-            standing.into_iter().filter(|(_, place)| place::is_own(*place)).collect();
-        if !arguments.all && standing.len() > 1 {
-            let names: Vec<_> = standing.iter().map(|(lab, _)| lab.as_str()).collect();
-            return wrong(format!(
-                "several labs are up, name them or say --all: {}",
-                names.join(", ")
-            ));
-        }
-        if standing.is_empty() {
-            out!("no lab is up");
-        }
-        for (lab, place) in standing {
-            match place {
-                Place::Here => here.push(lab),
-                Place::Vm => in_vm.push(lab.to_string()),
-            }
-        }
-        if arguments.all && kernel != Kernel::Vm && place::is_own(Place::Here) {
-            // Directories too whose maker was killed before it wrote the record.
-            match state::names() {
-                Ok(names) => here.extend(names),
-                Err(error) => return state_error(error),
-            }
-            here.sort();
-            here.dedup();
-        }
-    } else {
-        for word in &arguments.labs {
-            if let Err(exit) = sort(word, &standing, &mut here, &mut in_vm) {
-                return exit;
-            }
-        }
+    let mut down = Down::default();
+    if let Err(exit) = down.choose(arguments, kernel) {
+        return exit;
     }
     let mut exit = Exit::Done;
-    for lab in here {
+    for lab in down.here {
         if let Err(failed) = one(&lab) {
             exit = failed;
         }
     }
-    if !in_vm.is_empty() {
-        let line = std::iter::once("down".into()).chain(in_vm.into_iter().map(Into::into));
-        match place::forward_verb(line.collect()) {
+    if !down.in_vm.is_empty() {
+        let labs = down.in_vm.iter().map(|lab| lab.as_str().into());
+        match place::forward_verb(std::iter::once("down".into()).chain(labs).collect()) {
             Exit::Command(0) => {}
             failed => exit = failed,
         }
@@ -78,49 +54,89 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     exit
 }
 
-/// Finds what a word on the command line means. A word with an extension or a slash is a file, known
-/// by the path that was recorded at `up`; what is down already is no error.
-fn sort(
-    word: &str,
-    standing: &[(LabName, Place)],
-    here: &mut Vec<LabName>,
-    in_vm: &mut Vec<String>,
-) -> Result<(), Exit> {
-    let is_file = word.contains('/') || Path::new(word).extension().is_some();
-    if !is_file {
+/// The labs that are to go.
+#[derive(Default)]
+struct Down {
+    here: Vec<LabName>,
+    in_vm: Vec<LabName>,
+}
+
+impl Down {
+    fn add(&mut self, lab: LabName, place: Place) {
+        match place {
+            Place::Here => self.here.push(lab),
+            Place::Vm => self.in_vm.push(lab),
+        }
+    }
+
+    /// Finds what is meant; nothing goes where one of the words means nothing.
+    fn choose(&mut self, arguments: &Arguments, kernel: Kernel) -> Result<(), Exit> {
+        let labs = labs::all(kernel)?;
+        if arguments.all {
+            self.all(&labs, kernel)?;
+        } else if arguments.labs.is_empty() {
+            let is_there = labs.iter().any(|found| labs::is_own(found.place));
+            if !is_there && arguments.if_exists {
+                return Ok(());
+            }
+            let (lab, place) = labs::find(None, None, kernel)?;
+            self.add(lab, place);
+        }
+        let unknown: Vec<String> = arguments
+            .labs
+            .iter()
+            .filter_map(|word| self.word(word, &labs).transpose())
+            .collect::<Result<_, _>>()?;
+        if arguments.if_exists {
+            return Ok(());
+        }
+        let mut exit = Ok(());
+        for said in unknown {
+            exit = Err(wrong(said));
+        }
+        exit
+    }
+
+    fn all(&mut self, labs: &[Found], kernel: Kernel) -> Result<(), Exit> {
+        for found in labs.iter().filter(|found| labs::is_own(found.place)) {
+            self.add(found.lab.name.clone(), found.place);
+        }
+        if kernel != Kernel::Vm && labs::is_own(Place::Here) {
+            // Directories too whose maker was killed before it wrote the record.
+            self.here.extend(state::names().map_err(state_error)?);
+            self.here.sort();
+            self.here.dedup();
+        }
+        if self.here.is_empty() && self.in_vm.is_empty() {
+            out!("no lab is up");
+        }
+        Ok(())
+    }
+
+    /// Adds the labs that a word means, or says that it means none. A word with an extension or a
+    /// slash is a file, known by the path that was recorded at `up`.
+    fn word(&mut self, word: &str, labs: &[Found]) -> Result<Option<String>, Exit> {
+        if word.contains('/') || Path::new(word).extension().is_some() {
+            let path = absolute(word);
+            let of_file = labs.iter().filter(|found| found.lab.path.as_deref() == Some(&path));
+            let of_file: Vec<&Found> = of_file.filter(|found| labs::is_own(found.place)).collect();
+            of_file.iter().for_each(|found| self.add(found.lab.name.clone(), found.place));
+            return Ok(of_file.is_empty().then(|| format!("no lab of {word} is up")));
+        }
         // One of this user's before one of root's of the same name.
-        let named = || standing.iter().filter(|(lab, _)| lab.as_str() == word);
-        match named().find(|(_, place)| place::is_own(*place)) {
-            Some((lab, Place::Here)) => here.push(lab.clone()),
-            Some((lab, Place::Vm)) => in_vm.push(lab.to_string()),
-            None if named().next().is_some() => return Err(place::roots(word)),
-            None => match LabName::new(word).filter(|lab| state::directory(lab).exists()) {
-                Some(begun) => here.push(begun),
-                None => out!("{word} is down already"),
-            },
+        let named = || labs.iter().filter(|found| found.lab.name.as_str() == word);
+        if let Some(found) = named().find(|found| labs::is_own(found.place)) {
+            self.add(found.lab.name.clone(), found.place);
+        } else if named().next().is_some() {
+            return Err(labs::roots(word));
+        } else if let Some(begun) = LabName::new(word).filter(|lab| state::directory(lab).exists())
+        {
+            self.here.push(begun);
+        } else {
+            return Ok(Some(labs::unknown(labs, word, "")));
         }
-        return Ok(());
+        Ok(None)
     }
-    let path = absolute(word);
-    let records: Vec<Record> = match place::is_own(Place::Here) {
-        true => {
-            state::all().map_err(state_error)?.into_iter().filter_map(|(_, it)| it.ok()).collect()
-        }
-        false => Vec::new(),
-    };
-    let mut found: Vec<LabName> = records
-        .into_iter()
-        .filter(|record| record.path.as_deref() == Some(&path))
-        .map(|record| record.lab)
-        .collect();
-    if !found.is_empty() {
-        here.append(&mut found);
-    } else if standing.iter().any(|(_, place)| *place == Place::Vm) {
-        in_vm.push(path.display().to_string());
-    } else {
-        out!("no lab of {word} is up");
-    }
-    Ok(())
 }
 
 /// The path that `up` would have recorded for a file, which may be gone.
@@ -132,9 +148,8 @@ fn absolute(word: &str) -> PathBuf {
 fn one(lab: &LabName) -> Result<(), Exit> {
     let lock = Lock::take(lab, || err!("{lab}: another vrflab is at work, waiting"))
         .map_err(state_error)?;
-    let was_there = Record::load(lab).map_err(cannot)?.is_some();
     take_away(lock)?;
-    out!("{lab} is down{}", if was_there { "" } else { " already" });
+    out!("{lab} is down");
     Ok(())
 }
 

@@ -2,57 +2,128 @@
 
 use super::exit::Exit;
 use super::input;
+use super::labs::{self, Found};
 use super::output::err;
-use super::place::{self, Kernel, Missing, Place};
+use super::place::{self, Kernel, Place};
 use crate::compile::Lab;
 use crate::document::LabName;
 use crate::executor;
 use crate::kernel::{Entry, Home, Namespace};
 use crate::state::{self, Record};
 use crate::vm;
-use clap::Args;
-use std::ffi::OsString;
+use clap::{Args, Parser};
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 
+const EXAMPLES: &str = "\
+Examples:
+  vrflab exec h1
+  vrflab exec l3vpn c1h1 ping -c 2 c1h3
+  vrflab exec pe1 --vrf c1 -- ss -tln";
+
 /// The arguments of `vrflab exec`.
 #[derive(Args)]
+#[command(
+    after_help = EXAMPLES,
+    override_usage = "vrflab exec [OPTIONS] [LAB] NODE [--vrf VRF] [--] [CMD]..."
+)]
 pub(super) struct Arguments {
-    /// The node, with its lab in front where several are up
-    #[arg(value_name = "[LAB] NODE", required = true, num_args = 1..=2)]
-    place: Vec<String>,
+    /// The node, with its lab in front where that is not clear, and the command with its arguments;
+    /// a shell where none is given
+    #[arg(
+        value_name = "[LAB] NODE [CMD]",
+        required = true,
+        num_args = 1..,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    words: Vec<OsString>,
     /// Bind the command's sockets to this VRF
     #[arg(long)]
     vrf: Option<String>,
-    /// The command and its arguments; a shell where none is given
-    #[arg(last = true, value_name = "CMD")]
+}
+
+/// What stands behind the node: its options, and from the first other word on the command.
+#[derive(Parser)]
+#[command(name = "vrflab exec", disable_help_flag = true)]
+struct Behind {
+    #[arg(long)]
+    vrf: Option<String>,
+    #[arg(long)]
+    kernel: Option<Kernel>,
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<OsString>,
 }
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
-    let (lab, node) = match arguments.place.as_slice() {
-        [node] => (None, node),
-        [lab, node, ..] => (Some(lab.as_str()), node),
-        [] => unreachable!("a node is required"),
+    exec(arguments, kernel).unwrap_or_else(|exit| exit)
+}
+
+fn exec(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
+    let (lab, rest) = split_lab(&arguments.words, kernel)?;
+    let (node, behind) = rest.split_first().expect("a word is required");
+    let node = node.to_string_lossy();
+    let name = [OsStr::new("vrflab exec")];
+    let behind =
+        Behind::try_parse_from(name.into_iter().chain(behind.iter().map(|it| it.as_os_str())));
+    let behind = behind.map_err(|error| {
+        err!("{}", error.render().to_string().trim_end());
+        Exit::Wrong
+    })?;
+    let kernel = behind.kernel.unwrap_or(kernel);
+    let command = Command {
+        node: &node,
+        vrf: behind.vrf.as_deref().or(arguments.vrf.as_deref()),
+        words: behind.command,
     };
-    match place::find(lab, kernel, Missing::Said) {
-        Ok((lab, Place::Here)) => match enter(&lab, node, arguments) {
-            Ok(never) => match never {},
-            Err(exit) => exit,
-        },
-        Ok((lab, Place::Vm)) => {
-            let mut line: Vec<OsString> = vec!["exec".into(), lab.as_str().into(), node.into()];
-            if let Some(vrf) = &arguments.vrf {
+    match labs::find(lab, Some(&node), kernel).map_err(|_| Exit::NotStarted)? {
+        (lab, Place::Here) => match enter(&lab, command)? {},
+        (lab, Place::Vm) => {
+            let mut line: Vec<OsString> =
+                vec!["exec".into(), lab.as_str().into(), command.node.into()];
+            if let Some(vrf) = command.vrf {
                 line.extend(["--vrf".into(), vrf.into()]);
             }
-            if !arguments.command.is_empty() {
-                line.push("--".into());
-                line.extend(arguments.command.iter().cloned());
-            }
-            place::forward(line, vm::Input::Inherit).unwrap_or_else(not_started)
+            line.push("--".into());
+            line.extend(command.words);
+            Ok(place::forward(line, vm::Input::Inherit).unwrap_or_else(not_started))
         }
-        Err(_) => Exit::NotStarted,
     }
+}
+
+/// A command in a node; a shell where it has no words.
+struct Command<'a> {
+    node: &'a str,
+    vrf: Option<&'a str>,
+    words: Vec<OsString>,
+}
+
+/// The lab, where the first word names one that is up, and the words from the node on. A node that is
+/// called like a lab is meant where no node would follow.
+fn split_lab(words: &[OsString], kernel: Kernel) -> Result<(Option<&str>, &[OsString]), Exit> {
+    let [first, rest @ ..] = words else { return Ok((None, words)) };
+    let Some(first) = first.to_str() else { return Ok((None, words)) };
+    let node = rest.first().filter(|word| !word.to_string_lossy().starts_with('-'));
+    let labs = labs::all(kernel).map_err(|_| Exit::NotStarted)?;
+    let is_lab = labs.iter().any(|found| found.lab.name.as_str() == first);
+    match node {
+        Some(_) if is_lab => Ok((Some(first), rest)),
+        // Two words and a command behind `--` are a lab and a node, though that lab is not up.
+        Some(_) if rest.get(1).is_some_and(|word| word == "--") && !is_node(&labs, first) => {
+            Ok((Some(first), rest))
+        }
+        None if is_lab && !is_node(&labs, first) => {
+            let found = labs.iter().find(|found| found.lab.name.as_str() == first);
+            let nodes = found.map_or(&[][..], |found| &found.lab.nodes);
+            Err(not_started(format!("say at which node of {first}: {}", nodes.join(", "))))
+        }
+        Some(_) | None => Ok((None, words)),
+    }
+}
+
+fn is_node(labs: &[Found], name: &str) -> bool {
+    labs.iter().any(|found| found.lab.nodes.iter().any(|node| node == name))
 }
 
 fn not_started(error: impl std::fmt::Display) -> Exit {
@@ -61,11 +132,8 @@ fn not_started(error: impl std::fmt::Display) -> Exit {
 }
 
 /// Becomes the command; returns only when that fails.
-fn enter(
-    lab: &LabName,
-    node: &str,
-    arguments: &Arguments,
-) -> Result<std::convert::Infallible, Exit> {
+fn enter(lab: &LabName, command: Command<'_>) -> Result<std::convert::Infallible, Exit> {
+    let Command { node, vrf, words } = command;
     let record = Record::load(lab)
         .map_err(not_started)?
         .ok_or_else(|| not_started(format!("{lab} is down")))?;
@@ -77,7 +145,7 @@ fn enter(
         not_started(format!("{lab} has no node `{node}`{near}"))
     })?;
     let node = &compiled[id];
-    let vrf = match &arguments.vrf {
+    let vrf = match vrf {
         None => None,
         Some(name) => Some(node.vrf(name).ok_or_else(|| {
             let known: Vec<_> = node.vrfs.iter().map(|vrf| vrf.name.as_str()).collect();
@@ -100,11 +168,11 @@ fn enter(
         vrf: vrf.map(|vrf| vrf.name.as_str()),
         cgroup: format!("vrflab/{lab}/{}", node.namespace),
     };
-    let command = match arguments.command.as_slice() {
-        [] => vec![std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into())],
-        command => command.to_vec(),
+    let words = match words.is_empty() {
+        true => vec![std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into())],
+        false => words,
     };
-    let error = match entry.become_command(&command) {
+    let error = match entry.become_command(&words) {
         Ok(never) => match never {},
         Err(error) => error,
     };

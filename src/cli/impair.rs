@@ -8,8 +8,15 @@ use crate::diagnostic::{Diagnostic, Text};
 use crate::iproute::{Netem, Tbf};
 use clap::Args;
 
+const EXAMPLES: &str = "\
+Examples:
+  vrflab impair r1:eth0 delay 10ms loss 1%
+  vrflab impair l3vpn p:pe1 tbf rate 1mbit burst 4kb latency 50ms
+  vrflab impair r1:eth0 --clear";
+
 /// The arguments of `vrflab impair`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The interface, with its lab in front where several are up, and what follows `tc qdisc add …
     /// netem`; what follows `… tbf` behind the word `tbf`: `r1:eth0 delay 10ms loss 1% tbf rate …`

@@ -8,8 +8,14 @@ use super::{count, exit};
 use crate::state::LinkChange;
 use clap::Args;
 
+const EXAMPLES: &str = "\
+Examples:
+  vrflab link r1:eth0 down --reroute
+  vrflab link l3vpn pe1:p up";
+
 /// The arguments of `vrflab link`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The interface, with its lab in front where several are up, and `up` or `down`
     #[arg(value_name = "[LAB] NODE:IF up|down", required = true, num_args = 2..=3)]

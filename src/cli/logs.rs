@@ -2,8 +2,9 @@
 
 use super::exit::{Exit, wrong};
 use super::input;
+use super::labs;
 use super::output::out;
-use super::place::{self, Kernel, Missing, Place, state_error};
+use super::place::{self, Kernel, Place, state_error};
 use crate::document::LabName;
 use crate::kernel::Home;
 use crate::state::{self, Record};
@@ -12,30 +13,42 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 
+const EXAMPLES: &str = "\
+Examples:
+  vrflab logs
+  vrflab logs frr pe1";
+
 /// The arguments of `vrflab logs`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The lab, which may be down by now; the only one there is where none is given
+    /// The lab, which may be down by now [env: VRFLAB_LAB]
     lab: Option<String>,
     /// The node; all of the lab's where none is given
     node: Option<String>,
 }
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
-    let lab = arguments.lab.as_deref();
+    logs(arguments, kernel).unwrap_or_else(|exit| exit)
+}
+
+fn logs(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
+    let name = arguments.lab.as_deref();
     let node = arguments.node.as_deref();
+    let standing = name.map(|name| labs::named(name, kernel)).transpose()?.flatten();
     // Output stays where it was written when its lab goes.
-    let kept = lab.and_then(LabName::new).filter(|lab| home(lab).outputs().exists());
-    let missing = if kept.is_some() { Missing::Silent } else { Missing::Said };
-    match (place::find(lab, kernel, missing), kept) {
-        (Ok((lab, Place::Vm)), _) => {
+    let kept = name.and_then(LabName::new).filter(|lab| home(lab).outputs().exists());
+    let found = match (standing, kept) {
+        (Some(standing), _) => standing,
+        (None, Some(kept)) => (kept, Place::Here),
+        (None, None) => labs::find(name, node, kernel)?,
+    };
+    match found {
+        (lab, Place::Vm) => {
             let line = ["logs", lab.as_str()].into_iter().chain(node);
-            place::forward_verb(line.map(OsString::from).collect())
+            Ok(place::forward_verb(line.map(OsString::from).collect()))
         }
-        (Ok((lab, Place::Here)), _) | (Err(_), Some(lab)) => {
-            show(&lab, node).unwrap_or_else(|exit| exit)
-        }
-        (Err(exit), None) => exit,
+        (lab, Place::Here) => show(&lab, node),
     }
 }
 

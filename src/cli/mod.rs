@@ -9,9 +9,11 @@ mod compile;
 mod down;
 mod exec;
 mod exit;
+mod foreign;
 mod impair;
 mod input;
 mod interrupt;
+mod labs;
 mod logs;
 mod link;
 mod ls;
@@ -35,27 +37,39 @@ use std::process::ExitCode;
 
 /// Turns a network drawn in a file into a running one: nodes are network namespaces, links are veth
 /// pairs and bridges, customers are VRFs, labels are the kernel's MPLS.
+///
+/// A lab runs on the host's kernel where that has all it needs and you may use it, and else in a
+/// micro-VM that is booted for it; `--kernel host` and `--kernel vm` say which.
 #[derive(Parser)]
-#[command(name = "vrflab", version, max_term_width = 100)]
+#[command(name = "vrflab", version, max_term_width = 100, after_help = EXAMPLES)]
 struct Arguments {
-    /// Which kernel a lab runs on: the host's, the micro-VM's, or whichever can
+    /// Run labs on this kernel: auto, host or vm
     #[arg(
         long,
         global = true,
         env = "VRFLAB_KERNEL",
-        value_name = "WHICH",
-        default_value = "auto"
+        value_name = "KERNEL",
+        default_value = "auto",
+        hide_possible_values = true,
+        hide_env_values = true
     )]
     kernel: Kernel,
     #[command(subcommand)]
     verb: Verb,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  vrflab up labs/l3vpn.dot
+  vrflab exec l3vpn c1h1 ping -c 2 c1h3
+  vrflab check
+  vrflab down";
+
 #[derive(Subcommand)]
 enum Verb {
     /// Build the lab in FILE and run its checks
     Up(up::Arguments),
-    /// Take labs away
+    /// Tear labs down
     Down(down::Arguments),
     /// Bring a lab back to what its file said when it came up
     Reset(reset::Arguments),
@@ -63,7 +77,7 @@ enum Verb {
     Check(check::Arguments),
     /// Make an interface slow or lossy
     Impair(impair::Arguments),
-    /// Bring an end of a link down, and up again
+    /// Bring an end of a link down, or up again
     Link(link::Arguments),
     /// Run a command, or a shell, in a node
     Exec(exec::Arguments),
@@ -76,6 +90,7 @@ enum Verb {
     /// Show the steps that build the lab in FILE, as commands
     Plan(plan::Arguments),
     /// Print a JSON Schema of YAML files, which editors complete from
+    #[command(after_help = "Examples:\n  vrflab schema > vrflab.schema.json")]
     Schema,
     /// List the labs
     Ls(ls::Arguments),
@@ -88,7 +103,7 @@ enum Verb {
 
 /// Runs the program with the process's own arguments and returns its exit status.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| foreign::hinted(error).exit());
     let verb = std::panic::AssertUnwindSafe(|| run(arguments));
     match std::panic::catch_unwind(verb) {
         Ok(code) => code,
@@ -126,5 +141,32 @@ fn count(number: usize, thing: &str) -> String {
     match number {
         1 => format!("1 {thing}"),
         number => format!("{number} {thing}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_example_is_a_command_line() {
+        let mut examples = Vec::new();
+        let mut program = Arguments::command();
+        program.build();
+        for command in std::iter::once(&program).chain(program.get_subcommands()) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            examples.extend(help.lines().skip(1).map(str::to_owned));
+        }
+        assert!(examples.len() > 30, "{examples:?}");
+        for example in examples {
+            // What a shell does with it: quotes, and what stands behind `|`, `<` and `>`.
+            let words = example.split(['|', '<', '>']).next().unwrap_or_default();
+            let quoted = example.split_once('\'').and_then(|(_, rest)| rest.strip_suffix('\''));
+            let words = if quoted.is_some() { example.split('\'').next() } else { Some(words) };
+            let words = words.unwrap_or_default().split_whitespace().chain(quoted);
+            let read = Arguments::try_parse_from(words);
+            assert!(read.is_ok(), "{example}: {:?}", read.err().map(|it| it.to_string()));
+        }
     }
 }

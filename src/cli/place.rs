@@ -1,8 +1,7 @@
 //! Where a lab is: on the host's kernel, or in the micro-VM.
 
-use super::exit::{Exit, cannot, wrong};
+use super::exit::{Exit, cannot};
 use super::output::err;
-use crate::document::LabName;
 use crate::kernel::{feature, on_worker};
 use crate::plan::Plan;
 use crate::state;
@@ -123,76 +122,6 @@ fn lacks(plan: &Plan) -> Option<Lacks> {
         brief: format!("this kernel has no {}", titles.join(", no ")),
         details: details.chain(help).collect(),
     })
-}
-
-/// The labs of both places, by name.
-pub(super) fn all(kernel: Kernel) -> Result<Vec<(LabName, Place)>, Exit> {
-    let mut labs = Vec::new();
-    if kernel != Kernel::Vm {
-        let here = match state::all() {
-            // Root may keep them to itself; then they are nothing to this user.
-            Err(error)
-                if error.kind() == io::ErrorKind::PermissionDenied && !is_own(Place::Here) =>
-            {
-                Vec::new()
-            }
-            here => here.map_err(state_error)?,
-        };
-        // One bad record is that lab's trouble, and every other lab goes on.
-        labs.extend(here.into_iter().map(|(lab, _)| (lab, Place::Here)));
-    }
-    if kernel != Kernel::Host && !vm::inside_guest() {
-        let names = vm::labs().map_err(cannot)?;
-        labs.extend(names.into_iter().filter_map(LabName::new).map(|lab| (lab, Place::Vm)));
-    }
-    labs.sort();
-    Ok(labs)
-}
-
-/// Whether labs there are this user's to work on: those on this kernel are root's.
-pub(super) fn is_own(place: Place) -> bool {
-    place == Place::Vm || nix::unistd::geteuid().is_root()
-}
-
-/// Says that a lab is not this user's to work on.
-pub(super) fn roots(lab: &str) -> Exit {
-    cannot(format!("{lab} is root's, as all labs on this kernel are; run it with sudo"))
-}
-
-/// Whether it is said that there is no such lab.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Missing {
-    Said,
-    Silent,
-}
-
-/// The lab of this name, or the only one there is, of those that are this user's.
-pub(super) fn find(
-    name: Option<&str>,
-    kernel: Kernel,
-    missing: Missing,
-) -> Result<(LabName, Place), Exit> {
-    let wrong = |what: String| match missing {
-        Missing::Said => wrong(what),
-        Missing::Silent => Exit::Wrong,
-    };
-    let (labs, others): (Vec<_>, Vec<_>) =
-        all(kernel)?.into_iter().partition(|(_, place)| is_own(*place));
-    let names = || labs.iter().map(|(lab, _)| lab.as_str()).collect::<Vec<_>>().join(", ");
-    match (name, labs.as_slice()) {
-        (None, [only]) => Ok(only.clone()),
-        (None, []) => Err(wrong("no lab is up".to_owned())),
-        (None, _) => Err(wrong(format!("several labs are up, name one of them: {}", names()))),
-        (Some(name), _) => match labs.iter().find(|(lab, _)| lab.as_str() == name) {
-            Some(found) => Ok(found.clone()),
-            None if others.iter().any(|(lab, _)| lab.as_str() == name) => Err(match missing {
-                Missing::Said => roots(name),
-                Missing::Silent => Exit::Cannot,
-            }),
-            None if labs.is_empty() => Err(wrong(format!("no lab `{name}` is up, nor any other"))),
-            None => Err(wrong(format!("no lab `{name}` is up; there is {}", names()))),
-        },
-    }
 }
 
 /// Does a verb in the micro-VM: the same program with these arguments, its streams passed on.

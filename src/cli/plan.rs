@@ -9,8 +9,14 @@ use crate::plan::Plan;
 use clap::Args;
 use std::path::PathBuf;
 
+const EXAMPLES: &str = "\
+Examples:
+  vrflab plan lab.dot
+  vrflab plan --json lab.dot";
+
 /// The arguments of `vrflab plan`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The lab's .dot or .yaml file, `-` for standard input
     file: PathBuf,

@@ -3,22 +3,28 @@
 use super::exit::{Exit, cannot, wrong};
 use super::interrupt::{self, Interrupt};
 use super::output::err;
-use super::place::{self, Kernel, Missing, Place, state_error};
-use super::{down, input, up};
+use super::place::{self, Kernel, Place, state_error};
+use super::{down, input, labs, up};
 use crate::document::LabName;
 use crate::executor;
 use crate::state::{Lock, Record};
 use clap::Args;
 
+const EXAMPLES: &str = "\
+Examples:
+  vrflab reset
+  vrflab reset l3vpn";
+
 /// The arguments of `vrflab reset`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The lab; the only one there is where none is given
+    /// The lab, where it is not the only one [env: VRFLAB_LAB]
     lab: Option<String>,
 }
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
-    match place::find(arguments.lab.as_deref(), kernel, Missing::Said) {
+    match labs::find(arguments.lab.as_deref(), None, kernel) {
         Ok((lab, Place::Here)) => rebuild(&lab).err().unwrap_or(Exit::Done),
         Ok((lab, Place::Vm)) => place::forward_verb(vec!["reset".into(), lab.as_str().into()]),
         Err(exit) => exit,

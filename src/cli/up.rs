@@ -7,26 +7,34 @@ use super::output::{err, out};
 use super::place::{self, Kernel, Place, state_error};
 use super::progress::Progress;
 use super::report::{self, Amount};
-use super::{check, down, neighbours};
+use super::{check, down, labs, neighbours};
+use crate::compile::Check;
 use crate::document::{Format, LabName};
 use crate::executor::{self, Failed, Stopped};
-use crate::state::{Lock, Phase, Record};
+use crate::state::{self, Lock, Phase, Record};
 use crate::vm;
 use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+const EXAMPLES: &str = "\
+Examples:
+  vrflab up labs/l3vpn.dot
+  vrflab up --name second --no-check labs/two-hosts.yaml
+  vrflab up - < lab.dot";
+
 /// The arguments of `vrflab up`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The lab's .dot or .yaml file, `-` for standard input
     file: PathBuf,
     /// Do not run the checks
     #[arg(long)]
     no_check: bool,
-    /// Make checks again that do not hold, for up to this many seconds [default: 60 where the lab
-    /// runs commands, which may need time, else 0]
+    /// Retry failing checks for up to this many seconds [default: 60 where the lab runs commands,
+    /// which may need time, else 0]
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
     /// The lab's name, instead of the file's own
@@ -79,10 +87,10 @@ fn decide(arguments: &Arguments, kernel: Kernel, interrupt: &Interrupt) -> Decid
         Err(exit) => return Decided::Here(exit),
     };
     // A lab that stands stays where it is, whichever kernel a new one would go to.
-    let standing = place::find(Some(input.lab.name.as_str()), Kernel::Auto, place::Missing::Silent);
-    let place = match standing {
-        Ok((_, place)) => Ok(place),
-        Err(_) => place::for_plan(&input.plan, kernel),
+    let place = match labs::named(input.lab.name.as_str(), Kernel::Auto) {
+        Ok(Some((_, place))) => Ok(place),
+        Ok(None) => place::for_plan(&input.plan, kernel),
+        Err(exit) => Err(exit),
     };
     match place {
         Ok(Place::Vm) => Decided::Vm(Box::new(input)),
@@ -153,7 +161,7 @@ fn make_room(lock: Lock, input: &Input) -> Result<Lock, Exit> {
             down::make_room(&lock)?;
             Ok(lock)
         }
-        Phase::Up if record.text == input.source.text && record.files == input.lab.files() => {
+        Phase::Up if is_same(&record, input) => {
             out!("{name} is up already");
             for change in &record.changes {
                 out!("{name}: {change}");
@@ -163,11 +171,24 @@ fn make_room(lock: Lock, input: &Input) -> Result<Lock, Exit> {
         Phase::Up => {
             let path = record.path.map_or(String::new(), |path| format!(" ({})", path.display()));
             Err(wrong(format!(
-                "{name} is up already, made from another text{path}; `vrflab down {name}` takes it \
+                "{name} is up already, made from another network{path}; `vrflab down {name}` takes it \
                  away, `vrflab reset {name}` brings back what it was made from"
             )))
         }
     }
+}
+
+/// Whether a file says what the lab was made from: the same steps and checks, whatever its comments.
+fn is_same(record: &Record, input: &Input) -> bool {
+    if record.text == input.source.text && record.files == input.lab.files() {
+        return true;
+    }
+    let Ok(before) = input::reload(&Record { changes: Vec::new(), ..record.clone() }) else {
+        return false;
+    };
+    let steps = |of: &Input| of.plan.steps().map(|step| step.op.clone()).collect::<Vec<_>>();
+    let checks = |of: &Input| of.lab.checks.iter().map(Check::to_string).collect::<Vec<_>>();
+    steps(&before) == steps(input) && checks(&before) == checks(input)
 }
 
 /// Builds a lab where there is none of its name; on a refusal or an interrupt, nothing is left.
@@ -216,6 +237,8 @@ fn record(input: &Input) -> Result<Record, Exit> {
         lab,
         phase: Phase::Begun,
         namespaces: input.plan.namespaces().into_iter().map(str::to_owned).collect(),
+        nodes: input.lab.nodes.iter().map(|node| node.name.to_string()).collect(),
+        user: Some(state::invoking_user()),
         path: input.path.clone(),
         source: input.source.name.clone(),
         text: input.source.text.clone(),

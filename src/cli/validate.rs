@@ -9,8 +9,14 @@ use crate::diagnostic::json;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
+const EXAMPLES: &str = "\
+Examples:
+  vrflab validate lab.dot
+  vrflab validate --format json lab.yaml";
+
 /// The arguments of `vrflab validate`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// The lab's .dot or .yaml file, `-` for standard input
     file: PathBuf,

@@ -20,8 +20,16 @@ const CANNOT: u8 = 3;
 /// The exit status of `vm run` for its own failures.
 const OWN_FAILURE: u8 = 125;
 
+const EXAMPLES: &str = "\
+Examples:
+  vrflab vm setup
+  vrflab vm status
+  vrflab vm run -- ip netns
+  vrflab vm stop";
+
 /// The arguments of `vrflab vm`.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     verb: Verb,
@@ -161,7 +169,7 @@ fn setup(files: Option<(PathBuf, PathBuf)>, force: bool) -> Result<(), Error> {
 
 fn start(choices: &Choices) -> Result<(), Error> {
     let status = vm::start(&choices.options()?, &mut say)?;
-    print_status(&status, &vm::labs()?);
+    print_status(&status, &labs()?);
     Ok(())
 }
 
@@ -181,7 +189,7 @@ fn stop() -> Result<(), Error> {
 }
 
 fn status(json: bool) -> Result<(), Error> {
-    let (status, labs) = (vm::running()?, vm::labs()?);
+    let (status, labs) = (vm::running()?, labs()?);
     if json {
         out!("{}", as_json(status.as_ref(), &labs));
         return Ok(());
@@ -191,6 +199,11 @@ fn status(json: bool) -> Result<(), Error> {
         None => out!("no VM is up"),
     }
     Ok(())
+}
+
+/// The names of the labs in the VM.
+fn labs() -> Result<Vec<String>, Error> {
+    Ok(vm::labs()?.into_iter().map(|lab| lab.name.to_string()).collect())
 }
 
 fn print_status(status: &Status, labs: &[String]) {

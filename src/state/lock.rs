@@ -5,7 +5,7 @@ use crate::document::LabName;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// The right to change a lab. It ends with its holder, however that ends.
@@ -65,6 +65,11 @@ impl Shared {
     }
 }
 
+/// Whether something that is no directory has the name of one.
+fn is_in_the_way(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_dir())
+}
+
 /// Locks the lab's directory itself, so that the lock leaves nothing behind. Whoever had it may
 /// have removed the directory meanwhile; then the next one is made and locked.
 fn hold(
@@ -87,14 +92,19 @@ fn hold(
                 // Or it was there and went before it was looked at, which a file in its place does not.
                 Err(error)
                     if error.kind() == io::ErrorKind::AlreadyExists
-                        && ![Path::new(DIRECTORY), &path].iter().any(|it| it.is_file()) =>
+                        && ![Path::new(DIRECTORY), &path].into_iter().any(is_in_the_way) =>
                 {
                     continue;
                 }
                 made => made?,
             }
         }
-        let file = match File::open(&path) {
+        // What has the name and is no directory, such as a pipe, is not waited for.
+        let directory = fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(nix::libc::O_DIRECTORY | nix::libc::O_NONBLOCK)
+            .open(&path);
+        let file = match directory {
             Err(error) if error.kind() == io::ErrorKind::NotFound && make => continue,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file?,

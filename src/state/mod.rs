@@ -5,9 +5,11 @@
 //! known by its name and by the path it came from, though the file has changed or gone.
 
 mod lock;
+mod outline;
 mod record;
 
 pub use lock::{Lock, Shared};
+pub use outline::{Outline, invoking_user, outlines};
 pub use record::{Change, LinkChange, Phase, Record};
 
 use crate::document::LabName;

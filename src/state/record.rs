@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 /// The name of the record in the lab's directory.
 const FILE: &str = "lab.json";
@@ -24,6 +25,12 @@ pub struct Record {
     pub mark: String,
     /// The names of its namespaces, those not made yet too.
     pub namespaces: Vec<String>,
+    /// The names of its nodes.
+    #[serde(default)]
+    pub nodes: Vec<String>,
+    /// The user who brought it up.
+    #[serde(default)]
+    pub user: Option<u32>,
     /// The path it was made from, absolute; nothing for standard input.
     pub path: Option<PathBuf>,
     /// The name of the file as the user gave it.
@@ -133,7 +140,7 @@ impl Record {
     /// # Errors
     /// It cannot be read, or another version wrote it.
     pub fn load(lab: &LabName) -> io::Result<Option<Self>> {
-        match fs::read(directory(lab).join(FILE)) {
+        match read(&directory(lab).join(FILE)) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
                 let what = format!(
                     "{lab}: its record {} cannot be read: {error}; another version of vrflab may \
@@ -172,6 +179,18 @@ impl Record {
     pub fn remove(lock: &Lock) -> io::Result<()> {
         fs::remove_file(directory(lock.lab()).join(FILE))
     }
+}
+
+/// The bytes of a file. What stands in its place and is none, such as a pipe, is not waited for.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file =
+        fs::OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not a file"));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 mod lab_name {

@@ -8,11 +8,14 @@
 use super::order::Order;
 use super::status::Status;
 use super::wire::{Malformed, Reader, Writer};
+use crate::document::LabName;
 use crate::kernel::raw::WindowSize;
+use crate::state::Outline;
+use std::path::PathBuf;
 
 /// Raised whenever a frame changes its meaning: a client and a broker of different numbers do not
 /// talk to each other.
-pub(super) const PROTOCOL: u64 = 1;
+pub(super) const PROTOCOL: u64 = 2;
 
 /// How many bytes of output a command may send ahead of its client, and of input the other way.
 pub(super) const WINDOW: u32 = 256 * 1024;
@@ -85,7 +88,7 @@ pub(super) enum Message {
     Ended(End),
     /// The command could not be started: the exit status to give, and why.
     Refused(u8, String),
-    Labs(Vec<String>),
+    Labs(Vec<Outline>),
     // The agent to the broker.
     /// The guest is up, and runs this kernel.
     Hello(String),
@@ -160,10 +163,14 @@ impl Message {
             Self::Refused(status, why) => {
                 (15, Writer::default().number((*status).into()).string(why).finish())
             }
-            Self::Labs(names) => {
+            Self::Labs(labs) => {
                 let mut writer = Writer::default();
-                writer.list(names, |writer, name| {
-                    writer.string(name);
+                writer.list(labs, |writer, lab| {
+                    let path = lab.path.as_ref().map(|path| path.as_os_str()).unwrap_or_default();
+                    writer.string(lab.name.as_str()).string(path);
+                    writer.list(&lab.nodes, |writer, node| {
+                        writer.string(node);
+                    });
                 });
                 (16, writer.finish())
             }
@@ -203,7 +210,7 @@ impl Message {
             13 => Self::Ended(End::Exited(reader.narrow()?)),
             14 => Self::Ended(End::Killed(reader.narrow()?)),
             15 => Self::Refused(reader.narrow()?, reader.text()?),
-            16 => Self::Labs(reader.list(Reader::text)?),
+            16 => Self::Labs(reader.list(outline)?),
             17 => Self::Hello(reader.text()?),
             18 => Self::AskStatus,
             19 => Self::Stop,
@@ -253,6 +260,16 @@ impl Decoder {
     }
 }
 
+/// A lab in the guest: whose it is need not be said, since a machine has one user.
+fn outline(reader: &mut Reader<'_>) -> Result<Outline, Malformed> {
+    Ok(Outline {
+        name: LabName::new(&reader.text()?).ok_or(Malformed("a lab cannot have that name"))?,
+        path: Some(PathBuf::from(reader.string()?)).filter(|path| !path.as_os_str().is_empty()),
+        nodes: reader.list(Reader::text)?,
+        user: None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -261,6 +278,15 @@ mod tests {
 
     fn channel() -> impl Strategy<Value = Channel> {
         prop_oneof![Just(Channel::Output), Just(Channel::Error)]
+    }
+
+    fn lab() -> impl Strategy<Value = Outline> {
+        let path = prop::option::of("/[a-z/]{0,9}".prop_map(PathBuf::from));
+        let nodes = prop::collection::vec(any::<String>(), 0..5);
+        ("[a-z][a-z0-9]{0,9}", path, nodes).prop_map(|(name, path, nodes)| {
+            let name = LabName::new(&name).expect("a letter begins it");
+            Outline { name, path, nodes, user: None }
+        })
     }
 
     fn message() -> impl Strategy<Value = Message> {
@@ -281,7 +307,7 @@ mod tests {
             any::<u8>().prop_map(|status| Message::Ended(End::Exited(status))),
             any::<u8>().prop_map(|signal| Message::Ended(End::Killed(signal))),
             (any::<u8>(), any::<String>()).prop_map(|(status, why)| Message::Refused(status, why)),
-            prop::collection::vec(any::<String>(), 0..5).prop_map(Message::Labs),
+            prop::collection::vec(lab(), 0..5).prop_map(Message::Labs),
             any::<String>().prop_map(Message::Hello),
             Just(Message::AskStatus),
             Just(Message::Stop),

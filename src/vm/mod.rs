@@ -45,6 +45,7 @@ mod wire;
 use std::fs;
 use std::path::PathBuf;
 
+use crate::state::Outline;
 use client::Connection;
 use dirs::Dirs;
 use frame::Message;
@@ -105,13 +106,13 @@ fn ask_status(connection: &mut Connection) -> Result<Status, Error> {
     }
 }
 
-/// The names of the labs in the machine; none where no machine is up.
-pub fn labs() -> Result<Vec<String>, Error> {
+/// The labs in the machine; none where no machine is up.
+pub fn labs() -> Result<Vec<Outline>, Error> {
     let Some(mut connection) = open()? else { return Ok(Vec::new()) };
     connection.send(Message::ListLabs)?;
     loop {
         match connection.receive()? {
-            Message::Labs(names) => return Ok(names),
+            Message::Labs(labs) => return Ok(labs),
             Message::Gone(_) => return Ok(Vec::new()),
             _ => {}
         }
@@ -121,7 +122,7 @@ pub fn labs() -> Result<Vec<String>, Error> {
 /// What [`stop`] has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {
-    /// The labs that were in the machine.
+    /// The names of the labs that were in the machine.
     pub labs: Vec<String>,
     /// The commands that ran in it.
     pub commands: Vec<String>,
@@ -132,7 +133,7 @@ pub fn stop() -> Result<Option<Stopped>, Error> {
     let labs = match labs() {
         // It can be stopped even so.
         Err(Error::OtherVersion) => Vec::new(),
-        labs => labs?,
+        labs => labs?.into_iter().map(|lab| lab.name.to_string()).collect(),
     };
     let Some(dirs) = Dirs::find()? else { return Ok(None) };
     let Some(mut connection) = Connection::open_any(&dirs)? else { return Ok(None) };

@@ -3,3 +3,4 @@
 
 mod program;
 mod report;
+mod verbs;

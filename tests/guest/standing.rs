@@ -62,6 +62,8 @@ impl Built {
             phase: Phase::Begun,
             mark: Record::new_mark(&self.lab.name).unwrap(),
             namespaces: self.plan.namespaces().into_iter().map(str::to_owned).collect(),
+            nodes: Vec::new(),
+            user: None,
             path: None,
             source: "test".to_owned(),
             text: String::new(),

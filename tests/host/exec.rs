@@ -73,6 +73,32 @@ fn what_cannot_be_started_is_said_with_its_name() {
 }
 
 #[test]
+fn a_command_needs_no_dashes_before_it() {
+    with_two_hosts(|host| {
+        let loopback = |words: &[&str]| {
+            let brief = ["ip", "-brief", "link", "show", "lo"];
+            host.done(&[&["exec"], words, &brief].concat()).starts_with("lo ")
+        };
+        assert!(loopback(&["h1"]));
+        assert!(loopback(&["two-hosts", "h1"]));
+        assert!(loopback(&["two-hosts", "h1", "--"]));
+        assert!(loopback(&["h1", "--kernel", "host"]));
+        let err = |words: &[&str]| {
+            let said = host.run(&[&["exec"], words].concat());
+            assert_eq!((said.status, said.out.as_str()), (125, ""), "{said:?}");
+            said.err
+        };
+        let no_node = "vrflab: say at which node of two-hosts: h1, h2\n";
+        assert_eq!(err(&["two-hosts", "--", "true"]), no_node);
+        assert_eq!(err(&["two-hosts"]), no_node);
+        assert_eq!(err(&["two-hosts", "true"]), "vrflab: two-hosts has no node `true`\n");
+        let no_vrf = "vrflab: h1 has no VRF `blue`; it has none\n";
+        assert_eq!(err(&["h1", "--vrf=blue", "true"]), no_vrf);
+        assert_eq!(err(&["--vrf", "blue", "h1", "true"]), no_vrf);
+    });
+}
+
+#[test]
 fn a_node_is_entered_from_within_itself_and_from_another() {
     with_two_hosts(|host| {
         let vrflab = env!("CARGO_BIN_EXE_vrflab");

@@ -44,7 +44,7 @@ impl Host {
     pub fn vrflab(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.args(arguments).env("VRFLAB_KERNEL", "host").stdin(Stdio::null());
-        for variable in ["VRFLAB_RUNTIME_DIR", "RUST_BACKTRACE", "XDG_RUNTIME_DIR"] {
+        for variable in ["VRFLAB_RUNTIME_DIR", "VRFLAB_LAB", "RUST_BACKTRACE", "XDG_RUNTIME_DIR"] {
             command.env_remove(variable);
         }
         command

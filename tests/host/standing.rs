@@ -1,6 +1,6 @@
 //! Labs that stand already, have changed, or are gone.
 
-use crate::host::{Host, lab, names};
+use crate::host::{Host, lab, names, said};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -34,7 +34,7 @@ fn a_changed_file_is_refused_and_the_lab_stays_as_it_was() {
     fs::write(FILE, "graph { a -- b -- c }").unwrap();
     let said = host.run(&["up", FILE]);
     assert_eq!(said.status, 2, "{said:?}");
-    assert!(said.err.contains("made from another text (/run/lab.dot)"), "{}", said.err);
+    assert!(said.err.contains("made from another network (/run/lab.dot)"), "{}", said.err);
     assert!(said.err.contains("vrflab reset lab"), "{}", said.err);
     assert_eq!(names("/run/netns"), ["lab-a", "lab-b"]);
     host.done(&["check"]);
@@ -68,7 +68,8 @@ fn a_lab_goes_down_by_name_by_file_or_with_all_others() {
         host.done(&["up", "--no-check", &path]);
         path
     };
-    let (one, two, three, four) = (up("one"), up("two"), up("three"), up("four"));
+    up("one");
+    let (two, three, four) = (up("two"), up("three"), up("four"));
     up("five");
     assert_eq!(host.done(&["down", "one"]), "one is down\n");
     assert_eq!(host.done(&["down", &two]), "two is down\n");
@@ -82,11 +83,120 @@ fn a_lab_goes_down_by_name_by_file_or_with_all_others() {
     assert!(relative.current_dir("/run").status().unwrap().success());
     up("six");
     assert_eq!(host.done(&["down", "--all"]), "five is down\nsix is down\n");
-    for gone in ["one", &one, "six"] {
-        assert_eq!(host.run(&["down", gone]).status, 0, "{gone}");
-    }
     assert_eq!(host.done(&["down", "--all"]), "no lab is up\n");
-    assert_eq!(host.done(&["down"]), "no lab is up\n");
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn what_is_not_up_cannot_go_down_unless_that_is_allowed() {
+    let host = Host::new();
+    fs::write(FILE, "graph { a -- b }").unwrap();
+    host.done(&["up", "--no-check", FILE]);
+    let wrong = |words: &[&str], err: &str| {
+        let said = host.run(&[&["down"], words].concat());
+        assert_eq!((said.status, said.out.as_str()), (2, ""), "{words:?}: {said:?}");
+        assert_eq!(said.err, format!("vrflab: {err}\n"));
+        host.done(&[&["down", "--if-exists"], words].concat());
+    };
+    wrong(&["lba"], "no lab `lba` is up; did you mean `lab`?");
+    wrong(&["other"], "no lab `other` is up; there is lab");
+    wrong(&["/run/other.dot"], "no lab of /run/other.dot is up");
+    assert_eq!(host.run(&["down", "lab", "other"]).status, 2);
+    assert_eq!(host.done(&["ls"]).split_whitespace().next(), Some("lab"), "nothing went");
+    assert_eq!(host.done(&["down", "--if-exists", "other", "lab"]), "lab is down\n");
+    wrong(&["lab"], "no lab `lab` is up, nor any other");
+    wrong(&[FILE], "no lab of /run/lab.dot is up");
+    wrong(&[], "no lab is up");
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_lab_need_not_be_named_where_it_is_clear_which_is_meant() {
+    let host = Host::new();
+    for (name, graph) in [("one", "a -- b"), ("two", "a -- c")] {
+        fs::create_dir(format!("/run/{name}")).unwrap();
+        let file = format!("/run/{name}/{name}.dot");
+        fs::write(&file, format!("graph {{ {graph} }}")).unwrap();
+        host.done(&["up", "--no-check", &file]);
+    }
+    let identify = |words: &[&str], directory: &str, lab: Option<&str>| {
+        let line = [&["exec"], words, &["ip", "netns", "identify"]].concat();
+        let mut command = host.vrflab(&line);
+        command.current_dir(directory).envs(lab.map(|lab| ("VRFLAB_LAB", lab)));
+        let said = said(&command.output().unwrap());
+        (said.status, format!("{}{}", said.out, said.err))
+    };
+    let is = |node: &str| (0, format!("{node}\n"));
+    assert_eq!(identify(&["a"], "/run/one", None), is("one-a"));
+    assert_eq!(identify(&["a"], "/run/two", None), is("two-a"));
+    assert_eq!(identify(&["c"], "/run", None), is("two-c"), "the only one with that node");
+    assert_eq!(identify(&["a"], "/run/two", Some("one")), is("one-a"));
+    assert_eq!(identify(&["two", "a"], "/run/one", Some("one")), is("two-a"));
+    let several = "vrflab: several labs are up, name one of them or set VRFLAB_LAB: one, two\n";
+    assert_eq!(identify(&["a"], "/run", None), (125, several.to_owned()));
+    let none = "vrflab: several labs are up, none with a node `d`, name one of them or set VRFLAB_LAB: one, two\n";
+    assert_eq!(identify(&["d"], "/run", None), (125, none.to_owned()));
+    let unknown = "vrflab: no lab `tow`, which VRFLAB_LAB names, is up; did you mean `two`?\n";
+    assert_eq!(identify(&["a"], "/run", Some("tow")), (125, unknown.to_owned()));
+    assert_eq!(host.run(&["check"]).err, several);
+    let down = |directory: &str| {
+        said(&host.vrflab(&["down"]).current_dir(directory).output().unwrap()).out
+    };
+    assert_eq!((down("/run/two"), down("/run")), ("two is down\n".into(), "one is down\n".into()));
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_comment_makes_no_other_lab_and_a_check_does() {
+    let host = Host::new();
+    fs::write(FILE, "graph { a -- b }").unwrap();
+    host.done(&["up", FILE]);
+    fs::write(FILE, "// two hosts\ngraph {\n  a -- b;\n}\n").unwrap();
+    assert_eq!(host.done(&["up", FILE]), "lab is up already\n");
+    fs::write(FILE, "graph { a -- b; checks=\"a -> b\" }").unwrap();
+    assert_eq!(host.run(&["up", FILE]).status, 2);
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn what_up_has_warned_of_is_not_said_again() {
+    let host = Host::new();
+    fs::write(FILE, "graph { a -- b [mtu=1400, rolle=x, headmtu=1300] }").unwrap();
+    let up = host.run(&["up", "--no-check", FILE]);
+    assert!(up.err.contains("warning[mtu-mismatch]"), "{up:?}");
+    for words in [
+        ["check", "--only", "a -> a"].as_slice(),
+        &["exec", "a", "true"],
+        &["ls"],
+        &["impair", "--clear", "a:eth0"],
+        &["link", "a:eth0", "up"],
+        &["reset"],
+        &["down"],
+    ] {
+        let said = host.run(words);
+        assert_eq!((said.status, said.err.as_str()), (0, ""), "{words:?}");
+    }
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_labs_record_or_directory_holds_nobody_up() {
+    let host = Host::new();
+    let pipe = |path: &str| {
+        nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    };
+    fs::create_dir_all("/run/vrflab/record").unwrap();
+    pipe("/run/vrflab/record/lab.json");
+    pipe("/run/vrflab/directory");
+    host.done(&["up", &lab("two-hosts.yaml")]);
+    assert!(host.run(&["ls"]).err.contains("record/lab.json cannot be read: it is not a file"));
+    for words in [["check", "record"], ["down", "record"], ["down", "directory"]] {
+        assert_eq!(host.run(&words).status, 3, "{words:?}");
+    }
+    assert_eq!(host.run(&["up", "--name", "directory", &lab("two-hosts.yaml")]).status, 3);
+    host.done(&["down", "two-hosts"]);
+    fs::remove_dir_all("/run/vrflab").unwrap();
     host.assert_nothing_is_left();
 }
 

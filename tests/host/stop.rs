@@ -184,6 +184,8 @@ fn what_goes_wrong_in_the_rollback_does_not_hide_why_there_is_one() {
         mark: Record::new_mark(&name).unwrap(),
         phase: Phase::Begun,
         namespaces: plan.namespaces().into_iter().map(str::to_owned).collect(),
+        nodes: Vec::new(),
+        user: None,
         path: None,
         source: "it.dot".to_owned(),
         text: String::new(),

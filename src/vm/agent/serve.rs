@@ -21,7 +21,7 @@ use super::super::frame::{Decoder, Frame, Message};
 use super::outlet::Outlet;
 use super::reaper::Reaper;
 use super::session::{self, Outgoing};
-use crate::state::DIRECTORY;
+use crate::state::outlines;
 
 /// How long the port may take to appear.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -83,7 +83,7 @@ fn handle(
             let now = TimeSpec::from_duration(Duration::from_nanos(nanoseconds));
             clock_settime(ClockId::CLOCK_REALTIME, now)?;
         }
-        Message::ListLabs => send(outgoing, stream, Message::Labs(labs()?)),
+        Message::ListLabs => send(outgoing, stream, Message::Labs(outlines()?)),
         Message::Run(order) => {
             commands.retain(|_, messages| !messages.is_closed());
             let (messages, incoming) = mpsc::unbounded_channel();
@@ -104,24 +104,6 @@ fn handle(
 fn send(outgoing: &Outgoing, stream: u32, message: Message) {
     // The writer goes only when the port does, which ends the loop above as well.
     let _ = outgoing.send(Frame { stream, message });
-}
-
-/// The names of the labs that are up: the directories that have a lab's file.
-fn labs() -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    let entries = match fs::read_dir(DIRECTORY) {
-        // The directory goes with the last lab.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        if entry.path().join("lab.json").is_file() {
-            names.push(entry.file_name().to_string_lossy().into_owned());
-        }
-    }
-    names.sort();
-    Ok(names)
 }
 
 /// Opens the port. The kernel announces it some time after its driver has been loaded, and the
