@@ -89,7 +89,24 @@ fn below_home(variable: &str, otherwise: &str) -> Result<PathBuf, Error> {
     Ok(base.join("vrflab"))
 }
 
+/// The runtime directory: what the environment gives, or one inside it where others can enter that.
 fn runtime() -> PathBuf {
+    let given = given_runtime();
+    // Once made it stays the one, so that every verb finds the same whatever became of the modes.
+    let inside = given.join(format!("vrflab-{}", geteuid()));
+    if inside.is_dir() || can_hold_a_private_one(&given) { inside } else { given }
+}
+
+/// Whether others can enter a directory but not take away or replace what this user makes in it.
+fn can_hold_a_private_one(dir: &Path) -> bool {
+    let Ok(found) = fs::symlink_metadata(dir) else { return false };
+    let (mode, owner) = (found.mode(), found.uid());
+    let is_safe = mode & 0o022 == 0 || mode & 0o1000 != 0;
+    let is_trusted = owner == geteuid().as_raw() || owner == 0;
+    found.is_dir() && mode & 0o077 != 0 && is_safe && is_trusted
+}
+
+fn given_runtime() -> PathBuf {
     if let Some(dir) = std::env::var_os(RUNTIME_DIR_VARIABLE).filter(|dir| !dir.is_empty()) {
         return dir.into();
     }
@@ -125,6 +142,21 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn others_may_enter_a_directory_that_holds_a_private_one_and_not_write_to_it() {
+        let base = std::env::temp_dir().join(format!("vrflab-holds-{}", std::process::id()));
+        fs::create_dir(&base).unwrap();
+        let of_mode = |mode: u32| {
+            fs::set_permissions(&base, fs::Permissions::from_mode(mode)).unwrap();
+            can_hold_a_private_one(&base)
+        };
+        assert!(of_mode(0o755) && of_mode(0o711) && of_mode(0o1777));
+        assert!(!of_mode(0o700), "it is private itself");
+        assert!(!of_mode(0o777) && !of_mode(0o775), "others could put another one in its place");
+        fs::remove_dir(&base).unwrap();
+        assert!(!can_hold_a_private_one(&base));
+    }
 
     #[test]
     fn a_directory_that_others_can_enter_is_refused() {

@@ -60,7 +60,7 @@ pub enum Error {
     #[error("no home directory is known; set HOME, or XDG_DATA_HOME and XDG_CACHE_HOME")]
     NoHome,
     /// The runtime directory is not the user's alone.
-    #[error("{} is not a directory that only you can enter; remove it, or set VRFLAB_RUNTIME_DIR to another one", dir.display())]
+    #[error("{0} is not a directory that only you can enter; `chmod 700 {0}` if it is yours, or set VRFLAB_RUNTIME_DIR to another one", dir.display())]
     NotPrivate {
         /// The directory.
         dir: PathBuf,

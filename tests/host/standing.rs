@@ -328,3 +328,34 @@ fn labs_that_come_and_go_at_once_do_not_fail_each_other() {
     });
     host.assert_nothing_is_left();
 }
+
+#[test]
+fn all_verbs_agree_on_a_runtime_directory_that_others_can_enter() {
+    let host = Host::new();
+    let mode = |mode: u32| {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        fs::set_permissions("/run/runtime", mode).unwrap();
+    };
+    let run = |words: &[&str]| {
+        let mut command = host.vrflab(words);
+        command.env("VRFLAB_KERNEL", "auto").env("VRFLAB_RUNTIME_DIR", "/run/runtime");
+        said(&command.output().unwrap())
+    };
+    let file = lab("two-hosts.yaml");
+    let up = ["up", file.as_str()];
+    let verbs = [up.as_slice(), &["ls"], &["check"], &["down"]];
+    fs::create_dir("/run/runtime").unwrap();
+    mode(0o755);
+    for words in verbs {
+        let said = run(words);
+        assert_eq!((said.status, said.err.as_str()), (0, ""), "{words:?}");
+    }
+    // Whoever may write there could put another one in the place of a directory of this user's.
+    mode(0o777);
+    for words in verbs {
+        let said = run(words);
+        let cure = "; `chmod 700 /run/runtime` if it is yours";
+        assert!(said.status == 3 && said.err.contains(cure), "{words:?}: {said:?}");
+    }
+    host.assert_nothing_is_left();
+}
