@@ -1,14 +1,13 @@
 //! `vrflab check`: runs a lab's checks.
 
-use super::count;
 use super::exit::{Exit, cannot};
 use super::input::{self, Input};
 use super::interrupt::{self, Interrupt};
 use super::labs;
 use super::output::{err, out};
 use super::place::{self, Kernel, Place, state_error};
-use super::report;
-use crate::check::{self, CheckResult, Report};
+use super::{count, failures, report};
+use crate::check::{self, Report};
 use crate::compile::{Check, Lab, read_check};
 use crate::diagnostic::{Diagnostics, Source, Span, Text};
 use crate::document::LabName;
@@ -110,16 +109,7 @@ pub(super) fn said(input: &Input, interrupt: &Interrupt, patience: Duration, jso
     loop {
         let begun = Instant::now();
         let is_last = begun >= deadline;
-        let report = check::run_until(
-            lab,
-            &lab.checks,
-            || interrupt.is_raised(),
-            |_, result| {
-                if is_last && !json && !result.ok {
-                    failure(result);
-                }
-            },
-        );
+        let report = check::run_until(lab, &lab.checks, || interrupt.is_raised(), |_, _| {});
         match report {
             Err(check::Error::Interrupted) => return Exit::Interrupted,
             Err(error) => return cannot(error),
@@ -136,15 +126,9 @@ pub(super) fn said(input: &Input, interrupt: &Interrupt, patience: Duration, jso
     }
 }
 
-fn failure(result: &CheckResult) {
-    out!("FAILED  {}", result.check);
-    for line in result.reason.iter().chain(&result.explanation) {
-        out!("        {line}");
-    }
-}
-
 fn conclude(input: &Input, report: &Report) {
     let name = &input.lab.name;
+    failures::print(&report.results);
     match (report.passed, report.failed) {
         (0, 0) => out!("{name}: no checks"),
         (passed, 0) => out!("{name}: {} passed", count(passed, "check")),

@@ -9,6 +9,7 @@ mod compile;
 mod down;
 mod exec;
 mod exit;
+mod failures;
 mod foreign;
 mod impair;
 mod input;
