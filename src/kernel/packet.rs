@@ -63,13 +63,7 @@ impl PacketSocket {
         if setsockopt(&socket, sockopt::RcvBufForce, &BUFFER).is_err() {
             socket.set_recv_buffer_size(BUFFER)?;
         }
-        // SO_TIMESTAMPNS would fill a missing time with the moment of reading, which orders nothing.
-        setsockopt(
-            &socket,
-            sockopt::Timestamping,
-            &(TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE
-                | TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE),
-        )?;
+        ask_for_times(&socket)?;
         Ok(Self(socket))
     }
 
@@ -115,6 +109,14 @@ impl PacketSocket {
             bytes: &buffer[..length.min(buffer.len())],
         }))
     }
+}
+
+/// Has the kernel tell when it took in what a socket receives.
+pub(super) fn ask_for_times(socket: &Socket) -> io::Result<()> {
+    // SO_TIMESTAMPNS would fill a missing time with the moment of reading, which orders nothing.
+    let times = TimestampingFlag::SOF_TIMESTAMPING_RX_SOFTWARE
+        | TimestampingFlag::SOF_TIMESTAMPING_SOFTWARE;
+    Ok(setsockopt(socket, sockopt::Timestamping, &times)?)
 }
 
 impl AsFd for PacketSocket {

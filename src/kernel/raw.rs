@@ -324,17 +324,19 @@ pub(super) fn attach_to_cgroup(program: &OwnedFd, group: &File) -> io::Result<()
     Ok(())
 }
 
+/// Sets an option of a socket that is one integer.
+pub(super) fn set_option(socket: &impl AsFd, level: i32, name: i32, value: i32) -> io::Result<()> {
+    let fd = socket.as_fd().as_raw_fd();
+    let length = libc::socklen_t::try_from(size_of::<i32>()).expect("a small number");
+    // SAFETY: the pointer and the length are those of one integer that outlives the call.
+    let answer = unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), length) };
+    Ok(Errno::result(answer).map(drop)?)
+}
+
 /// Says whether a socket's packets may be fragmented, whatever the kernel has heard of the path:
 /// `IP_MTU_DISCOVER` and `IPV6_MTU_DISCOVER` (`ip(7)`, `ipv6(7)`), `IPV6_DONTFRAG` (RFC 3542).
 pub fn allow_fragments(socket: impl AsFd, ipv6: bool, allowed: bool) -> io::Result<()> {
-    let set = |level: i32, name: i32, value: i32| {
-        let fd = socket.as_fd().as_raw_fd();
-        let length = libc::socklen_t::try_from(size_of::<i32>()).expect("a small number");
-        // SAFETY: the pointer and the length are those of one integer that outlives the call.
-        let answer =
-            unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), length) };
-        Errno::result(answer).map(|_| ()).map_err(io::Error::from)
-    };
+    let set = |level, name, value| set_option(&socket, level, name, value);
     match (ipv6, allowed) {
         (false, true) => set(libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DONT),
         (false, false) => set(libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE),

@@ -51,6 +51,20 @@ pub(super) fn bound<T>(
     result
 }
 
+/// The control group, below the root of all, of [`watch_nothing`].
+const EMPTY_GROUP: &str = "vrflab-held";
+
+/// Attaches a program to a control group that no process is ever in, so that the kernel is ready for
+/// others of its kind for good.
+///
+/// # Errors
+/// As [`bind`].
+pub(super) fn watch_nothing() -> io::Result<()> {
+    let directory = root()?.join(EMPTY_GROUP);
+    fs::create_dir_all(&directory)?;
+    raw::attach_to_cgroup(&raw::load_socket_binder(0)?, &File::open(directory)?)
+}
+
 /// Takes away a lab's control groups, which no process is in any more. Where the host has no mount
 /// of them, the worker gets one of its own, which nobody else sees.
 ///

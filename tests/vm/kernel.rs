@@ -75,3 +75,33 @@ fn a_sleep_in_the_guest_is_as_long_as_on_the_host() {
     let off = slept.abs_diff(Duration::from_secs(5));
     assert!(off < Duration::from_millis(500), "{slept:?}");
 }
+
+/// A kernel that patches itself stumbles where processors are emulated: these branches would be
+/// patched whenever a check, a tunnel or a command in a VRF comes or goes.
+#[test]
+fn branches_that_labs_need_are_switched_on_for_good() {
+    let script = r#"
+import struct
+names = {line.split()[2]: int(line.split()[0], 16) for line in open("/proc/kallsyms")}
+core = open("/proc/kcore", "rb")
+header = core.read(64)
+start, size, count = struct.unpack_from("<Q", header, 32) + struct.unpack_from("<HH", header, 54)
+segments = []
+for place in range(count):
+    core.seek(start + place * size)
+    segments.append(struct.unpack("<IIQQQQQQ", core.read(56)))
+def users(name, entry=0):
+    address = names[name] + 16 * entry
+    for kind, _, offset, begin, _, length, _, _ in segments:
+        if kind == 1 and begin <= address < begin + length:
+            core.seek(offset + address - begin)
+            return struct.unpack("<i", core.read(4))[0]
+for key in ["netstamp_needed_key", "udp_encap_needed_key", "udpv6_encap_needed_key"]:
+    print(key, users(key) > 0)
+print("new sockets", users("cgroup_bpf_enabled_key", 2) > 0)
+"#;
+    let output = Machine::shared().run(&["/usr/bin/python3", "-c", script]).output().unwrap();
+    let on = "netstamp_needed_key True\nudp_encap_needed_key True\nudpv6_encap_needed_key True\n\
+              new sockets True\n";
+    assert_eq!(out(&output), on, "{}", err(&output));
+}

@@ -21,6 +21,7 @@ use nix::kmod::{ModuleInitFlags, finit_module};
 use nix::sys::reboot::{RebootMode, reboot};
 
 use super::initramfs::place;
+use crate::kernel::StaticKeys;
 
 /// The uncached mount of the host's root. Commands do not see it.
 const FRESH: &str = "/.vrflab/host";
@@ -50,6 +51,9 @@ fn run() -> io::Result<()> {
     load(&modules(place::ROOT_MODULES)?)?;
     root::become_host_root()?;
     loading.join().map_err(|_| io::Error::other("loading modules panicked"))??;
+    let _held = StaticKeys::hold().inspect_err(|error| {
+        eprintln!("vrflab: the kernel will patch itself while labs run: {error}");
+    });
     serve::serve()
 }
 
