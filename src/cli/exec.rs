@@ -5,7 +5,6 @@ use super::input;
 use super::labs::{self, Found};
 use super::output::err;
 use super::place::{self, Kernel, Place};
-use crate::compile::Lab;
 use crate::document::LabName;
 use crate::executor;
 use crate::kernel::{Entry, Home, Namespace};
@@ -13,8 +12,6 @@ use crate::state::{self, Record};
 use crate::vm;
 use clap::{Args, Parser};
 use std::ffi::{OsStr, OsString};
-use std::fs;
-use std::io;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -166,7 +163,6 @@ fn enter(lab: &LabName, command: Command<'_>) -> Result<std::convert::Infallible
         namespace: &namespace,
         home: Home::of(state::directory(lab)),
         vrf: vrf.map(|vrf| vrf.name.as_str()),
-        cgroup: format!("vrflab/{lab}/{}", node.namespace),
     };
     let words = match words.is_empty() {
         true => vec![std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into())],
@@ -179,27 +175,4 @@ fn enter(lab: &LabName, command: Command<'_>) -> Result<std::convert::Infallible
     err!("vrflab: {error}");
     // As shells do: 127 for a command that is not there, 126 for one that cannot be run.
     Err(Exit::Command(error.status()))
-}
-
-/// Writes the names of a lab's nodes the way `/etc/hosts` has them, which nodes see in its place.
-pub(super) fn write_hosts(lab: &Lab) -> io::Result<()> {
-    let mut text = String::from("127.0.0.1 localhost\n::1 localhost\n");
-    for node in &lab.nodes {
-        // An address in a VRF is its customer's: the node itself is known by one in main.
-        let (main, in_vrfs): (Vec<_>, Vec<_>) =
-            node.interfaces.iter().partition(|interface| node.vrf_of(interface).is_none());
-        let on = |interfaces: Vec<_>| {
-            interfaces
-                .into_iter()
-                .flat_map(|interface: &crate::compile::Interface| &interface.addresses)
-        };
-        let addresses = on(main).chain(&node.loopback).chain(on(in_vrfs));
-        let addresses = addresses.map(|address| address.value.addr());
-        for v4 in [true, false] {
-            if let Some(address) = addresses.clone().find(|address| address.is_ipv4() == v4) {
-                text += &format!("{address} {}\n", node.name);
-            }
-        }
-    }
-    fs::write(Home::of(state::directory(&lab.name)).hosts(), text)
 }

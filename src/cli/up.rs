@@ -8,9 +8,10 @@ use super::place::{self, Kernel, Place, state_error};
 use super::progress::Progress;
 use super::report::{self, Amount};
 use super::{check, down, labs, neighbours};
-use crate::compile::Check;
+use crate::compile::{Check, names};
 use crate::document::{Format, LabName};
 use crate::executor::{self, Failed, Stopped};
+use crate::kernel::Home;
 use crate::state::{self, Lock, Phase, Record};
 use crate::vm;
 use clap::Args;
@@ -196,7 +197,8 @@ pub(super) fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<
     let record = record(input)?;
     let name = &input.lab.name;
     let mut progress = Progress::new(&input.lab, input.plan.steps().len(), interrupt);
-    super::exec::write_hosts(&input.lab).map_err(state_error)?;
+    let home = Home::of(state::directory(name));
+    home.write_names(&names(&input.lab)).map_err(state_error)?;
     match executor::build(&input.plan, record, lock, &mut progress) {
         Ok(lock) => {
             progress.built(&input.lab);

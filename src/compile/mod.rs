@@ -14,6 +14,7 @@ mod interfaces;
 mod lab;
 mod labels;
 mod layout;
+mod names;
 mod network;
 mod objects;
 mod pool;
@@ -43,6 +44,7 @@ pub use lab::{
     Command, Imports, InterfaceId, LOCAL, Lab, LabelNexthop, LabelRoute, Link, MAIN, Nexthop,
     NexthopObject, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
 };
+pub use names::{Names, NodeNames, names};
 pub use print::print;
 pub use words::sysctl_name;
 

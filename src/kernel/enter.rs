@@ -2,16 +2,18 @@
 
 use super::{Home, Namespace, raw, vrf_bind};
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::signal::SigSet;
+use nix::sys::stat::Mode;
 use std::convert::Infallible;
 use std::ffi::{CString, OsString};
-use std::fs::File;
+use std::fs;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a command sees of the node that it runs in.
 #[derive(Debug)]
@@ -22,8 +24,6 @@ pub struct Entry<'a> {
     pub home: Home,
     /// The VRF device that its sockets are bound to.
     pub vrf: Option<&'a str>,
-    /// The control group, below the root of all, in which it is bound.
-    pub cgroup: String,
 }
 
 /// Why a command could not be started.
@@ -94,7 +94,8 @@ impl Entry<'_> {
             .map_err(io::Error::from)
             .map_err(step("enter the node's namespace"))?;
         if let Some(vrf) = self.vrf {
-            vrf_bind::bind(vrf, &self.cgroup).map_err(step("bind the command to its VRF"))?;
+            let group = self.home.control_group(self.namespace.name());
+            vrf_bind::bind(vrf, &group).map_err(step("bind the command to its VRF"))?;
         }
         self.see_the_node().map_err(step("show the node its own /sys, /etc and /run"))
     }
@@ -104,18 +105,33 @@ impl Entry<'_> {
         unshare(CloneFlags::CLONE_NEWNS)?;
         // Names that are taken away outside must go here too, and nothing done here must get out.
         mount(none, "/", none, MsFlags::MS_SLAVE | MsFlags::MS_REC, none)?;
-        let cgroups = Path::new("/sys/fs/cgroup");
-        let held = File::open(cgroups)?;
+        let below = mounts_below_sys()?;
         match mount(Some("sysfs"), "/sys", Some("sysfs"), MsFlags::empty(), none) {
+            Ok(()) => {}
             // Whoever enters a node from within it has its /sys already.
-            Ok(()) | Err(Errno::EBUSY) => {}
+            Err(Errno::EBUSY) => return self.home.show(self.namespace.name(), self.vrf),
             Err(error) => return Err(error.into()),
         }
-        // A new /sys hides the control groups, which tools in a node look for.
-        let source = format!("/proc/self/fd/{}", held.as_raw_fd());
-        mount(Some(source.as_str()), cgroups, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
-        self.home.show(self.namespace.name())
+        // A new /sys hides control groups, tracing and what else tools in a node look for.
+        for (point, held) in below {
+            let source = format!("/proc/self/fd/{}", held.as_raw_fd());
+            let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
+            mount(Some(source.as_str()), &point, none, flags, none)?;
+        }
+        self.home.show(self.namespace.name(), self.vrf)
     }
+}
+
+/// What is mounted below `/sys`, each held open; what is mounted in one of them comes with it.
+fn mounts_below_sys() -> io::Result<Vec<(PathBuf, OwnedFd)>> {
+    let mounts = fs::read_to_string("/proc/thread-self/mounts")?;
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(Path::new);
+    let mut points: Vec<&Path> =
+        points.filter(|point| point.starts_with("/sys") && *point != Path::new("/sys")).collect();
+    points.sort();
+    points.dedup_by(|point, outer| point.starts_with(outer));
+    let hold = |point: &Path| Ok((point.to_owned(), open(point, OFlag::O_PATH, Mode::empty())?));
+    points.into_iter().map(hold).collect()
 }
 
 /// Undoes what Rust's runtime does to a process, which would go over to the command: that SIGPIPE is

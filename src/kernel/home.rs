@@ -1,14 +1,22 @@
-//! What programs in a node see as their own: names in `/etc/hosts`, files below `/etc`, and `/run`.
+//! What programs in a node see as their own: names in `/etc/hosts` and of tables, files below `/etc`,
+//! and `/run`.
 
+use super::vrf_bind;
+use crate::compile::Names;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 /// What stays of the host's `/run` in a node's own, so that this program and `ip netns` work there.
 const KEPT: [&str; 2] = ["netns", "vrflab"];
+
+/// Where iproute2 has the names of tables: the first of these that a machine has is read.
+const TABLES: [&str; 3] =
+    ["/etc/iproute2/rt_tables", "/usr/share/iproute2/rt_tables", "/usr/lib/iproute2/rt_tables"];
 
 /// A lab's directory, in which the nodes' own files are.
 #[derive(Debug, Clone)]
@@ -27,9 +35,49 @@ impl Home {
         &self.directory
     }
 
-    /// The file that all nodes see as `/etc/hosts`.
-    pub fn hosts(&self) -> PathBuf {
-        self.directory.join("hosts")
+    /// The control group, below the root of all, for a node's commands that are bound to a VRF.
+    pub(super) fn control_group(&self, namespace: &str) -> PathBuf {
+        let lab = self.directory.file_name().unwrap_or_default().to_string_lossy();
+        vrf_bind::group_of_lab(&lab).join(format!("{namespace}-ns/vrf"))
+    }
+
+    /// Writes what nodes call by name, in the place of what was written before.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn write_names(&self, names: &Names) -> io::Result<()> {
+        let directory = self.names();
+        remove(&directory)?;
+        let [texts, hosts, tables] = ["texts", "hosts", "tables"].map(|kind| directory.join(kind));
+        [&texts, &hosts, &tables].into_iter().try_for_each(fs::create_dir_all)?;
+        for (place, text) in names.hosts.iter().enumerate() {
+            fs::write(texts.join(place.to_string()), text)?;
+        }
+        let known = TABLES.iter().find_map(|tables| fs::read_to_string(tables).ok());
+        for node in &names.nodes {
+            symlink(texts.join(node.hosts.to_string()), hosts.join(&node.namespace))?;
+            for (vrf, text) in &node.vrfs {
+                let bound = self.hosts(&node.namespace, Some(vrf.as_str()));
+                fs::create_dir_all(bound.parent().unwrap_or(&bound))?;
+                symlink(texts.join(text.to_string()), bound)?;
+            }
+            if let (Some(known), false) = (&known, node.tables.is_empty()) {
+                let own = node.tables.iter().map(|(name, number)| format!("{number} {name}\n"));
+                let text = format!("{}\n{}", known.trim_end(), own.collect::<String>());
+                fs::write(tables.join(&node.namespace), text)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn names(&self) -> PathBuf {
+        self.directory.join("names")
+    }
+
+    /// What a node's programs see as `/etc/hosts`, those that are bound to a VRF that of the VRF.
+    fn hosts(&self, namespace: &str, vrf: Option<&str>) -> PathBuf {
+        let kind = vrf.map_or_else(|| "hosts".to_owned(), |vrf| format!("hosts%{vrf}"));
+        self.names().join(kind).join(namespace)
     }
 
     /// Where the output of the lab's commands is kept: beside the lab's directory, since it stays
@@ -50,13 +98,8 @@ impl Home {
     /// # Errors
     /// The file system refuses.
     pub fn clear(&self) -> io::Result<()> {
-        for left in [self.outputs(), self.directory.join("nodes")] {
-            match fs::remove_dir_all(left) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => {}
-            }
-        }
-        Ok(())
+        remove(&self.outputs())?;
+        remove(&self.directory.join("nodes"))
     }
 
     /// Puts a file below a node's own `/etc`.
@@ -81,14 +124,20 @@ impl Home {
 
     /// Shows the node's own files, in the mount namespace of this thread alone. What is in
     /// `/etc/netns/NAMESPACE` is shown too, as `ip netns exec` does.
-    pub(super) fn show(&self, namespace: &str) -> io::Result<()> {
+    pub(super) fn show(&self, namespace: &str, vrf: Option<&str>) -> io::Result<()> {
         let named = Path::new("/etc/netns").join(namespace);
         let own = self.etc(namespace);
         show_etc(&named)?;
         show_etc(&own)?;
-        let hosts = self.hosts();
-        if hosts.exists() && ![named, own].iter().any(|etc| etc.join("hosts").exists()) {
+        let is_own = |path: &str| [&named, &own].iter().any(|etc| etc.join(path).exists());
+        let hosts = self.hosts(namespace, vrf);
+        if hosts.exists() && !is_own("hosts") {
             bind(&hosts, Path::new("/etc/hosts"))?;
+        }
+        let tables = self.names().join("tables").join(namespace);
+        let known = TABLES.iter().map(Path::new).find(|tables| tables.exists());
+        if let (Some(known), true) = (known, tables.exists() && !is_own("iproute2")) {
+            bind(&tables, known)?;
         }
         let run = self.run(namespace);
         if run.exists() {
@@ -101,6 +150,13 @@ impl Home {
             }
         }
         Ok(())
+    }
+}
+
+fn remove(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

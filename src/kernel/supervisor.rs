@@ -142,8 +142,7 @@ fn enter(order: &Order, home: &Home) -> io::Result<()> {
     // A terminal's signals are not for the lab's commands.
     setsid()?;
     let namespace = Namespace::open(&order.namespace)?;
-    let entry =
-        Entry { namespace: &namespace, home: home.clone(), vrf: None, cgroup: String::new() };
+    let entry = Entry { namespace: &namespace, home: home.clone(), vrf: None };
     entry.enter().map_err(io::Error::other)
 }
 
@@ -156,11 +155,7 @@ fn spawn(order: &Order, home: &Home, command: &Started) -> io::Result<(i32, File
     let child = match &command.vrf {
         None => shell.spawn()?,
         // A process is born into its parent's group, so that not even its first socket is unbound.
-        Some(vrf) => {
-            let lab = order.directory.file_name().unwrap_or_default().to_string_lossy();
-            let group = format!("vrflab/{lab}/{}", order.namespace);
-            vrf_bind::bound(vrf, &group, || shell.spawn())?
-        }
+        Some(vrf) => vrf_bind::bound(vrf, &home.control_group(&order.namespace), || shell.spawn())?,
     };
     let pid = i32::try_from(child.id()).map_err(|_| Errno::EOVERFLOW)?;
     Ok((pid, output))

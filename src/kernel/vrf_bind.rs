@@ -5,7 +5,6 @@
 //! `bound_dev_if`, the first field of `struct bpf_sock` (`linux/bpf.h`).
 
 use super::{Worker, raw};
-use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, unshare};
@@ -22,7 +21,7 @@ const OWN_MOUNT: &str = "/run/vrflab";
 ///
 /// # Errors
 /// The kernel has no control groups of version 2 or no programs for them, or refuses.
-pub(super) fn bind(vrf: &str, group: &str) -> io::Result<()> {
+pub(super) fn bind(vrf: &str, group: &Path) -> io::Result<()> {
     let index = if_nametoindex(vrf)?;
     let directory = root()?.join(group).join(vrf);
     fs::create_dir_all(&directory)?;
@@ -39,7 +38,7 @@ pub(super) fn bind(vrf: &str, group: &str) -> io::Result<()> {
 /// As [`bind`], or the work's own.
 pub(super) fn bound<T>(
     vrf: &str,
-    group: &str,
+    group: &Path,
     work: impl FnOnce() -> io::Result<T>,
 ) -> io::Result<T> {
     let groups = fs::read_to_string("/proc/self/cgroup")?;
@@ -52,7 +51,7 @@ pub(super) fn bound<T>(
 }
 
 /// The control group, below the root of all, of [`watch_nothing`].
-const EMPTY_GROUP: &str = "vrflab-held";
+const EMPTY_GROUP: &str = "vrflab.held";
 
 /// Attaches a program to a control group that no process is ever in, so that the kernel is ready for
 /// others of its kind for good.
@@ -73,20 +72,14 @@ pub(super) fn watch_nothing() -> io::Result<()> {
 pub fn forget(lab: &str, _worker: &mut Worker) -> io::Result<()> {
     // Without control groups there are none of ours.
     let Ok(root) = root() else { return Ok(()) };
-    let top = root.join("vrflab");
-    remove_below(&top.join(lab))?;
-    // That of all labs goes with the last one.
-    match fs::remove_dir(&top) {
-        Err(error)
-            if matches!(
-                Errno::from_raw(error.raw_os_error().unwrap_or(0)),
-                Errno::EBUSY | Errno::ENOENT | Errno::ENOTEMPTY
-            ) =>
-        {
-            Ok(())
-        }
-        other => other,
-    }
+    remove_below(&root.join(group_of_lab(lab)))
+}
+
+/// The control group of all that is a lab's. Below it they are named as iproute2 names those of `ip
+/// vrf exec`, NAMESPACE-ns/vrf/VRF, which is where `ip vrf pids` looks. It takes what follows the
+/// first `/vrf/` of a path for the VRF's name, so that no part before that may be `vrf`.
+pub(super) fn group_of_lab(lab: &str) -> PathBuf {
+    PathBuf::from(format!("vrflab-{lab}"))
 }
 
 fn remove_below(directory: &Path) -> io::Result<()> {

@@ -3,6 +3,7 @@
 
 mod bridging;
 mod check_lines;
+mod names;
 mod networks;
 mod plans;
 mod print;

@@ -87,3 +87,37 @@ fn daemons_converge_and_the_checks_wait_for_them() {
         "{labels}"
     );
 }
+
+#[test]
+fn a_node_calls_its_own_domains_by_name_and_ip_knows_its_tables_and_who_is_in_its_vrfs() {
+    done(&["up", "--no-check", &path("tests/guest/programs/names.yaml")]);
+    // What each of the commands says, its words one space apart, in a line of its own.
+    let lines = |place: &[&str], commands: &[&str]| {
+        let script = commands.iter().map(|command| format!("echo $({command});"));
+        let script: String = script.collect();
+        let output = vrflab(&[&["exec", "names"], place, &["--", "sh", "-c", &script]].concat());
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let b1 = lines(&["b1"], &["getent hosts b2", "getent hosts r2"]);
+    let r1 = lines(&["r1"], &["getent hosts r2", "getent hosts pe"]);
+    let red = lines(&["pe", "--vrf", "red"], &["ping -qc 1 -W 9 r2 >&2; echo $?"]);
+    let pe = [
+        "getent hosts r2",
+        "getent hosts r2%red",
+        "ip vrf exec red ping -qc 1 -W 9 r2%red >&2; echo $?",
+        "ip vrf pids red | grep -c sleep",
+        "ip route show table isp2",
+        "ip -4 route show table red 10.0.1.0/24",
+        "cd /sys/kernel/tracing/events; echo fib",
+    ];
+    let pe = lines(&["pe"], &pe);
+    let blue = lines(&["pe", "--vrf", "blue"], &["ip vrf identify"]);
+    done(&["down", "names"]);
+    assert_eq!(b1, "10.0.1.1 b2\n\n");
+    assert_eq!(r1, "10.0.1.1 r2\n10.0.0.2 pe pe%red\n");
+    assert_eq!(red, "0\n");
+    let expected = "\n10.0.1.1 r2%red\n0\n1\nblackhole 10.99.0.0/16 proto static\n10.0.1.0/24 dev \
+                    eth3 proto kernel scope link src 10.0.1.2\nfib\n";
+    assert_eq!(pe, expected);
+    assert_eq!(blue, "blue\n");
+}
