@@ -76,6 +76,14 @@ impl Probe {
         all.iter().filter(|attempt| !self.is_done(lab, check, attempt)).count()
     }
 
+    /// Whether it shows, once its check holds, that the sender's packets leave the node.
+    pub(super) fn shows_sending(&self, lab: &Lab, check: &Check) -> bool {
+        self.judged(check).iter().any(|attempt| {
+            self.is_done(lab, check, attempt)
+                && Trail::new(lab, &attempt.sightings, Leg::Forth).has_left(check.from.node)
+        })
+    }
+
     /// Whether nothing more is waited for of an attempt.
     pub(super) fn is_done(&self, lab: &Lab, check: &Check, attempt: &Attempt) -> bool {
         if self.witnesses.is_empty() {

@@ -18,7 +18,9 @@ impl Run<'_> {
         let mark = Mark { probe: place as u32, attempt: self.probes[place].attempts.len() as u16 };
         self.probes[place].attempts.push(Attempt::new());
         let sent = self.launch(place, mark);
+        let delay = self.delays.at(self.check(place).from.node);
         let probe = &mut self.probes[place];
+        probe.keep(delay);
         match sent {
             Ok(flight) => {
                 probe.refusal = None;

@@ -10,6 +10,8 @@
 //! [`kernel::Lookup`](crate::kernel::Lookup).
 
 mod attempt;
+mod control;
+mod delay;
 mod diagnosis;
 mod filter;
 mod flight;
@@ -23,6 +25,7 @@ mod message;
 mod path;
 mod probe;
 mod program;
+mod reader;
 mod ready;
 mod report;
 mod run;

@@ -88,6 +88,15 @@ impl<'a> Trail<'a> {
         self.sightings.len()
     }
 
+    /// Whether it was seen leaving a node for another one.
+    pub(super) fn has_left(&self, node: NodeId) -> bool {
+        self.sightings.iter().any(|sighting| {
+            sighting.node == node
+                && sighting.direction == Direction::Outgoing
+                && !self.is_inside(sighting)
+        })
+    }
+
     /// Its arrivals from outside, one per node that it came to; switches do not count.
     ///
     /// A packet that comes in through a port is seen again on the VLAN or the bridge above, with the

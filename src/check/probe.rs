@@ -23,6 +23,8 @@ const UNWELCOME: usize = 2;
 const CHANCES: usize = 2;
 /// How long an answer may take that must not come, or that comes after all others.
 const SILENCE: Duration = Duration::from_secs(1);
+/// How much longer than the lab's own delays a packet may take to be seen again.
+const MARGIN: Duration = Duration::from_millis(300);
 /// How long one may take that comes after all others, however long a round trip may take.
 const LONGEST: Duration = Duration::from_secs(60);
 /// The time between probes that are counted.
@@ -58,6 +60,10 @@ pub(super) struct Probe {
     pub(super) errors: Vec<(IpAddr, IcmpError)>,
     /// Others that answered.
     pub(super) strangers: Vec<IpAddr>,
+    /// Until when it, or its answer, may be kept by a node where it was seen.
+    pub(super) kept: Option<Instant>,
+    /// Whether it was given up. What comes after that does not change it, and is still told.
+    pub(super) failed: bool,
 }
 
 /// What is known of a probe.
@@ -85,6 +91,8 @@ impl Probe {
             refusal: None,
             errors: Vec::new(),
             strangers: Vec::new(),
+            kept: None,
+            failed: false,
         }
     }
 
@@ -99,7 +107,8 @@ impl Probe {
                 Expect::Arrives(_) | Expect::Lost | Expect::Rejected(_) => INTERVAL,
             };
             let Some(begin) = self.attempts.get(1) else {
-                return Some(first.answered.unwrap_or(first.sent + SILENCE));
+                let silence = (first.sent + SILENCE).max(self.kept.unwrap_or(first.sent));
+                return Some(first.answered.unwrap_or(silence));
             };
             return (sent <= count).then(|| begin.sent + interval * (sent as u32 - 1));
         }
@@ -120,9 +129,24 @@ impl Probe {
         }
     }
 
+    /// Puts down that it was seen where it may be kept for so long.
+    pub(super) fn keep(&mut self, delay: Duration) {
+        if delay > Duration::ZERO {
+            self.kept = self.kept.max(Some(Instant::now() + delay + MARGIN));
+        }
+    }
+
     /// When it is given up, `slowest` being the time of the slowest answer of all: under emulation
-    /// one may take longer than anybody thought.
+    /// one may take longer than anybody thought. While it may be in a queue that the lab has, it is
+    /// waited for.
     pub(super) fn deadline(&self, check: &Check, slowest: Duration) -> Option<Instant> {
+        let deadline = self.patience(check, slowest)?;
+        let first = self.attempts.first()?.sent;
+        let kept = self.kept.map(|kept| kept.min(first + LONGEST));
+        kept.max(Some(deadline))
+    }
+
+    fn patience(&self, check: &Check, slowest: Duration) -> Option<Instant> {
         let (first, last) = (self.attempts.first()?.sent, self.attempts.last()?.sent);
         let silence = SILENCE.max(slowest * 2);
         match (&check.expect, check.count()) {

@@ -1,22 +1,21 @@
 //! All checks at once: sending, watching, waiting.
 
-use super::flight::Landing;
+use super::control;
+use super::delay::Delays;
 use super::holder::holders;
-use super::mark::{Signature, Token};
-use super::message::{Message, Version};
+use super::mark::{DATA, Signature, Token};
+use super::message::Version;
 use super::probe::{ERROR_INTERVAL, Probe, Progress};
 use super::ready::Ready;
 use super::report::{CheckResult, Report};
-use super::sender::Received;
 use super::server::{self, Site};
 use super::shape::Shape;
 use super::sockets::{self, Error, Origin, Sockets};
 use super::verdict;
-use super::watch::Sighting;
 use crate::compile::{Check, Expect, Lab, NodeId, Spread, Target};
 use crate::kernel::{Worker, on_worker};
-use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollTimeout};
-use std::collections::BTreeMap;
+use nix::sys::epoll::{Epoll, EpollCreateFlags};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -24,13 +23,11 @@ use std::time::{Duration, Instant};
 /// How many probes may be on their way without being late, so that no queue overflows.
 const WINDOW: usize = 256;
 /// When a probe is late and no longer holds up others.
-const LATE: Duration = Duration::from_millis(300);
+pub(super) const LATE: Duration = Duration::from_millis(300);
 /// How soon an interrupt is noticed.
-const ATTENTION: Duration = Duration::from_millis(100);
+pub(super) const ATTENTION: Duration = Duration::from_millis(100);
 /// How many probes of one check are sent at a time when their sending has fallen behind.
 const BURST: usize = 16;
-/// How many sockets are looked at in one turn.
-const TURN: usize = 1024;
 
 /// Makes all checks of a lab that stands, and tells of each as soon as it is known whether it holds,
 /// by its place; what must not arrive, and what failed and is explained, is known last.
@@ -59,15 +56,20 @@ pub fn run_until(
         return Ok(Report::of(Vec::new()));
     }
     sockets::raise_file_limit();
+    let mut all = checks.to_vec();
+    all.extend(control::missing(lab, checks));
     on_worker(|worker| {
-        let mut run = Run::open(lab, checks, worker)?;
+        let mut run = Run::open(lab, &all, worker)?;
         let mut results: Vec<Option<CheckResult>> = vec![None; checks.len()];
+        let mut held = vec![false; all.len()];
         run.all(interrupted, |run, check| {
-            let result = verdict::held(run, check);
-            on_result(check, &result);
-            results[check] = Some(result);
+            held[check] = true;
+            if let Some(known) = results.get_mut(check) {
+                let result = verdict::held(run, check);
+                on_result(check, &result);
+                *known = Some(result);
+            }
         })?;
-        let held: Vec<bool> = results.iter().map(Option::is_some).collect();
         let results = results.into_iter().enumerate().map(|(check, result)| {
             result.unwrap_or_else(|| {
                 let result = verdict::remaining(&run, check, &held);
@@ -84,12 +86,14 @@ pub fn run_until(
 pub(super) struct Run<'a> {
     /// The lab.
     pub(super) lab: &'a Lab,
-    /// Its checks.
+    /// Its checks, and behind them those that show that senders can send.
     pub(super) checks: &'a [Check],
     /// A probe per address of each check, the checks in order.
     pub(super) probes: Vec<Probe>,
     /// The slowest answer so far.
     pub(super) slowest: Duration,
+    /// How long nodes may keep packets.
+    pub(super) delays: Delays,
     /// What is open.
     pub(super) sockets: Sockets,
     /// How its packets are known.
@@ -154,7 +158,9 @@ impl<'a> Run<'a> {
         }
         let signature = Signature::new(token);
         let slowest = Duration::ZERO;
-        Ok(Self { lab, checks, probes, slowest, sockets, signature, epoll, worker })
+        let sizes = checks.iter().filter_map(|check| check.sends.size).map(usize::from);
+        let delays = Delays::of(lab, sizes.max().unwrap_or(DATA));
+        Ok(Self { lab, checks, probes, slowest, delays, sockets, signature, epoll, worker })
     }
 
     /// Sends and waits until there is nothing more to wait for. Tells of each check whose probes
@@ -200,18 +206,24 @@ impl<'a> Run<'a> {
                 flying.push(probe);
                 room -= 1;
             }
-            self.wait(&flying, waiting.peek().is_some())?;
-            let now = Instant::now();
+            let read = self.wait(&flying, waiting.peek().is_some())?;
+            let is_lost = |probe: &usize| self.check(*probe).expect == Expect::Lost;
+            let unanswered =
+                if flying.iter().any(is_lost) { self.unanswered() } else { BTreeSet::new() };
             let mut still = Vec::with_capacity(flying.len());
             for place in flying {
                 let probe = &mut self.probes[place];
                 let check = &self.checks[probe.check];
-                let progress = probe.progress(self.lab, check, self.slowest, now);
-                if progress == Progress::Open {
+                let progress = probe.progress(self.lab, check, self.slowest, read);
+                // How long the sender's other probes take says how long to listen for this one.
+                let may_be_slow =
+                    check.expect == Expect::Lost && unanswered.contains(&check.from.node);
+                if progress == Progress::Open || may_be_slow {
                     still.push(place);
                     continue;
                 }
                 probe.attempts.iter_mut().for_each(|attempt| attempt.flight = None);
+                probe.failed = progress == Progress::Failed;
                 if progress == Progress::Held {
                     let check = probe.check;
                     open[check] -= 1;
@@ -225,8 +237,17 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// The nodes with probes that are to be answered and of which nothing is known.
+    fn unanswered(&self) -> BTreeSet<NodeId> {
+        let open = self.probes.iter().filter(|probe| {
+            let is_to_be = matches!(self.checks[probe.check].expect, Expect::Arrives(_));
+            is_to_be && !probe.failed && probe.attempts.iter().all(|it| it.answered.is_none())
+        });
+        open.map(|probe| self.checks[probe.check].from.node).collect()
+    }
+
     /// Of each node's probes that wait for an ICMP error the one whose turn is next, and when.
-    fn turns(&self, flying: &[usize]) -> Vec<(usize, Instant)> {
+    pub(super) fn turns(&self, flying: &[usize]) -> Vec<(usize, Instant)> {
         let mut turns: BTreeMap<NodeId, (usize, Instant, Instant)> = BTreeMap::new();
         for &place in flying {
             let check = self.check(place);
@@ -250,141 +271,4 @@ impl<'a> Run<'a> {
         let last = self.probes[probe].attempts.last();
         last.is_none_or(|last| now.duration_since(last.sent) > LATE)
     }
-
-    /// Waits until something comes or is due, and takes in all that came.
-    fn wait(&mut self, flying: &[usize], more: bool) -> Result<(), Error> {
-        let now = Instant::now();
-        let due = flying
-            .iter()
-            .flat_map(|&place| {
-                let (probe, check) = (&self.probes[place], self.check(place));
-                let late = probe.attempts.last().filter(|_| more).map(|last| last.sent + LATE);
-                [
-                    probe.next_sending(check),
-                    probe.deadline(check, self.slowest),
-                    late.filter(|late| *late > now),
-                ]
-            })
-            .flatten()
-            .chain(self.turns(flying).into_iter().map(|(_, due)| due))
-            .min();
-        let timeout = due.map_or(ATTENTION, |due| due.saturating_duration_since(now));
-        // Up to a whole millisecond, since epoll counts in those and would come back too early.
-        let millis = timeout.min(ATTENTION).as_micros().div_ceil(1000);
-        let timeout = u16::try_from(millis).unwrap_or(u16::MAX);
-        if self.read(timeout.into())? {
-            // What led to an answer was seen before it: read again before it is judged.
-            self.read(EpollTimeout::ZERO)?;
-        }
-        Ok(())
-    }
-
-    /// Waits for sockets with something to read, and reads them. Says whether there was an answer.
-    fn read(&mut self, timeout: EpollTimeout) -> Result<bool, Error> {
-        let mut events = [EpollEvent::empty(); TURN];
-        let ready = match self.epoll.wait(&mut events, timeout) {
-            Ok(ready) => ready,
-            Err(nix::Error::EINTR) => 0,
-            Err(error) => return Err(io::Error::from(error).into()),
-        };
-        let mut answered = false;
-        let mut buffer = [0; 2048];
-        let ready: Vec<Ready> = events[..ready].iter().filter_map(Ready::of).collect();
-        // What waits for an answer of ours comes first: that takes part of its round trip.
-        for ready in &ready {
-            if let Ready::Server(place) = *ready {
-                self.sockets.servers[place].1.serve(&self.signature);
-            }
-        }
-        for ready in ready {
-            match ready {
-                Ready::Watch(place) => {
-                    let watch = &self.sockets.watches[place];
-                    while let Some(sighting) = watch.receive(&self.signature, &mut buffer)? {
-                        see(&mut self.probes, sighting);
-                    }
-                }
-                Ready::Sender(place) => {
-                    let Ok(sender) = &self.sockets.senders[place] else { continue };
-                    while let Some(received) = sender.receive(&self.signature, &mut buffer)? {
-                        if let Some(rtt) = take(&mut self.probes, place, received) {
-                            self.slowest = self.slowest.max(rtt);
-                            answered = true;
-                        }
-                    }
-                }
-                Ready::Server(_) => {}
-                Ready::Flight { probe, attempt } => {
-                    if let Some(rtt) = self.land(probe as usize, attempt.into())? {
-                        self.slowest = self.slowest.max(rtt);
-                        answered = true;
-                    }
-                }
-            }
-        }
-        Ok(answered)
-    }
-
-    /// Takes in what became of an attempt with a socket of its own. Says how long its answer took.
-    fn land(&mut self, probe: usize, attempt: usize) -> io::Result<Option<Duration>> {
-        let probe = self.probes.get_mut(probe);
-        let attempt = probe.and_then(|probe| probe.attempts.get_mut(attempt));
-        let Some(attempt) = attempt else { return Ok(None) };
-        let Some(flight) = &attempt.flight else { return Ok(None) };
-        let Some(landing) = flight.landing()? else {
-            if flight.is_connection() {
-                // An error ends it, and epoll would tell of it for ever.
-                self.epoll.delete(flight)?;
-            }
-            return Ok(None);
-        };
-        let now = Instant::now();
-        attempt.answered = Some(now);
-        attempt.refused = landing == Landing::Refused;
-        attempt.flight = None;
-        Ok(Some(now.duration_since(attempt.sent)))
-    }
-}
-
-/// Puts down where a probe was seen.
-fn see(probes: &mut [Probe], sighting: Sighting) {
-    let (Message::Request(mark) | Message::Reply(mark) | Message::Reset(mark)) =
-        sighting.packet.message
-    else {
-        return;
-    };
-    let probe = probes.get_mut(mark.probe as usize);
-    let attempt = probe.and_then(|probe| probe.attempts.get_mut(usize::from(mark.attempt)));
-    if let Some(attempt) = attempt {
-        attempt.sightings.push(sighting);
-    }
-}
-
-/// Puts down what came back to a sender. Says how long an answer took.
-fn take(probes: &mut [Probe], sender: usize, received: Received) -> Option<Duration> {
-    let (Message::Reply(mark) | Message::Error { mark, .. }) = received.message else {
-        return None;
-    };
-    let probe = probes.get_mut(mark.probe as usize)?;
-    if probe.sender != sender {
-        // Another socket in the same namespace: it gets a copy of its neighbours' answers.
-        return None;
-    }
-    if let Message::Error { error, .. } = received.message {
-        let error = (received.source, error);
-        if !probe.errors.contains(&error) {
-            probe.errors.push(error);
-        }
-        return None;
-    }
-    if received.source != probe.to {
-        if !probe.strangers.contains(&received.source) {
-            probe.strangers.push(received.source);
-        }
-        return None;
-    }
-    let attempt = probe.attempts.get_mut(usize::from(mark.attempt))?;
-    let now = Instant::now();
-    attempt.answered.get_or_insert(now);
-    Some(now.duration_since(attempt.sent))
 }

@@ -28,10 +28,9 @@ pub(super) fn remaining(run: &Run<'_>, place: usize, held: &[bool]) -> CheckResu
             }
             let is_vouched_for = run.checks.iter().enumerate().any(|(other, it)| {
                 held[other]
-                    && it.expect.arrow() == Arrow::Reaches
                     && it.from == check.from
-                    && probes(run, other)
-                        .any(|probe| probe.lost(run.lab, it) < probe.judged(it).len())
+                    && it.expect.arrow() == Arrow::Reaches
+                    && probes(run, other).any(|probe| probe.shows_sending(run.lab, it))
             });
             if is_vouched_for {
                 return self::held(run, place);
@@ -39,9 +38,9 @@ pub(super) fn remaining(run: &Run<'_>, place: usize, held: &[bool]) -> CheckResu
             let sender = sender(run.lab, check);
             let reason = format!("nothing shows that {sender} can send at all");
             let advice = format!(
-                "Nothing arrived, but no `{sender} -> …` holds either, so this proves nothing: a \
-                 lab that is down would do as well. Put a check beside it that {sender} reaches \
-                 somebody."
+                "Nothing arrived, but no `{sender} -> …` to another node holds either, and no \
+                 neighbour of {sender} answers, so this proves nothing: a lab that is down would do \
+                 as well. Put a check beside it that {sender} reaches somebody."
             );
             result(run, place, Some((reason, vec![advice])))
         }

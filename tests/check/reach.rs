@@ -84,6 +84,27 @@ fn what_must_not_arrive_holds_only_beside_something_that_arrives() {
 }
 
 #[test]
+fn a_node_that_reaches_itself_has_not_shown_that_it_can_send() {
+    let bench = Bench::new("a host\nb host\na:eth0 10.0.0.1/24 - b:eth0 10.0.0.2/24");
+    bench.change("a: link set eth0 down");
+    let report = bench.run("a -> a\na -> 10.0.0.1\na !> b\na !> 10.9.9.9");
+    let ok: Vec<bool> = report.results.iter().map(|result| result.ok).collect();
+    assert_eq!(ok, [true, true, false, false], "{report:#?}");
+    assert!(words(&report.results[2]).contains("nothing shows that a can send at all"));
+}
+
+#[test]
+fn what_must_not_arrive_stands_alone_where_a_neighbour_answers() {
+    let bench = Bench::new(ROW);
+    bench.change("r2: route del 10.1.0.0/24 via 10.2.0.1\nr2: route add blackhole 10.1.0.0/24");
+    let report = bench.run("h1 !> 10.9.9.9\nr1 !> 2001:db8:9::9\nh3 !> 10.1.0.1\nh1 !> h2");
+    let ok: Vec<bool> = report.results.iter().map(|result| result.ok).collect();
+    assert_eq!(ok, [true, true, true, false], "{report:#?}");
+    // What it was held against is no result of its own.
+    assert_eq!(report.results.len(), 4);
+}
+
+#[test]
 fn somebody_else_who_has_the_same_address_and_answers_proves_nothing() {
     let bench = Bench::new(
         "h1 host

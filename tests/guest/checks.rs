@@ -102,6 +102,35 @@ fn a_core_that_is_one_hop_takes_fewer_than_one_that_counts() {
 }
 
 #[test]
+fn silence_lasts_as_long_as_the_delays_on_the_way_and_those_of_finding_neighbours() {
+    let text = "graph { r [role=router]; node [role=host]; a; b; c; d; a -- r; d -- r;
+        r -- b [netem=\"delay 600ms\"]; r -- c [netem=\"delay 1200ms\"] ;
+        checks=\"a !> b; a !> c; a -> c\" }";
+    let (built, said) = read(text, Format::Dot, "slow");
+    assert!(said.is_empty(), "{said:?}");
+    let standing = built.up();
+    let checks = &standing.lab().checks;
+    // Nobody knows his neighbours, and then everybody does.
+    for _ in 0..2 {
+        let report = check::run(standing.lab(), checks, |_, _| {}).unwrap();
+        let ok: Vec<bool> = report.results.iter().map(|result| result.ok).collect();
+        assert_eq!(ok, [false, false, true], "{report:#?}");
+        assert!(words(&report.results[0]).starts_with("it arrives at b"), "{report:#?}");
+    }
+    // What the file does not know of is told by how long the answers of others take.
+    let id = standing.lab().node("r").unwrap();
+    let namespace = &standing.lab()[id].namespace;
+    let mut tc = std::process::Command::new("tc");
+    tc.args(["-n", namespace]).args("qdisc replace dev eth0 root netem delay 800ms".split(' '));
+    assert!(tc.status().unwrap().success());
+    standing.ip("r", "neigh flush dev eth0");
+    let d = standing.lab().node("d").unwrap();
+    let address = standing.lab()[d].interfaces[0].addresses[0].value.addr();
+    let result = one(&standing, &format!("a !> {address}"));
+    assert!(words(&result).starts_with(&format!("{address} answers")), "{result:#?}");
+}
+
+#[test]
 fn delay_and_loss_on_a_link_are_measured() {
     let standing = up("tests/guest/checks/impaired.dot", "impaired");
     own(&standing);

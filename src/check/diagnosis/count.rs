@@ -1,5 +1,6 @@
 //! What is said of probes that are counted.
 
+use crate::check::attempt::Attempt;
 use crate::check::probe::Probe;
 use crate::check::verdict::milliseconds;
 use crate::compile::{Check, Expect, Lab, NodeId, Spread};
@@ -21,6 +22,12 @@ pub(super) fn slow(check: &Check, median: Duration) -> String {
         Some(bound) => format!("{said}, which is not {bound}"),
         None => said,
     }
+}
+
+/// The reason where the answer came when it was no longer waited for.
+pub(super) fn late(lab: &Lab, check: &Check, attempt: &Attempt) -> String {
+    let took = attempt.rtt(lab, check).unwrap_or_default();
+    format!("the answer took {} ms, longer than it is waited for", milliseconds(took))
 }
 
 /// The reason where flows do not divide as they should.

@@ -16,7 +16,7 @@ use super::attempt::{Attempt, Fault};
 use super::holder::holders;
 use super::judgement::Shortcoming;
 use super::path::{Leg, Trail};
-use super::probe::{Probe, Progress};
+use super::probe::Probe;
 use super::report::{RouteAnswer, Visit};
 use super::run::Run;
 use super::server::Server;
@@ -24,8 +24,8 @@ use super::verdict::{probes, sender, target};
 use crate::compile::{Check, Expect, Hop, Lab, NodeId, Protocol, Rejection, Target};
 use crate::kernel::on_worker;
 use ask::Site;
+pub(super) use segment::neighbours;
 use std::net::IpAddr;
-use std::time::Instant;
 use words::{came_back, seen, sent, way, written};
 
 /// The packet whose way is looked into: the probe or its answer.
@@ -49,10 +49,7 @@ impl Flow {
 /// The reason in one line, and the explanation, of a check that does not hold, leaks aside.
 pub(super) fn explain(run: &Run<'_>, place: usize) -> (String, Vec<String>) {
     let (lab, check) = (run.lab, &run.checks[place]);
-    let now = Instant::now();
-    let failed = probes(run, place)
-        .find(|probe| probe.progress(lab, check, run.slowest, now) != Progress::Held);
-    let Some(probe) = failed else {
+    let Some(probe) = probes(run, place).find(|probe| probe.failed) else {
         return ("there is no address to send to".to_owned(), Vec::new());
     };
     let shortcoming = check.count().and_then(|_| probe.shortcoming(lab, check));
@@ -222,7 +219,8 @@ fn misled(
                 None => "nobody saw the answer's TTL".to_owned(),
             }
         }
-        Some(Fault::Unsure) | None => "the kernel did not say when packets went by".to_owned(),
+        Some(Fault::Unsure) => "the kernel did not say when packets went by".to_owned(),
+        None => count::late(lab, check, attempt),
     }
 }
 

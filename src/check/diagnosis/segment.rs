@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// An interface of a node.
-pub(super) type Place = (NodeId, InterfaceId);
+pub(in crate::check) type Place = (NodeId, InterfaceId);
 
 /// The interfaces with which an interface shares a link or a LAN.
-pub(super) fn neighbours(lab: &Lab, node: NodeId, interface: InterfaceId) -> Vec<Place> {
+pub(in crate::check) fn neighbours(lab: &Lab, node: NodeId, interface: InterfaceId) -> Vec<Place> {
     let mut seen = BTreeSet::from([(node, interface)]);
     let mut open = vec![(node, interface)];
     let mut found = Vec::new();
