@@ -31,6 +31,10 @@ pub(super) fn vouches(lab: &Lab, check: &Check) -> bool {
     let stays = match &check.to {
         Target::Node { node, .. } => *node == check.from.node,
         Target::Address(address) => own(address),
+        Target::OnLink { address, interface } => {
+            let mut owners = super::holder::on_link(lab, check.from.node, interface, *address);
+            owners.any(|(node, _)| node == check.from.node)
+        }
     };
     check.expect.arrow() == Arrow::Reaches && !stays
 }

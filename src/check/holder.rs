@@ -1,6 +1,8 @@
 //! Who has an address.
 
-use crate::compile::{Lab, MAIN, NodeId};
+use super::diagnosis::neighbours;
+use crate::compile::{InterfaceId, Lab, MAIN, NodeId};
+use crate::document::DeviceName;
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -22,4 +24,19 @@ pub(super) fn holders(lab: &Lab, address: IpAddr) -> Vec<(NodeId, u32, IpNet)> {
         }
     }
     holders
+}
+
+/// The interfaces on the link of a node's interface, that one included, that have an address.
+pub(super) fn on_link(
+    lab: &Lab,
+    node: NodeId,
+    interface: &DeviceName,
+    address: IpAddr,
+) -> impl Iterator<Item = (NodeId, InterfaceId)> {
+    let own = lab[node].interface(interface.as_str());
+    let others = own.map(|id| neighbours(lab, node, id)).unwrap_or_default();
+    own.map(|id| (node, id)).into_iter().chain(others).filter(move |(node, port)| {
+        let addresses = &lab[*node].interfaces[port.0].addresses;
+        addresses.iter().any(|held| held.value.addr() == address)
+    })
 }

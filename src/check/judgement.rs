@@ -91,7 +91,7 @@ impl Probe {
         }
         let vrf = match &check.to {
             Target::Node { vrf, .. } => vrf.as_ref().map(|vrf| vrf.as_str()),
-            Target::Address(_) => None,
+            Target::Address(_) | Target::OnLink { .. } => None,
         };
         let forth = Trail::new(lab, &attempt.sightings, Leg::Forth);
         self.witnesses.iter().any(|node| forth.arrived(*node, vrf))
@@ -166,7 +166,7 @@ impl Probe {
                             Protocol::Tcp(_) | Protocol::Udp(_) => is_answered || has_replied,
                         }
                 }
-                Target::Address(_) => is_answered,
+                Target::Address(_) | Target::OnLink { .. } => is_answered,
             }
         })
     }

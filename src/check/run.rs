@@ -122,6 +122,7 @@ impl<'a> Run<'a> {
                         Target::Address(to) => {
                             holders(lab, to).into_iter().map(|(node, ..)| node).collect()
                         }
+                        Target::OnLink { .. } => Vec::new(),
                     };
                 }
                 for site in server::sites(lab, check, to) {

@@ -1,8 +1,8 @@
 //! The far sides of connections and datagrams, opened for the length of a run.
 
-use super::holder::holders;
+use super::holder::{holders, on_link};
 use super::mark::{Data, Signature};
-use crate::compile::{Check, Expect, Lab, NodeId, Protocol, RejectionKind, Target};
+use crate::compile::{Check, Expect, InterfaceId, Lab, NodeId, Protocol, RejectionKind, Target};
 use crate::kernel::raw::allow_fragments;
 use nix::sys::socket::{MsgFlags, SockFlag, SockaddrStorage, accept4, recvmsg, sendto};
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -13,12 +13,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 /// How many connections may wait to be taken.
 const BACKLOG: i32 = 4096;
 
-/// Where a far side is opened: at a node's address, in the VRF that has it.
+/// Where a far side is opened: at a node's address, in the VRF or on the link that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Site<'a> {
     /// The node.
     pub(super) node: NodeId,
-    vrf: Option<&'a str>,
+    /// The VRF, or for a link-local address the interface.
+    device: Option<&'a str>,
     /// The address.
     pub(super) address: IpAddr,
     /// The protocol and the port.
@@ -51,13 +52,20 @@ pub(super) fn sites<'a>(lab: &'a Lab, check: &Check, to: IpAddr) -> Vec<Site<'a>
     let named = match &check.to {
         Target::Node { node, .. } => Some(*node),
         Target::Address(_) => None,
+        Target::OnLink { address, interface } => {
+            let site = |(node, port): (NodeId, InterfaceId)| {
+                let device = lab[node].interfaces[port.0].name.as_str();
+                Site { node, device: Some(device), address: *address, protocol }
+            };
+            return on_link(lab, check.from.node, interface, *address).map(site).collect();
+        }
     };
     let holders = holders(lab, to).into_iter();
     holders
         .filter(|(node, ..)| named.is_none_or(|named| named == *node))
         .map(|(node, table, _)| {
             let vrf = lab[node].vrfs.iter().find(|vrf| vrf.table == table);
-            Site { node, vrf: vrf.map(|vrf| vrf.name.as_str()), address: to, protocol }
+            Site { node, device: vrf.map(|vrf| vrf.name.as_str()), address: to, protocol }
         })
         .collect()
 }
@@ -102,7 +110,7 @@ fn listen(site: Site<'_>) -> io::Result<Socket> {
     let kind = if is_connected { Type::STREAM } else { Type::DGRAM };
     let socket = Socket::new(domain, kind, None)?;
     socket.set_nonblocking(true)?;
-    socket.bind_device(site.vrf.map(str::as_bytes))?;
+    socket.bind_device(site.device.map(str::as_bytes))?;
     if is_connected {
         // What a server that has ended left behind is no server.
         socket.set_reuse_address(true)?;

@@ -8,16 +8,20 @@ use socket2::{SockAddr, Socket};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+/// The time to live of a probe of which the check says none: the largest there is, since it is the way
+/// that is looked at and not what the sender's kernel takes for far enough.
+const FURTHEST: u8 = u8::MAX;
+
 /// What a socket is told before it sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Shape<'a> {
-    /// The VRF device that it is bound to.
-    pub(super) vrf: Option<&'a str>,
+    /// The VRF device, or the interface of a link, that it is bound to.
+    pub(super) device: Option<&'a str>,
     /// Its family.
     pub(super) version: Version,
     /// Whether its packets are never fragmented.
     df: bool,
-    /// Their time to live.
+    /// Their time to live, where it is said.
     hops: Option<u8>,
     /// Their source address, where it is said.
     pub(super) source: Option<IpAddr>,
@@ -29,7 +33,7 @@ impl<'a> Shape<'a> {
     /// That of a check's probes in one family.
     pub(super) fn of(check: &'a Check, version: Version) -> Self {
         Self {
-            vrf: check.from.vrf.as_ref().map(|vrf| vrf.as_str()),
+            device: check.device().map(|device| device.as_str()),
             version,
             df: check.sends.df,
             hops: check.sends.hops,
@@ -41,12 +45,12 @@ impl<'a> Shape<'a> {
     /// Tells a socket all but its address.
     pub(super) fn dress(&self, socket: &Socket) -> io::Result<()> {
         socket.set_nonblocking(true)?;
-        socket.bind_device(self.vrf.map(str::as_bytes))?;
+        socket.bind_device(self.device.map(str::as_bytes))?;
         allow_fragments(socket, self.version == Version::V6, !self.df)?;
-        match (self.version, self.hops) {
-            (_, None) => {}
-            (Version::V4, Some(hops)) => socket.set_ttl_v4(hops.into())?,
-            (Version::V6, Some(hops)) => socket.set_unicast_hops_v6(hops.into())?,
+        let hops = self.hops.unwrap_or(FURTHEST).into();
+        match self.version {
+            Version::V4 => socket.set_ttl_v4(hops)?,
+            Version::V6 => socket.set_unicast_hops_v6(hops)?,
         }
         match (self.version, self.foreign) {
             (_, false) => Ok(()),

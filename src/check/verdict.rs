@@ -68,6 +68,7 @@ pub(super) fn target(lab: &Lab, check: &Check) -> String {
         Target::Node { node, vrf: Some(vrf), .. } => format!("{}%{vrf}", lab[*node].name),
         Target::Node { node, vrf: None, .. } => lab[*node].name.to_string(),
         Target::Address(address) => address.to_string(),
+        Target::OnLink { address, interface } => format!("{address}%{interface}"),
     }
 }
 

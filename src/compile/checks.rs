@@ -2,14 +2,14 @@
 
 use super::check::{Check, Expect, Goal, Line, OPTIONS, Place, Sender, Target};
 use super::hosts;
-use super::lab::{Lab, MAIN, Node, NodeId};
+use super::lab::{InterfaceId, Lab, MAIN, Node, NodeId};
 use super::layout::{Context, Layout};
 use super::routes::unknown;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Text, nearest};
 use crate::document::{DeviceName, Routing};
 use crate::iproute::Words;
 use crate::topology::Topology;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Reads the file's checks, or makes some where the file has none and the compiler routes.
 pub(super) fn fill(topology: &Topology, layout: &Layout, lab: &mut Lab, errors: &mut Diagnostics) {
@@ -79,17 +79,30 @@ impl Reader<'_> {
         let expect = line.expect.resolve(|name| self.hop(name))?;
         let family = family(line, text)?;
         let to = match &line.to {
+            Goal::Address(IpAddr::V6(address)) if address.is_unicast_link_local() => {
+                return Err(self.without_a_link(&from, *address, text));
+            }
             Goal::Address(address) => Target::Address(*address),
+            Goal::OnLink { address, interface } => Target::OnLink {
+                address: (*address).into(),
+                interface: self.link(&from, interface)?,
+            },
             Goal::Place(place) => {
                 let (to, vrf) = self.place(place)?;
                 let addresses = self.addresses(&from, to, vrf.as_ref(), &expect, family);
                 if addresses.is_empty() {
                     let (near, far) = (&self.lab[node].name, &self.lab[to].name);
-                    return Err(Diagnostic::error(
+                    let error = Diagnostic::error(
                         Code::BadCheck,
                         format!("`{far}` has no address that `{near}` can send to"),
                     )
-                    .at(place.node.span, "no address of a family that both have"));
+                    .at(place.node.span, "no address of a family that both have");
+                    return Err(match self.scoped(&from, |owner, _| owner == to) {
+                        Some(scoped) => error.note("link-local addresses are not chosen").help(
+                            format!("`{scoped}` asks for one, on the link of that interface"),
+                        ),
+                        None => error,
+                    });
                 }
                 Target::Node { node: to, vrf, addresses }
             }
@@ -102,6 +115,12 @@ impl Reader<'_> {
             return Err(Diagnostic::error(Code::BadCheck, title)
                 .at(text.span, "nobody sees what arrives there")
                 .note("no answer comes back to sources that the sender has not"));
+        }
+        if let (Expect::Spreads(_), Target::OnLink { .. }) = (&expect, &to) {
+            let title = "flows to a link-local address cannot divide".to_owned();
+            return Err(Diagnostic::error(Code::BadCheck, title)
+                .at(text.span, "")
+                .note("they stay on one link, so no node is between"));
         }
         if let Some(source) = line.sends.from {
             self.hold_source(&from, source, &expect, behind(text, "from"))?;
@@ -121,6 +140,55 @@ impl Reader<'_> {
                 .ok_or_else(|| unknown(Code::UnknownVrf, node, "VRF", vrf, known))
         });
         Ok((id, vrf.transpose()?))
+    }
+
+    /// The interface of the sender on whose link a link-local address is.
+    fn link(&self, from: &Sender, interface: &Text) -> Result<DeviceName, Diagnostic> {
+        let node = &self.lab[from.node];
+        let known = node.interfaces.iter().map(|found| found.name.as_str());
+        let Some(id) = node.interface(interface.as_str()) else {
+            return Err(unknown(Code::UnknownInterface, node, "interface", interface, known));
+        };
+        let found = &node.interfaces[id.0];
+        let vrf = node.vrf_of(found).map(|vrf| &vrf.name);
+        match &from.vrf {
+            Some(wanted) if Some(wanted) != vrf => Err(Diagnostic::error(
+                Code::BadCheck,
+                format!("`{interface}` of `{}` is not in VRF `{wanted}`", node.name),
+            )
+            .at(interface.span, "")),
+            Some(_) | None => Ok(found.name.clone()),
+        }
+    }
+
+    /// Refuses a link-local address that may be on any link.
+    fn without_a_link(&self, from: &Sender, address: Ipv6Addr, text: &Text) -> Diagnostic {
+        let title = format!("{address} is link-local, and on which link is not said");
+        let error = Diagnostic::error(Code::BadCheck, title).at(text.span, "");
+        let owned = self.scoped(from, |_, it| it == address);
+        let first = self.lab[from.node].interfaces.first();
+        let near = owned.or_else(|| Some(format!("{address}%{}", first?.name)));
+        match near {
+            Some(near) => error.help(format!(
+                "behind `%` stands the interface of `{}`: `{near}`",
+                self.lab[from.node].name
+            )),
+            None => error,
+        }
+    }
+
+    /// A link-local address that somebody has on a link of the sender's, with the sender's interface.
+    fn scoped(&self, from: &Sender, wanted: impl Fn(NodeId, Ipv6Addr) -> bool) -> Option<String> {
+        let node = &self.lab[from.node];
+        (0..node.interfaces.len()).map(InterfaceId).find_map(|id| {
+            let (owner, port) = self.lab.peer(from.node, id)?;
+            let held = &self.lab[owner].interfaces[port.0].addresses;
+            let address = held.iter().find_map(|held| match held.value.addr() {
+                IpAddr::V6(it) if it.is_unicast_link_local() && wanted(owner, it) => Some(it),
+                IpAddr::V4(_) | IpAddr::V6(_) => None,
+            })?;
+            Some(format!("{address}%{}", node.interfaces[id.0].name))
+        })
     }
 
     /// A node on the way; what is none may be a misspelled option.
@@ -156,10 +224,10 @@ impl Reader<'_> {
         };
         let here = table(from.node, from.vrf.as_ref()).unwrap_or(MAIN);
         let domain = self.layout.domain(Context { node: from.node, table: here });
-        let own = held(&self.lab[from.node]);
+        let own = global(&self.lab[from.node]);
         let has = |ipv4| own.iter().any(|(at, own, _)| *at == here && own.is_ipv4() == ipv4);
         let wanted = table(id, vrf);
-        let mut all = held(&self.lab[id]);
+        let mut all = global(&self.lab[id]);
         all.retain(|(table, address, _)| {
             wanted.is_none_or(|wanted| wanted == *table)
                 && ipv4.is_none_or(|ipv4| ipv4 == address.is_ipv4())
@@ -223,6 +291,7 @@ fn family(line: &Line, text: &Text) -> Result<Option<bool>, Diagnostic> {
     };
     let to = match line.to {
         Goal::Address(address) => Some(address),
+        Goal::OnLink { address, .. } => Some(address.into()),
         Goal::Place(_) => None,
     };
     let said = [(to, ""), (line.sends.from.or(sources), "from"), (by, "by")];
@@ -250,6 +319,16 @@ fn behind(line: &Text, word: &str) -> Span {
         }
     }
     line.span
+}
+
+/// Those of a node's addresses that mean the same on every link.
+fn global(node: &Node) -> Vec<(u32, IpAddr, bool)> {
+    let mut all = held(node);
+    all.retain(|(_, address, _)| match address {
+        IpAddr::V4(_) => true,
+        IpAddr::V6(address) => !address.is_unicast_link_local(),
+    });
+    all
 }
 
 /// A node's addresses, each with its table and whether it is a loopback.

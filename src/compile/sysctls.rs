@@ -5,6 +5,7 @@ use super::sysctl_name;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::Ttl;
 use crate::topology::Topology;
+use petgraph::graph::{NodeIndex, UnGraph};
 use std::collections::BTreeMap;
 
 /// The setting that has to be above the highest label a node takes in.
@@ -12,12 +13,17 @@ const PLATFORM_LABELS: &str = "net/mpls/platform_labels";
 /// How many labels are reserved, the explicit nulls among them. The kernel takes those off by itself
 /// once there is room for them.
 const RESERVED: u32 = 16;
+/// The TTL and the hop limit of what a node sends by itself.
+const TTLS: [&str; 2] = ["net/ipv4/ip_default_ttl", "net/ipv6/conf/default/hop_limit"];
+/// What a kernel gives both: no packet comes further than over so many links.
+const DEFAULT_TTL: usize = 64;
 /// Whether a packet's TTL goes into its labels and back.
 const TTL_PROPAGATE: &str = "net/mpls/ip_ttl_propagate";
 
 /// Fills in the settings: what the compiler wants, then what the file says, which wins.
 pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics) {
     let with_null = uses_explicit_null(lab);
+    let is_long = span(&topology.graph) > DEFAULT_TTL;
     for index in topology.graph.node_indices() {
         let node = &mut lab[NodeId(index.index())];
         let mut early = defaults(node);
@@ -26,6 +32,10 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
         if node.routes.iter().any(|route| route.value.nexthops.len() > 1) {
             let seed = (index.index() + 1).to_string();
             early.push((HASH_SEED.to_owned(), Spanned::filled(seed)));
+        }
+        if is_long {
+            let most = Spanned::filled(u8::MAX.to_string());
+            early.extend(TTLS.map(|key| (key.to_owned(), most.clone())));
         }
         if node.role.in_core() && topology.vpn.ttl.is_some_and(|ttl| ttl.value == Ttl::Pipe) {
             early.push((TTL_PROPAGATE.to_owned(), Spanned::filled("0".to_owned())));
@@ -85,6 +95,42 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
             late.into_iter().map(|(key, value)| value.map(|value| Sysctl { key, value })).collect();
         node.late_sysctls.append(&mut own_late);
     }
+}
+
+/// How many links lie between two nodes at the most, found by going from any node of a part of the
+/// graph to one that is furthest, and from there again: in a tree or a ring that is exact, elsewhere
+/// it may be a little less.
+fn span<N, E>(graph: &UnGraph<N, E>) -> usize {
+    let mut seen = vec![false; graph.node_count()];
+    let mut longest = 0;
+    for start in graph.node_indices() {
+        if seen[start.index()] {
+            continue;
+        }
+        let reached = by_distance(graph, start);
+        reached.iter().for_each(|(node, _)| seen[node.index()] = true);
+        let again = reached.last().map(|(furthest, _)| by_distance(graph, *furthest));
+        let distance = again.and_then(|again| again.last().map(|(_, distance)| *distance));
+        longest = longest.max(distance.unwrap_or_default());
+    }
+    longest
+}
+
+/// What is connected with a node, the nearest first, each with the number of links between.
+fn by_distance<N, E>(graph: &UnGraph<N, E>, start: NodeIndex) -> Vec<(NodeIndex, usize)> {
+    let mut seen = vec![false; graph.node_count()];
+    seen[start.index()] = true;
+    let mut reached = vec![(start, 0)];
+    let mut next = 0;
+    while let Some(&(node, distance)) = reached.get(next) {
+        next += 1;
+        for neighbour in graph.neighbors(node) {
+            if !std::mem::replace(&mut seen[neighbour.index()], true) {
+                reached.push((neighbour, distance + 1));
+            }
+        }
+    }
+    reached
 }
 
 /// Whether a label that every router takes off by itself, 0 or 2, is sent anywhere.

@@ -220,3 +220,39 @@ fn a_route_that_the_lab_has_and_the_kernel_has_not_is_named_as_the_lab_has_it() 
     let said = words(&bench.one("h1 -> 10.3.0.1"));
     assert!(said.contains("eth1 of r1 is down: `ip link set eth1 up`."), "{said}");
 }
+
+#[test]
+fn a_time_to_live_that_runs_out_is_the_reason() {
+    let bench = Bench::new(
+        "h1 host
+         r1 router
+         r2 router
+         h2 host
+         h1:eth0 10.1.0.1/24 - r1:eth0 10.1.0.254/24
+         r1:eth1 10.2.0.1/30 - r2:eth0 10.2.0.2/30
+         r2:eth1 10.3.0.254/24 - h2:eth0 10.3.0.1/24
+         h1: route add default via 10.1.0.254
+         r1: route add 10.3.0.0/24 via 10.2.0.2
+         r2: route add 10.1.0.0/24 via 10.2.0.1
+         h2: route add default via 10.3.0.254
+         h1: sysctl net/ipv4/ip_default_ttl 1",
+    );
+    // What a probe starts with is no matter of the sender's settings.
+    let report = bench.run("h1 -> h2\nh1 -> h2 tcp 80\nh1 -> h2 udp 53\nh1 -> h2 ttl 62");
+    assert_eq!(report.passed, 4, "{report:#?}");
+
+    bench.change("h2: sysctl net/ipv4/ip_default_ttl 2");
+    let report = bench.run("h1 -> h2\nh1 -> h2 hops 2");
+    let said = words(&report.results[0]);
+    assert!(said.starts_with("the TTL of the answer ran out at r1\n"), "{said}");
+    assert!(
+        said.contains(
+            "It left h2 with TTL 2, which h2 gives its own packets (net.ipv4.ip_default_ttl), \
+             and came to 2 nodes."
+        ),
+        "{said}"
+    );
+    let said = words(&report.results[1]);
+    assert!(said.starts_with("the TTL of the probe ran out at r2\n"), "{said}");
+    assert!(said.contains("It left h1 with TTL 2, the check says `hops`, and came to 2 nodes."));
+}

@@ -381,3 +381,44 @@ fn hundreds_of_checks_of_all_kinds_are_made_at_once() {
     all_hold(&bench.run(&lines));
     println!("400 checks in {:?}", begin.elapsed());
 }
+
+#[test]
+fn link_local_addresses_are_reached_on_the_link_that_is_named_and_never_chosen() {
+    // Both neighbours of r have the same address, each on its own link.
+    let bench = Bench::new(
+        "a host
+         r router
+         b host
+         a:eth0 fe80::b/64,2001:db8:1::a/64 - r:left fe80::1/64,2001:db8:1::1/64
+         b:eth0 fe80::b/64,2001:db8:2::b/64 - r:right fe80::1/64,2001:db8:2::1/64
+         a: -6 route add default via fe80::1 dev eth0
+         b: -6 route add default via fe80::1 dev eth0",
+    );
+    let report = bench.run(
+        "a -> b
+         a -> fe80::1%eth0
+         a -> fe80::1%eth0 via back via
+         a -> fe80::1%eth0 tcp 80 from fe80::b
+         a -> fe80::1%eth0 udp 53
+         a -> fe80::b%eth0 tcp 80
+         r -> fe80::b%left tcp 80
+         r -> fe80::b%right tcp 80
+         r !> fe80::c%right
+         r !> fe80::b%right udp 7 error port-unreachable by fe80::b",
+    );
+    let failed: Vec<_> = report.results.iter().filter(|result| !result.ok).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert_eq!(report.results[0].probes.len(), 1, "{report:#?}");
+    let path = |check: usize| report.results[check].probes[0].path.last().unwrap().node.clone();
+    assert_eq!((path(6).as_str(), path(7).as_str()), ("a", "b"));
+    // Each far side is that of its own link.
+    bench.change("b: link set eth0 down");
+    let report =
+        bench.run("r -> fe80::b%left udp 53\nr -> fe80::b%right udp 53\na -> fe80::2%eth0");
+    let ok: Vec<bool> = report.results.iter().map(|result| result.ok).collect();
+    assert_eq!(ok, [true, false, false], "{report:#?}");
+    let said = words(&report.results[1]);
+    assert!(said.contains("right of r has no carrier: its far end is down"), "{said}");
+    let said = words(&report.results[2]);
+    assert!(said.contains("Nobody on the link of eth0 has the address fe80::2"), "{said}");
+}

@@ -62,7 +62,10 @@ fn number(word: &'static str, from: u32, to: u32) -> impl Strategy<Value = Strin
 fn line() -> impl Strategy<Value = String> {
     let ends = (
         select(&["h1", "pe1%blue", "a.b"][..]),
-        prop_oneof![select(&["h2", "pe2%blue"][..]).prop_map(str::to_owned), address()],
+        prop_oneof![
+            select(&["h2", "pe2%blue", "fe80::b%eth0", "febf::1%a.b"][..]).prop_map(str::to_owned),
+            address(),
+        ],
     );
     let port = || prop_oneof![number("tcp", 1, 65535), number("udp", 1, 65535)];
     let error = (
@@ -179,7 +182,7 @@ proptest! {
             select(&[
                 "tcp", "udp", "size", "df", "hops", "from", "count", "ttl", "rtt", "loss", "error",
                 "via", "back", "spread", "weight", "by", "mtu", "<", ">", "->", "!>", "5", "5%",
-                "5ms", "10.0.0.1", "h1", "h2%blue", "p[100]", "time-exceeded", "frag-needed",
+                "5ms", "10.0.0.1", "h1", "h2%blue", "p[100]", "fe80::1%e", "time-exceeded", "frag-needed",
             ][..]),
             0..14,
         )
@@ -199,6 +202,7 @@ fn options_are_printed_in_one_order_and_values_in_one_spelling() {
             "h1 !> h2 error packet-too-big by 10.0.0.1 mtu 1400 df size 1450",
             "h1 !> h2 size 1450 df error frag-needed mtu 1400 by 10.0.0.1",
         ),
+        ("h1 -> FE80:0::b%eth0 tcp 80", "h1 -> fe80::b%eth0 tcp 80"),
         ("h1 -> 2001:DB8:0::1 from 2001:db8::00", "h1 -> 2001:db8::1 from 2001:db8::"),
         (
             "h1 -> h2 spread a weight 1 b weight 2 from 10.0.0.0/24 udp 53",

@@ -88,3 +88,25 @@ fn what_a_core_link_says_of_labels_wins_over_its_nodes_roles() {
         .collect();
     assert_eq!(inputs, ["ip netns exec core-b sysctl -qw net.mpls.conf.eth0.input=1"]);
 }
+
+#[test]
+fn nodes_of_a_lab_that_is_longer_than_the_kernels_ttl_reaches_send_with_the_largest() {
+    let of_ring = |length: usize| -> Vec<String> {
+        let nodes: Vec<String> = (0..length).map(|node| format!("r{node}")).collect();
+        let text = format!(
+            "graph {{ x -- y; {} -- r0; r0 [sysctls=\"net.ipv4.ip_default_ttl 100\"] }}",
+            nodes.join(" -- ")
+        );
+        let source = Source { name: "ring.dot".to_owned(), text };
+        let name = LabName::new("ring").unwrap();
+        let (lab, _) = vrflab::understand(&source, Format::Dot, None, &name);
+        let steps = lower(&lab.unwrap());
+        let said = steps.steps().map(|step| step.op.to_string());
+        said.filter(|said| said.contains("default_ttl") || said.contains("hop_limit")).collect()
+    };
+    // Over 64 links a packet goes on with TTL 1.
+    assert_eq!(of_ring(128).len(), 1);
+    let settings = of_ring(130);
+    assert_eq!(settings.len(), 2 * 132);
+    assert_eq!(settings.iter().filter(|said| said.ends_with("=100")).count(), 1);
+}

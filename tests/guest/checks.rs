@@ -96,7 +96,7 @@ fn a_core_that_is_one_hop_takes_fewer_than_one_that_counts() {
     let (built, _) = read(&text, Format::Dot, "uniform-ttl");
     let standing = built.up();
     let said = words(&one(&standing, "h1 -> h2 hops 5"));
-    assert!(said.starts_with("it was lost at p3"), "{said}");
+    assert!(said.starts_with("the TTL of the probe ran out at p3"), "{said}");
     let result = one(&standing, "h1 -> h2 hops 6");
     assert!(result.ok, "{result:#?}");
 }

@@ -22,6 +22,32 @@ impl Site<'_, '_> {
         }
     }
 
+    /// The same of one to a link-local address on the link of an interface.
+    pub(super) fn departure_on_link(
+        &mut self,
+        flow: Flow,
+        node: NodeId,
+        interface: &str,
+    ) -> Vec<String> {
+        match self.post(node) {
+            Ok(post) => self.leave_on_link(post, flow, interface),
+            Err(error) => vec![format!("{} cannot be asked: {error}.", self.lab[node].name)],
+        }
+    }
+
+    fn leave_on_link(&mut self, mut post: Post<'_>, flow: Flow, interface: &str) -> Vec<String> {
+        match post.output(flow.destination, Some(interface)) {
+            Ok(way) if way.local => self.own(&post, flow),
+            Ok(way) => self.next_hop(&post, flow, &way),
+            Err(error) => vec![format!(
+                "{} does not send to {} through {interface}: {}.",
+                post.node.name,
+                flow.destination,
+                error.desc()
+            )],
+        }
+    }
+
     fn leave(&mut self, mut post: Post<'_>, flow: Flow) -> Vec<String> {
         match post.output(flow.destination, None) {
             Ok(way) if way.local => self.own(&post, flow),
@@ -172,6 +198,11 @@ impl Site<'_, '_> {
                 }
                 let back =
                     Flow { leg: Leg::Back, source: Some(flow.destination), destination: source };
+                if let IpAddr::V6(address) = source
+                    && address.is_unicast_link_local()
+                {
+                    return self.leave_on_link(post, back, port);
+                }
                 let vrf = post.vrf_of(port).map(str::to_owned);
                 match vrf {
                     Some(vrf) => self.in_vrf(post, back, &vrf, None),

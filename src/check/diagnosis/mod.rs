@@ -10,6 +10,7 @@ mod leak;
 mod neighbour;
 mod route;
 mod segment;
+mod ttl;
 mod words;
 
 use super::attempt::{Attempt, Fault};
@@ -110,7 +111,9 @@ pub(super) fn explain_leak(run: &Run<'_>, check: &Check, probe: &Probe) -> (Stri
         (Target::Node { .. }, Protocol::Tcp(_) | Protocol::Udp(_)) => {
             format!("{} answers", target(lab, check))
         }
-        (Target::Address(address), _) => format!("{address} answers"),
+        (Target::Address(_) | Target::OnLink { .. }, _) => {
+            format!("{} answers", target(lab, check))
+        }
     };
     let mut lines = vec![sent_and_looked_up(lab, check, probe)];
     if let Some(attempt) = probe.best(lab, check) {
@@ -134,8 +137,8 @@ pub(super) fn lookup(lab: &Lab, check: &Check, to: IpAddr) -> RouteAnswer {
             Ok(post) => post,
             Err(error) => return RouteAnswer::Error { error: error.to_string() },
         };
-        let vrf = check.from.vrf.as_ref().map(|vrf| vrf.as_str());
-        match post.output_from(to, check.sends.from, vrf) {
+        let device = check.device().map(|device| device.as_str());
+        match post.output_from(to, check.sends.from, device) {
             Ok(way) => RouteAnswer::Way {
                 local: way.local,
                 table: way.table,
@@ -238,13 +241,21 @@ fn lost(
         source.map(|source| Flow { leg: Leg::Back, source: Some(probe.to), destination: source });
     let expected = match &check.to {
         Target::Node { node, .. } => Some(*node),
-        Target::Address(_) => None,
+        Target::Address(_) | Target::OnLink { .. } => None,
     };
     for (trail, flow) in [(back, back_flow), (forth, Some(probing))] {
         if let (Some(flow), Some(round)) = (flow, circle::find(trail)) {
             let names: Vec<&str> = round.iter().map(|s| lab[s.node].name.as_str()).collect();
             let reason = format!("{} runs in a circle: {}", flow.word(), names.join(", "));
             return (reason, circle::explain(lab, &round, flow.destination));
+        }
+    }
+    for (trail, flow) in [(back, back_flow), (forth, Some(probing))] {
+        if let Some(flow) = flow
+            && let Some(last) = ttl::ran_out(lab, trail, flow.destination)
+        {
+            let reason = format!("the TTL of {} ran out at {}", flow.word(), lab[last.node].name);
+            return (reason, ttl::explain(lab, trail, flow, check.sends.hops));
         }
     }
     let strayed = |trail: &Trail<'_>, whose: NodeId, address| {
@@ -280,10 +291,15 @@ fn lost(
         match (back.last(), forth.last(), back_flow) {
             (Some(_), _, Some(flow)) => site.after(flow, back),
             (_, Some(_), _) => site.after(probing, forth),
-            (_, None, _) => {
-                let vrf = check.from.vrf.as_ref().map(|vrf| vrf.as_str());
-                site.departure(probing, check.from.node, vrf)
-            }
+            (_, None, _) => match &check.to {
+                Target::OnLink { interface, .. } => {
+                    site.departure_on_link(probing, check.from.node, interface.as_str())
+                }
+                Target::Node { .. } | Target::Address(_) => {
+                    let vrf = check.from.vrf.as_ref().map(|vrf| vrf.as_str());
+                    site.departure(probing, check.from.node, vrf)
+                }
+            },
         }
     });
     (reason, said)

@@ -1,10 +1,10 @@
 //! A check as it is written.
 
 use super::{Arrival, Expect, Hop, Protocol, Sends, Spread};
-use crate::diagnostic::Text;
+use crate::diagnostic::{Code, Diagnostic, Text};
 use crate::iproute::print_labels;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// A line of `checks`, its names not looked up yet. What it prints is read as the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,13 @@ pub enum Goal {
     Place(Place),
     /// An address, whoever has it.
     Address(IpAddr),
+    /// `fe80::b%eth0`: a link-local address on the link of an interface of the sender.
+    OnLink {
+        /// The address.
+        address: Ipv6Addr,
+        /// The interface.
+        interface: Text,
+    },
 }
 
 impl Place {
@@ -54,6 +61,31 @@ impl Place {
                 Self { node: word.slice(0, at), vrf: Some(word.slice(at + 1, word.as_str().len())) }
             }
             None => Self { node: word.clone(), vrf: None },
+        }
+    }
+}
+
+impl Goal {
+    /// Reads one. What stands before a `%` is an address or the name of a node, which has no `:`.
+    pub(super) fn read(word: &Text) -> Result<Self, Diagnostic> {
+        if let Ok(address) = word.as_str().parse() {
+            return Ok(Self::Address(address));
+        }
+        let Some((address, _)) = word.as_str().split_once('%') else {
+            return Ok(Self::Place(Place::read(word)));
+        };
+        let interface = word.slice(address.len() + 1, word.as_str().len());
+        match address.parse() {
+            Err(_) => Ok(Self::Place(Place::read(word))),
+            Ok(IpAddr::V6(address)) if address.is_unicast_link_local() => {
+                Ok(Self::OnLink { address, interface })
+            }
+            Ok(other) => Err(Diagnostic::error(
+                Code::BadCheck,
+                format!("{other} is no link-local address, so no interface stands behind it"),
+            )
+            .at(interface.span, "")
+            .help(format!("`{other}`; a VRF stands behind the sender: `pe1%blue -> {other}`"))),
         }
     }
 }
@@ -81,6 +113,7 @@ impl fmt::Display for Goal {
         match self {
             Goal::Place(place) => place.fmt(f),
             Goal::Address(address) => address.fmt(f),
+            Goal::OnLink { address, interface } => write!(f, "{address}%{interface}"),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! SENDER -> TARGET [OPTION]…      SENDER: NODE[%VRF]
-//! SENDER !> TARGET [OPTION]…      TARGET: NODE[%VRF] or ADDRESS
+//! SENDER !> TARGET [OPTION]…      TARGET: NODE[%VRF], ADDRESS, or LINK-LOCAL%INTERFACE of the sender
 //!
 //! tcp PORT | udp PORT             what is sent instead of an echo request
 //! size N  df  hops N              N bytes of data (not tcp), never fragmented (not tcp), this TTL
@@ -91,6 +91,13 @@ pub enum Target {
     },
     /// To an address, whoever has it; only the answer is judged.
     Address(IpAddr),
+    /// To a link-local address on the link of an interface of the sender; only the answer is judged.
+    OnLink {
+        /// The address.
+        address: IpAddr,
+        /// The interface.
+        interface: DeviceName,
+    },
 }
 
 /// What is sent.
@@ -204,6 +211,15 @@ impl Check {
         }
     }
 
+    /// The device that the sender's sockets are bound to: the interface whose link the target is on,
+    /// or the VRF.
+    pub fn device(&self) -> Option<&DeviceName> {
+        match &self.to {
+            Target::OnLink { interface, .. } => Some(interface),
+            Target::Node { .. } | Target::Address(_) => self.from.vrf.as_ref(),
+        }
+    }
+
     /// What is said of a probe that must arrive.
     pub fn arrival(&self) -> Option<&Arrival<NodeId>> {
         match &self.expect {
@@ -218,7 +234,9 @@ impl Target {
     pub fn addresses(&self) -> &[IpAddr] {
         match self {
             Target::Node { addresses, .. } => addresses,
-            Target::Address(address) => std::slice::from_ref(address),
+            Target::Address(address) | Target::OnLink { address, .. } => {
+                std::slice::from_ref(address)
+            }
         }
     }
 }

@@ -39,10 +39,7 @@ impl Line {
             "!>" => Arrow::Misses,
             _ => return Err(usage(line, &arrow)),
         };
-        let to = match to.as_str().parse() {
-            Ok(address) => Goal::Address(address),
-            Err(_) => Goal::Place(Place::read(&to)),
-        };
+        let to = Goal::read(&to)?;
         let mut options = Options::default();
         while let Some(word) = words.next() {
             options.take(&word, &mut words)?;
