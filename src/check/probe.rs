@@ -62,8 +62,8 @@ pub(super) struct Probe {
     pub(super) strangers: Vec<IpAddr>,
     /// Until when it, or its answer, may be kept by a node where it was seen.
     pub(super) kept: Option<Instant>,
-    /// Whether it was given up. What comes after that does not change it, and is still told.
-    pub(super) failed: bool,
+    /// What was made out of it. What comes after that does not change it, and is still told.
+    pub(super) verdict: Progress,
 }
 
 /// What is known of a probe.
@@ -92,7 +92,7 @@ impl Probe {
             errors: Vec::new(),
             strangers: Vec::new(),
             kept: None,
-            failed: false,
+            verdict: Progress::Open,
         }
     }
 

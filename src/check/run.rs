@@ -224,7 +224,7 @@ impl<'a> Run<'a> {
                     continue;
                 }
                 probe.attempts.iter_mut().for_each(|attempt| attempt.flight = None);
-                probe.failed = progress == Progress::Failed;
+                probe.verdict = progress;
                 if progress == Progress::Held {
                     let check = probe.check;
                     open[check] -= 1;
@@ -242,7 +242,9 @@ impl<'a> Run<'a> {
     fn unanswered(&self) -> BTreeSet<NodeId> {
         let open = self.probes.iter().filter(|probe| {
             let is_to_be = matches!(self.checks[probe.check].expect, Expect::Arrives(_));
-            is_to_be && !probe.failed && probe.attempts.iter().all(|it| it.answered.is_none())
+            is_to_be
+                && probe.verdict == Progress::Open
+                && probe.attempts.iter().all(|it| it.answered.is_none())
         });
         open.map(|probe| self.checks[probe.check].from.node).collect()
     }

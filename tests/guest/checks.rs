@@ -66,8 +66,8 @@ fn flows_divide_over_equal_and_unequal_ways_between_vrfs() {
         let line = format!("h1 -> 198.51.100.2 spread up weight {left} down weight {right}");
         let result = one(&standing, &line);
         assert!(result.ok, "{result:#?}");
-        let said = words(&one(&standing, "h1 -> 198.51.100.2 spread up down count 400"));
-        assert!(said.starts_with("of 400 flows "), "{said}");
+        let said = words(&one(&standing, "h1 -> 198.51.100.2 spread up down count 1000"));
+        assert!(said.starts_with("of 1000 flows "), "{said}");
     }
     // What is measured while a link fails goes on, once the router may see that it has failed.
     standing.ip("r1", "link set rp12 down");

@@ -17,7 +17,7 @@ use super::attempt::{Attempt, Fault};
 use super::holder::holders;
 use super::judgement::Shortcoming;
 use super::path::{Leg, Trail};
-use super::probe::Probe;
+use super::probe::{Probe, Progress};
 use super::report::{RouteAnswer, Visit};
 use super::run::Run;
 use super::server::Server;
@@ -50,7 +50,7 @@ impl Flow {
 /// The reason in one line, and the explanation, of a check that does not hold, leaks aside.
 pub(super) fn explain(run: &Run<'_>, place: usize) -> (String, Vec<String>) {
     let (lab, check) = (run.lab, &run.checks[place]);
-    let Some(probe) = probes(run, place).find(|probe| probe.failed) else {
+    let Some(probe) = probes(run, place).find(|probe| probe.verdict == Progress::Failed) else {
         return ("there is no address to send to".to_owned(), Vec::new());
     };
     let shortcoming = check.count().and_then(|_| probe.shortcoming(lab, check));
