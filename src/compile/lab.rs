@@ -363,6 +363,11 @@ impl Route {
         }
     }
 
+    /// Whether it leads to a link itself, and so needs no other route.
+    pub fn is_on_link(&self) -> bool {
+        self.object.is_none() && self.nexthops.iter().all(|nexthop| nexthop.via.is_none())
+    }
+
     /// The table of a route that says none, as iproute2 has it.
     pub fn default_table(kind: RouteKind) -> u32 {
         match kind {

@@ -1,10 +1,11 @@
 //! MPLS: where labels arrive, and the file's label routes with their names resolved.
 
 use super::Draft;
+use super::gateways::{From, Gateways};
 use super::interface::InterfaceKind;
 use super::lab::{Lab, LabelNexthop, LabelRoute, MAIN, Node, NodeId};
 use super::layout::Layout;
-use super::routes::{device, gateway_device};
+use super::routes::device;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
 use crate::document::{DeviceName, Routing};
 use crate::iproute;
@@ -60,6 +61,7 @@ pub(super) fn resolve(topology: &Topology, lab: &mut Lab, errors: &mut Diagnosti
     for index in topology.graph.node_indices() {
         let id = NodeId(index.index());
         let node = &lab[id];
+        let gateways = Gateways::of(node, node.routes.iter().map(|route| &route.value));
         let mut seen: HashMap<u32, Span> = HashMap::new();
         let mut routes = Vec::new();
         for route in &topology.graph[index].label_routes {
@@ -74,7 +76,7 @@ pub(super) fn resolve(topology: &Topology, lab: &mut Lab, errors: &mut Diagnosti
                     .beside(other, "and this one"),
                 );
             }
-            if let Some(resolved) = errors.keep(resolve_one(node, &route.value)) {
+            if let Some(resolved) = errors.keep(resolve_one(node, &gateways, &route.value)) {
                 routes.push(Spanned::new(resolved, route.span));
             }
         }
@@ -82,7 +84,11 @@ pub(super) fn resolve(topology: &Topology, lab: &mut Lab, errors: &mut Diagnosti
     }
 }
 
-fn resolve_one(node: &Node, route: &iproute::LabelRoute) -> Result<LabelRoute, Diagnostic> {
+fn resolve_one(
+    node: &Node,
+    gateways: &Gateways<'_>,
+    route: &iproute::LabelRoute,
+) -> Result<LabelRoute, Diagnostic> {
     let nexthops = route
         .nexthops
         .iter()
@@ -91,7 +97,7 @@ fn resolve_one(node: &Node, route: &iproute::LabelRoute) -> Result<LabelRoute, D
                 (Some(dev), None) => without_gateway(node, route, dev)?,
                 (Some(dev), Some(_)) => device(node, dev)?,
                 // The kernel looks for a label route's gateway in the main table only.
-                (None, Some(via)) => gateway_device(node, MAIN, via, &[])?,
+                (None, Some(via)) => gateways.device(via, From::Table(MAIN))?,
                 (None, None) => unreachable!("a label route has a gateway or a device"),
             };
             let via = nexthop.via.map(|via| via.value);

@@ -8,6 +8,7 @@ mod check;
 mod checks;
 mod destinations;
 mod devices;
+mod gateways;
 mod hosts;
 mod interface;
 mod interfaces;
@@ -52,7 +53,6 @@ use crate::diagnostic::{Diagnostics, Text};
 use crate::document::Routing;
 use crate::iproute;
 use crate::topology::Topology;
-use ipnet::IpNet;
 use layout::Layout;
 use std::collections::BTreeSet;
 

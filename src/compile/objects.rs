@@ -1,9 +1,9 @@
 //! The file's nexthop objects with their names resolved, and the routes that name one.
 
-use super::lab::{MAIN, Nexthop, NexthopObject, Node};
-use super::routes::{device, gateway_device};
+use super::gateways::{From, Gateways};
+use super::lab::{MAIN, NexthopObject, Node};
+use super::routes::way;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
-use crate::document::DeviceName;
 use crate::iproute::{self, Leads};
 use ipnet::IpNet;
 use std::collections::{BTreeSet, HashMap};
@@ -11,6 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 /// The objects of a node, groups behind the others, since the kernel wants their members first.
 pub(super) fn resolve(
     node: &Node,
+    gateways: &Gateways<'_>,
     written: &[Spanned<iproute::NexthopObject>],
     errors: &mut Diagnostics,
 ) -> Vec<Spanned<NexthopObject>> {
@@ -30,7 +31,7 @@ pub(super) fn resolve(
             );
             continue;
         }
-        let resolved = errors.keep(resolve_one(node, &object.value, written));
+        let resolved = errors.keep(resolve_one(node, gateways, &object.value, written));
         objects.extend(resolved.map(|it| Spanned::new(it, object.span)));
     }
     objects.sort_by_key(|object| matches!(object.value.leads, Leads::Group { .. }));
@@ -39,16 +40,15 @@ pub(super) fn resolve(
 
 fn resolve_one(
     node: &Node,
+    gateways: &Gateways<'_>,
     object: &iproute::NexthopObject,
     all: &[Spanned<iproute::NexthopObject>],
 ) -> Result<NexthopObject, Diagnostic> {
     let leads = match &object.leads {
         Leads::Blackhole { v4 } => Leads::Blackhole { v4: *v4 },
-        Leads::Way { v4, way } => {
-            let dev = way_device(node, way)?;
-            let via = way.via.map(|via| via.value);
-            let way = Nexthop { via, dev, weight: 1, onlink: way.onlink, encap: way.encap.clone() };
-            Leads::Way { v4: *v4, way }
+        Leads::Way { v4, way: nexthop } => {
+            let table = table_of(node, nexthop, gateways);
+            Leads::Way { v4: *v4, way: way(node, table, nexthop, gateways)? }
         }
         Leads::Group { members, resilient } => {
             for (id, _) in members {
@@ -61,25 +61,13 @@ fn resolve_one(
     Ok(NexthopObject { id: object.id.value, protocol: object.protocol, leads })
 }
 
-/// The device of a way: the written one, else that of the subnet that holds the gateway, in main or
-/// in a VRF, as an object is in no table.
-fn way_device(node: &Node, way: &iproute::Nexthop) -> Result<DeviceName, Diagnostic> {
-    let tables = || std::iter::once(MAIN).chain(node.vrfs.iter().map(|vrf| vrf.table));
-    let reached = |via| {
-        let mut devices = tables().map(|table| gateway_device(node, table, via, &[]));
-        let first = devices.next().expect("there is a main table");
-        devices.fold(first, |found, next| if found.is_ok() { found } else { next })
-    };
-    match (&way.dev, way.via) {
-        (Some(dev), Some(via)) if !way.onlink => {
-            let dev = device(node, dev)?;
-            reached(via)?;
-            Ok(dev)
-        }
-        (Some(dev), _) => device(node, dev),
-        (None, Some(via)) => reached(via),
-        (None, None) => unreachable!("a way on has a gateway or a device"),
-    }
+/// The table of a gateway without a device: main, or that of the VRF with its subnet, since an object
+/// is in no table.
+fn table_of(node: &Node, way: &iproute::Nexthop, gateways: &Gateways<'_>) -> u32 {
+    let (None, Some(via)) = (&way.dev, way.via) else { return MAIN };
+    let reaches = |table: &u32| gateways.device(via, From::Table(*table)).is_ok();
+    let mut tables = std::iter::once(MAIN).chain(node.vrfs.iter().map(|vrf| vrf.table));
+    tables.find(reaches).unwrap_or(MAIN)
 }
 
 /// Refuses what cannot be in a group.

@@ -1,13 +1,15 @@
 //! The file's IP routes with their names resolved.
 
+use super::gateways::{From, Gateways};
 use super::interface::Interface;
-use super::lab::{Lab, MAIN, Nexthop, Node, NodeId, Route};
-use super::{Draft, IpNet, iproute, objects};
+use super::lab::{Lab, MAIN, Nexthop, NexthopObject, Node, NodeId, Route};
+use super::{Draft, iproute, objects};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, nearest};
 use crate::document::DeviceName;
+use crate::iproute::RouteKind;
 use crate::topology::{self, Topology};
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The file's routes, each with its table's number and its interface.
 pub(super) fn resolve(topology: &Topology, draft: Draft, errors: &mut Diagnostics) -> Lab {
@@ -15,19 +17,29 @@ pub(super) fn resolve(topology: &Topology, draft: Draft, errors: &mut Diagnostic
     for index in topology.graph.node_indices() {
         let written = &topology.graph[index];
         let id = NodeId(index.index());
-        lab[id].nexthops = objects::resolve(&lab[id], &written.nexthops, errors);
         let node = &lab[id];
-        let on_link = on_link(&written.routes);
-        let routes: Vec<_> = written
-            .routes
-            .iter()
-            .filter_map(|route| {
-                let resolved = resolve_one(node, written, &route.value, &on_link);
-                Some(Spanned::new(errors.keep(resolved)?, route.span))
-            })
-            .collect();
+        let (on_link, others): (Vec<_>, Vec<_>) =
+            written.routes.iter().enumerate().partition(|(_, route)| route.value.is_on_link());
+        // What leads to a link itself may hold the gateways of the others.
+        let subnets = Gateways::of(node, []);
+        let mut routes: Vec<(usize, Spanned<Route>)> = Vec::new();
+        for (place, route) in on_link {
+            let resolved = resolve_one(node, written, &route.value, &subnets, &[]);
+            let resolved = errors.keep(resolved);
+            routes.extend(resolved.map(|it| (place, Spanned::new(it, route.span))));
+        }
+        let gateways = Gateways::of(node, routes.iter().map(|(_, route)| &route.value));
+        let objects = objects::resolve(node, &gateways, &written.nexthops, errors);
+        for (place, route) in others {
+            let resolved = resolve_one(node, written, &route.value, &gateways, &objects);
+            let resolved = errors.keep(resolved);
+            routes.extend(resolved.map(|it| (place, Spanned::new(it, route.span))));
+        }
+        routes.sort_by_key(|(place, _)| *place);
+        let routes: Vec<_> = routes.into_iter().map(|(_, route)| route).collect();
         duplicates(&routes, errors);
         connected(node, &routes, errors);
+        lab[id].nexthops = objects;
         lab[id].routes = routes;
     }
     lab
@@ -37,7 +49,8 @@ fn resolve_one(
     node: &Node,
     written: &topology::Node,
     route: &iproute::Route,
-    on_link: &[(IpNet, Text)],
+    gateways: &Gateways<'_>,
+    objects: &[Spanned<NexthopObject>],
 ) -> Result<Route, Diagnostic> {
     let table = match &route.table {
         None => Route::default_table(route.kind),
@@ -52,39 +65,23 @@ fn resolve_one(
         }
     };
     let destination = route.destination.value;
-    if let Some(object) = route.object {
-        objects::of_route(node, object, destination, &written.nexthops)?;
-    }
-    let ways: Result<Vec<Nexthop>, Diagnostic> = route
-        .nexthops
-        .iter()
-        .map(|nexthop| {
-            let dev = match (&nexthop.dev, nexthop.via) {
-                (Some(dev), via) => {
-                    let dev = device(node, dev)?;
-                    if let Some(via) = via
-                        && !nexthop.onlink
-                    {
-                        gateway_device(node, table, via, on_link)?;
-                    }
-                    dev
-                }
-                (None, Some(via)) => gateway_device(node, table, via, on_link)?,
-                (None, None) => unreachable!("a way on has a gateway or a device"),
-            };
-            Ok(Nexthop {
-                via: nexthop.via.map(|via| via.value),
-                dev,
-                weight: nexthop.weight.unwrap_or(1),
-                onlink: nexthop.onlink,
-                encap: nexthop.encap.clone(),
-            })
-        })
-        .collect();
-    let nexthops = match route.object {
-        Some(object) => node.ways(object.value),
-        None => ways?,
+    let nexthops: Arc<[Nexthop]> = match route.object {
+        Some(object) => {
+            objects::of_route(node, object, destination, &written.nexthops)?;
+            let objects = objects.iter().map(|object| &object.value);
+            NexthopObject::ways(objects, object.value).into()
+        }
+        None => {
+            let ways = route.nexthops.iter().map(|nexthop| way(node, table, nexthop, gateways));
+            ways.collect::<Result<_, Diagnostic>>()?
+        }
     };
+    if let Some(source) = route.source {
+        let is_own = route.kind == RouteKind::Local && destination.contains(&source.value);
+        if !is_own && route.object.is_none() {
+            gateways.source(source, table, nexthops.first().map(|nexthop| &nexthop.dev))?;
+        }
+    }
     let said = |metric: &u32| *metric != 0 && *metric != Route::default_metric(destination);
     let mut route = Route {
         kind: route.kind,
@@ -94,11 +91,38 @@ fn resolve_one(
         source: route.source.map(|source| source.value),
         attributes: route.attributes.clone(),
         object: route.object.map(|object| object.value),
-        nexthops: nexthops.into(),
+        nexthops,
     };
     let default = route.default_scope();
     route.attributes.scope = route.attributes.scope.filter(|scope| *scope != default);
     Ok(route)
+}
+
+/// A way on with its device.
+pub(super) fn way(
+    node: &Node,
+    table: u32,
+    nexthop: &iproute::Nexthop,
+    gateways: &Gateways<'_>,
+) -> Result<Nexthop, Diagnostic> {
+    let named = nexthop.dev.as_ref().map(|dev| device(node, dev)).transpose()?;
+    let dev = match (named, nexthop.via) {
+        (Some(dev), None) => dev,
+        (Some(dev), Some(via)) if nexthop.onlink => {
+            gateways.on_link(via, &dev)?;
+            dev
+        }
+        (Some(dev), Some(via)) => gateways.device(via, From::Device(table, &dev))?,
+        (None, Some(via)) => gateways.device(via, From::Table(table))?,
+        (None, None) => unreachable!("a way on has a gateway or a device"),
+    };
+    Ok(Nexthop {
+        via: nexthop.via.map(|via| via.value),
+        dev,
+        weight: nexthop.weight.unwrap_or(1),
+        onlink: nexthop.onlink,
+        encap: nexthop.encap.clone(),
+    })
 }
 
 pub(super) fn named_table(
@@ -150,72 +174,6 @@ pub(super) fn unknown<'a>(
         known if known.is_empty() => error,
         known => error.help(format!("it has {}", known.join(", "))),
     }
-}
-
-/// What routes without a gateway put on a link: those destinations are gateways too.
-fn on_link(routes: &[Spanned<iproute::Route>]) -> Vec<(IpNet, Text)> {
-    let nexthops = |route: &iproute::Route| {
-        let destination = route.destination.value;
-        let devices = route.nexthops.iter().filter(|nexthop| nexthop.via.is_none());
-        devices
-            .filter_map(|nexthop| nexthop.dev.clone())
-            .map(|dev| (destination, dev))
-            .collect::<Vec<_>>()
-    };
-    routes
-        .iter()
-        .filter(|route| route.value.destination.value.prefix_len() > 0)
-        .flat_map(|route| nexthops(&route.value))
-        .collect()
-}
-
-/// The device through which a gateway is reached: on a subnet of the route's own table, else of the
-/// main one, where the kernel looks next.
-pub(super) fn gateway_device(
-    node: &Node,
-    table: u32,
-    via: Spanned<IpAddr>,
-    on_link: &[(IpNet, Text)],
-) -> Result<DeviceName, Diagnostic> {
-    let holds = |interface: &&Interface, table: u32| {
-        let subnets = interface.addresses.iter().map(|address| address.value);
-        node.table_of(interface) == table && subnets.clone().any(|net| net.contains(&via.value))
-    };
-    let found = [table, MAIN]
-        .iter()
-        .find_map(|table| node.interfaces.iter().find(|interface| holds(interface, *table)));
-    if let Some(interface) = found {
-        return Ok(interface.name.clone());
-    }
-    if let Some((_, dev)) = on_link.iter().find(|(net, _)| net.contains(&via.value)) {
-        return device(node, dev);
-    }
-    let is_link_local = match via.value {
-        IpAddr::V4(_) => false,
-        IpAddr::V6(address) => address.is_unicast_link_local(),
-    };
-    let error = Diagnostic::error(
-        Code::Unreachable,
-        format!("`{}` has no subnet that holds the gateway {via}", node.name),
-    );
-    if is_link_local {
-        return Err(error
-            .at(via.span, "a link-local address says nothing of its link")
-            .help("name the interface: `via ADDRESS dev INTERFACE`"));
-    }
-    let subnets: Vec<String> = node
-        .interfaces
-        .iter()
-        .flat_map(|interface| &interface.addresses)
-        .map(|address| address.value.trunc().to_string())
-        .collect();
-    Err(error
-        .at(via.span, "on no subnet of this node")
-        .note("the kernel answers ENETUNREACH: \"Nexthop has invalid gateway\"")
-        .help(match subnets.is_empty() {
-            true => "the node has no subnets".to_owned(),
-            false => format!("its subnets are {}", subnets.join(", ")),
-        }))
 }
 
 /// Reports routes to a subnet that the route's own table has on an interface: the interface's comes

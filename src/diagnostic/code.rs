@@ -56,6 +56,7 @@ codes! {
     LabelVia "label-via" "A label route to an Ethernet device without a gateway.",
     DuplicateRoute "duplicate-route" "Two routes that the kernel would take for one.",
     Unreachable "unreachable-gateway" "A gateway that no connected subnet reaches.",
+    ForeignSource "foreign-source" "A route's source address that the node does not have there.",
     BadCheck "bad-check" "A check that cannot be read or made.",
     MisspelledKey "misspelled-key" "A foreign key that looks like one of ours.",
     StrictMerge "strict-merge" "Edges with different ports that `strict` merges.",

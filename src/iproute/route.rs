@@ -190,6 +190,11 @@ impl Route {
         route.consistent(text)
     }
 
+    /// Whether it leads to a link itself, and so needs no other route.
+    pub fn is_on_link(&self) -> bool {
+        self.object.is_none() && self.nexthops.iter().all(|nexthop| nexthop.via.is_none())
+    }
+
     /// The destination, once the gateway can tell the family of `default`.
     fn prefix(&self, word: &Text, v4: Option<bool>) -> Result<IpNet, Diagnostic> {
         if matches!(word.as_str(), "default" | "any" | "all") {

@@ -107,7 +107,7 @@ pub fn edits(before: &Plan, after: &Plan, observed: &Observed, healed: &BTreeSet
                 let phase = if less { &mut edits.last } else { &mut edits.devices };
                 phase.push(Edit::Make(op.clone()));
             }
-            Op::Address { .. } => edits.routes.insert(0, Edit::Make(op.clone())),
+            Op::Address { .. } => edits.routes.push(Edit::Make(op.clone())),
             Op::Route { namespace, route } => edits
                 .routes
                 .push(Edit::PutRoute { namespace: namespace.clone(), route: route.clone() }),
@@ -134,7 +134,23 @@ pub fn edits(before: &Plan, after: &Plan, observed: &Observed, healed: &BTreeSet
             _ => {}
         }
     }
+    edits.routes.sort_by_key(stage);
     edits
+}
+
+/// The order of the plan: addresses and what is on a link hold the gateways of what comes after them.
+fn stage(edit: &Edit) -> u8 {
+    match edit {
+        Edit::Make(Op::Address { .. }) => 0,
+        Edit::PutRoute { route, .. } if route.is_on_link() => 1,
+        Edit::Make(_) => 2,
+        Edit::PutRoute { .. }
+        | Edit::PutLabelRoute { .. }
+        | Edit::TakeRoute { .. }
+        | Edit::TakeLabelRoute { .. }
+        | Edit::Down { .. }
+        | Edit::NoQueue { .. } => 3,
+    }
 }
 
 /// Where the kernel has one route at the most.

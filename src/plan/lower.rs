@@ -2,10 +2,11 @@
 
 use super::{Device, DeviceKind, Op, Plan, Qdisc, RuleChange, Step, VethEnd};
 use crate::compile::{
-    InterfaceId, InterfaceKind, LOCAL, Lab, Node, Route, Rule, UNREACHABLE_METRIC, Vrf,
+    InterfaceId, InterfaceKind, LOCAL, Lab, NexthopObject, Node, Route, Rule, UNREACHABLE_METRIC,
+    Vrf,
 };
-use crate::diagnostic::Span;
-use crate::iproute::{RouteKind, RuleAction, Vlan};
+use crate::diagnostic::{Span, Spanned};
+use crate::iproute::{Leads, RouteKind, RuleAction, Vlan};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// The priority at which the kernel puts the lookup of the local table.
@@ -60,11 +61,7 @@ pub fn lower(lab: &Lab) -> Plan {
     Plan::new(steps)
 }
 
-fn sysctls(
-    steps: &mut Vec<Step>,
-    node: &Node,
-    sysctls: &[crate::diagnostic::Spanned<crate::compile::Sysctl>],
-) {
+fn sysctls(steps: &mut Vec<Step>, node: &Node, sysctls: &[Spanned<crate::compile::Sysctl>]) {
     steps.extend(sysctls.iter().map(|sysctl| Step {
         op: Op::Sysctl {
             namespace: node.namespace.clone(),
@@ -253,25 +250,23 @@ fn routes(steps: &mut Vec<Step>, node: &Node) {
             push(Op::Route { namespace: namespace(), route }, vrf.span);
         }
     }
-    for object in &node.nexthops {
-        let op = Op::NexthopObject { namespace: namespace(), object: object.value.clone() };
-        push(op, object.span);
-    }
-    for route in &node.routes {
-        let span = route.span;
-        // What leads over an interface that is down waits until that is up: the kernel has no such
-        // routes.
-        let all = &route.value.nexthops;
-        let up = all.iter().filter(|nexthop| node.is_up(&nexthop.dev));
-        let nexthops: std::sync::Arc<[_]> = match up.clone().count() == all.len() {
-            true => all.clone(),
-            false => up.cloned().collect(),
-        };
-        if nexthops.is_empty() == all.is_empty() {
-            let route = Route { nexthops, ..route.value.clone() };
-            push(Op::Route { namespace: namespace(), route }, span);
-        }
-    }
+    // What is on a link may hold the gateways of the others, and an object is made before the routes
+    // that name it.
+    let (on_link, others): (Vec<_>, Vec<_>) =
+        node.routes.iter().partition(|route| route.value.is_on_link());
+    let objects = objects(node);
+    let route = |route: &Spanned<Route>| {
+        let op =
+            Op::Route { namespace: namespace(), route: present(node, &objects, &route.value)? };
+        Some(Step { op, span: route.span })
+    };
+    steps.extend(on_link.into_iter().filter_map(route));
+    steps.extend(objects.iter().map(|object| Step {
+        op: Op::NexthopObject { namespace: namespace(), object: object.value.clone() },
+        span: object.span,
+    }));
+    steps.extend(others.into_iter().filter_map(route));
+    let mut push = |op, span| steps.push(Step { op, span });
     for rule in &node.rules {
         let op =
             Op::Rule { namespace: namespace(), change: RuleChange::Add, rule: rule.value.clone() };
@@ -280,6 +275,41 @@ fn routes(steps: &mut Vec<Step>, node: &Node) {
     for route in &node.label_routes {
         push(Op::LabelRoute { namespace: namespace(), route: route.value.clone() }, route.span);
     }
+}
+
+/// The nexthop objects over interfaces that are up, members before their groups: the kernel has no
+/// others.
+fn objects(node: &Node) -> Vec<Spanned<NexthopObject>> {
+    let mut made: Vec<Spanned<NexthopObject>> = Vec::new();
+    for object in &node.nexthops {
+        let mut object = object.clone();
+        let there = match &mut object.value.leads {
+            Leads::Way { way, .. } => node.is_up(&way.dev),
+            Leads::Blackhole { .. } => true,
+            Leads::Group { members, .. } => {
+                members.retain(|(id, _)| made.iter().any(|object| object.value.id == *id));
+                !members.is_empty()
+            }
+        };
+        made.extend(there.then_some(object));
+    }
+    made
+}
+
+/// A route over those of its interfaces that are up. What leads over others alone waits until one is:
+/// the kernel has no such routes.
+fn present(node: &Node, objects: &[Spanned<NexthopObject>], route: &Route) -> Option<Route> {
+    let all = &route.nexthops;
+    let up = all.iter().filter(|nexthop| node.is_up(&nexthop.dev));
+    let nexthops: std::sync::Arc<[_]> = match up.clone().count() == all.len() {
+        true => all.clone(),
+        false => up.cloned().collect(),
+    };
+    let there = match route.object {
+        Some(id) => objects.iter().any(|object| object.value.id == id),
+        None => nexthops.is_empty() == all.is_empty(),
+    };
+    there.then(|| Route { nexthops, ..route.clone() })
 }
 
 /// What ends a VRF's lookup, so that it never goes on in the main table.

@@ -323,6 +323,11 @@ impl Op {
                 Thing::Rule(here, rule.v4, rule.action.clone())
             }
             Op::NexthopObject { object, .. } => Thing::NexthopObject(here, object.id),
+            // It may hold gateways, as an address does.
+            Op::Route { route, .. } if route.is_on_link() => {
+                let connected = |way: &Nexthop| Thing::Connected(here.clone(), way.dev.to_string());
+                return route.nexthops.iter().map(connected).collect();
+            }
             Op::Rule { change: RuleChange::Delete, .. }
             | Op::BridgeVlan { .. }
             | Op::Qdisc { qdisc: Qdisc::Tbf { .. }, .. }

@@ -6,6 +6,7 @@ mod change;
 mod checks;
 mod devices;
 mod faults;
+mod gateways;
 #[allow(dead_code)]
 #[path = "../host/host.rs"]
 mod host;
@@ -14,6 +15,7 @@ mod kernel;
 mod l3vpn;
 mod labs;
 mod multipath;
+mod oracle;
 mod programs;
 #[path = "../iproute/queues.rs"]
 mod queues;

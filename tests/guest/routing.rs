@@ -66,6 +66,16 @@ fn nexthop_objects_push_labels_and_lead_ipv4_by_gateways_of_ipv6() {
     stands("tests/guest/routing/objects.yaml", "rt-objects");
 }
 
+#[test]
+fn routes_lead_to_gateways_on_ports_of_other_vrfs() {
+    stands("tests/guest/routing/inter-vrf.yaml", "rt-inter-vrf");
+}
+
+#[test]
+fn routes_lead_to_gateways_that_a_route_behind_them_puts_on_the_link() {
+    stands("tests/guest/routing/on-link.yaml", "rt-on-link");
+}
+
 /// A lab whose answers come back with this TTL, where r4 pushes and r2 pops in these words.
 fn ttl(expected: u8, push: &str, pop: &str, settings: &str) {
     let text = std::fs::read_to_string(file("tests/guest/routing/ttl.yaml")).unwrap();

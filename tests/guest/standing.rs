@@ -125,8 +125,13 @@ impl Standing {
 
     /// All that the kernel holds is what the plan says.
     pub fn holds_what_it_says(&self) {
-        let observed = on_worker(|worker| observe(&self.0.plan, worker)).unwrap();
-        let wrong = differences(&self.0.plan, &observed);
+        self.holds(&self.0.plan);
+    }
+
+    /// All that the kernel holds is what another plan says of the same nodes.
+    pub fn holds(&self, plan: &Plan) {
+        let observed = on_worker(|worker| observe(plan, worker)).unwrap();
+        let wrong = differences(plan, &observed);
         assert!(wrong.is_empty(), "{wrong:#?}");
     }
 
