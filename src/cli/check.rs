@@ -6,7 +6,7 @@ use super::interrupt::{self, Interrupt};
 use super::labs;
 use super::output::{err, out};
 use super::place::{self, Kernel, Place, state_error};
-use super::{count, failures, report};
+use super::{count, failures, report, sample};
 use crate::check::{self, Report};
 use crate::compile::{Check, Lab, read_check};
 use crate::diagnostic::{Diagnostics, Source, Span, Text};
@@ -137,7 +137,5 @@ fn conclude(input: &Input, report: &Report) {
     for change in &input.changes {
         out!("{name}: {change}");
     }
-    if let Some(sample) = input.lab.sample {
-        out!("{name}: a sample of {} pairs out of {}", sample.chosen, sample.of);
-    }
+    sample::print(&input.lab);
 }

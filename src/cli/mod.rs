@@ -25,6 +25,7 @@ mod plan;
 mod progress;
 mod report;
 mod reset;
+mod sample;
 mod schema;
 mod up;
 mod validate;

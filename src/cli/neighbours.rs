@@ -1,7 +1,7 @@
 //! The host's tables of neighbours, which all its namespaces share and no lab may resize.
 
 use super::output::err;
-use crate::compile::{InterfaceId, Lab, Node, NodeId};
+use crate::compile::{InterfaceId, Lab, NodeId};
 use crate::document::Role;
 use std::fs;
 
@@ -34,12 +34,14 @@ fn neighbours(lab: &Lab, v4: bool) -> usize {
         addresses.iter().any(|address| address.value.addr().is_ipv4() == v4)
     };
     let ends = lab.links.iter().filter(|link| link.ends.into_iter().all(addressed)).count() * 2;
-    let on_lans = |node: &Node| match node.role {
+    let on_lans = |id: NodeId| match lab[id].role {
         Role::Switch => {
-            let ports = node.interfaces.iter().filter(|port| port.master.is_some()).count();
+            let ports = (0..lab[id].interfaces.len()).map(InterfaceId);
+            let ports = ports.filter_map(|port| lab.peer(id, port)).filter(|far| addressed(*far));
+            let ports = ports.count();
             ports * ports.saturating_sub(1)
         }
         Role::Host | Role::Router | Role::Ce | Role::Pe | Role::P => 0,
     };
-    ends + lab.nodes.iter().map(on_lans).sum::<usize>()
+    ends + (0..lab.nodes.len()).map(NodeId).map(on_lans).sum::<usize>()
 }

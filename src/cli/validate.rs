@@ -5,6 +5,7 @@ use super::exit::Exit;
 use super::input;
 use super::output::out;
 use super::report::{Amount, counts, report};
+use super::sample;
 use crate::diagnostic::json;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -56,6 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
                     parts.push(count(warnings, "warning"));
                 }
                 out!("{}: {}", lab.name, parts.join(", "));
+                sample::print(lab);
             }
         }
     }

@@ -1,41 +1,34 @@
-//! The lines of `checks`, and the checks of a file that has none.
+//! The lines of `checks`.
 
 use super::check::{Check, Expect, Goal, Line, OPTIONS, Place, Sender, Target};
-use super::hosts;
 use super::lab::{InterfaceId, Lab, MAIN, Node, NodeId};
 use super::layout::{Context, Layout};
 use super::routes::unknown;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Text, nearest};
 use crate::document::{DeviceName, Routing};
 use crate::iproute::Words;
-use crate::topology::Topology;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Reads the file's checks, or makes some where the file has none and the compiler routes.
-pub(super) fn fill(topology: &Topology, layout: &Layout, lab: &mut Lab, errors: &mut Diagnostics) {
-    match &topology.checks {
-        Some(lines) => {
-            // Whoever wrote the routes, one VRF name is one VPN, and its hosts are meant by the
-            // addresses that they have in it.
-            let joined;
-            let layout = match topology.routing {
-                Routing::Auto => layout,
-                Routing::None => {
-                    joined = Layout::of(lab, Routing::Auto);
-                    &joined
-                }
-            };
-            let reader = Reader { lab, layout };
-            let checks = lines.iter().filter_map(|line| errors.keep(reader.read(line))).collect();
-            lab.checks = checks;
+/// Reads the file's checks.
+pub(super) fn read(
+    lines: &[Text],
+    routing: Routing,
+    layout: &Layout,
+    lab: &Lab,
+    errors: &mut Diagnostics,
+) -> Vec<Check> {
+    // Whoever wrote the routes, one VRF name is one VPN, and its hosts are meant by the addresses that
+    // they have in it.
+    let joined;
+    let layout = match routing {
+        Routing::Auto => layout,
+        Routing::None => {
+            joined = Layout::of(lab, Routing::Auto);
+            &joined
         }
-        None if topology.routing == Routing::Auto => {
-            let (checks, sample) = hosts::pairs(lab, layout);
-            lab.checks = checks;
-            lab.sample = sample;
-        }
-        None => {}
-    }
+    };
+    let reader = Reader { lab, layout };
+    lines.iter().filter_map(|line| errors.keep(reader.read(line))).collect()
 }
 
 /// A check of a lab that stands beside those of its file.
@@ -47,19 +40,16 @@ pub fn read_check(lab: &Lab, line: &Text) -> Result<Check, Diagnostic> {
     Reader { lab, layout: &layout }.read(line)
 }
 
-/// A check that the compiler makes of two hosts; nothing where one has no address for the other.
+/// A check that the compiler makes; nothing where its two ends have no family in common.
 pub(super) fn between(
     lab: &Lab,
     layout: &Layout,
-    from: NodeId,
-    to: NodeId,
+    from: Place,
+    to: Goal,
     expect: Expect<Text>,
 ) -> Option<Check> {
-    let place = |node: NodeId| Place { node: Text::filled(lab[node].name.as_str()), vrf: None };
-    let line =
-        Line { from: place(from), to: Goal::Place(place(to)), sends: Default::default(), expect };
-    let check = Reader { lab, layout }.resolve(&line, &Text::filled("")).ok()?;
-    Some(Check { span: lab[from].span, ..check })
+    let line = Line { from, to, sends: Default::default(), expect };
+    Reader { lab, layout }.resolve(&line, &Text::filled("")).ok()
 }
 
 struct Reader<'a> {

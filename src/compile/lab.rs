@@ -36,17 +36,19 @@ pub struct Lab {
     pub links: Vec<Link>,
     /// What must hold.
     pub checks: Vec<Check>,
-    /// How many checks the compiler chose out of how many, where there were too many for all.
+    /// What the compiler left out of the checks that it made, where it left out some.
     pub sample: Option<Sample>,
 }
 
 /// A part of the checks that a lab could have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
-    /// How many were chosen.
+    /// How many pairs of senders and targets were chosen.
     pub chosen: usize,
     /// Out of how many.
     pub of: usize,
+    /// Hosts that nothing reaches, so that no check is about them.
+    pub unchecked: Vec<NodeId>,
 }
 
 /// The place of a node in [`Lab::nodes`].

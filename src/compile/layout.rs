@@ -76,11 +76,6 @@ impl Layout {
         self.domains.get(&context).map_or(Run::Plain, |domain| self.realms[domain].1)
     }
 
-    /// The run of a domain.
-    pub fn run_of(&self, domain: usize) -> Run {
-        self.realms.get(&domain).map_or(Run::Plain, |(_, run)| *run)
-    }
-
     /// Joins the contexts into domains, and these into realms.
     fn join(&mut self, lab: &Lab, routing: Routing) {
         let place_of: HashMap<Context, usize> =

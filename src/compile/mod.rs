@@ -9,7 +9,6 @@ mod checks;
 mod destinations;
 mod devices;
 mod gateways;
-mod hosts;
 mod interface;
 mod interfaces;
 mod lab;
@@ -18,6 +17,7 @@ mod layout;
 mod names;
 mod network;
 mod objects;
+mod parts;
 mod pool;
 mod print;
 mod programs;
@@ -29,6 +29,7 @@ mod policy;
 mod rules;
 mod segment;
 mod summary;
+mod synthetic;
 mod sysctls;
 mod tables;
 mod vpn;
@@ -54,6 +55,7 @@ use crate::document::Routing;
 use crate::iproute;
 use crate::topology::Topology;
 use layout::Layout;
+use parts::Parts;
 use std::collections::BTreeSet;
 
 /// The lab of a topology. What is wrong goes to `errors`; with errors among them the lab is not
@@ -69,12 +71,22 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Lab {
     let mut lab = routes::resolve(&topology, draft, errors);
     policy::resolve(&topology, &mut lab, errors);
     labels::resolve(&topology, &mut lab, errors);
-    if topology.routing == Routing::Auto {
-        tables::fill(&layout, topology.vpn, &mut lab, errors);
-    }
+    let routed = match topology.routing {
+        Routing::Auto => Some(tables::fill(&layout, topology.vpn, &mut lab, errors)),
+        Routing::None => None,
+    };
     programs::resolve(&topology, &mut lab, errors);
     sysctls::fill(&topology, &mut lab, errors);
-    checks::fill(&topology, &layout, &mut lab, errors);
+    match (&topology.checks, routed) {
+        (Some(lines), _) => {
+            lab.checks = checks::read(lines, topology.routing, &layout, &lab, errors);
+        }
+        (None, Some((network, core))) => {
+            let parts = Parts::of(&lab, &layout, &network, &core);
+            (lab.checks, lab.sample) = synthetic::checks(&lab, &layout, &network, &parts);
+        }
+        (None, None) => {}
+    }
     rules::hold(&layout, topology.routing, &lab, errors);
     lab
 }

@@ -42,9 +42,22 @@ pub(super) struct Joint {
 
 /// The segments of a lab: those of links first, in the file's order.
 pub(super) fn all(lab: &Lab) -> Vec<Segment> {
+    joined(lab, |_| true)
+}
+
+/// The segments as frames cross them: what is down joins nothing.
+pub(super) fn live(lab: &Lab) -> Vec<Segment> {
+    let is_up = |(node, interface, ..): Frames| lab.carries(node, interface);
+    joined(lab, |joint| joint.ends.into_iter().all(is_up))
+}
+
+/// The segments that some joints make.
+fn joined(lab: &Lab, is_joint: impl Fn(&Joint) -> bool) -> Vec<Segment> {
     let mut wires = Wires::new();
     joints(lab, &mut |joint| {
-        wires.join(joint.ends);
+        if is_joint(&joint) {
+            wires.join(joint.ends);
+        }
     });
     let linked = lab.links.iter().flat_map(|link| link.ends);
     let others = lab.nodes.iter().enumerate().flat_map(|(place, node)| {

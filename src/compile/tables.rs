@@ -30,8 +30,14 @@ struct Table {
     one_way: [Option<u16>; 2],
 }
 
-/// Adds the routes and labels of a lab where the file has none of its own.
-pub(super) fn fill(layout: &Layout, options: Vpn, lab: &mut Lab, errors: &mut Diagnostics) {
+/// Adds the routes and labels of a lab where the file has none of its own. Returns the graph that they
+/// follow.
+pub(super) fn fill(
+    layout: &Layout,
+    options: Vpn,
+    lab: &mut Lab,
+    errors: &mut Diagnostics,
+) -> (Network, Core) {
     let destinations = destinations::all(lab, layout, Routing::Auto);
     let wanted = destinations::wanted(&destinations);
     let network = Network::of(lab, layout, Routing::Auto, |context| wanted.contains(&context));
@@ -64,6 +70,7 @@ pub(super) fn fill(layout: &Layout, options: Vpn, lab: &mut Lab, errors: &mut Di
         let node = network.stations[place].context.node;
         lab[node].routes.extend(routes.into_iter().map(Spanned::filled));
     }
+    (network, core)
 }
 
 fn reaches<'a>(

@@ -7,4 +7,5 @@ mod names;
 mod networks;
 mod plans;
 mod print;
+mod synthetic;
 mod walk;

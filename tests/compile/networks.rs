@@ -9,10 +9,20 @@ use vrflab::compile::{Lab, NodeId};
 use vrflab::diagnostic::{Severity, Source};
 use vrflab::document::{Format, LabName, Role};
 
-fn lab(text: &str) -> Lab {
-    let source = Source { name: "lab.dot".to_owned(), text: text.to_owned() };
+/// The lab of a DOT file.
+pub fn lab(text: &str) -> Lab {
+    compiled(text, Format::Dot)
+}
+
+/// The lab of a YAML file.
+pub fn lab_of_yaml(text: &str) -> Lab {
+    compiled(text, Format::Yaml)
+}
+
+fn compiled(text: &str, format: Format) -> Lab {
+    let source = Source { name: "lab".to_owned(), text: text.to_owned() };
     let name = LabName::new("lab").unwrap();
-    let (lab, said) = vrflab::understand(&source, Format::Dot, None, &name);
+    let (lab, said) = vrflab::understand(&source, format, None, &name);
     assert!(said.iter().all(|it| it.severity != Severity::Error), "{text}\n{said:?}");
     lab.unwrap_or_else(|| panic!("{text}"))
 }

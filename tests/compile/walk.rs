@@ -59,7 +59,11 @@ impl Walk<'_> {
 
     fn routed(&mut self, id: NodeId, table: u32) {
         let node = &self.lab[id];
-        let mine = node.interfaces.iter().filter(|port| node.table_of(port) == table);
+        // What is down has no address that packets come to, and no subnet.
+        let mine = (0..node.interfaces.len()).map(InterfaceId);
+        let mine = mine.filter(|port| self.lab.carries(id, *port));
+        let mine = mine.map(|port| &node.interfaces[port.0]);
+        let mine = mine.filter(|port| node.table_of(port) == table);
         let on_lo = node.loopback.iter().filter(|_| table == MAIN);
         if mine
             .clone()

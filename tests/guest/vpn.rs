@@ -23,8 +23,9 @@ fn all_hold(path: &str, name: &str) -> usize {
 
 #[test]
 fn three_customers_reach_their_own_sites_and_nobody_elses() {
-    // Of each customer's three hosts each reaches two, and none of the six others.
-    assert_eq!(all_hold("labs/vpns.dot", "vpn-three"), 9 * 2 + 9 * 6);
+    // Of each customer's three hosts each reaches two and none of the six others. The six routers of
+    // the core reach each other, and no host reaches it or is reached from there.
+    assert_eq!(all_hold("labs/vpns.dot", "vpn-three"), 9 * 2 + 9 * 6 + 6 * 5 + 9 + 9);
 }
 
 #[test]
@@ -50,6 +51,21 @@ fn the_core_can_be_one_hop_to_a_ttl() {
 #[test]
 fn a_hub_sees_its_spokes_and_no_spoke_another() {
     all_hold("tests/guest/vpn/hub.dot", "vpn-hub");
+}
+
+#[test]
+fn what_a_drawing_keeps_apart_is_checked_and_a_lookup_that_falls_through_is_seen() {
+    let path = "tests/guest/vpn/apart.dot";
+    all_hold(path, "vpn-apart");
+    let text = std::fs::read_to_string(file(path)).unwrap();
+    let leaky = text.replace("; blue\"", "; blue fallthrough true\"");
+    let (built, said) = read(&leaky, Format::Dot, "vpn-leaky");
+    assert_eq!(said.len(), 1, "{said:?}");
+    let standing = built.up();
+    let report = check::run(standing.lab(), &standing.lab().checks, |_, _| {}).unwrap();
+    let failed = report.results.iter().filter(|result| !result.ok);
+    let failed: Vec<&str> = failed.map(|result| result.check.as_str()).collect();
+    assert_eq!(failed, ["b !> p"], "{:#?}", report.results);
 }
 
 #[test]

@@ -66,3 +66,28 @@ fn the_example_in_the_readme_comes_up_as_it_stands() {
     host.done(&["down"]);
     host.assert_nothing_is_left();
 }
+
+#[test]
+fn checks_of_a_large_lan_need_no_more_neighbours_than_a_kernel_keeps() {
+    let host = Host::new();
+    let hosts: String = (0..200).map(|number| format!("h{number} -- s\n")).collect();
+    let text = format!("graph wide {{ s [role=switch]; node [role=host]\n{hosts}}}");
+    std::fs::write("/run/wide.dot", text).unwrap();
+    let up = host.run(&["up", "/run/wide.dot"]);
+    let end = "wide: 356 checks passed\nwide: a sample of 356 pairs out of 39800\n";
+    assert!(up.status == 0 && up.out.ends_with(end), "{up:?}");
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_host_that_nothing_reaches_is_named() {
+    let host = Host::new();
+    let text = "graph cut { r [role=router]; node [role=host]; a -- r; b -- r; c -- r [up=false] }";
+    std::fs::write("/run/cut.dot", text).unwrap();
+    assert_eq!(
+        host.done(&["validate", "/run/cut.dot"]),
+        "cut: 4 nodes, 3 links, 2 checks\ncut: unreachable, so without a check: c\n"
+    );
+    host.assert_nothing_is_left();
+}
