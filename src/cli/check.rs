@@ -12,7 +12,8 @@ use crate::compile::{Check, Lab, read_check};
 use crate::diagnostic::{Diagnostics, Source, Span, Text};
 use crate::document::LabName;
 use crate::executor;
-use crate::state::{Phase, Record, Shared};
+use crate::kernel::{EndedCommand, Home, Namespace, holders};
+use crate::state::{self, Phase, Record, Shared};
 use clap::Args;
 use std::time::{Duration, Instant};
 
@@ -70,7 +71,7 @@ fn here(lab: &LabName, arguments: &Arguments) -> Result<Exit, Exit> {
         input.lab.checks = only(&input.lab, &arguments.only)?;
         input.lab.sample = None;
     }
-    let patience = Duration::from_secs(arguments.wait);
+    let patience = Patience::For(Duration::from_secs(arguments.wait));
     let strange = executor::strangers(&record, &record.namespaces).map_err(cannot)?;
     if let Some(namespace) = strange.first() {
         return Err(cannot(format!("the namespace `{namespace}` is not this lab's")));
@@ -101,38 +102,75 @@ fn only(lab: &Lab, lines: &[String]) -> Result<Vec<Check>, Exit> {
 /// How soon checks are made again that did not hold.
 const PACE: Duration = Duration::from_millis(500);
 
+/// How long failing checks are retried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// For this long.
+    For(Duration),
+    /// For this long, and no longer than anything runs in the lab's nodes.
+    WhileCommandsRun(Duration),
+}
+
 /// Runs a lab's checks and says what came of them. With patience they are made again until all of
 /// one run hold: daemons say nowhere that they have converged.
-pub(super) fn said(input: &Input, interrupt: &Interrupt, patience: Duration, json: bool) -> Exit {
+pub(super) fn said(input: &Input, interrupt: &Interrupt, patience: Patience, json: bool) -> Exit {
     let lab = &input.lab;
-    let deadline = Instant::now() + patience;
+    let home = Home::of(state::directory(&lab.name));
+    let (Patience::For(limit) | Patience::WhileCommandsRun(limit)) = patience;
+    let deadline = Instant::now() + limit;
+    let mut is_first = true;
     loop {
         let begun = Instant::now();
-        let is_last = begun >= deadline;
+        // What ended before the last run of the checks has done all that it will do.
+        let is_last = begun >= deadline
+            || match patience {
+                Patience::For(_) => false,
+                Patience::WhileCommandsRun(_) => nothing_runs(input),
+            };
         let report = check::run_until(lab, &lab.checks, || interrupt.is_raised(), |_, _| {});
         match report {
             Err(check::Error::Interrupted) => return Exit::Interrupted,
             Err(error) => return cannot(error),
             Ok(report) if report.ok() || is_last => {
+                let failed = home.failed_commands().unwrap_or_default();
                 if json {
-                    out!("{:#}", serde_json::json!(report));
+                    let mut value = serde_json::json!(report);
+                    value["failed_commands"] = serde_json::json!(failed);
+                    out!("{value:#}");
                 } else {
-                    conclude(input, &report);
+                    conclude(input, &report, &failed);
                 }
                 return if report.ok() { Exit::Done } else { Exit::CheckFailed };
             }
-            Ok(_) => std::thread::sleep(PACE.saturating_sub(begun.elapsed())),
+            Ok(report) => {
+                if std::mem::take(&mut is_first) && !json {
+                    let (failed, seconds) = (count(report.failed, "check"), limit.as_secs());
+                    err!("{}: {failed} failed, retrying for up to {seconds} s", lab.name);
+                }
+                std::thread::sleep(PACE.saturating_sub(begun.elapsed()));
+            }
         }
     }
 }
 
-fn conclude(input: &Input, report: &Report) {
+/// Whether no process is in any of the lab's nodes.
+fn nothing_runs(input: &Input) -> bool {
+    let open = |name| Namespace::open(name).ok();
+    let namespaces = input.plan.namespaces().into_iter().filter_map(open);
+    let inodes = namespaces.map(|namespace| namespace.inode()).collect();
+    holders(&inodes).is_ok_and(|holders| holders.is_empty())
+}
+
+fn conclude(input: &Input, report: &Report, failed: &[EndedCommand]) {
     let name = &input.lab.name;
     failures::print(&report.results);
     match (report.passed, report.failed) {
         (0, 0) => out!("{name}: no checks"),
         (passed, 0) => out!("{name}: {} passed", count(passed, "check")),
         (passed, failed) => out!("{name}: {} passed, {failed} failed", count(passed, "check")),
+    }
+    for failed in failures::commands(name, failed) {
+        out!("{failed}");
     }
     for change in &input.changes {
         out!("{name}: {change}");

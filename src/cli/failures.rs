@@ -1,7 +1,9 @@
-//! The checks that failed, in words: those that fail for one cause together.
+//! What failed, in words: checks, those that fail for one cause together, and commands.
 
 use super::output::out;
 use crate::check::CheckResult;
+use crate::document::LabName;
+use crate::kernel::EndedCommand;
 
 /// How many checks of one cause are named.
 const MAX_NAMED: usize = 8;
@@ -11,6 +13,11 @@ pub(super) fn print(results: &[CheckResult]) {
     for failures in by_cause(results) {
         out!("{}", text(&failures).trim_end());
     }
+}
+
+/// Commands that failed, each in a sentence, with where more is to be read.
+pub(super) fn commands(lab: &LabName, failed: &[EndedCommand]) -> impl Iterator<Item = String> {
+    failed.iter().map(move |ended| format!("{ended} (`vrflab logs {lab} {}`)", ended.node))
 }
 
 /// The failed checks in their order, those together whose explanations end in the same sentence: it

@@ -174,7 +174,8 @@ mod tests {
     fn lab(name: &str, path: &str, nodes: &[&str], user: u32, place: Place) -> Found {
         let nodes = nodes.iter().map(|node| (*node).to_owned()).collect();
         let name = LabName::new(name).unwrap();
-        Found { lab: Outline { name, path: Some(path.into()), nodes, user: Some(user) }, place }
+        let (path, user, failed) = (Some(path.into()), Some(user), Vec::new());
+        Found { lab: Outline { name, path, nodes, user, failed }, place }
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! `vrflab ls`: lists the labs.
 
 use super::exit::Exit;
-use super::labs;
 use super::output::{err, out};
 use super::place::{Kernel, Place};
+use super::{failures, labs};
 use crate::state::Record;
 use clap::Args;
 
@@ -31,17 +31,23 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
             Place::Here => "host",
             Place::Vm => "vm",
         };
-        (found.lab.name.as_str(), kernel)
+        (&found.lab, kernel)
     });
     if arguments.json {
         let labs: Vec<_> = lines
-            .map(|(lab, kernel)| serde_json::json!({ "lab": lab, "kernel": kernel }))
+            .map(|(lab, kernel)| {
+                let name = lab.name.as_str();
+                serde_json::json!({ "lab": name, "kernel": kernel, "failed_commands": lab.failed })
+            })
             .collect();
         out!("{:#}", serde_json::Value::from(labs));
         return Exit::Done;
     }
     for (lab, kernel) in lines {
-        out!("{lab:32} {kernel}");
+        out!("{:32} {kernel}", lab.name.as_str());
+        for failed in failures::commands(&lab.name, &lab.failed) {
+            out!("  {failed}");
+        }
     }
     // Labs here are root's to read.
     let here = found.iter().filter(|it| it.place == Place::Here && labs::is_own(it.place));

@@ -1,5 +1,6 @@
 //! `vrflab up`: builds a lab and runs its checks.
 
+use super::check::{self, Patience};
 use super::exit::{Exit, cannot, wrong};
 use super::input::{self, Input, Sent};
 use super::interrupt::{self, Interrupt};
@@ -7,7 +8,7 @@ use super::output::{err, out};
 use super::place::{self, Kernel, Place, state_error};
 use super::progress::Progress;
 use super::report::{self, Amount};
-use super::{check, down, labs, neighbours};
+use super::{down, labs, neighbours};
 use crate::compile::{Check, names};
 use crate::document::{Format, LabName};
 use crate::executor::{self, Failed, Stopped};
@@ -146,9 +147,12 @@ fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
 }
 
 /// How long checks may take until they hold.
-fn patience(arguments: &Arguments, input: &Input) -> Duration {
-    let runs_commands = input.lab.nodes.iter().any(|node| !node.run.is_empty());
-    Duration::from_secs(arguments.wait.unwrap_or(if runs_commands { 60 } else { 0 }))
+fn patience(arguments: &Arguments, input: &Input) -> Patience {
+    let wait = |otherwise| Duration::from_secs(arguments.wait.unwrap_or(otherwise));
+    match input.lab.nodes.iter().any(|node| !node.run.is_empty()) {
+        true => Patience::WhileCommandsRun(wait(60)),
+        false => Patience::For(wait(0)),
+    }
 }
 
 /// Looks at the lab of this name that is there already: the same one needs nothing done, one left

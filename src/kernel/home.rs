@@ -1,13 +1,14 @@
 //! What programs in a node see as their own: names in `/etc/hosts` and of tables, files below `/etc`,
 //! and `/run`.
 
-use super::vrf_bind;
+use super::{EndedCommand, vrf_bind};
 use crate::compile::Names;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -99,7 +100,46 @@ impl Home {
     /// The file system refuses.
     pub fn clear(&self) -> io::Result<()> {
         remove(&self.outputs())?;
+        remove(&self.ends())?;
         remove(&self.directory.join("nodes"))
+    }
+
+    /// Keeps how a command ended.
+    pub(super) fn record_end(&self, ended: &EndedCommand) -> io::Result<()> {
+        let (ends, name) = (self.ends(), format!("{}.{}", ended.node, ended.number));
+        // Whoever reads it meanwhile finds it whole or not at all.
+        let draft = ends.join(format!(".{name}"));
+        fs::create_dir(&ends).or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Ok(()),
+            _ => Err(error),
+        })?;
+        fs::write(&draft, serde_json::to_vec(ended)?)?;
+        fs::rename(draft, ends.join(name))
+    }
+
+    /// The lab's commands that failed, by node and number.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn failed_commands(&self) -> io::Result<Vec<EndedCommand>> {
+        let entries = match fs::read_dir(self.ends()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut failed = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            if !entry.file_name().as_bytes().starts_with(b".") {
+                let ended: EndedCommand = serde_json::from_slice(&fs::read(entry.path())?)?;
+                failed.extend(Some(ended).filter(EndedCommand::is_failure));
+            }
+        }
+        failed.sort_by(|one, other| (&one.node, one.number).cmp(&(&other.node, other.number)));
+        Ok(failed)
+    }
+
+    fn ends(&self) -> PathBuf {
+        self.directory.join("ends")
     }
 
     /// Puts a file below a node's own `/etc`.

@@ -5,6 +5,7 @@
 //! never a thread of an async runtime and never the process's first thread.
 
 pub mod feature;
+mod command;
 mod distribution;
 mod encap;
 mod enter;
@@ -31,6 +32,7 @@ pub mod sysctl;
 mod vrf_bind;
 mod worker;
 
+pub use command::{CommandEnd, EndedCommand};
 pub use enter::{Entry, EntryError};
 pub use holder::{Holder, end, holders};
 pub use home::Home;

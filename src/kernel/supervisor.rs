@@ -1,12 +1,12 @@
 //! The commands of a node: started in it, and watched over by a process that ends with the last.
 
 use super::machine::{Reason, Refused};
-use super::{Entry, Home, Namespace, raw, vrf_bind};
+use super::{CommandEnd, EndedCommand, Entry, Home, Namespace, raw, vrf_bind};
 use crate::plan::Op;
 use nix::errno::Errno;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
-use nix::sys::wait::{WaitStatus, wait};
+use nix::sys::wait::wait;
 use nix::unistd::{Pid, getppid, setsid};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -98,7 +98,8 @@ pub fn supervise() -> io::Result<()> {
     }
     SigSet::empty().thread_set_mask()?;
     let mut children = BTreeMap::new();
-    let failed = begin(&order, &mut children).err();
+    let home = Home::of(order.directory.clone());
+    let failed = begin(&order, &home, &mut children).err();
     // Whoever started it may end as soon as it has its answer.
     set_pdeathsig(None)?;
     let is_over = failed.is_some();
@@ -113,27 +114,27 @@ pub fn supervise() -> io::Result<()> {
     nix::unistd::dup2_stdin(&nothing)?;
     nix::unistd::dup2_stdout(&nothing)?;
     while let Ok(status) = wait() {
-        let (pid, how) = match status {
-            WaitStatus::Exited(pid, status) => (pid, format!("ended with status {status}")),
-            WaitStatus::Signaled(pid, signal, _) => (pid, format!("was ended by {signal}")),
-            _ => continue,
-        };
-        if let Some(mut output) = children.remove(&pid.as_raw()) {
-            let _: Result<(), io::Error> = writeln!(output, "[vrflab: the command {how}]");
-        }
+        let Some((pid, end)) = CommandEnd::of(status) else { continue };
+        let Some((mut output, index)) = children.remove(&pid) else { continue };
+        let _: Result<(), io::Error> = writeln!(output, "[vrflab: the command {end}]");
+        let Started { node, number, line, vrf: _ } = &order.commands[index];
+        let (node, command) = (node.clone(), line.clone());
+        // A lab that goes takes along where this would be read.
+        let _: Result<(), io::Error> =
+            home.record_end(&EndedCommand { node, number: *number, command, end });
     }
     Ok(())
 }
 
-type Children = BTreeMap<i32, File>;
+/// The output of each command that runs, and its place in the order, by process.
+type Children = BTreeMap<i32, (File, usize)>;
 
 /// Enters the node and starts everything, up to what cannot be started.
-fn begin(order: &Order, children: &mut Children) -> Result<(), (usize, io::Error)> {
-    let home = Home::of(order.directory.clone());
-    enter(order, &home).map_err(|error| (0, error))?;
+fn begin(order: &Order, home: &Home, children: &mut Children) -> Result<(), (usize, io::Error)> {
+    enter(order, home).map_err(|error| (0, error))?;
     for (index, command) in order.commands.iter().enumerate() {
-        let (pid, output) = spawn(order, &home, command).map_err(|error| (index, error))?;
-        children.insert(pid, output);
+        let (pid, output) = spawn(order, home, command).map_err(|error| (index, error))?;
+        children.insert(pid, (output, index));
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! What tells labs apart for somebody who names none of them.
 
-use super::{Record, all};
+use super::{Record, all, directory};
 use crate::document::LabName;
+use crate::kernel::{EndedCommand, Home};
 use nix::unistd::geteuid;
 use std::io;
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ pub struct Outline {
     pub nodes: Vec<String>,
     /// The user who brought it up; nothing where that is not known.
     pub user: Option<u32>,
+    /// Those of its commands that failed.
+    pub failed: Vec<EndedCommand>,
 }
 
 /// All labs that have a record, by name; one whose record cannot be read is known by its name alone.
@@ -25,8 +28,12 @@ pub struct Outline {
 /// The directory of all labs cannot be read.
 pub fn outlines() -> io::Result<Vec<Outline>> {
     let outline = |(name, record): (LabName, io::Result<Record>)| match record {
-        Ok(Record { path, nodes, user, .. }) => Outline { name, path, nodes, user },
-        Err(_) => Outline { name, path: None, nodes: Vec::new(), user: None },
+        Ok(Record { path, nodes, user, .. }) => {
+            // A lab that goes in this moment has none to tell of.
+            let failed = Home::of(directory(&name)).failed_commands().unwrap_or_default();
+            Outline { name, path, nodes, user, failed }
+        }
+        Err(_) => Outline { name, path: None, nodes: Vec::new(), user: None, failed: Vec::new() },
     };
     Ok(all()?.into_iter().map(outline).collect())
 }

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 /// Raised whenever a frame changes its meaning: a client and a broker of different numbers do not
 /// talk to each other.
-pub(super) const PROTOCOL: u64 = 2;
+pub(super) const PROTOCOL: u64 = 3;
 
 /// How many bytes of output a command may send ahead of its client, and of input the other way.
 pub(super) const WINDOW: u32 = 256 * 1024;
@@ -171,6 +171,10 @@ impl Message {
                     writer.list(&lab.nodes, |writer, node| {
                         writer.string(node);
                     });
+                    writer.list(&lab.failed, |writer, ended| {
+                        let json = serde_json::to_string(ended);
+                        writer.string(json.expect("strings and numbers can be written as JSON"));
+                    });
                 });
                 (16, writer.finish())
             }
@@ -267,6 +271,10 @@ fn outline(reader: &mut Reader<'_>) -> Result<Outline, Malformed> {
         path: Some(PathBuf::from(reader.string()?)).filter(|path| !path.as_os_str().is_empty()),
         nodes: reader.list(Reader::text)?,
         user: None,
+        failed: reader.list(|reader| {
+            let malformed = |_| Malformed("a command cannot have ended so");
+            serde_json::from_str(&reader.text()?).map_err(malformed)
+        })?,
     })
 }
 
@@ -285,7 +293,15 @@ mod tests {
         let nodes = prop::collection::vec(any::<String>(), 0..5);
         ("[a-z][a-z0-9]{0,9}", path, nodes).prop_map(|(name, path, nodes)| {
             let name = LabName::new(&name).expect("a letter begins it");
-            Outline { name, path, nodes, user: None }
+            let end = crate::kernel::CommandEnd::Signal("SIGTERM".to_owned());
+            let ended = |(at, node): (usize, &String)| crate::kernel::EndedCommand {
+                node: node.clone(),
+                number: at,
+                command: format!("{node} \"{at}\""),
+                end: end.clone(),
+            };
+            let failed = nodes.iter().enumerate().map(ended).collect();
+            Outline { name, path, nodes, user: None, failed }
         })
     }
 

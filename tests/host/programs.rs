@@ -174,3 +174,35 @@ fn an_interrupted_lab_takes_its_commands_with_it() {
     std::fs::remove_dir_all("/run/vrflab").unwrap();
     host.assert_nothing_is_left();
 }
+
+#[test]
+fn commands_that_failed_are_named_and_nothing_is_waited_for_when_none_runs() {
+    let host = Host::new();
+    let path = "/run/died.yaml";
+    // The check never holds. `h2` has nothing left to do, and that is no failure.
+    let lab = "nodes: {h1: {run: [/no/such/daemon -d, 'kill -SEGV $$']}, h2: {run: 'true'}}\n\
+               links: [h1 -- h2]\nchecks: [h1 -> 192.0.2.1]\n";
+    std::fs::write(path, lab).unwrap();
+    let begun = std::time::Instant::now();
+    let up = host.run(&["up", path]);
+    assert!(begun.elapsed().as_secs() < 30, "it does not wait for what cannot come");
+    assert_eq!(up.status, 1);
+    let named = "\
+h1: `/no/such/daemon -d` ended with status 127 (`vrflab logs died h1`)
+h1: `kill -SEGV $$` was ended by SIGSEGV (`vrflab logs died h1`)
+";
+    assert!(up.out.ends_with(&format!("died: 0 checks passed, 1 failed\n{named}")), "{}", up.out);
+    assert!(host.run(&["check"]).out.ends_with(named));
+    let indented: String = named.lines().map(|line| format!("  {line}\n")).collect();
+    assert!(host.done(&["ls"]).ends_with(&indented), "{}", host.done(&["ls"]));
+    let expected = serde_json::json!([
+        {"node": "h1", "number": 1, "command": "/no/such/daemon -d", "status": 127},
+        {"node": "h1", "number": 2, "command": "kill -SEGV $$", "signal": "SIGSEGV"},
+    ]);
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(json(&host.run(&["check", "--json"]).out)["failed_commands"], expected);
+    assert_eq!(json(&host.done(&["ls", "--json"]))[0]["failed_commands"], expected);
+    host.done(&["down"]);
+    std::fs::remove_dir_all("/run/vrflab").unwrap();
+    host.assert_nothing_is_left();
+}
