@@ -6,6 +6,7 @@
 //! large network neighbours come together instead, so that their routes do.
 
 use super::Draft;
+use super::family::IpFamily;
 use super::lab::{Lab, MAIN, NodeId};
 use super::layout::{Context, Layout, Port, Run};
 use super::pool::{Pool, Taken};
@@ -30,7 +31,9 @@ struct Pools {
     links: Pool,
     lans: Pool,
     loopbacks: Pool,
-    v4: bool,
+    family: IpFamily,
+    /// Whether the lab is of this family; else only what the file begins is carried on.
+    chosen: bool,
 }
 
 /// What one run has to be given addresses for, in their order.
@@ -66,7 +69,7 @@ pub(super) fn fill(
             for segment in &asking.segments {
                 fill_segment(segment, taken, &mut pools, draft, errors);
             }
-            for id in &asking.loopbacks {
+            for id in asking.loopbacks.iter().filter(|_| pools.chosen) {
                 let node = &mut draft.lab[*id];
                 match pools.loopbacks.next(taken) {
                     Some(net) => node.loopback.push(Spanned::filled(net)),
@@ -115,7 +118,8 @@ fn asking<'a>(topology: &Topology, layout: &'a Layout, lab: &Lab) -> BTreeMap<Ru
             Role::Host | Role::Switch => false,
         };
         let index = petgraph::graph::NodeIndex::new(context.node.0);
-        let routed = topology.routing == Routing::Auto && context.table == MAIN;
+        let routings = [topology.routing, topology.routing_at(index)];
+        let routed = routings.contains(&Routing::Auto) && context.table == MAIN;
         if routed && forwards && topology.graph[index].loopback.is_none() {
             asking.loopbacks.push(context.node);
         }
@@ -123,7 +127,8 @@ fn asking<'a>(topology: &Topology, layout: &'a Layout, lab: &Lab) -> BTreeMap<Ru
     runs
 }
 
-fn pools(topology: &Topology, run: Run, has_core: bool) -> Vec<Pools> {
+/// The pools of a run, first those of the lab's families.
+fn pools(topology: &Topology, run: Run, has_core: bool) -> [Pools; 2] {
     let chosen = &topology.addressing;
     let pool = |chosen: Option<Spanned<IpNet>>, fallback: &str, part| {
         let whole = chosen.unwrap_or_else(|| {
@@ -136,22 +141,24 @@ fn pools(topology: &Topology, run: Run, has_core: bool) -> Vec<Pools> {
             Run::Plain | Run::Vpn(_) => whole,
         }
     };
-    let v4 = || Pools {
+    let family = topology.family;
+    let v4 = Pools {
         links: pool(chosen.links, LINKS, 31),
         lans: pool(chosen.lans, LANS, 24),
         loopbacks: pool(chosen.loopbacks, LOOPBACKS, 32),
-        v4: true,
+        family: IpFamily::V4,
+        chosen: matches!(family, Family::Ipv4 | Family::Dual),
     };
-    let v6 = || Pools {
+    let v6 = Pools {
         links: pool(chosen.links6, LINKS6, 127),
         lans: pool(chosen.lans6, LANS6, 64),
         loopbacks: pool(chosen.loopbacks6, LOOPBACKS6, 128),
-        v4: false,
+        family: IpFamily::V6,
+        chosen: matches!(family, Family::Ipv6 | Family::Dual),
     };
-    match topology.family {
-        Family::Ipv4 => vec![v4()],
-        Family::Ipv6 => vec![v6()],
-        Family::Dual => vec![v4(), v6()],
+    match family {
+        Family::Ipv4 | Family::Dual => [v4, v6],
+        Family::Ipv6 => [v6, v4],
     }
 }
 
@@ -169,13 +176,25 @@ fn fill_segment(
     if lacking.is_empty() {
         return;
     }
+    let addresses = |(node, interface): &Port| &draft.lab[*node].interfaces[interface.0].addresses;
     let here: Vec<IpNet> = segment
         .ports
         .iter()
-        .flat_map(|(node, interface)| &draft.lab[*node].interfaces[interface.0].addresses)
+        .flat_map(addresses)
         .map(|address| address.value)
-        .filter(|net| net.addr().is_ipv4() == pools.v4)
+        .filter(|net| pools.family.has(*net))
         .collect();
+    // An address of a family that nobody else there has faces nobody.
+    let alone = |port: &Port| {
+        segment.ports.iter().any(|other| other != port && !addresses(other).is_empty())
+    };
+    let unasked = match pools.chosen {
+        true => here.is_empty() && matches!(&lacking[..], [one] if alone(one)),
+        false => here.is_empty() || lacking.iter().any(|port| !addresses(port).is_empty()),
+    };
+    if unasked {
+        return;
+    }
     let place = draft.lab[lacking[0].0].interfaces[lacking[0].1.0].span;
     let (subnet, used) = match here.first() {
         Some(net) => (net.trunc(), here.iter().map(IpNet::addr).collect::<BTreeSet<_>>()),
@@ -186,7 +205,7 @@ fn fill_segment(
             };
             // A LAN with more ports than its part has room for takes a larger part.
             let bits = (segment.ports.len() as u32 + 2).next_power_of_two().trailing_zeros() as u8;
-            let width = if pools.v4 { 32 } else { 128 };
+            let width = pool.width();
             let part = match segment.point_to_point {
                 true => pool.part(),
                 false => pool.part().min(width - bits),

@@ -1,7 +1,8 @@
 //! What is routed to: every subnet and loopback of a routing domain, and who takes its packets.
 
+use super::family::IpFamily;
 use super::lab::{InterfaceId, Lab, MAIN, NodeId};
-use super::layout::{Context, Layout, compiled};
+use super::layout::{Context, Layout, Port, compiled};
 use super::region;
 use super::segment::Segment;
 use super::summary::Tree;
@@ -17,8 +18,18 @@ pub(super) struct Destinations {
     pub trees: [Tree; 2],
     /// The class of each prefix.
     pub class_of: Vec<usize>,
-    /// Who takes the packets to a prefix of a class: one of these, whichever is nearest.
-    pub classes: Vec<Vec<Context>>,
+    /// Who takes the packets to the prefixes of each class.
+    pub classes: Vec<Class>,
+}
+
+/// Who takes the packets to some prefixes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(super) struct Class {
+    /// One of these, whichever is nearest.
+    pub owners: Vec<Context>,
+    /// The routers that written routes of the owners hand the packets to: nothing leads from there to
+    /// an owner, who would hand them back.
+    pub behind: Vec<Context>,
 }
 
 /// The destinations of each routing domain, by its number; overlapping prefixes of different
@@ -27,22 +38,31 @@ pub(super) fn all(lab: &Lab, layout: &Layout, routing: Routing) -> BTreeMap<usiz
     let mut owners: BTreeMap<(usize, IpNet), BTreeSet<Context>> = BTreeMap::new();
     for context in &layout.contexts {
         let Some(domain) = layout.domain(*context) else { continue };
-        for net in own(lab, layout, *context) {
+        for net in attached(lab, layout, *context) {
             owners.entry((domain, net)).or_default().insert(*context);
         }
     }
     // What is written at the provider's edge is known to the whole VPN.
+    let mut edges: BTreeMap<(usize, IpNet), [BTreeSet<Context>; 2]> = BTreeMap::new();
     for context in layout.contexts.iter().filter(|context| context.table != MAIN) {
         let Some(domain) = layout.domain(*context) else { continue };
         if !compiled(routing, lab[context.node].role) {
             continue;
         }
         for net in written(lab, *context, true) {
-            owners.entry((domain, net)).or_insert_with(|| BTreeSet::from([*context]));
+            let [edges, behind] = edges.entry((domain, net)).or_default();
+            edges.insert(*context);
+            behind.extend(handed_to(lab, layout, *context, net));
         }
     }
     let large = large(lab, layout);
-    let mut nets: BTreeMap<usize, Vec<(IpNet, Vec<Context>)>> = BTreeMap::new();
+    let mut nets: BTreeMap<usize, Vec<(IpNet, Class)>> = BTreeMap::new();
+    for ((domain, net), [edges, behind]) in edges {
+        if !owners.contains_key(&(domain, net)) {
+            let [owners, behind] = [edges, behind].map(|all| all.into_iter().collect());
+            nets.entry(domain).or_default().push((net, Class { owners, behind }));
+        }
+    }
     for ((domain, net), owners) in owners {
         let routers = owners.iter().filter(|owner| lab[owner.node].forwarding).copied();
         let mut routers: Vec<Context> = routers.collect();
@@ -53,7 +73,7 @@ pub(super) fn all(lab: &Lab, layout: &Layout, routing: Routing) -> BTreeMap<usiz
             routers = vec![first];
         }
         let owners = if routers.is_empty() { owners.into_iter().collect() } else { routers };
-        nets.entry(domain).or_default().push((net, owners));
+        nets.entry(domain).or_default().push((net, Class { owners, behind: Vec::new() }));
     }
     nets.into_iter().map(|(domain, nets)| (domain, Destinations::of(nets))).collect()
 }
@@ -81,20 +101,17 @@ fn large(lab: &Lab, layout: &Layout) -> HashMap<usize, HashMap<Context, usize>> 
 }
 
 impl Destinations {
-    fn of(nets: Vec<(IpNet, Vec<Context>)>) -> Self {
+    fn of(mut nets: Vec<(IpNet, Class)>) -> Self {
+        nets.sort_by_key(|(net, _)| *net);
         let mut made = Self::default();
-        let mut known: HashMap<Vec<Context>, usize> = HashMap::new();
+        let mut known: HashMap<Class, usize> = HashMap::new();
         let mut prefixes = [Vec::new(), Vec::new()];
-        for (net, owners) in nets {
-            let class = match known.get(&owners) {
-                Some(class) => *class,
-                None => {
-                    known.insert(owners.clone(), made.classes.len());
-                    made.classes.push(owners);
-                    made.classes.len() - 1
-                }
-            };
-            prefixes[usize::from(net.addr().is_ipv6())].push((net, made.class_of.len()));
+        for (net, class) in nets {
+            let class = *known.entry(class).or_insert_with_key(|class| {
+                made.classes.push(class.clone());
+                made.classes.len() - 1
+            });
+            prefixes[IpFamily::of(net.addr()).index()].push((net, made.class_of.len()));
             made.class_of.push(class);
         }
         made.trees = prefixes.map(Tree::of);
@@ -104,13 +121,26 @@ impl Destinations {
 
 /// The subnets and addresses of a context itself.
 pub(super) fn own(lab: &Lab, layout: &Layout, context: Context) -> Vec<IpNet> {
+    of_ports(lab, layout, context, |_| true)
+}
+
+/// Those of them that the context has a part in: a subnet behind a port that is down has left it.
+pub(super) fn attached(lab: &Lab, layout: &Layout, context: Context) -> Vec<IpNet> {
+    of_ports(lab, layout, context, |port| lab.carries(context.node, port))
+}
+
+fn of_ports(
+    lab: &Lab,
+    layout: &Layout,
+    context: Context,
+    counts: impl Fn(InterfaceId) -> bool,
+) -> Vec<IpNet> {
     let node = &lab[context.node];
-    let at = |place: usize| layout.context((context.node, InterfaceId(place)));
-    let on_interfaces = node
-        .interfaces
-        .iter()
-        .enumerate()
-        .filter(|(place, _)| at(*place) == context)
+    let at = |place: InterfaceId| layout.context((context.node, place));
+    let ports = node.interfaces.iter().enumerate();
+    let ports = ports.map(|(place, interface)| (InterfaceId(place), interface));
+    let on_interfaces = ports
+        .filter(|(place, _)| at(*place) == context && counts(*place))
         .flat_map(|(_, interface)| &interface.addresses);
     let on_lo = node.loopback.iter().filter(|_| context.table == MAIN);
     let on_vrfs = node.vrfs.iter().filter(|vrf| vrf.table == context.table);
@@ -119,6 +149,27 @@ pub(super) fn own(lab: &Lab, layout: &Layout, context: Context) -> Vec<IpNet> {
         .chain(on_vrfs.flat_map(|vrf| &vrf.addresses))
         .filter(|address| !address.value.addr().is_loopback())
         .map(|address| address.value.trunc())
+        .collect()
+}
+
+/// The routers that a written route of a table hands packets to.
+pub(super) fn handed_to(lab: &Lab, layout: &Layout, context: Context, net: IpNet) -> Vec<Context> {
+    let node = &lab[context.node];
+    let routes = node.routes.iter().map(|route| &route.value);
+    let routes = routes.filter(|route| route.table == context.table && route.destination == net);
+    let nexthops = routes.flat_map(|route| route.nexthops.iter());
+    nexthops
+        .filter(|nexthop| nexthop.encap.is_none())
+        .filter_map(|nexthop| {
+            let out = (context.node, node.interface(nexthop.dev.as_str())?);
+            let segment = layout.segments.iter().find(|it| it.ports.contains(&out))?;
+            let has = |(node, port): &&Port| {
+                let addresses = &lab[*node].interfaces[port.0].addresses;
+                addresses.iter().any(|address| Some(address.value.addr()) == nexthop.via)
+            };
+            Some(layout.context(*segment.ports.iter().find(has)?))
+        })
+        .filter(|gateway| lab[gateway.node].forwarding)
         .collect()
 }
 
@@ -139,7 +190,8 @@ pub(super) fn written(lab: &Lab, context: Context, plain: bool) -> Vec<IpNet> {
 /// The hosts that packets are sent to beside their links: those with addresses of their own that no
 /// router has a part in.
 pub(super) fn wanted(destinations: &BTreeMap<usize, Destinations>) -> BTreeSet<Context> {
-    destinations.values().flat_map(|it| &it.classes).flatten().copied().collect()
+    let classes = destinations.values().flat_map(|it| &it.classes);
+    classes.flat_map(|class| &class.owners).copied().collect()
 }
 
 /// The main context of a node.

@@ -8,6 +8,7 @@ mod check;
 mod checks;
 mod destinations;
 mod devices;
+mod family;
 mod gateways;
 mod interface;
 mod interfaces;
@@ -64,30 +65,31 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Lab {
     let roles = roles::infer(&topology.graph);
     let mut draft = interfaces::build(&topology, &roles, errors);
     vrfs::fill(&topology, &mut draft, errors);
-    labels::mark_core(&mut draft, topology.routing);
+    let routing = topology.routing_anywhere();
+    labels::mark_core(&mut draft, routing);
     draft.lab.nodes.iter_mut().for_each(devices::mtus);
-    let layout = Layout::of(&draft.lab, topology.routing);
+    let layout = Layout::of(&draft.lab, routing);
     addresses::fill(&topology, &layout, &mut draft, errors);
     let mut lab = routes::resolve(&topology, draft, errors);
     policy::resolve(&topology, &mut lab, errors);
     labels::resolve(&topology, &mut lab, errors);
-    let routed = match topology.routing {
-        Routing::Auto => Some(tables::fill(&layout, topology.vpn, &mut lab, errors)),
+    let routed = match routing {
+        Routing::Auto => Some(tables::fill(&topology, &layout, &mut lab, errors)),
         Routing::None => None,
     };
     programs::resolve(&topology, &mut lab, errors);
     sysctls::fill(&topology, &mut lab, errors);
-    match (&topology.checks, routed) {
-        (Some(lines), _) => {
+    match (&topology.checks, routed, topology.routing) {
+        (Some(lines), ..) => {
             lab.checks = checks::read(lines, topology.routing, &layout, &lab, errors);
         }
-        (None, Some((network, core))) => {
+        (None, Some((network, core)), Routing::Auto) => {
             let parts = Parts::of(&lab, &layout, &network, &core);
             (lab.checks, lab.sample) = synthetic::checks(&lab, &layout, &network, &parts);
         }
-        (None, None) => {}
+        (None, Some(_), Routing::None) | (None, None, _) => {}
     }
-    rules::hold(&layout, topology.routing, &lab, errors);
+    rules::hold(&layout, routing, &lab, errors);
     lab
 }
 

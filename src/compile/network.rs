@@ -1,20 +1,28 @@
 //! The tables of a lab and the steps between them: the graph that packets move in.
 //!
+//! IPv4 and IPv6 have the same stations and each its own steps: a link leads on in a family where its
+//! far end has an address to send to.
+//!
 //! Shortest paths are searched here and not by petgraph, whose searches keep their distances in hash
 //! maps: a lab of a thousand routers asks for tens of millions of them.
 
+use super::family::IpFamily;
 use super::interface::InterfaceKind;
 use super::lab::{Lab, MAIN};
 use super::layout::{Context, Layout, Port, compiled};
 use crate::document::{DeviceName, Routing};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::net::IpAddr;
 
 /// The place of a context in a [`Network`].
 pub(super) type Place = usize;
 
-/// How far nobody is.
-pub(super) const FAR: u32 = u32::MAX;
+/// How far nobody is. Costs have 32 bits, so that no sum of those on a path comes near.
+pub(super) const FAR: u64 = u64::MAX;
+
+/// The number of a station that nobody looks for a way to.
+const NOBODY: u32 = u32::MAX;
 
 /// Every context with its steps.
 pub(super) struct Network {
@@ -22,8 +30,8 @@ pub(super) struct Network {
     place_of: HashMap<Context, Place>,
     /// The compiled VPNs by name: the tables at the provider's edge, in the nodes' order.
     pub vpns: BTreeMap<DeviceName, Vec<Place>>,
-    /// By place: who steps here, and at what cost; hosts, which only ever send, left out.
-    into: Vec<Vec<(Place, u32)>>,
+    /// By family and place: who steps here, and at what cost; hosts, which only ever send, left out.
+    into: [Vec<Vec<(Place, u32)>>; 2],
 }
 
 /// A context as packets see it.
@@ -49,6 +57,28 @@ pub(super) struct Step {
     /// The port that packets leave through, and the one they come to.
     pub out: Port,
     pub far: Port,
+    /// Which families have a gateway there.
+    families: [bool; 2],
+}
+
+impl Step {
+    /// Whether packets of a family can take it.
+    pub fn carries(&self, family: IpFamily) -> bool {
+        self.families[family.index()]
+    }
+}
+
+impl Station {
+    /// Whether others look for a way to it.
+    pub fn is_numbered(&self) -> bool {
+        self.number != NOBODY
+    }
+
+    /// Its steps in a family, with their numbers.
+    pub fn steps_of(&self, family: IpFamily) -> impl Iterator<Item = (u32, &Step)> {
+        let steps = self.steps.iter().enumerate().filter(move |(_, step)| step.carries(family));
+        steps.map(|(number, step)| (number as u32, step))
+    }
 }
 
 impl Network {
@@ -72,7 +102,7 @@ impl Network {
                 through: node.forwarding && !border,
                 border,
                 vpn: None,
-                number: FAR,
+                number: NOBODY,
                 steps: Vec::new(),
             });
         }
@@ -92,7 +122,8 @@ impl Network {
                 station.vpn = Some(vrf.name.clone());
             }
         }
-        let mut network = Self { into: vec![Vec::new(); stations.len()], stations, place_of, vpns };
+        let into = [(); 2].map(|()| vec![Vec::new(); stations.len()]);
+        let mut network = Self { into, stations, place_of, vpns };
         for segment in &layout.segments {
             let ends: Vec<(Port, Place)> = segment
                 .ports
@@ -105,19 +136,18 @@ impl Network {
             let goals: Vec<(Port, Place)> = ends
                 .iter()
                 .copied()
-                .filter(|(_, place)| network.stations[*place].number != FAR)
+                .filter(|(_, place)| network.stations[*place].is_numbered())
                 .collect();
             for (out, from) in &ends {
-                for (far, to) in goals.iter().filter(|(far, _)| far.0 != out.0) {
+                let station = &mut network.stations[*from];
+                let on = station.through || station.border;
+                for (far, to) in goals.iter().filter(|(_, to)| to != from) {
                     let cost = cost(lab, *out);
-                    network.stations[*from].steps.push(Step {
-                        to: *to,
-                        cost,
-                        out: *out,
-                        far: *far,
-                    });
-                    if network.stations[*from].through || network.stations[*from].border {
-                        network.into[*to].push((*from, cost));
+                    let families = IpFamily::BOTH.map(|it| gateway(lab, *out, *far, it).is_some());
+                    let step = Step { to: *to, cost, out: *out, far: *far, families };
+                    station.steps.push(step);
+                    for family in IpFamily::BOTH.into_iter().filter(|it| on && step.carries(*it)) {
+                        network.into[family.index()][*to].push((*from, cost));
                     }
                 }
             }
@@ -130,22 +160,29 @@ impl Network {
         self.place_of[&context]
     }
 
-    /// How far everybody who is not a host is from `goal` inside its site, written into `distances`
-    /// at [`Station::number`].
-    pub fn distances(&self, goals: impl IntoIterator<Item = Place>, distances: &mut [u32]) {
+    /// How far everybody who is not a host is from the nearest of `goals` inside its site, written into
+    /// `distances` at [`Station::number`]. Nobody goes through a `closed` place, or from there.
+    pub fn distances(
+        &self,
+        goals: impl IntoIterator<Item = Place>,
+        closed: &[Place],
+        family: IpFamily,
+        distances: &mut [u64],
+    ) {
         let number = |place: Place| self.stations[place].number as usize;
         let mut open = BinaryHeap::new();
         for goal in goals {
             distances[number(goal)] = 0;
-            open.push(Reverse((0u32, goal)));
+            open.push(Reverse((0u64, goal)));
         }
         while let Some(Reverse((distance, place))) = open.pop() {
             let is_goal = distance == 0;
             if distance > distances[number(place)] || !(is_goal || self.stations[place].through) {
                 continue;
             }
-            for (from, cost) in &self.into[place] {
-                let through = distance.saturating_add(*cost);
+            let into = self.into[family.index()][place].iter();
+            for (from, cost) in into.filter(|(from, _)| !closed.contains(from)) {
+                let through = distance + u64::from(*cost);
                 let known = &mut distances[number(*from)];
                 if through < *known {
                     *known = through;
@@ -160,28 +197,43 @@ impl Network {
     pub fn nearest(
         &self,
         from: Place,
-        distance: impl Fn(Place) -> u32,
+        family: IpFamily,
+        distance: impl Fn(Place) -> u64,
         steps: &mut Vec<u32>,
-    ) -> u32 {
+    ) -> u64 {
         steps.clear();
         let mut best = FAR;
-        for (number, step) in self.stations[from].steps.iter().enumerate() {
+        for (number, step) in self.stations[from].steps_of(family) {
             let rest = distance(step.to);
             // Who does not forward is the goal itself or no way.
             if rest == FAR || (rest > 0 && !self.stations[step.to].through) {
                 continue;
             }
-            let whole = rest.saturating_add(step.cost);
+            let whole = rest + u64::from(step.cost);
             if whole < best {
                 best = whole;
                 steps.clear();
             }
             if whole == best {
-                steps.push(number as u32);
+                steps.push(number);
             }
         }
         best
     }
+}
+
+/// The address of a port that packets from another one on its wire are sent to, and whether the kernel
+/// has to be told that it is on that wire. One on a common subnet is the better gateway.
+pub(super) fn gateway(
+    lab: &Lab,
+    near: Port,
+    far: Port,
+    family: IpFamily,
+) -> Option<(IpAddr, bool)> {
+    let near = &lab[near.0].interfaces[near.1.0];
+    let gateways = family.addresses(&lab[far.0].interfaces[far.1.0]);
+    let common = gateways.clone().find(|address| near.holds(address));
+    common.map(|via| (via, false)).or_else(|| Some((gateways.clone().next()?, true)))
 }
 
 /// Whether packets are routed at a port: a bridge without addresses, say, only joins others.

@@ -59,6 +59,11 @@ impl Pool {
         (half <= self.part).then(|| self.net.subnets(half).ok()).flatten()
     }
 
+    /// The length of an address of its family.
+    pub fn width(&self) -> u8 {
+        self.net.max_prefix_len()
+    }
+
     /// The length of its parts.
     pub fn part(&self) -> u8 {
         self.part

@@ -6,8 +6,11 @@
 //! way from one provider's edge to another.
 
 use super::destinations::Destinations;
+use super::family::IpFamily;
+use super::lab::NodeId;
 use super::layout::Context;
 use super::network::{FAR, Network, Place};
+use super::vpn::Core;
 use crate::document::DeviceName;
 use std::collections::{BTreeMap, HashMap};
 
@@ -58,64 +61,77 @@ pub(super) enum Reached {
     Beyond(u16),
 }
 
-/// Who reaches what in one routing domain.
+/// All routing domains, each by its number and in each family.
+pub(super) type Reaches<'a> = BTreeMap<(usize, IpFamily), Reach<'a>>;
+
+/// Who reaches what in one routing domain and family.
 pub(super) struct Reach<'a> {
     network: &'a Network,
+    core: &'a Core,
     pub destinations: &'a Destinations,
+    pub family: IpFamily,
     /// The domain's contexts.
     pub places: Vec<Place>,
     /// How many of them others look for a way to.
     count: usize,
-    /// The target places of each class, as rows of `distances`.
-    rows: Vec<Vec<usize>>,
-    goals: Vec<Place>,
-    /// A row for each target.
-    distances: Vec<u32>,
+    goals: Vec<Goal>,
+    /// By class: its owners, as rows of `distances`.
+    owners: Vec<Vec<usize>>,
+    /// By class: the routers that its owners hand packets to, as rows too.
+    behind: Vec<Vec<usize>>,
+    /// A row for each goal.
+    distances: Vec<u64>,
     /// By class: the borders that reach it inside their sites, and how far it is from each.
-    egress: Vec<Vec<(Place, u32)>>,
+    egress: Vec<Vec<(Place, u64)>>,
     /// The distance of everybody to the nearest way out, by VPN.
-    exits: Vec<(Option<DeviceName>, Vec<u32>)>,
+    exits: Vec<(Option<DeviceName>, Vec<u64>)>,
+}
+
+/// A place that others look for a way to, and the places through which none leads.
+#[derive(PartialEq, Eq, Hash)]
+struct Goal {
+    place: Place,
+    closed: Vec<Place>,
 }
 
 impl<'a> Reach<'a> {
     /// Searches a domain. `importers` are the contexts inside it that know more than the domain.
     pub fn of(
         network: &'a Network,
+        core: &'a Core,
         destinations: &'a Destinations,
+        family: IpFamily,
         places: Vec<Place>,
         importers: &[Place],
     ) -> Self {
-        let mut rows = Vec::new();
-        let mut goals: Vec<Place> = Vec::new();
-        let mut row_of: HashMap<Place, usize> = HashMap::new();
-        for class in &destinations.classes {
-            let row = |context: &Context| {
-                let place = network.place(*context);
-                *row_of.entry(place).or_insert_with(|| {
-                    goals.push(place);
-                    goals.len() - 1
-                })
-            };
-            rows.push(class.iter().map(row).collect::<Vec<_>>());
-        }
-        let number = |place: &Place| network.stations[*place].number;
-        let count = places.iter().filter(|place| number(place) != FAR).count();
-        let mut distances = vec![FAR; goals.len() * count];
-        if count > 0 {
-            for (goal, row) in goals.iter().zip(distances.chunks_mut(count)) {
-                network.distances([*goal], row);
+        let mut reach = Self {
+            network,
+            core,
+            destinations,
+            family,
+            count: places.iter().filter(|it| network.stations[**it].is_numbered()).count(),
+            places,
+            goals: Vec::new(),
+            owners: Vec::new(),
+            behind: Vec::new(),
+            distances: Vec::new(),
+            egress: Vec::new(),
+            exits: Vec::new(),
+        };
+        reach.find_goals();
+        reach.distances = vec![FAR; reach.goals.len() * reach.count];
+        if reach.count > 0 {
+            for (goal, row) in reach.goals.iter().zip(reach.distances.chunks_mut(reach.count)) {
+                network.distances([goal.place], &goal.closed, family, row);
             }
         }
-        let borders: Vec<Place> =
-            places.iter().copied().filter(|place| network.stations[*place].border).collect();
-        let egress = rows
-            .iter()
-            .map(|rows| {
-                let far = |border: Place| {
-                    let at = number(&border) as usize;
-                    rows.iter().map(|row| distances[row * count + at]).min().unwrap_or(FAR)
-                };
-                let near = borders.iter().map(|border| (*border, far(*border)));
+        let borders = reach.places.iter().copied().filter(|it| network.stations[*it].border);
+        let borders: Vec<Place> = borders.collect();
+        reach.egress = (0..reach.owners.len())
+            .map(|class| {
+                let rows = &reach.owners[class];
+                let far = |border| rows.iter().map(|row| reach.far(border, *row)).min();
+                let near = borders.iter().filter_map(|border| Some((*border, far(*border)?)));
                 near.filter(|(_, distance)| *distance < FAR).collect()
             })
             .collect();
@@ -127,40 +143,96 @@ impl<'a> Reach<'a> {
             ways_out.insert(None, importers.to_vec());
         }
         let distances_to = |(vpn, goals)| {
-            let mut row = vec![FAR; count];
-            network.distances(goals, &mut row);
+            let mut row = vec![FAR; reach.count];
+            network.distances(goals, &[], family, &mut row);
             (vpn, row)
         };
-        let exits = ways_out.into_iter().map(distances_to).collect();
-        Self { network, destinations, places, count, rows, goals, distances, egress, exits }
+        reach.exits = ways_out.into_iter().map(distances_to).collect();
+        reach
+    }
+
+    /// Gives a row to each place that somebody of the family looks for a way to.
+    fn find_goals(&mut self) {
+        let mut row_of: HashMap<Goal, usize> = HashMap::new();
+        let tree = &self.destinations.trees[self.family.index()];
+        let mut used = vec![false; self.destinations.classes.len()];
+        tree.leaves().for_each(|(_, leaf)| used[self.destinations.class_of[leaf]] = true);
+        for (class, used) in self.destinations.classes.iter().zip(used) {
+            if !used {
+                self.owners.push(Vec::new());
+                self.behind.push(Vec::new());
+                continue;
+            }
+            let place = |context: &Context| self.network.place(*context);
+            let closed: Vec<Place> = class.behind.iter().map(place).collect();
+            let owners = class.owners.iter().map(|it| (place(it), closed.clone()));
+            let behind = class.behind.iter().map(|it| (place(it), Vec::new()));
+            let mut rows = owners.chain(behind).map(|(place, closed)| {
+                let next = row_of.len();
+                *row_of.entry(Goal { place, closed }).or_insert(next)
+            });
+            self.owners.push(rows.by_ref().take(class.owners.len()).collect());
+            self.behind.push(rows.collect());
+        }
+        let mut goals: Vec<(Goal, usize)> = row_of.into_iter().collect();
+        goals.sort_unstable_by_key(|(_, row)| *row);
+        self.goals = goals.into_iter().map(|(goal, _)| goal).collect();
+    }
+
+    /// Whether only a wire of their own, and no way through a site, joins two places: the tables of one
+    /// VPN at two edges, between which the core carries packets.
+    fn are_edges(&self, from: Place, to: Place) -> bool {
+        let stations = &self.network.stations;
+        from != to && stations[from].border && stations[from].vpn == stations[to].vpn
+    }
+
+    /// How far a place has it to a goal inside its site, and the steps that lead there.
+    fn way(&self, from: Place, row: usize, steps: &mut Vec<u32>) -> u64 {
+        let goal = self.goals[row].place;
+        let distances = &self.distances[row * self.count..(row + 1) * self.count];
+        let far = |place: Place| match self.are_edges(from, goal) && place != goal {
+            true => FAR,
+            false => distances[self.number(place)],
+        };
+        self.network.nearest(from, self.family, far, steps)
+    }
+
+    /// How far a border has it to a goal inside its site.
+    fn far(&self, border: Place, row: usize) -> u64 {
+        let goal = &self.goals[row];
+        match self.are_edges(border, goal.place) {
+            true => self.way(border, row, &mut Vec::new()),
+            false => self.distances[row * self.count + self.number(border)],
+        }
     }
 
     /// How a context reaches each class.
     pub fn reached(&self, from: Place, ways: &mut Ways) -> Vec<Reached> {
-        let mut near: Vec<Option<(u32, u16)>> = vec![None; self.goals.len()];
+        let mut near: Vec<Option<(u64, u16)>> = vec![None; self.goals.len()];
         let mut steps = Vec::new();
         for (row, near) in near.iter_mut().enumerate() {
-            if self.goals[row] == from {
+            if self.goals[row].place == from || self.goals[row].closed.contains(&from) {
                 continue;
             }
-            let distances = &self.distances[row * self.count..(row + 1) * self.count];
-            let far = |place: Place| distances[self.number(place)];
-            let distance = self.network.nearest(from, far, &mut steps);
+            let distance = self.way(from, row, &mut steps);
             if distance < FAR {
                 *near = Some((distance, ways.number(Way::Steps(steps.clone()))));
             }
         }
         let border = self.network.stations[from].border;
-        let exits: Vec<Option<(u32, u16)>> = match border {
+        let exits: Vec<Option<(u64, u16)>> = match border {
             true => Vec::new(),
             false => self.exits.iter().map(|(_, row)| self.exit(from, row, ways)).collect(),
         };
-        (0..self.rows.len())
+        (0..self.owners.len())
             .map(|class| {
-                if self.rows[class].iter().any(|row| self.goals[*row] == from) {
+                let (owners, behind) = (&self.owners[class], &self.behind[class]);
+                if owners.iter().chain(behind).any(|row| self.goals[*row].place == from) {
                     return Reached::Here;
                 }
-                if let Some(way) = self.nearest_of(class, &near, ways) {
+                // Whoever is in the site of a router that takes the packets on sends them there.
+                let inside = if border { &[][..] } else { &behind[..] };
+                if let Some(way) = self.nearest_of(owners.iter().chain(inside), &near, ways) {
                     return Reached::Inside(way);
                 }
                 match border {
@@ -174,14 +246,14 @@ impl<'a> Reach<'a> {
             .collect()
     }
 
-    /// The first steps to the nearest of a class's targets; to all of them, if several are as near.
-    fn nearest_of(
+    /// The first steps to the nearest of some goals; to all of them, if several are as near.
+    fn nearest_of<'r>(
         &self,
-        class: usize,
-        near: &[Option<(u32, u16)>],
+        rows: impl Iterator<Item = &'r usize> + Clone,
+        near: &[Option<(u64, u16)>],
         ways: &mut Ways,
     ) -> Option<u16> {
-        let known = self.rows[class].iter().filter_map(|row| near[*row]);
+        let known = rows.filter_map(|row| near[*row]);
         let best = known.clone().map(|(distance, _)| distance).min()?;
         let mut best = known.filter(|(distance, _)| *distance == best).map(|(_, way)| way);
         let first = best.next()?;
@@ -204,39 +276,42 @@ impl<'a> Reach<'a> {
 
     /// The other borders of a border's VPN that are nearest to a class.
     pub fn over_core(&self, from: Place, class: usize) -> Vec<Place> {
-        let own = &self.network.stations[from].vpn;
-        let others = self.egress[class]
-            .iter()
-            .filter(|(place, _)| *place != from && self.network.stations[*place].vpn == *own);
-        let best = others.clone().map(|(_, distance)| *distance).min();
-        others.filter(|(_, distance)| Some(*distance) == best).map(|(place, _)| *place).collect()
+        let station = &self.network.stations[from];
+        match &station.vpn {
+            Some(vpn) => self.egress(station.context.node, vpn, class),
+            None => Vec::new(),
+        }
     }
 
-    /// The borders of one VPN that are nearest to a class.
-    pub fn egress(&self, vpn: &DeviceName, class: usize) -> Vec<Place> {
+    /// The borders of a VPN at other nodes over which a class is nearest to a node of the core.
+    pub fn egress(&self, from: NodeId, vpn: &DeviceName, class: usize) -> Vec<Place> {
         let stations = &self.network.stations;
         let members = self.egress[class].iter();
         let members = members.filter(|(place, _)| stations[*place].vpn.as_ref() == Some(vpn));
-        let best = members.clone().map(|(_, distance)| *distance).min();
-        members.filter(|(_, distance)| Some(*distance) == best).map(|(place, _)| *place).collect()
+        let members = members.filter_map(|(place, inside)| {
+            let core = self.core.distance(from, stations[*place].context.node)?;
+            Some((*place, core + inside))
+        });
+        let best = members.clone().map(|(_, distance)| distance).min();
+        members.filter(|(_, distance)| Some(*distance) == best).map(|(place, _)| place).collect()
     }
 
     fn number(&self, place: Place) -> usize {
         self.network.stations[place].number as usize
     }
 
-    fn exit(&self, from: Place, row: &[u32], ways: &mut Ways) -> Option<(u32, u16)> {
+    fn exit(&self, from: Place, row: &[u64], ways: &mut Ways) -> Option<(u64, u16)> {
         // Who is a way out itself goes to no other.
         if row.get(self.number(from)) == Some(&0) {
             return None;
         }
         let mut steps = Vec::new();
         let far = |place: Place| row[self.number(place)];
-        let distance = self.network.nearest(from, far, &mut steps);
+        let distance = self.network.nearest(from, self.family, far, &mut steps);
         (distance < FAR).then(|| (distance, ways.number(Way::Steps(steps))))
     }
 
-    fn through_exit(&self, class: usize, exits: &[Option<(u32, u16)>]) -> Reached {
+    fn through_exit(&self, class: usize, exits: &[Option<(u64, u16)>]) -> Reached {
         let known = |vpn: &DeviceName| {
             let stations = &self.network.stations;
             self.egress[class].iter().any(|(place, _)| stations[*place].vpn.as_ref() == Some(vpn))
@@ -249,13 +324,31 @@ impl<'a> Reach<'a> {
         nearest.map_or(Reached::Never, |(_, way)| Reached::Beyond(way))
     }
 
-    /// The one way out of a context's site, where there is one.
+    /// The one way out of a context's site, where there is one. Where somebody's written default leads
+    /// into the site, the VPN that has it is no way out: it would send everything back.
     pub fn way_out(&self, from: Place, ways: &mut Ways) -> Option<u16> {
         if self.network.stations[from].border {
             return None;
         }
-        let mut ways = self.exits.iter().filter_map(|(_, row)| self.exit(from, row, ways));
+        let back = self.back(from);
+        let exits = self.exits.iter().filter(|(vpn, _)| !back.contains(&vpn.as_ref()));
+        let mut ways = exits.filter_map(|(_, row)| self.exit(from, row, ways));
         let only = ways.next();
         if ways.next().is_some() { None } else { only.map(|(_, way)| way) }
+    }
+
+    /// The VPNs whose written default leads into a context's site.
+    fn back(&self, from: Place) -> Vec<Option<&DeviceName>> {
+        let tree = &self.destinations.trees[self.family.index()];
+        let Some(leaf) = tree.leaf(self.family.default_route()) else { return Vec::new() };
+        let class = self.destinations.class_of[leaf];
+        let inside = |row: &usize| {
+            self.goals[*row].place == from || self.way(from, *row, &mut Vec::new()) < FAR
+        };
+        if !self.behind[class].iter().any(inside) {
+            return Vec::new();
+        }
+        let owners = self.owners[class].iter().map(|row| self.goals[*row].place);
+        owners.map(|owner| self.network.stations[owner].vpn.as_ref()).collect()
     }
 }

@@ -2,19 +2,21 @@
 //! few routes as say the same, and those of VPNs.
 
 use super::destinations::{self, Destinations};
-use super::lab::{Lab, MAIN, Nexthop, Route};
+use super::family::IpFamily;
+use super::lab::{Lab, MAIN, Nexthop, NodeId, Route};
 use super::layout::Layout;
-use super::network::{Network, Place};
-use super::reach::{Reach, Reached, Way, Ways};
+use super::network::{Network, Place, Step, gateway};
+use super::reach::{Reach, Reached, Reaches, Way, Ways};
 use super::summary::{Leaf, Tree};
 use super::vpn::{self, Core};
 use crate::diagnostic::{Diagnostics, Spanned};
-use crate::document::{Routing, Vpn};
+use crate::document::Routing;
 use crate::iproute::RouteKind;
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use crate::topology::Topology;
+use ipnet::IpNet;
 use petgraph::algo::tarjan_scc;
-use petgraph::graph::DiGraph;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use petgraph::graph::{DiGraph, NodeIndex};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The metric of a VPN's second choice. IPv6 gives 1024 to routes that say none.
@@ -33,8 +35,8 @@ struct Table {
 /// Adds the routes and labels of a lab where the file has none of its own. Returns the graph that they
 /// follow.
 pub(super) fn fill(
+    topology: &Topology,
     layout: &Layout,
-    options: Vpn,
     lab: &mut Lab,
     errors: &mut Diagnostics,
 ) -> (Network, Core) {
@@ -43,26 +45,24 @@ pub(super) fn fill(
     let network = Network::of(lab, layout, Routing::Auto, |context| wanted.contains(&context));
     vpn::hold_apart(lab, layout, &network, &destinations, errors);
     let core = Core::of(lab, layout, &network, errors);
-    core.label(lab, &network, options.php.is_none_or(|php| php.value));
+    let routed = |node: NodeId| topology.routing_at(NodeIndex::new(node.0));
+    let php = topology.vpn.php.is_none_or(|php| php.value);
+    core.label(lab, &network, php, |node| routed(node) == Routing::Auto);
 
     let importers = vpn::importers(lab, &network);
-    let reaches = reaches(&network, &destinations, &importers);
+    let reaches = reaches(&network, &core, &destinations, &importers);
     let mut filled = Vec::new();
-    for reach in reaches.values() {
-        let mut tables = Vec::new();
-        for place in &reach.places {
-            let mut table = table(lab, layout, &network, reach, *place);
-            let imported =
-                vpn::imported(lab, layout, &network, &reaches, &core, *place, &mut table.ways);
-            // What the context knows itself is no import, though it came round by another table.
-            let known =
-                |net: IpNet| reach.destinations.trees.iter().any(|tree| tree.leaf(net).is_some());
-            table.routes.extend(imported.into_iter().filter(|(net, _)| !known(*net)));
-            tables.push(table);
+    for domain in destinations.keys() {
+        let both = IpFamily::BOTH.map(|family| &reaches[&(*domain, family)]);
+        let source = Source { topology, lab, layout, network: &network, reaches: &reaches, both };
+        let mut tables: Vec<Table> =
+            both[0].places.iter().map(|place| source.table(*place, &[])).collect();
+        for (place, families) in source.circles(&tables) {
+            tables[place] = source.table(tables[place].place, &families);
         }
-        default_routes(&network, &mut tables);
-        for table in &tables {
-            routes(lab, &network, &core, table, &mut filled);
+        for table in &mut tables {
+            table.shorten();
+            routes(lab, layout, &network, &core, table, &mut filled);
         }
     }
     filled.sort_by_key(|(place, _)| *place);
@@ -75,67 +75,127 @@ pub(super) fn fill(
 
 fn reaches<'a>(
     network: &'a Network,
+    core: &'a Core,
     destinations: &'a BTreeMap<usize, Destinations>,
     importers: &[Place],
-) -> BTreeMap<usize, Reach<'a>> {
+) -> Reaches<'a> {
     let mut places: BTreeMap<usize, Vec<Place>> = BTreeMap::new();
     for (place, station) in network.stations.iter().enumerate() {
         if let Some(domain) = station.domain {
             places.entry(domain).or_default().push(place);
         }
     }
-    let domain_of = |place: &Place| network.stations[*place].domain;
-    places
-        .into_iter()
-        .filter_map(|(domain, places)| {
-            let importers: Vec<Place> =
-                importers.iter().copied().filter(|it| domain_of(it) == Some(domain)).collect();
-            let destinations = destinations.get(&domain)?;
-            Some((domain, Reach::of(network, destinations, places, &importers)))
-        })
-        .collect()
+    let mut reaches = Reaches::new();
+    for (domain, destinations) in destinations {
+        let places = places.remove(domain).unwrap_or_default();
+        let of_domain = |it: &Place| network.stations[*it].domain == Some(*domain);
+        let importers: Vec<Place> = importers.iter().copied().filter(of_domain).collect();
+        for family in IpFamily::BOTH {
+            let places = places.clone();
+            let reach = Reach::of(network, core, destinations, family, places, &importers);
+            reaches.insert((*domain, family), reach);
+        }
+    }
+    reaches
 }
 
-fn table(lab: &Lab, layout: &Layout, network: &Network, reach: &Reach<'_>, place: Place) -> Table {
-    let station = &network.stations[place];
-    let mut table = Table {
-        place,
-        ways: Ways::default(),
-        routes: Vec::new(),
-        spare: Vec::new(),
-        one_way: [None, None],
-    };
-    if station.steps.is_empty() && !station.border {
-        return table;
+/// What the tables of a routing domain are made from.
+struct Source<'a> {
+    topology: &'a Topology,
+    lab: &'a Lab,
+    layout: &'a Layout,
+    network: &'a Network,
+    reaches: &'a Reaches<'a>,
+    /// The domain in both families.
+    both: [&'a Reach<'a>; 2],
+}
+
+impl Source<'_> {
+    /// The table of a context, without a default for all that it does not know in some families.
+    fn table(&self, place: Place, without_default: &[IpFamily]) -> Table {
+        let mut table = Table {
+            place,
+            ways: Ways::default(),
+            routes: Vec::new(),
+            spare: Vec::new(),
+            one_way: [None, None],
+        };
+        for reach in self.both.into_iter().filter(|it| self.fills(place, it.family)) {
+            self.learn(reach, !without_default.contains(&reach.family), &mut table);
+            let imported = vpn::imported(
+                self.lab,
+                self.layout,
+                self.network,
+                self.reaches,
+                place,
+                reach.family,
+                &mut table.ways,
+            );
+            // What the context knows itself is no import, though it came round by another table.
+            let tree = &reach.destinations.trees[reach.family.index()];
+            table.routes.extend(imported.into_iter().filter(|(net, _)| tree.leaf(*net).is_none()));
+        }
+        table
     }
-    let destinations = reach.destinations;
-    let context = station.context;
-    let own = destinations::own(lab, layout, context);
-    let written: HashSet<IpNet> = destinations::written(lab, context, false).into_iter().collect();
-    let sends_only = !station.through && !station.border;
-    if let ([step], true, true) = (&station.steps[..], sends_only, written.is_empty())
-        && (network.stations[step.to].through || network.stations[step.to].border)
-    {
-        // Whatever is not on its own link is behind the one neighbour.
-        let only = table.ways.number(Way::Steps(vec![0]));
-        let families =
-            defaults().into_iter().filter(|it| own.iter().any(|net| of_one_family(net, it)));
-        table.routes.extend(families.map(|default| (default, only)));
-        return table;
+
+    /// Whether routes of a family are filled in at a place: not where the file does the routing, as it
+    /// does where it has a default route and says nothing else. At the provider's edge a default leads
+    /// to what is outside of a VPN, and the VPN's own sites are known beside it.
+    fn fills(&self, place: Place, family: IpFamily) -> bool {
+        let station = &self.network.stations[place];
+        let node = NodeIndex::new(station.context.node.0);
+        match (self.topology.graph[node].routing, self.topology.routing) {
+            (Some(Routing::Auto), _) => true,
+            (Some(Routing::None), _) | (None, Routing::None) => false,
+            (None, Routing::Auto) => {
+                let default = family.default_route();
+                let mut routes = self.lab[station.context.node].routes.iter().map(|it| &it.value);
+                station.border
+                    || !routes.any(|route| {
+                        let here = route.table == station.context.table;
+                        here && route.destination == default && route.kind == RouteKind::Unicast
+                    })
+            }
+        }
     }
-    let reached = reach.reached(place, &mut table.ways);
-    let mut leaves: Vec<Leaf> = Vec::with_capacity(destinations.class_of.len());
-    leaves.extend(destinations.class_of.iter().map(|class| match reached[*class] {
-        Reached::Never => Leaf::Hole,
-        Reached::Here => Leaf::Own,
-        Reached::Inside(way) | Reached::Beyond(way) => Leaf::Way(way),
-    }));
-    let way_out = reach.way_out(place, &mut table.ways);
-    for (family, (tree, default)) in destinations.trees.iter().zip(defaults()).enumerate() {
-        let kept = own.iter().chain(&written).filter_map(|net| tree.leaf(*net));
+
+    /// Adds the routes of a family.
+    fn learn(&self, reach: &Reach<'_>, with_default: bool, table: &mut Table) {
+        let (lab, layout, family) = (self.lab, self.layout, reach.family);
+        let station = &self.network.stations[table.place];
+        let mut steps = station.steps_of(family);
+        let first = steps.next();
+        if first.is_none() && !station.border {
+            return;
+        }
+        let destinations = reach.destinations;
+        let (tree, default) = (&destinations.trees[family.index()], family.default_route());
+        let context = station.context;
+        let written: HashSet<IpNet> =
+            destinations::written(lab, context, false).into_iter().collect();
+        let sends_only = !station.through && !station.border;
+        if let (Some((number, step)), None, true, true) =
+            (first, steps.next(), sends_only, written.is_empty())
+            && (self.network.stations[step.to].through || self.network.stations[step.to].border)
+        {
+            // Whatever is not on its own link is behind the one neighbour.
+            if destinations::own(lab, layout, context).into_iter().any(|net| family.has(net)) {
+                table.routes.push((default, table.ways.number(Way::Steps(vec![number]))));
+            }
+            return;
+        }
+        let reached = reach.reached(table.place, &mut table.ways);
+        let mut leaves: Vec<Leaf> = Vec::with_capacity(destinations.class_of.len());
+        leaves.extend(destinations.class_of.iter().map(|class| match reached[*class] {
+            Reached::Never => Leaf::Hole,
+            Reached::Here => Leaf::Own,
+            Reached::Inside(way) | Reached::Beyond(way) => Leaf::Way(way),
+        }));
+        let attached = destinations::attached(lab, layout, context);
+        let kept = attached.iter().chain(&written).filter_map(|net| tree.leaf(*net));
         kept.for_each(|leaf| leaves[leaf] = Leaf::Own);
-        let all_out = match (way_out, sends_only) {
-            _ if written.contains(&default) || tree.len() == 0 => None,
+        let all_out = match (reach.way_out(table.place, &mut table.ways), sends_only) {
+            _ if !with_default || written.contains(&default) || tree.len() == 0 => None,
             (Some(way), _) => Some(way),
             (None, true) => tree.common(&leaves),
             (None, false) => None,
@@ -146,15 +206,73 @@ fn table(lab: &Lab, layout: &Layout, network: &Network, reach: &Reach<'_>, place
             routes = plain(tree, &leaves);
         }
         // What a VRF does not know ends in it.
-        if context.table == MAIN {
-            table.one_way[family] = one_way(tree, &leaves, &written, &routes);
+        if context.table == MAIN && with_default && all_out.is_none() {
+            table.one_way[family.index()] = one_way(tree, &leaves, &written, &routes);
         }
         table.routes.extend(routes);
+        if station.border {
+            table.spare.extend(spare(reach, table.place, &reached, &mut table.ways));
+        }
     }
-    if station.border {
-        table.spare = spare(reach, place, &reached, &mut table.ways);
+
+    /// The tables whose default, made or to be made, would bring packets back to them, with the families.
+    fn circles(&self, tables: &[Table]) -> BTreeMap<usize, Vec<IpFamily>> {
+        let stations = &self.network.stations;
+        let mut circles: BTreeMap<usize, Vec<IpFamily>> = BTreeMap::new();
+        for family in IpFamily::BOTH {
+            let mut graph = DiGraph::<usize, ()>::new();
+            let node_of: BTreeMap<Place, NodeIndex> = tables
+                .iter()
+                .enumerate()
+                // Who only sends hands nothing back.
+                .filter(|(_, it)| stations[it.place].through || stations[it.place].border)
+                .map(|(number, table)| (table.place, graph.add_node(number)))
+                .collect();
+            for table in tables {
+                let Some(from) = node_of.get(&table.place) else { continue };
+                for to in self.default_leads_to(table, family) {
+                    if let Some(to) = node_of.get(&to) {
+                        graph.add_edge(*from, *to, ());
+                    }
+                }
+            }
+            let rounds = tarjan_scc(&graph).into_iter().filter(|circle| circle.len() > 1);
+            for node in rounds.flatten() {
+                circles.entry(graph[node]).or_default().push(family);
+            }
+        }
+        circles
     }
-    table
+
+    /// Where a table's default leads to: the file's, or one that is filled in.
+    fn default_leads_to(&self, table: &Table, family: IpFamily) -> Vec<Place> {
+        let station = &self.network.stations[table.place];
+        let default = family.default_route();
+        if destinations::written(self.lab, station.context, false).contains(&default) {
+            let to = destinations::handed_to(self.lab, self.layout, station.context, default);
+            return to.into_iter().map(|context| self.network.place(context)).collect();
+        }
+        let filled = table.routes.iter().find(|(net, _)| *net == default).map(|(_, way)| *way);
+        match table.one_way[family.index()].or(filled).map(|way| table.ways.get(way)) {
+            Some(Way::Steps(steps)) => {
+                steps.iter().map(|step| station.steps[*step as usize].to).collect()
+            }
+            Some(Way::Core(edges)) => edges.clone(),
+            Some(Way::Vrf(_) | Way::Main) | None => Vec::new(),
+        }
+    }
+}
+
+impl Table {
+    /// Puts a default route in the place of routes that all leave one way.
+    fn shorten(&mut self) {
+        for family in IpFamily::BOTH {
+            if let Some(way) = self.one_way[family.index()] {
+                self.routes.retain(|(net, _)| !family.has(*net));
+                self.routes.push((family.default_route(), way));
+            }
+        }
+    }
 }
 
 /// Whether a summary covers a route of the file's that is meant for more than the summary knows.
@@ -212,59 +330,13 @@ fn spare(
         .collect();
     let class_of = &reach.destinations.class_of;
     let leaves: Vec<Leaf> = class_of.iter().map(|class| spare[*class]).collect();
-    reach.destinations.trees.iter().flat_map(|tree| tree.routes(&leaves, None)).collect()
-}
-
-/// Gives a default route to a table all of whose routes leave one way, unless those that it would
-/// send everything to send everything back.
-fn default_routes(network: &Network, tables: &mut [Table]) {
-    for (family, default) in defaults().into_iter().enumerate() {
-        let mut graph = DiGraph::<usize, ()>::new();
-        let mut node_of = BTreeMap::new();
-        for (place, table) in tables.iter().enumerate() {
-            if table.one_way[family].is_some() {
-                node_of.insert(table.place, graph.add_node(place));
-            }
-        }
-        for table in tables.iter() {
-            let Some(Way::Steps(steps)) = table.one_way[family].map(|way| table.ways.get(way))
-            else {
-                continue;
-            };
-            for step in steps {
-                let to = network.stations[table.place].steps[*step as usize].to;
-                if let Some(to) = node_of.get(&to) {
-                    graph.add_edge(node_of[&table.place], *to, ());
-                }
-            }
-        }
-        let circles: BTreeSet<usize> = tarjan_scc(&graph)
-            .into_iter()
-            .filter(|circle| circle.len() > 1)
-            .flatten()
-            .map(|node| graph[node])
-            .collect();
-        for (place, table) in tables.iter_mut().enumerate() {
-            let Some(way) = table.one_way[family].filter(|_| !circles.contains(&place)) else {
-                continue;
-            };
-            table.routes.retain(|(net, _)| !of_one_family(net, &default));
-            table.routes.push((default, way));
-        }
-    }
-}
-
-fn of_one_family(net: &IpNet, other: &IpNet) -> bool {
-    net.addr().is_ipv4() == other.addr().is_ipv4()
-}
-
-fn defaults() -> [IpNet; 2] {
-    [IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())]
+    reach.destinations.trees[reach.family.index()].routes(&leaves, None)
 }
 
 /// The routes of a table as the kernel gets them, but for those that the file has itself.
 fn routes(
     lab: &Lab,
+    layout: &Layout,
     network: &Network,
     core: &Core,
     table: &Table,
@@ -272,9 +344,13 @@ fn routes(
 ) {
     let context = network.stations[table.place].context;
     let written: HashSet<IpNet> = destinations::written(lab, context, false).into_iter().collect();
-    let first = table.routes.iter().map(|route| (route, None));
+    // Where the port of a subnet is down, the kernel may hold its route to it all the same, unused.
+    let attached = destinations::attached(lab, layout, context);
+    let own = destinations::own(lab, layout, context);
+    let cut = |net: &IpNet| own.contains(net) && !attached.contains(net);
+    let first = table.routes.iter().map(|route| (route, cut(&route.0).then_some(SPARE)));
     let spare = table.spare.iter().map(|route| (route, Some(SPARE)));
-    let mut ways_on: HashMap<(u16, bool), Arc<[Nexthop]>> = HashMap::new();
+    let mut ways_on: HashMap<(u16, IpFamily), Arc<[Nexthop]>> = HashMap::new();
     let mut routes: Vec<Route> = first
         .chain(spare)
         .filter(|((net, _), metric)| metric.is_some() || !written.contains(net))
@@ -282,9 +358,9 @@ fn routes(
             let (kind, nexthops) = match table.ways.get(*way) {
                 Way::Main => (RouteKind::Throw, Arc::default()),
                 on @ (Way::Steps(_) | Way::Core(_) | Way::Vrf(_)) => {
-                    let v4 = net.addr().is_ipv4();
-                    let nexthops = ways_on.entry((*way, v4)).or_insert_with(|| {
-                        nexthops(lab, network, core, table.place, on, v4).into()
+                    let family = IpFamily::of(net.addr());
+                    let nexthops = ways_on.entry((*way, family)).or_insert_with(|| {
+                        nexthops(lab, network, core, table.place, on, family).into()
                     });
                     if nexthops.is_empty() {
                         return None;
@@ -308,32 +384,22 @@ fn nexthops(
     core: &Core,
     place: Place,
     way: &Way,
-    v4: bool,
+    family: IpFamily,
 ) -> Vec<Nexthop> {
     let station = &network.stations[place];
     match way {
         Way::Steps(steps) => {
             let steps = steps.iter().map(|step| station.steps[*step as usize]);
-            steps
-                .filter_map(|step| {
-                    let near = &lab[step.out.0].interfaces[step.out.1.0];
-                    let far = &lab[step.far.0].interfaces[step.far.1.0];
-                    let gateways = far.addresses.iter().map(|address| address.value.addr());
-                    let mut gateways = gateways.filter(|address| address.is_ipv4() == v4);
-                    let via = gateways.next()?;
-                    // One on a common subnet is the better gateway; the kernel takes another one
-                    // only where it is told that the link has it.
-                    let shared = |address: &_| near.holds(address);
-                    let common = std::iter::once(via).chain(gateways).find(shared);
-                    let (via, onlink) = (common.unwrap_or(via), common.is_none());
-                    let dev = near.name.clone();
-                    Some(Nexthop { via: Some(via), onlink, ..Nexthop::to(dev) })
-                })
-                .collect()
+            let nexthops = steps.filter_map(|Step { out, far, .. }| {
+                let (via, onlink) = gateway(lab, out, far, family)?;
+                let dev = lab[out.0].interfaces[out.1.0].name.clone();
+                Some(Nexthop { via: Some(via), onlink, ..Nexthop::to(dev) })
+            });
+            nexthops.collect()
         }
         Way::Core(edges) => edges
             .iter()
-            .flat_map(|edge| core.nexthops(lab, network, station.context.node, *edge, v4))
+            .flat_map(|edge| core.nexthops(lab, network, station.context.node, *edge, family))
             .collect(),
         Way::Vrf(vrf) => {
             vec![Nexthop::to(vrf.clone())]

@@ -232,6 +232,7 @@ pub(super) static NODE: Level = Level {
         key("role", Shape::OneOf(words::<Role>), "What the node is for."),
         key("forwarding", Shape::Flag, "Whether it forwards, whatever its role."),
         key("stp", Shape::Flag, "Whether its bridges run the kernel's spanning tree protocol."),
+        key("routing", Shape::OneOf(words::<Routing>), "Which routes the compiler fills in here."),
         key("loopback", LOOPBACKS, "Addresses on its `lo`."),
         key("vrfs", Shape::Named(&Shape::Map(&VRF)), "Its VRFs by name."),
         key("interfaces", Shape::Named(&Shape::Map(&INTERFACE)), "Its interfaces by name."),

@@ -132,6 +132,8 @@ pub struct Node {
     pub forwarding: Option<Spanned<bool>>,
     /// `stp`: whether its bridges run the spanning tree protocol, unless one says otherwise itself.
     pub stp: Option<Spanned<bool>>,
+    /// `routing`: whether routes are filled in here, whatever the whole file says.
+    pub routing: Option<Spanned<Routing>>,
     /// `loopback`: addresses on `lo`; `None` lets the compiler choose, an empty list is none.
     pub loopback: Option<Vec<Spanned<IpNet>>>,
     /// `vrfs` in the file's order.

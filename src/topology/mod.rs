@@ -36,6 +36,22 @@ pub struct Topology {
     pub checks: Option<Vec<Text>>,
 }
 
+impl Topology {
+    /// Which routes the compiler fills in at a node.
+    pub fn routing_at(&self, node: NodeIndex) -> Routing {
+        self.graph[node].routing.unwrap_or(self.routing)
+    }
+
+    /// Which routes it fills in at some node at least.
+    pub fn routing_anywhere(&self) -> Routing {
+        let mut nodes = self.graph.node_weights();
+        match nodes.any(|node| node.routing == Some(Routing::Auto)) {
+            true => Routing::Auto,
+            false => self.routing,
+        }
+    }
+}
+
 /// A node as it was meant.
 #[derive(Debug)]
 pub struct Node {
@@ -47,6 +63,8 @@ pub struct Node {
     pub forwarding: Option<Spanned<bool>>,
     /// Whether its bridges run the spanning tree protocol, unless one says otherwise itself.
     pub stp: Option<Spanned<bool>>,
+    /// Which routes the compiler fills in here, where the file says so of this node.
+    pub routing: Option<Routing>,
     /// Addresses on `lo`; `None` lets the compiler choose.
     pub loopback: Option<Vec<Spanned<IpNet>>>,
     /// Its VRFs, each name once.

@@ -117,6 +117,7 @@ fn resolve_node(node: document::Node, name: NodeName, errors: &mut Diagnostics) 
         role: node.role,
         forwarding: node.forwarding,
         stp: node.stp,
+        routing: node.routing.map(|routing| routing.value),
         loopback: node.loopback,
         vrfs,
         interfaces,

@@ -7,5 +7,6 @@ mod names;
 mod networks;
 mod plans;
 mod print;
+mod routes;
 mod synthetic;
 mod walk;

@@ -1,11 +1,11 @@
 //! What must hold of the tables of any network.
 
-use crate::walk::ends;
+use crate::walk::{ends, visits};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::IpAddr;
-use vrflab::compile::{Lab, NodeId};
+use vrflab::compile::{InterfaceId, Lab, MAIN, NodeId};
 use vrflab::diagnostic::{Severity, Source};
 use vrflab::document::{Format, LabName, Role};
 
@@ -37,10 +37,15 @@ fn addresses(lab: &Lab, id: NodeId) -> Vec<IpAddr> {
     own.map(|address| address.value.addr()).collect()
 }
 
+/// What a link costs: a little, or as much as there is room for.
+fn cost() -> impl Strategy<Value = u32> {
+    prop_oneof![9 => 1..4u32, 1 => Just(u32::MAX)]
+}
+
 /// Links of routers, each to an earlier one and some across, each with a cost, and hosts at some.
 pub fn plain() -> impl Strategy<Value = String> {
-    let links = proptest::collection::vec((any::<prop::sample::Index>(), 1..4u32), 1..14);
-    let across = proptest::collection::vec((0..14usize, 0..14usize, 1..4u32), 0..8);
+    let links = proptest::collection::vec((any::<prop::sample::Index>(), cost()), 1..14);
+    let across = proptest::collection::vec((0..14usize, 0..14usize, cost()), 0..8);
     let hosts = proptest::collection::vec(any::<prop::sample::Index>(), 2..6);
     let family = prop::sample::select(vec!["ipv4", "ipv6", "dual"]);
     (links, across, hosts, family).prop_map(|(links, across, hosts, family)| {
@@ -61,6 +66,43 @@ pub fn plain() -> impl Strategy<Value = String> {
     })
 }
 
+/// Routers and hosts as in [`plain`], with links of which both ends, or one, are written in IPv4 alone.
+fn families() -> impl Strategy<Value = String> {
+    let written = proptest::collection::vec(0..4u8, 30);
+    (plain(), written).prop_map(|(text, written)| {
+        let mut number = 0;
+        let mut line = |line: &str| {
+            let Some((ends, rest)) = line.split_once(" [cost=") else { return line.to_owned() };
+            number += 1;
+            let labels = match written[number - 1] {
+                0 => format!(
+                    "taillabel=\"10.200.{number}.1/24\", headlabel=\"10.200.{number}.2/24\", "
+                ),
+                1 => format!("taillabel=\"10.200.{number}.1/24\", "),
+                _ => String::new(),
+            };
+            format!("{ends} [{labels}cost={rest}")
+        };
+        text.lines().map(|it| line(it) + "\n").collect()
+    })
+}
+
+/// The parts that nodes fall into by the links both of whose ends have addresses of a family.
+fn parts(lab: &Lab, ipv4: bool) -> Vec<usize> {
+    let mut parts: Vec<usize> = (0..lab.nodes.len()).collect();
+    for link in &lab.links {
+        let has = |(node, port): (NodeId, InterfaceId)| {
+            let mut addresses = lab[node].interfaces[port.0].addresses.iter();
+            addresses.any(|address| address.value.addr().is_ipv4() == ipv4)
+        };
+        if link.ends.into_iter().all(has) {
+            let [near, far] = link.ends.map(|(node, _)| parts[node.0]);
+            parts.iter_mut().filter(|part| **part == far).for_each(|part| *part = near);
+        }
+    }
+    parts
+}
+
 /// Edges around a core, and the sites of three VPNs at them, some at two edges.
 pub fn vpns() -> impl Strategy<Value = String> {
     let core = proptest::collection::vec(any::<prop::sample::Index>(), 1..5);
@@ -68,26 +110,37 @@ pub fn vpns() -> impl Strategy<Value = String> {
     let site =
         (0..3usize, any::<prop::sample::Index>(), prop::option::of(any::<prop::sample::Index>()));
     let sites = proptest::collection::vec(site, 3..9);
+    let direct = proptest::collection::vec((0..3usize, any::<prop::sample::Index>()), 0..3);
     let family = prop::sample::select(vec!["ipv4", "ipv6", "dual"]);
-    (core, edges, sites, family, any::<bool>()).prop_map(|(core, edges, sites, family, php)| {
-        let mut text = format!("graph {{ family={family}; vpn=\"php {php}\"; node [role=p]; p0;\n");
-        for (at, to) in core.iter().enumerate() {
-            let _ = writeln!(text, "p{} -- p{}", at + 1, to.index(at + 1));
-        }
-        for (at, p) in edges.iter().enumerate() {
-            let _ = writeln!(text, "e{at} [role=pe]; e{at} -- p{}", p.index(core.len() + 1));
-        }
-        for (at, (vpn, edge, second)) in sites.iter().enumerate() {
-            let edge = edge.index(edges.len());
-            let _ = writeln!(text, "c{at}v{vpn} [role=ce]; h{at}v{vpn} [role=host]");
-            let _ = writeln!(text, "h{at}v{vpn} -- c{at}v{vpn}");
-            let _ = writeln!(text, "c{at}v{vpn} -- e{edge} [vrf=v{vpn}]");
-            if let Some(second) = second.map(|it| it.index(edges.len())).filter(|it| *it != edge) {
-                let _ = writeln!(text, "c{at}v{vpn} -- e{second} [vrf=v{vpn}]");
+    (core, edges, sites, direct, family, any::<bool>()).prop_map(
+        |(core, edges, sites, direct, family, php)| {
+            let mut text =
+                format!("graph {{ family={family}; vpn=\"php {php}\"; node [role=p]; p0;\n");
+            for (at, to) in core.iter().enumerate() {
+                let _ = writeln!(text, "p{} -- p{}", at + 1, to.index(at + 1));
             }
-        }
-        text + "}"
-    })
+            for (at, p) in edges.iter().enumerate() {
+                let _ = writeln!(text, "e{at} [role=pe]; e{at} -- p{}", p.index(core.len() + 1));
+            }
+            for (at, (vpn, edge, second)) in sites.iter().enumerate() {
+                let edge = edge.index(edges.len());
+                let _ = writeln!(text, "c{at}v{vpn} [role=ce]; h{at}v{vpn} [role=host]");
+                let _ = writeln!(text, "h{at}v{vpn} -- c{at}v{vpn}");
+                let _ = writeln!(text, "c{at}v{vpn} -- e{edge} [vrf=v{vpn}]");
+                if let Some(second) =
+                    second.map(|it| it.index(edges.len())).filter(|it| *it != edge)
+                {
+                    let _ = writeln!(text, "c{at}v{vpn} -- e{second} [vrf=v{vpn}]");
+                }
+            }
+            for (at, (vpn, edge)) in direct.iter().enumerate() {
+                let edge = edge.index(edges.len());
+                let _ =
+                    writeln!(text, "d{at}v{vpn} [role=host]; d{at}v{vpn} -- e{edge} [vrf=v{vpn}]");
+            }
+            text + "}"
+        },
+    )
 }
 
 proptest! {
@@ -103,6 +156,22 @@ proptest! {
                 for from in hosts(&lab) {
                     let ends = ends(&lab, from, address);
                     prop_assert_eq!(ends, BTreeSet::from([Some(to)]), "{} to {}\n{}", lab[from].name, address, text);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_family_reaches_as_far_as_its_own_links_do(text in families()) {
+        let lab = lab(&text);
+        let parts = [parts(&lab, false), parts(&lab, true)];
+        for to in hosts(&lab) {
+            for address in addresses(&lab, to) {
+                let part = &parts[usize::from(address.is_ipv4())];
+                for from in hosts(&lab) {
+                    let joined = part[from.0] == part[to.0];
+                    let end = ends(&lab, from, address);
+                    prop_assert_eq!(end == BTreeSet::from([Some(to)]), joined, "{} to {}\n{}", lab[from].name, address, text);
                 }
             }
         }
@@ -142,6 +211,13 @@ proptest! {
                 for address in addresses(&lab, *to) {
                     let ends = ends(&lab, *from, address);
                     if vpn(*from) == vpn(*to) {
+                        let ce = |id: NodeId| lab[id].name.as_str().replacen(['h', 'd'], "c", 1);
+                        let way = visits(&lab, (*from, MAIN), address);
+                        let mut routers = way.iter().filter(|id| lab[**id].role == Role::Ce);
+                        prop_assert!(
+                            routers.all(|it| [ce(*from), ce(*to)].contains(&lab[*it].name.to_string())),
+                            "{} to {} by a third site\n{}", lab[*from].name, address, text
+                        );
                         prop_assert_eq!(ends, BTreeSet::from([Some(*to)]), "{} to {}\n{}", lab[*from].name, address, text);
                     } else {
                         let elsewhere = ends.iter().flatten().any(|end| vpn(*end) != vpn(*from));

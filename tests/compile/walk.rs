@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use vrflab::compile::{InterfaceId, Lab, LabelNexthop, MAIN, Nexthop, Node, NodeId};
+use vrflab::compile::{Interface, InterfaceId, Lab, LabelNexthop, MAIN, Nexthop, Node, NodeId};
+use vrflab::document::Role;
 use vrflab::iproute::{Label, RouteKind};
 
 /// Where a packet is: at a node, in a table, under labels.
@@ -10,10 +11,19 @@ type Place = (NodeId, u32, Vec<Label>);
 
 /// The nodes in which packets from a node to an address end; `None` among them is one that is lost.
 pub fn ends(lab: &Lab, from: NodeId, to: IpAddr) -> BTreeSet<Option<NodeId>> {
+    walk(lab, (from, MAIN), to).ends
+}
+
+/// The nodes that packets from a table of a node to an address come by, or end in.
+pub fn visits(lab: &Lab, from: (NodeId, u32), to: IpAddr) -> BTreeSet<NodeId> {
+    walk(lab, from, to).done.into_iter().map(|(node, ..)| node).collect()
+}
+
+fn walk(lab: &Lab, (from, table): (NodeId, u32), to: IpAddr) -> Walk<'_> {
     let mut walk =
         Walk { lab, to, under: Vec::new(), done: BTreeSet::new(), ends: BTreeSet::new() };
-    walk.arrive((from, MAIN, Vec::new()));
-    walk.ends
+    walk.arrive((from, table, Vec::new()));
+    walk
 }
 
 struct Walk<'a> {
@@ -79,7 +89,12 @@ impl Walk<'_> {
             self.ends.insert(None);
             return;
         }
+        let carries = |port: &Interface| {
+            let place = node.interface(port.name.as_str()).unwrap();
+            self.lab.carries(id, place)
+        };
         let connected = mine
+            .filter(|port| carries(port))
             .flat_map(|port| port.addresses.iter().map(move |net| (port, net.value)))
             .filter(|(_, net)| net.contains(&self.to))
             .max_by_key(|(_, net)| net.prefix_len());
@@ -123,21 +138,45 @@ impl Walk<'_> {
         }
     }
 
-    /// Over a link to whoever has the address there.
+    /// Over a link, or a LAN, to whoever has the address there.
     fn send(&mut self, node: &Node, id: NodeId, dev: &str, via: IpAddr, labels: Vec<Label>) {
-        let far = node.interface(dev).and_then(|port: InterfaceId| self.lab.peer(id, port));
-        let has = far.filter(|(far, port)| {
+        let out = node.interface(dev).unwrap();
+        let mut has: Vec<(NodeId, InterfaceId)> = self.on_wire(id, out);
+        has.retain(|(far, port)| {
             let port = &self.lab[*far].interfaces[port.0];
             port.addresses.iter().any(|address| address.value.addr() == via)
         });
-        match has {
-            Some((far, port)) => {
-                let table = self.lab[far].table_of(&self.lab[far].interfaces[port.0]);
-                self.arrive((far, table, labels));
+        if has.is_empty() {
+            self.ends.insert(None);
+        }
+        for (far, port) in has {
+            let table = self.lab[far].table_of(&self.lab[far].interfaces[port.0]);
+            self.arrive((far, table, labels.clone()));
+        }
+    }
+
+    /// The ports that frames from an interface come to, through switches.
+    fn on_wire(&self, id: NodeId, out: InterfaceId) -> Vec<(NodeId, InterfaceId)> {
+        let mut found = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut open = vec![(id, out)];
+        while let Some((node, out)) = open.pop() {
+            if !self.lab.carries(node, out) || !seen.insert((node, out)) {
+                continue;
             }
-            None => {
-                self.ends.insert(None);
+            let Some((far, port)) = self.lab.peer(node, out) else { continue };
+            match self.lab[far].role {
+                Role::Switch => {
+                    let ports = 0..self.lab[far].interfaces.len();
+                    open.extend(
+                        ports.map(InterfaceId).filter(|it| *it != port).map(|it| (far, it)),
+                    );
+                }
+                Role::Host | Role::Router | Role::Ce | Role::Pe | Role::P => {
+                    found.push((far, port))
+                }
             }
         }
+        found
     }
 }

@@ -73,7 +73,10 @@ pub(super) fn hold(lab: &Lab, errors: &mut Diagnostics) {
                 End::Vrf { place, name } if push.from.1 != MAIN => {
                     let leads_back = by_place.get(&place).into_iter().flatten().any(|back| {
                         ends(back).iter().any(|end| match end {
-                            End::Vrf { place, .. } => *place == push.from,
+                            // Another edge of the own VPN may be the nearer one to what is behind both.
+                            End::Vrf { place, name } => {
+                                *place == push.from || own_vpn(lab, push.from) == Some(name)
+                            }
                             End::Main | End::Unknown { .. } | End::Circle { .. } | End::Nowhere => {
                                 false
                             }
@@ -87,6 +90,11 @@ pub(super) fn hold(lab: &Lab, errors: &mut Diagnostics) {
             }
         }
     }
+}
+
+/// The name of a table's VRF, which is that of its VPN.
+fn own_vpn(lab: &Lab, (node, table): Place) -> Option<&DeviceName> {
+    lab[node].vrfs.iter().find(|vrf| vrf.table == table).map(|vrf| &vrf.name)
 }
 
 /// Whether a VRF's packets are meant for a VPN though nothing comes back from there: its routes are
@@ -183,8 +191,8 @@ fn stack(labels: &[Label]) -> String {
 
 fn leak(lab: &Lab, push: &Push, place: Place, vrf: &DeviceName) -> Diagnostic {
     let (from, to) = (&lab[push.from.0], &lab[place.0]);
-    let own = from.vrfs.iter().find(|vrf| vrf.table == push.from.1);
-    let own = own.map_or_else(|| push.from.1.to_string(), |vrf| vrf.name.to_string());
+    let own = own_vpn(lab, push.from);
+    let own = own.map_or_else(|| push.from.1.to_string(), ToString::to_string);
     Diagnostic::warning(
         Code::LabelLeak,
         format!(

@@ -3,6 +3,7 @@
 //! Without one, a port with `rp_filter` drops such packets as martians, and one without it sends
 //! them on and loses the answers.
 
+use crate::compile::family::IpFamily;
 use crate::compile::lab::{Lab, MAIN, NodeId, Route, Vrf};
 use crate::compile::layout::{Context, Layout};
 use crate::compile::network::{FAR, Network, Step};
@@ -35,7 +36,8 @@ pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
                 if connected(lab, here, *subnet) || routed(lab, id, vrf, *subnet) {
                     continue;
                 }
-                if let Some(step) = first_step(&network, here, contexts) {
+                let family = IpFamily::of(subnet.addr());
+                if let Some(step) = first_step(&network, here, contexts, family) {
                     errors.push(missing(lab, id, vrf, *subnet, step));
                 }
             }
@@ -62,13 +64,19 @@ fn sources(lab: &Lab, layout: &Layout) -> Sources {
 }
 
 /// The first step of the shortest way to whoever is nearest.
-fn first_step(network: &Network, here: Context, goals: &BTreeSet<Context>) -> Option<Step> {
+fn first_step(
+    network: &Network,
+    here: Context,
+    goals: &BTreeSet<Context>,
+    family: IpFamily,
+) -> Option<Step> {
     let from = network.place(here);
     let mut distances = vec![FAR; network.stations.len()];
-    network.distances(goals.iter().map(|goal| network.place(*goal)), &mut distances);
+    let goals = goals.iter().map(|goal| network.place(*goal));
+    network.distances(goals, &[], family, &mut distances);
     let mut steps = Vec::new();
     let far = |place: usize| distances[network.stations[place].number as usize];
-    network.nearest(from, far, &mut steps);
+    network.nearest(from, family, far, &mut steps);
     Some(network.stations[from].steps[*steps.first()? as usize])
 }
 

@@ -1,8 +1,9 @@
 //! The provider's core: its labels and the paths that they take.
 
+use crate::compile::family::IpFamily;
 use crate::compile::lab::{Lab, LabelNexthop, LabelRoute, MAIN, Nexthop, NodeId};
 use crate::compile::layout::{Layout, Port};
-use crate::compile::network::{FAR, Network, Place, cost};
+use crate::compile::network::{Network, Place, cost};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::DeviceName;
 use crate::iproute::{Encap, IncomingLabel, Label};
@@ -20,7 +21,7 @@ pub(in crate::compile) struct Core {
     /// Who may push: each provider node's steps to others.
     steps: BTreeMap<NodeId, Vec<Step>>,
     /// For each egress the distance of everybody to it.
-    distances: BTreeMap<NodeId, HashMap<NodeId, u32>>,
+    distances: BTreeMap<NodeId, HashMap<NodeId, u64>>,
     transport: BTreeMap<NodeId, Label>,
     service: HashMap<Place, Label>,
 }
@@ -74,18 +75,27 @@ impl Core {
         core
     }
 
-    /// Adds the label routes of the core and its edges, where the file has none for the label.
-    pub fn label(&self, lab: &mut Lab, network: &Network, php: bool) {
+    /// Adds the label routes of the core and its edges, where the file has none for the label, at
+    /// those nodes that are `routed` by the compiler.
+    pub fn label(
+        &self,
+        lab: &mut Lab,
+        network: &Network,
+        php: bool,
+        routed: impl Fn(NodeId) -> bool,
+    ) {
         for (egress, label) in &self.transport {
-            for (node, route) in self.path(lab, *egress, *label, php) {
-                add(lab, node, route);
-            }
+            let path = self.path(lab, *egress, *label, php).into_iter();
+            path.filter(|(node, _)| routed(*node)).for_each(|(node, route)| add(lab, node, route));
         }
         let mut service: Vec<(Place, Label)> =
             self.service.iter().map(|(place, label)| (*place, *label)).collect();
         service.sort_unstable();
         for (place, label) in service {
             let station = &network.stations[place];
+            if !routed(station.context.node) {
+                continue;
+            }
             let Some(vpn) = &station.vpn else { continue };
             let nexthops = vec![LabelNexthop { swap: Vec::new(), via: None, dev: vpn.clone() }];
             add(lab, station.context.node, (label, nexthops));
@@ -138,7 +148,7 @@ impl Core {
         network: &Network,
         from: NodeId,
         to: Place,
-        v4: bool,
+        family: IpFamily,
     ) -> Vec<Nexthop> {
         let egress = network.stations[to].context.node;
         let (Some(service), Some(transport)) = (self.service.get(&to), self.transport.get(&egress))
@@ -150,12 +160,12 @@ impl Core {
                 let gateway = gateway(lab, step)?;
                 // IPv6 takes a gateway of the other family in this form only. Nor does it look for
                 // gateways outside the route's own table, where the core is not.
-                let via = match (gateway, v4) {
-                    (IpAddr::V4(gateway), false) => IpAddr::V6(gateway.to_ipv6_mapped()),
-                    (gateway, _) => gateway,
+                let via = match (gateway, family) {
+                    (IpAddr::V4(gateway), IpFamily::V6) => IpAddr::V6(gateway.to_ipv6_mapped()),
+                    (gateway, IpFamily::V4 | IpFamily::V6) => gateway,
                 };
                 let near = &lab[step.out.0].interfaces[step.out.1.0];
-                let onlink = !v4 || !near.holds(&gateway);
+                let onlink = family == IpFamily::V6 || !near.holds(&gateway);
                 let labels = match step.to == egress {
                     true => vec![*service],
                     false => vec![*transport, *service],
@@ -167,26 +177,29 @@ impl Core {
             .collect()
     }
 
+    /// How far labels lead from one node to another edge, if they do.
+    pub fn distance(&self, from: NodeId, to: NodeId) -> Option<u64> {
+        self.toward(from, to).next()?;
+        self.distances.get(&to)?.get(&from).copied()
+    }
+
     /// Whether labels lead from one node to another edge.
     pub fn leads(&self, from: NodeId, to: NodeId) -> bool {
-        self.toward(from, to).next().is_some()
+        self.distance(from, to).is_some()
     }
 
     fn toward(&self, from: NodeId, egress: NodeId) -> impl Iterator<Item = &Step> {
         let distances = self.distances.get(&egress);
-        let far = move |node: NodeId| {
-            distances.and_then(|distances| distances.get(&node)).copied().unwrap_or(FAR)
-        };
-        let own = far(from);
-        self.steps
-            .get(&from)
-            .into_iter()
-            .flatten()
-            .filter(move |step| own > 0 && own < FAR && far(step.to) < FAR)
-            .filter(move |step| far(step.to).saturating_add(step.cost) == own)
+        let far = move |node: NodeId| distances.and_then(|distances| distances.get(&node)).copied();
+        let own = far(from).filter(|own| *own > 0);
+        let steps = self.steps.get(&from).into_iter().flatten();
+        steps.filter(move |step| {
+            let through = far(step.to).map(|rest| rest + u64::from(step.cost));
+            own.is_some() && through == own
+        })
     }
 
-    fn search(&self, egress: NodeId) -> HashMap<NodeId, u32> {
+    fn search(&self, egress: NodeId) -> HashMap<NodeId, u64> {
         let mut into: HashMap<NodeId, Vec<(NodeId, u32)>> = HashMap::new();
         for (node, steps) in &self.steps {
             for step in steps {
@@ -194,13 +207,13 @@ impl Core {
             }
         }
         let mut distances = HashMap::from([(egress, 0)]);
-        let mut open = BinaryHeap::from([Reverse((0u32, egress))]);
+        let mut open = BinaryHeap::from([Reverse((0u64, egress))]);
         while let Some(Reverse((distance, node))) = open.pop() {
             if distances.get(&node).is_some_and(|known| *known < distance) {
                 continue;
             }
             for (from, cost) in into.get(&node).into_iter().flatten() {
-                let through = distance.saturating_add(*cost);
+                let through = distance + u64::from(*cost);
                 if distances.get(from).is_none_or(|known| through < *known) {
                     distances.insert(*from, through);
                     open.push(Reverse((through, *from)));
@@ -229,7 +242,10 @@ fn steps(lab: &Lab, layout: &Layout) -> BTreeMap<NodeId, Vec<Step>> {
         for out in &ports {
             for far in ports.iter().filter(|far| far.0 != out.0) {
                 let step = Step { to: far.0, cost: cost(lab, *out), out: *out, far: *far };
-                steps.entry(out.0).or_default().push(step);
+                // Without an address there is nobody to send labelled packets to.
+                if gateway(lab, &step).is_some() {
+                    steps.entry(out.0).or_default().push(step);
+                }
             }
         }
     }

@@ -16,6 +16,7 @@ pub(super) fn node(name: Text, tree: &Tree, files: &Files, errors: &mut Diagnost
         role: fields.choice("role", errors),
         forwarding: fields.flag("forwarding", errors),
         stp: fields.flag("stp", errors),
+        routing: fields.choice("routing", errors),
         loopback: fields.loopbacks("loopback", errors),
         vrfs: vrfs(&fields, errors),
         interfaces: interfaces(&fields, errors),
