@@ -12,10 +12,22 @@ const FILE: &str = "/run/ring.dot";
 const RING: &str =
     "graph { family=dual; h1 -- r1; r1:a -- r2:a; r2 -- h2; r1:b -- r3 -- r4 -- r2:b }";
 
-/// In what the kernel differs from the file.
+/// Two routers between a core and a LAN; `r1` has its own neighbour too, so that it says of the LAN what it
+/// does not say of everything.
+const LEGS: &str = "graph {
+    family=dual
+    node [role=router]; core -- r1; core -- r2; x -- r1; lan [role=switch]
+    r1:lan -- lan:p1; r2:lan -- lan; node [role=host]; h -- lan; far -- core
+}";
+
+/// In what the kernel differs from the ring's file.
 fn wrong() -> Vec<String> {
-    let source = Source { name: FILE.to_owned(), text: RING.to_owned() };
-    let name = LabName::new("ring").unwrap();
+    wrong_of("ring", RING)
+}
+
+fn wrong_of(name: &str, text: &str) -> Vec<String> {
+    let source = Source { name: FILE.to_owned(), text: text.to_owned() };
+    let name = LabName::new(name).unwrap();
     let (lab, _) = vrflab::understand(&source, Format::Dot, None, &name);
     let plan = lower(&lab.unwrap());
     let observed = on_worker(|worker| observe(&plan, worker)).unwrap();
@@ -83,6 +95,24 @@ fn routes_are_led_round_a_link_and_back() {
     host.done(&["check"]);
     host.done(&["link", "r3:eth1", "up"]);
     assert_eq!(wrong(), Vec::<String>::new());
+    gone(host);
+}
+
+#[test]
+fn a_routers_leg_into_a_lan_can_fail_and_the_other_one_takes_all() {
+    let host = Host::new();
+    fs::write(FILE, LEGS).unwrap();
+    host.done(&["up", "--name", "legs", FILE]);
+    // The router's own end, which the kernel takes all routes from, and the far one, which leaves them.
+    for end in ["r1:lan", "lan:p1"] {
+        host.done(&["link", end, "down", "--reroute"]);
+        for line in ["far -> h count 20", "h -> far count 20", "r1 -> h count 5", "x -> h count 5"]
+        {
+            host.done(&["check", "--only", line]);
+        }
+        host.done(&["link", end, "up"]);
+        assert_eq!(wrong_of("legs", LEGS), Vec::<String>::new());
+    }
     gone(host);
 }
 
