@@ -36,7 +36,7 @@ pub mod vm;
 pub mod cli;
 
 use compile::Lab;
-use diagnostic::{Diagnostic, Diagnostics, Source};
+use diagnostic::{Diagnostic, Diagnostics, Notation, Source};
 use document::{DeviceName, Files, Format, LabName, NodeName};
 
 /// The lab that a file says, where nothing is wrong with it, and all there is to say of the file, in
@@ -81,5 +81,10 @@ pub fn understand_without(
         compile::compile(topology, &mut diagnostics)
     });
     let lab = lab.filter(|_| !diagnostics.has_errors());
-    (lab, diagnostics.into_sorted())
+    let notation = match format {
+        Format::Dot => Notation::Dot,
+        Format::Yaml => Notation::Yaml,
+    };
+    let diagnostics = diagnostics.into_sorted().into_iter();
+    (lab, diagnostics.map(|diagnostic| diagnostic.in_notation(notation)).collect())
 }

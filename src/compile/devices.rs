@@ -35,7 +35,7 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
     }
     // Parents may stand behind their children in the file.
     for (place, written) in &added {
-        match kind(&draft.lab[id], node, written, errors) {
+        match kind(&draft.lab[id], *place, node, written, errors) {
             Ok(kind) => draft.lab[id].interfaces[place.0].kind = kind,
             Err(error) => errors.push(error),
         }
@@ -170,7 +170,10 @@ fn one(
                 format!("no link makes interface `{}` of `{node}`", name.value),
             )
             .at(name.span, "used by no link")
-            .help("name it at a link's end, or say its `kind`, as in `kind: dummy`"),
+            .help_in(|notation| {
+                let dummy = notation.interface(name.value.as_str(), &[("kind", "dummy")]);
+                format!("name it at a link's end, or say its `kind`, as in {dummy}")
+            }),
         );
         return None;
     }
@@ -195,6 +198,7 @@ fn one(
 /// What an interface is, from the keys of its kind.
 fn kind(
     node: &Node,
+    place: InterfaceId,
     topology: &topology::Node,
     written: &Written,
     errors: &mut Diagnostics,
@@ -207,12 +211,17 @@ fn kind(
                 .at(span, "not of its kind"),
         );
     }
-    let missing = |key: &str, example: &str| {
+    let missing = |key: &str, example: &[(&str, &str)]| {
         Diagnostic::error(Code::BadValue, format!("a {word} without `{key}`"))
             .at(said.span, "")
-            .help(format!("as in `{example}`"))
+            .help_in(|notation| {
+                format!(
+                    "as in {}",
+                    notation.interface(node.interfaces[place.0].name.as_str(), example)
+                )
+            })
     };
-    let id = |most: u32, example: &str| {
+    let id = |most: u32, example: &[(&str, &str)]| {
         let id = written.id.ok_or_else(|| missing("id", example))?;
         match id.value <= most && (id.value > 0 || said.value == Kind::Vxlan) {
             true => Ok(id.value),
@@ -220,7 +229,7 @@ fn kind(
                 .at(id.span, format!("up to {most}"))),
         }
     };
-    let parent = |example: &str| {
+    let parent = |example: &[(&str, &str)]| {
         let name = written.parent.as_ref().ok_or_else(|| missing("parent", example))?;
         node.interface(name.as_str()).ok_or_else(|| {
             let known = node.interfaces.iter().map(|it| it.name.as_str());
@@ -232,16 +241,17 @@ fn kind(
         Kind::Ifb => InterfaceKind::Ifb,
         Kind::Bridge => bridge_kind(topology, written),
         Kind::Vlan => {
-            let example = "{kind: vlan, id: 100, parent: eth0}";
-            let id = u16::try_from(id(4094, example)?).expect("it was bounded");
-            InterfaceKind::Vlan { id, parent: parent(example)? }
+            let example = [("kind", "vlan"), ("id", "100"), ("parent", "eth0")];
+            let id = u16::try_from(id(4094, &example)?).expect("it was bounded");
+            InterfaceKind::Vlan { id, parent: parent(&example)? }
         }
         Kind::Macvlan => InterfaceKind::Macvlan {
-            parent: parent("{kind: macvlan, parent: eth0}")?,
+            parent: parent(&[("kind", "macvlan"), ("parent", "eth0")])?,
             mode: written.mode.map_or(MacvlanMode::Bridge, |mode| mode.value),
         },
         Kind::Vxlan => {
-            let example = "{kind: vxlan, id: 10, local: 10.0.0.1, remote: 10.0.0.2}";
+            let example =
+                &[("kind", "vxlan"), ("id", "10"), ("local", "10.0.0.1"), ("remote", "10.0.0.2")];
             let remote = written.remote.ok_or_else(|| missing("remote", example))?;
             let local = written.local.filter(|it| it.value.is_ipv4() != remote.value.is_ipv4());
             if let Some(local) = local {
@@ -302,7 +312,13 @@ fn vlans(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
             errors.push(
                 Diagnostic::error(Code::BadValue, "VLANs where nobody minds them")
                     .at(first.span, format!("{} is no port of such a bridge", interface.name))
-                    .help("its bridge needs `vlan_filtering: true`"),
+                    .help_in(|notation| {
+                        let keys = [("kind", "bridge"), ("vlan_filtering", "true")];
+                        format!(
+                            "its bridge needs `vlan_filtering`, as in {}",
+                            notation.interface("br0", &keys)
+                        )
+                    }),
             );
         }
         let mut known: BTreeSet<u16> = BTreeSet::new();

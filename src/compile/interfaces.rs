@@ -162,7 +162,9 @@ fn add_end(
     let addresses = one(
         from_link.addresses.as_ref(),
         written.and_then(|written| written.addresses.as_ref()),
+        // An empty list has no place of its own.
         |addresses| addresses.first().map_or(Span::NONE, |address| address.span),
+        [at_node.map_or(Span::NONE, |at_node| at_node.name.span), name.span.or(end.span)],
         "addresses",
         errors,
     );
@@ -216,6 +218,7 @@ fn add_end(
             from_link.mac.as_ref(),
             written.and_then(|written| written.mac.as_ref()),
             |mac| mac.span,
+            [Span::NONE; 2],
             "mac",
             errors,
         )
@@ -233,11 +236,13 @@ fn add_end(
     place
 }
 
-/// What one of two places says, and an error where both do.
+/// What one of two places says, and an error where both do; `names` are the places of the interface
+/// itself under its node and at its link.
 fn one<'a, T>(
     link: Option<&'a T>,
     node: Option<&'a T>,
     span: impl Fn(&T) -> Span,
+    names: [Span; 2],
     what: &str,
     errors: &mut Diagnostics,
 ) -> Option<&'a T> {
@@ -247,8 +252,8 @@ fn one<'a, T>(
                 Code::DuplicateKey,
                 format!("`{what}` of one interface stands twice"),
             )
-            .at(span(node), "under the node")
-            .beside(span(link), "and at the link"),
+            .at(span(node).or(names[0]), "under the node")
+            .beside(span(link).or(names[1]), "and at the link"),
         );
     }
     link.or(node)

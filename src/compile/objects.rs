@@ -136,8 +136,11 @@ fn unknown(node: &Node, id: Spanned<u32>, known: impl Iterator<Item = u32>) -> D
     let known: Vec<String> = known.iter().map(u32::to_string).collect();
     Diagnostic::error(Code::UnknownNexthop, format!("`{}` has no nexthop object {id}", node.name))
         .at(id.span, "not known here")
-        .help(match known.is_empty() {
-            true => format!("say what it is: `nexthops: [id {id} via ADDRESS]`"),
+        .help_in(|notation| match known.is_empty() {
+            true => {
+                let object = format!("id {id} via ADDRESS");
+                format!("say what it is: {}", notation.list("nexthops", object))
+            }
             false => format!("it has {}", known.join(", ")),
         })
 }

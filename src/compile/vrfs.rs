@@ -85,9 +85,10 @@ fn enslave(draft: &mut Draft, errors: &mut Diagnostics) {
         let known = ends.flat_map(|(node, _)| &draft.lab[*node].vrfs).map(|vrf| vrf.name.as_str());
         errors.push(match nearest(wish.vrf.as_str(), known) {
             Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => {
-                error.help(format!("give one of the nodes `role: pe`, or `vrfs: [{}]`", wish.vrf))
-            }
+            None => error.help_in(|notation| {
+                let (pe, vrfs) = (notation.value("role", "pe"), notation.list("vrfs", &wish.vrf));
+                format!("give one of the nodes {pe}, or {vrfs}")
+            }),
         });
     }
 }
@@ -140,7 +141,10 @@ fn lonely(topology: &Topology, draft: &Draft, errors: &mut Diagnostics) {
                     format!("VRF `{name}` is a VPN of this end alone"),
                 )
                 .at(span, "no other link is in it")
-                .help(format!("`{near}` is meant, perhaps; else declare it: `vrfs: [{name}]`")),
+                .help_in(|notation| {
+                    let vrfs = notation.list("vrfs", name);
+                    format!("`{near}` is meant, perhaps; else declare it: {vrfs}")
+                }),
             );
         }
     }
@@ -196,7 +200,9 @@ fn unknown(node: &super::lab::Node, wish: &WantedVrf) -> Diagnostic {
             .at(wish.vrf.span, "not one of its VRFs");
     match nearest(wish.vrf.as_str(), known) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
-        None => error.help(format!("declare it at the node: `vrfs: [{}]`", wish.vrf)),
+        None => error.help_in(|notation| {
+            format!("declare it at the node: {}", notation.list("vrfs", &wish.vrf))
+        }),
     }
 }
 

@@ -59,6 +59,7 @@ codes! {
     ForeignSource "foreign-source" "A route's source address that the node does not have there.",
     BadCheck "bad-check" "A check that cannot be read or made.",
     MisspelledKey "misspelled-key" "A foreign key that looks like one of ours.",
+    CompassPoint "compass-point" "A side of a node that looks like an interface of it.",
     StrictMerge "strict-merge" "Edges with different ports that `strict` merges.",
     LonelyVrf "lonely-vrf" "A VPN of one end of a link, with a name that looks like another's.",
     SourceRoute "source-route" "A VRF without a route back to a source it must accept.",

@@ -8,12 +8,14 @@ mod code;
 mod span;
 mod lines;
 mod nearest;
+mod notation;
 pub mod bound;
 pub mod json;
 pub mod render;
 
 pub use code::Code;
 pub use nearest::nearest;
+pub use notation::Notation;
 pub use span::{Source, Span, Spanned, Text};
 
 use std::collections::HashSet;
@@ -53,6 +55,8 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     /// What would be right.
     pub help: Vec<String>,
+    /// By their places in `help`, sentences that say it otherwise in a DOT file.
+    pub help_in_dot: Box<[(usize, String)]>,
 }
 
 impl Diagnostic {
@@ -67,7 +71,8 @@ impl Diagnostic {
     }
 
     fn new(severity: Severity, code: Code, title: String) -> Self {
-        Self { severity, code, title, labels: Vec::new(), notes: Vec::new(), help: Vec::new() }
+        let (labels, notes, help) = (Vec::new(), Vec::new(), Vec::new());
+        Self { severity, code, title, labels, notes, help, help_in_dot: Box::default() }
     }
 
     /// Marks the place of the fault. A place nobody wrote marks nothing.
@@ -89,6 +94,24 @@ impl Diagnostic {
     /// Adds a sentence that says what would be right.
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.help.push(text.into());
+        self
+    }
+
+    /// Adds a sentence that says what would be right with an example, which depends on the language
+    /// of the file.
+    pub fn help_in(mut self, text: impl Fn(Notation) -> String) -> Self {
+        let in_dot = (self.help.len(), text(Notation::Dot));
+        self.help_in_dot = self.help_in_dot.into_iter().chain([in_dot]).collect();
+        self.help(text(Notation::Yaml))
+    }
+
+    /// The same, for a file in this language.
+    pub fn in_notation(mut self, notation: Notation) -> Self {
+        let in_dot = std::mem::take(&mut self.help_in_dot);
+        match notation {
+            Notation::Yaml => {}
+            Notation::Dot => in_dot.into_iter().for_each(|(place, text)| self.help[place] = text),
+        }
         self
     }
 
@@ -116,6 +139,11 @@ impl Diagnostics {
     /// Adds one.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.list.push(diagnostic);
+    }
+
+    /// Adds some.
+    pub fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
+        self.list.extend(diagnostics);
     }
 
     /// Keeps the value, or the diagnostic that stands in its place.

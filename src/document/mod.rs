@@ -242,6 +242,35 @@ pub struct Interface {
     pub mode: Option<Spanned<MacvlanMode>>,
 }
 
+impl Interface {
+    /// A dummy of which nothing is said.
+    pub fn dummy(name: Text) -> Self {
+        Self {
+            name,
+            addresses: None,
+            vrf: None,
+            mtu: None,
+            mac: None,
+            mpls: None,
+            netem: None,
+            tbf: None,
+            offload: None,
+            up: None,
+            kind: Some(Spanned::filled(Kind::Dummy)),
+            ports: None,
+            vlan_filtering: None,
+            stp: None,
+            vlans: None,
+            id: None,
+            parent: None,
+            local: None,
+            remote: None,
+            dstport: None,
+            mode: None,
+        }
+    }
+}
+
 /// The kinds of interface that no link makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -49,7 +49,12 @@ pub fn resolve(
                     )
                     .at(interface.span, "used again here")
                     .beside(other.span, "first used here")
-                    .help("an interface is one end of one link; a LAN needs a node with `role: switch`"),
+                    .help_in(|notation| {
+                        let switch = notation.value("role", "switch");
+                        format!(
+                            "an interface is one end of one link; a LAN needs a node with {switch}"
+                        )
+                    }),
                 );
             }
         }

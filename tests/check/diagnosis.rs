@@ -131,7 +131,7 @@ fn an_interface_that_is_down_is_named_at_whichever_end() {
     says(
         "h1: link set eth0 down",
         "h1 -> 10.1.0.254",
-        &["it never left h1", "eth0 of h1 is down: `ip link set eth0 up`."],
+        &["it never left h1", "eth0 of h1 is down: `ip link set dev eth0 up`."],
     );
     says("h2: link set eth0 down", "h1 -> h2", &["eth0 of h2, the far end, is down"]);
 }
@@ -173,13 +173,13 @@ fn a_port_of_a_switch_that_is_down_is_named() {
     );
     bench.change("sw: link set br0 down");
     let first = bench.one("h1 -> h2");
-    assert!(words(&first).contains("br0 of sw is down: `ip link set br0 up`."), "{first:#?}");
+    assert!(words(&first).contains("br0 of sw is down: `ip link set dev br0 up`."), "{first:#?}");
     bench.change("sw: link set br0 up");
     assert!(bench.one("h1 -> h2").ok);
     bench.change("sw: link set p2 down");
     let second = bench.one("h1 -> h2");
     assert!(words(&second).contains("it was lost at sw"), "{second:#?}");
-    assert!(words(&second).contains("p2 of sw is down: `ip link set p2 up`."), "{second:#?}");
+    assert!(words(&second).contains("p2 of sw is down: `ip link set dev p2 up`."), "{second:#?}");
     println!("{}\n\n{}", words(&first), words(&second));
 }
 
@@ -194,7 +194,7 @@ fn a_packet_that_runs_in_a_circle_is_told_with_what_each_router_does() {
             "The probe came by r1, r2, r1, r2",
             "At r1, the main table sends 10.3.0.1 to 10.2.0.2 through eth1.",
             "At r2, the main table sends 10.3.0.1 to 10.2.0.1 through eth0.",
-            "eth1 of r2 is down: `ip link set eth1 up`.",
+            "eth1 of r2 is down: `ip link set dev eth1 up`.",
         ],
     );
 }
@@ -218,7 +218,7 @@ fn a_route_that_the_lab_has_and_the_kernel_has_not_is_named_as_the_lab_has_it() 
     );
     bench.change("r1: route add 10.3.0.0/24 via 10.2.0.2\nr1: link set eth1 down");
     let said = words(&bench.one("h1 -> 10.3.0.1"));
-    assert!(said.contains("eth1 of r1 is down: `ip link set eth1 up`."), "{said}");
+    assert!(said.contains("eth1 of r1 is down: `ip link set dev eth1 up`."), "{said}");
 }
 
 #[test]

@@ -45,7 +45,9 @@ fn names_are_one_whether_quoted_or_not() {
 #[test]
 fn ports_are_interfaces_and_bare_compass_points_are_not() {
     let text = "graph { \"spine1\":\"swp1\" -- a:eth0:n -- b:n -- c:\"n\":s; d:se -- e:swp2 }";
-    assert_eq!(links(&dot(text)), "spine1:swp1--a:eth0 a:eth0--b b--c:n d--e:swp2");
+    let (document, said) = document::parse(&source("test.dot", text), None);
+    assert_eq!(links(&document.unwrap()), "spine1:swp1--a:eth0 a:eth0--b b--c:n d--e:swp2");
+    assert!(said.iter().all(|it| it.code == Code::CompassPoint) && said.len() == 2, "{said:?}");
     let text =
         "graph { a -- b [tailport=eth3, headport=\"eth4:w\"]; a:x -- b [tailport=y, headport=n] }";
     assert_eq!(links(&dot(text)), "a:eth3--b:eth4 a:x--b");

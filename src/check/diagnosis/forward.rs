@@ -71,7 +71,7 @@ impl Site<'_, '_> {
         if !post.is_up(vrf) {
             return vec![format!(
                 "The VRF device {vrf} of {node} is down, so nothing goes in or out of that VRF: \
-                 `ip link set {vrf} up`."
+                 `ip link set dev {vrf} up`."
             )];
         }
         match post.output(flow.destination, Some(vrf)) {
@@ -91,7 +91,7 @@ impl Site<'_, '_> {
         let (node, address) = (&post.node.name, flow.destination);
         if !post.is_up("lo") {
             return vec![format!(
-                "lo is down in {node}, so it cannot reach its own addresses: `ip link set lo up`."
+                "lo is down in {node}, so it cannot reach its own addresses: `ip link set dev lo up`."
             )];
         }
         vec![format!("{node} takes {address} for an address of its own.")]

@@ -18,7 +18,7 @@ impl Site<'_, '_> {
         let mut lines = vec![format!("The kernel of {name} would send {word} {whither}.")];
         let state = &post.interfaces[device];
         if !state.up {
-            lines.push(format!("{device} of {name} is down: `ip link set {device} up`."));
+            lines.push(format!("{device} of {name} is down: `ip link set dev {device} up`."));
         } else if !state.running {
             lines.push(format!("{device} of {name} has no carrier: its far end is down."));
             lines.extend(self.far_end(post, device));
@@ -64,7 +64,7 @@ impl Site<'_, '_> {
         match self.post(node) {
             Ok(far) if far.is_up(name) => Vec::new(),
             Ok(far) if far.interfaces.contains_key(name) => vec![format!(
-                "{name} of {}, the far end, is down: `ip link set {name} up`.",
+                "{name} of {}, the far end, is down: `ip link set dev {name} up`.",
                 far.node.name
             )],
             Ok(far) => vec![format!("{name} of {}, the far end, is not there.", far.node.name)],
@@ -85,7 +85,7 @@ impl Site<'_, '_> {
                 let name = switch.node.interfaces[interface.0].name.as_str();
                 if !switch.is_up(name) {
                     let of = &switch.node.name;
-                    down.push(format!("{name} of {of} is down: `ip link set {name} up`."));
+                    down.push(format!("{name} of {of} is down: `ip link set dev {name} up`."));
                 }
             }
         }
@@ -113,7 +113,7 @@ impl Site<'_, '_> {
         match state {
             None => Some(format!("{whose}, which should have {address}, is not there.")),
             Some(state) if !state.up => {
-                Some(format!("{whose}, which has {address}, is down: `ip link set {name} up`."))
+                Some(format!("{whose}, which has {address}, is down: `ip link set dev {name} up`."))
             }
             Some(state) if !state.addresses.contains(&address) => {
                 Some(format!("{whose} should have the address {address} and does not."))

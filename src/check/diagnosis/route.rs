@@ -59,7 +59,7 @@ pub(super) fn gone(post: &mut Post<'_>, vrf: Option<&str>, address: IpAddr) -> O
     let down = |device: &str| {
         let state = interfaces.get(device);
         state.is_none_or(|state| !state.up).then(|| match state {
-            Some(_) => format!("{device} of {name} is down: `ip link set {device} up`."),
+            Some(_) => format!("{device} of {name} is down: `ip link set dev {device} up`."),
             None => format!("{name} has no interface {device}."),
         })
     };

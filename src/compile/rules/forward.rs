@@ -51,10 +51,10 @@ fn gateways(layout: &Layout, owners: &Owners, lab: &Lab, errors: &mut Diagnostic
                         )
                         .at(route.span, format!("{via} is an address of `{}`", gateway.name))
                         .beside(gateway.span, "does not forward")
-                        .help(format!(
-                            "give `{}` the role of a router, or `forwarding: true`",
-                            gateway.name
-                        )),
+                        .help_in(|notation| {
+                            let (name, on) = (&gateway.name, notation.value("forwarding", true));
+                            format!("give `{name}` the role of a router, or {on}")
+                        }),
                     );
                 }
             }

@@ -159,9 +159,9 @@ impl<'t> Fields<'t> {
         self.one(name, errors, |text, _| values::address(text))
     }
 
-    /// Addresses with their lengths.
+    /// Addresses of an interface with their lengths.
     pub fn addresses(&self, name: &str, errors: &mut Diagnostics) -> Option<Vec<Spanned<IpNet>>> {
-        self.many(name, errors, values::address)
+        self.many(name, errors, values::on_a_link)
     }
 
     /// Addresses that stand for themselves alone if they have no length.

@@ -5,7 +5,7 @@ use super::super::tree::{Entry, Tree};
 use super::super::{End, EndVrf, Link};
 use super::fields::Fields;
 use super::{names, values};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Notation, Span, Spanned, Text};
 use crate::iproute::{Netem, Tbf};
 use ipnet::IpNet;
 
@@ -167,7 +167,7 @@ fn both_addresses(fields: &Fields, errors: &mut Diagnostics) -> [Option<Vec<Span
         Some(Tree::Null(_)) => [Some(Vec::new()), Some(Vec::new())],
         Some(Tree::List(items, _)) if items.len() == 2 => {
             let mut read =
-                |item| Some(values::list("addresses", item, errors, &mut values::address));
+                |item| Some(values::list("addresses", item, errors, &mut values::on_a_link));
             [read(&items[0]), read(&items[1])]
         }
         Some(other) => {
@@ -177,8 +177,20 @@ fn both_addresses(fields: &Fields, errors: &mut Diagnostics) -> [Option<Vec<Span
                     "`addresses` has an item for each of the two ends",
                 )
                 .at(other.span(), "")
-                .help("as in `addresses: [10.1.1.1/24, 10.1.1.2/24]`; `~` for an end without")
-                .help("several addresses of one end are a list: `[[10.1.1.1/24, 10.1.2.1/24], ~]`"),
+                .help_in(|notation| {
+                    let example = match notation {
+                        Notation::Yaml => "addresses: [10.1.1.1/24, 10.1.1.2/24]",
+                        Notation::Dot => "addresses=\"10.1.1.1/24; 10.1.1.2/24\"",
+                    };
+                    format!("as in `{example}`; `~` for an end without")
+                })
+                .help_in(|notation| {
+                    let example = match notation {
+                        Notation::Yaml => "are a list: `[[10.1.1.1/24, 10.1.2.1/24], ~]`",
+                        Notation::Dot => "go by `tailaddresses=\"10.1.1.1/24; 10.1.2.1/24\"`",
+                    };
+                    format!("several addresses of one end {example}")
+                }),
             );
             [None, None]
         }

@@ -5,7 +5,7 @@ use super::super::tree::{Entry, Tree};
 use super::super::{Command, Content, Files, Interface, Node, Vrf};
 use super::fields::{Fields, wrong};
 use super::{names, values};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Notation, Spanned, Text};
 use crate::iproute::{Netem, Tbf, Vlan};
 
 /// Reads a node from its map, in which its defaults are already.
@@ -55,7 +55,7 @@ fn interfaces(fields: &Fields, errors: &mut Diagnostics) -> Vec<Interface> {
     for Entry { key, value } in fields.named("interfaces", errors) {
         errors.keep(names::interface(&key));
         let fields = Fields::new(&value, &INTERFACE, errors);
-        interfaces.push(Interface {
+        let mut interface = Interface {
             name: key,
             addresses: fields.addresses("addresses", errors),
             vrf: fields.checked("vrf", errors, names::vrf),
@@ -77,7 +77,13 @@ fn interfaces(fields: &Fields, errors: &mut Diagnostics) -> Vec<Interface> {
             remote: fields.ip("remote", errors),
             dstport: fields.number("dstport", errors),
             mode: fields.choice("mode", errors),
-        });
+        };
+        if interface.kind.is_none() && fields.tree("kind").is_some() {
+            // That there is no such kind was said, and nothing follows from it.
+            let (name, addresses, vrf) = (interface.name, interface.addresses, interface.vrf);
+            interface = Interface { addresses, vrf, ..Interface::dummy(name) };
+        }
+        interfaces.push(interface);
     }
     interfaces
 }
@@ -122,6 +128,18 @@ fn table_name(name: &Text) -> Option<&'static str> {
 fn sysctls(fields: &Fields, errors: &mut Diagnostics) -> Vec<(Text, Text)> {
     let mut sysctls = Vec::new();
     for Entry { key, value } in fields.named("sysctls", errors) {
+        // As `sysctl -w` has it.
+        if let (Tree::Null(_), Some((name, setting))) = (&value, key.as_str().split_once('=')) {
+            errors.push(
+                Diagnostic::error(Code::BadValue, format!("`{key}` is not the name of a setting"))
+                    .at(key.span, "")
+                    .help_in(|notation| match notation {
+                        Notation::Yaml => format!("write `{name}: {setting}`"),
+                        Notation::Dot => format!("write `sysctls=\"{name} {setting}\"`"),
+                    }),
+            );
+            continue;
+        }
         match value {
             Tree::Scalar(value) => sysctls.push((key, value)),
             Tree::Null(_) | Tree::List(..) | Tree::Map(..) => {

@@ -126,6 +126,29 @@ pub(in super::super) fn address(text: &Text) -> Result<Spanned<IpNet>, Diagnosti
     }
 }
 
+/// An address with its prefix length that an interface can have, other than `lo` and VRF devices.
+pub(super) fn on_a_link(text: &Text) -> Result<Spanned<IpNet>, Diagnostic> {
+    let address = address(text)?;
+    let what = match address.value.addr() {
+        // Of 240.0.0.0/4 Linux makes no difference but for the last address.
+        IpAddr::V4(it) if it.is_multicast() => "a multicast address",
+        IpAddr::V4(it) if it.is_loopback() => "a loopback address",
+        IpAddr::V4(it) if it.is_broadcast() || it.octets()[0] == 0 => "no address of a host",
+        IpAddr::V6(it) if it.is_multicast() => "a multicast address",
+        IpAddr::V6(it) if it.is_loopback() => "a loopback address",
+        IpAddr::V6(it) if it.is_unspecified() => "no address of a host",
+        IpAddr::V4(_) | IpAddr::V6(_) => return Ok(address),
+    };
+    let title = format!("`{text}` cannot be the address of an interface");
+    let fault = Diagnostic::error(Code::BadValue, title).at(text.span, what);
+    Err(match address.value.addr().is_loopback() {
+        true => fault.help(
+            "what a node says to itself goes over its `lo`, whose addresses are the key `loopback`",
+        ),
+        false => fault.note("the kernel neither sends to it nor takes it for a source"),
+    })
+}
+
 /// An address without a length.
 pub(super) fn ip(text: &Text) -> Result<Spanned<IpAddr>, Diagnostic> {
     text.value.parse().map(|address| Spanned::new(address, text.span)).map_err(|_| {

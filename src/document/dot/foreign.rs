@@ -2,6 +2,8 @@
 //! some are slips.
 
 use super::super::keys::{LAB, LINK, Level, NODE};
+use super::drawing::COMPASS;
+use super::lexer::{Id, Style};
 use super::parser::{Attribute, Member, Statement, Target};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Text, nearest};
 
@@ -210,8 +212,10 @@ fn statements(body: &[Statement], whole: bool, errors: &mut Diagnostics) {
             Statement::Chain { groups, attributes } => {
                 let level = if groups.len() > 1 { &LINK } else { &NODE };
                 each(attributes, level, errors);
+                let is_edge = groups.len() > 1;
                 for member in groups.iter().flat_map(|group| &group.members) {
                     match member {
+                        Member::Node { id, ports } if is_edge => errors.extend(side(id, ports)),
                         Member::Node { .. } => {}
                         Member::Subgraph { body, .. } => statements(body, false, errors),
                     }
@@ -263,6 +267,20 @@ fn subgraph(attribute: &Attribute, errors: &mut Diagnostics) {
                 .note("it belongs to the whole graph, and this is one of a subgraph"),
         );
     }
+}
+
+/// Warns of a bare compass point behind a node, which looks like an interface and names a side.
+fn side(id: &Id, ports: &[Id]) -> Option<Diagnostic> {
+    let [port] = ports else { return None };
+    let (node, name) = (&id.text, &port.text);
+    (port.style == Style::Bare && COMPASS.contains(&name.as_str())).then(|| {
+        let title = format!("`{name}` is a side of `{node}` here, and no interface");
+        Diagnostic::warning(Code::CompassPoint, title)
+            .at(name.span, "")
+            .note(format!("without quotes, {} are where an edge is drawn", COMPASS.join(", ")))
+            .help(format!("an interface with that name needs quotes: {node}:\"{name}\""))
+            .help(format!("a side on purpose is said by `tailport={name}` or `headport={name}`"))
+    })
 }
 
 fn warning(key: &Text, title: String) -> Diagnostic {

@@ -144,6 +144,17 @@ impl Parser<'_> {
         Stop::Statement
     }
 
+    /// Says that a keyword stands where it begins no defaults.
+    fn no_default(&mut self, word: Span) {
+        let name = &self.source.text[word.start..word.end];
+        self.errors.push(
+            Diagnostic::error(Code::Syntax, format!("`{name}` is a keyword, and no node"))
+                .at(word, "")
+                .note(format!("`{name} [..]` sets the defaults of what follows"))
+                .help(format!("a node with that name needs quotes: \"{name}\"")),
+        );
+    }
+
     /// `[strict] (graph | digraph) [ID] { … }`
     fn graph(&mut self) -> Result<Graph, Stop> {
         let strict = self.take_keyword(Keyword::Strict);
@@ -254,9 +265,13 @@ impl Parser<'_> {
             (Keyword::Node, Target::Node),
             (Keyword::Edge, Target::Edge),
         ];
+        let word = self.token.span;
         if let Some((_, target)) = targets.into_iter().find(|(it, _)| self.take_keyword(*it)) {
             if !self.at_mark('[') {
-                return Err(self.unexpected("`[` and attributes"));
+                self.no_default(word);
+                let is_over = self.source.text[word.end..self.token.span.start].contains('\n');
+                let nothing = Statement::Default(target, Vec::new());
+                return if is_over { Ok(nothing) } else { Err(Stop::Statement) };
             }
             return Ok(Statement::Default(target, self.attributes()?));
         }
