@@ -1,6 +1,6 @@
 //! How the program ends.
 
-use super::output::err;
+use super::output::{self, err};
 use std::process::ExitCode;
 
 /// The end of a verb, as its exit status tells it.
@@ -39,6 +39,18 @@ impl Exit {
             Exit::Bug => 70,
             Exit::NotStarted => 125,
             Exit::Command(status) => status,
+        }
+    }
+}
+
+impl Exit {
+    /// The same, but where it is success and something that was printed could not be written.
+    pub(super) fn delivered(self) -> Self {
+        match (self, output::failure()) {
+            (Exit::Done | Exit::Command(0), Some(error)) => {
+                cannot(format!("the output cannot be written: {error}"))
+            }
+            (exit, _) => exit,
         }
     }
 }

@@ -105,20 +105,32 @@ enum Verb {
 
 /// Runs the program with the process's own arguments and returns its exit status.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::try_parse().unwrap_or_else(|error| foreign::hinted(error).exit());
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(said) => return usage(&foreign::hinted(said)).into(),
+    };
     let verb = std::panic::AssertUnwindSafe(|| run(arguments));
-    match std::panic::catch_unwind(verb) {
-        Ok(code) => code,
-        Err(_) => {
-            err!("vrflab: this is a bug; a lab left half-built is removed by `vrflab down LAB`");
-            Exit::Bug.into()
+    let exit = std::panic::catch_unwind(verb).unwrap_or_else(|_| {
+        err!("vrflab: this is a bug; a lab left half-built is removed by `vrflab down LAB`");
+        Exit::Bug
+    });
+    exit.delivered().into()
+}
+
+/// Prints what the parser of arguments has to say: the help that was asked for, or what is wrong.
+fn usage(said: &clap::Error) -> Exit {
+    match said.print() {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            exit::cannot(format!("the output cannot be written: {error}"))
         }
+        Ok(()) | Err(_) if said.use_stderr() => Exit::Wrong,
+        Ok(()) | Err(_) => Exit::Done,
     }
 }
 
-fn run(arguments: Arguments) -> ExitCode {
+fn run(arguments: Arguments) -> Exit {
     let kernel = arguments.kernel;
-    let exit = match arguments.verb {
+    match arguments.verb {
         Verb::Up(verb) => up::run(&verb, kernel),
         Verb::Down(verb) => down::run(&verb, kernel),
         Verb::Reset(verb) => reset::run(&verb, kernel),
@@ -133,9 +145,8 @@ fn run(arguments: Arguments) -> ExitCode {
         Verb::Schema => schema::run(),
         Verb::Ls(verb) => ls::run(&verb, kernel),
         Verb::Supervise => crate::kernel::supervise().map_or_else(exit::cannot, |()| Exit::Done),
-        Verb::Vm(verb) => return vm::run(verb),
-    };
-    exit.into()
+        Verb::Vm(verb) => vm::run(verb),
+    }
 }
 
 /// A number of things, in words.

@@ -2,7 +2,8 @@
 //! under way.
 
 use std::fmt::Arguments;
-use std::io::Write;
+use std::io::{self, Write};
+use std::sync::OnceLock;
 
 /// Prints a line to the standard output.
 macro_rules! out {
@@ -16,8 +17,21 @@ macro_rules! err {
 
 pub(super) use {err, out};
 
-/// Writes a line in one piece, so that lines of several processes do not mix, and does not mind that
-/// nobody takes it.
+/// The first failure to write what was to be printed.
+static FAILURE: OnceLock<io::Error> = OnceLock::new();
+
+/// Writes a line in one piece, so that lines of several processes do not mix. What is under way goes
+/// on where it cannot be written; [`failure`] tells of that in the end, unless its reader has gone.
 pub(super) fn line(mut to: impl Write, words: Arguments<'_>) {
-    let _gone = to.write_all(format!("{words}\n").as_bytes());
+    match to.write_all(format!("{words}\n").as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            FAILURE.get_or_init(|| error);
+        }
+        Ok(()) | Err(_) => {}
+    }
+}
+
+/// Why something that was printed did not arrive.
+pub(super) fn failure() -> Option<&'static io::Error> {
+    FAILURE.get()
 }

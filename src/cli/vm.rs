@@ -1,10 +1,10 @@
 //! `vrflab vm`: the micro-VM by hand.
 
+use super::exit::{Exit, cannot};
 use super::output::{err, out};
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -13,12 +13,6 @@ use crate::vm::{
     self, Accelerator, Error, Input, KernelSource, Machine, Options, Program, Request, Setup,
     Status,
 };
-
-/// The exit status for "this machine can't".
-const CANNOT: u8 = 3;
-
-/// The exit status of `vm run` for its own failures.
-const OWN_FAILURE: u8 = 125;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -123,7 +117,7 @@ impl Choices {
 }
 
 /// Does what was asked.
-pub(super) fn run(arguments: Arguments) -> ExitCode {
+pub(super) fn run(arguments: Arguments) -> Exit {
     let outcome = match arguments.verb {
         Verb::Setup { vmlinuz, modules, force } => setup(vmlinuz.zip(modules), force),
         Verb::Start(choices) => start(&choices),
@@ -138,11 +132,8 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
         }
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            err!("vrflab: {error}");
-            ExitCode::from(CANNOT)
-        }
+        Ok(()) => Exit::Done,
+        Err(error) => cannot(error),
     }
 }
 
@@ -254,20 +245,20 @@ fn log() -> Result<(), Error> {
     Ok(())
 }
 
-fn run_command(choices: &Choices, fresh: Vec<PathBuf>, command: Vec<OsString>) -> ExitCode {
+fn run_command(choices: &Choices, fresh: Vec<PathBuf>, command: Vec<OsString>) -> Exit {
     let shell = || std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
     let mut command = command.into_iter();
     let program = Program::Path(command.next().unwrap_or_else(shell));
     let request = Request { fresh, input: Input::Inherit, ..Request::new(program, command) };
     let outcome = choices.options().and_then(|options| vm::run(&request, &options, &mut say));
     match outcome {
-        Ok(end) => ExitCode::from(end.code()),
+        Ok(end) => Exit::Command(end.code()),
         Err(error) => {
             err!("vrflab: {error}");
-            ExitCode::from(match error {
-                Error::Refused { status, .. } => status,
-                _ => OWN_FAILURE,
-            })
+            match error {
+                Error::Refused { status, .. } => Exit::Command(status),
+                _ => Exit::NotStarted,
+            }
         }
     }
 }

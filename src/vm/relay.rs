@@ -32,6 +32,8 @@ pub(super) struct Relay<'a> {
     input_credit: usize,
     output: Sink<Stdout>,
     error: Sink<Stderr>,
+    /// Why an output could not be written, but that its reader has gone.
+    unwritten: Option<io::Error>,
     signals: Signals,
     _raw: Option<RawTerminal>,
 }
@@ -87,6 +89,7 @@ impl<'a> Relay<'a> {
             input_credit: WINDOW as usize,
             output: Sink::new(io::stdout()),
             error: Sink::new(io::stderr()),
+            unwritten: None,
             signals: Signals::catch().map_err(Error::system("wait for signals"))?,
             _raw: terminal.then(RawTerminal::enter).transpose().map_err(failed)?,
         })
@@ -94,13 +97,16 @@ impl<'a> Relay<'a> {
 
     /// Passes everything on until the command has ended and all it said is written.
     pub fn run(mut self) -> Result<End, Error> {
-        let mut end = None;
+        let mut end: Option<End> = None;
         loop {
             if let Some(end) = end
                 && self.output.pending.is_empty()
                 && self.error.pending.is_empty()
             {
-                return Ok(end);
+                return match self.unwritten.take() {
+                    Some(error) if end.code() == 0 => Err(Error::system("write the output")(error)),
+                    Some(_) | None => Ok(end),
+                };
             }
             self.offer_bytes();
             let ready = self.wait(end.is_some()).map_err(Error::system("wait"))?;
@@ -217,7 +223,10 @@ impl<'a> Relay<'a> {
         match written {
             Ok(0) => {}
             Ok(count) => self.send(Message::OutputCredit(count as u32)),
-            Err(_) => {
+            Err(error) => {
+                if error.kind() != io::ErrorKind::BrokenPipe {
+                    self.unwritten.get_or_insert(error);
+                }
                 let lost = match channel {
                     Channel::Output => std::mem::take(&mut self.output.pending),
                     Channel::Error => std::mem::take(&mut self.error.pending),

@@ -95,6 +95,37 @@ fn a_failed_check_is_said_and_leaves_the_lab_up() {
 }
 
 #[test]
+fn output_that_cannot_be_written_is_a_failure_unless_its_reader_has_gone() {
+    let host = Host::new();
+    let file = lab("two-hosts.yaml");
+    host.done(&["up", "--no-check", &file]);
+    for words in [
+        ["validate", &file].as_slice(),
+        &["validate", "--format", "json", &file],
+        &["plan", &file],
+        &["compile", &file],
+        &["schema"],
+        &["check"],
+        &["check", "--json"],
+        &["ls", "--json"],
+        &["up", &file],
+        &["--help"],
+    ] {
+        let to = |file: Stdio| said(&host.vrflab(words).stdout(file).output().unwrap());
+        let full = to(fs::File::create("/dev/full").unwrap().into());
+        assert_eq!(full.status, 3, "{words:?}: {full:?}");
+        let why = "vrflab: the output cannot be written: No space left on device (os error 28)\n";
+        assert_eq!(full.err, why, "{words:?}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let gone = to(writer.into());
+        assert_eq!((gone.status, gone.err.as_str()), (0, ""), "{words:?}");
+    }
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
 fn nothing_is_made_in_the_namespace_that_the_program_is_called_in() {
     let host = Host::new();
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();

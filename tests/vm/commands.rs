@@ -90,6 +90,15 @@ fn a_flood_that_nobody_reads_holds_up_nobody_and_fills_no_memory() {
 }
 
 #[test]
+fn an_output_that_cannot_be_written_is_a_failure() {
+    let mut command = Machine::shared().sh("echo something; exit 0");
+    command.stdout(std::fs::File::create("/dev/full").unwrap());
+    let output = command.stderr(std::process::Stdio::piped()).output().unwrap();
+    assert_eq!(output.status.code(), Some(125));
+    assert!(err(&output).ends_with("No space left on device (os error 28)\n"), "{}", err(&output));
+}
+
+#[test]
 fn a_command_learns_that_nobody_reads_its_output() {
     let mut child = piped(&mut Machine::shared().sh("yes; echo status $? >&2"));
     let mut line = String::new();
