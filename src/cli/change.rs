@@ -9,7 +9,7 @@ use crate::compile::{InterfaceId, NodeId};
 use crate::diagnostic::nearest;
 use crate::document::LabName;
 use crate::executor::{self, Unchanged};
-use crate::state::{Change, Lock, Phase, Record};
+use crate::state::{Change, Lock, Record};
 use std::collections::BTreeSet;
 
 /// A lab and one of its interfaces, as on the command line: `[LAB] NODE:IF`, and what follows.
@@ -73,8 +73,10 @@ impl Standing {
             lock.forget().map_err(state_error)?;
             return Err(wrong(format!("{lab} is down")));
         };
-        if record.phase == Phase::Begun {
-            return Err(wrong(format!("{lab} was left half-built: vrflab down {lab}")));
+        place::standing(&record).map_err(wrong)?;
+        // A change may reach every node of the lab, as routes are led round a link.
+        if let Some(foreign) = executor::foreign(&record, &record.namespaces).map_err(cannot)? {
+            return Err(cannot(format!("the namespace `{foreign}` is not this lab's")));
         }
         let now = input::reload(&record)?;
         let file = input::reload(&Record { changes: Vec::new(), ..record.clone() })?;
@@ -116,7 +118,7 @@ impl Standing {
         self.record.store(&self.lock).map_err(state_error)?;
         executor::change(&self.lock, &self.now.plan, &after.plan, &healed).map_err(|unchanged| {
             if let Err(error) = before.store(&self.lock) {
-                return state_error(error);
+                err!("{lab}: its record says otherwise, and cannot be written: {error}");
             }
             match unchanged {
                 Unchanged::Io(error) => cannot(error),

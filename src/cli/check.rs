@@ -13,7 +13,7 @@ use crate::diagnostic::{Diagnostics, Source, Span, Text};
 use crate::document::LabName;
 use crate::executor;
 use crate::kernel::{EndedCommand, Home, Namespace, holders};
-use crate::state::{self, Phase, Record, Shared};
+use crate::state::{self, Record, Shared};
 use clap::Args;
 use std::time::{Duration, Instant};
 
@@ -63,17 +63,15 @@ fn here(lab: &LabName, arguments: &Arguments) -> Result<Exit, Exit> {
     let (Some(_held), Some(record)) = (held, record) else {
         return Err(super::exit::wrong(format!("{lab} is down")));
     };
-    if record.phase == Phase::Begun {
-        return Err(super::exit::wrong(format!("{lab} was left half-built: vrflab down {lab}")));
-    }
+    place::standing(&record).map_err(super::exit::wrong)?;
     let mut input = input::reload(&record)?;
     if !arguments.only.is_empty() {
         input.lab.checks = only(&input.lab, &arguments.only)?;
         input.lab.sample = None;
     }
     let patience = Patience::For(Duration::from_secs(arguments.wait));
-    let strange = executor::strangers(&record, &record.namespaces).map_err(cannot)?;
-    if let Some(namespace) = strange.first() {
+    let foreign = executor::foreign(&record, &record.namespaces).map_err(cannot)?;
+    if let Some(namespace) = foreign {
         return Err(cannot(format!("the namespace `{namespace}` is not this lab's")));
     }
     interrupt::listening(|interrupt| {

@@ -148,30 +148,32 @@ fn absolute(word: &str) -> PathBuf {
 fn one(lab: &LabName) -> Result<(), Exit> {
     let lock = Lock::take(lab, || err!("{lab}: another vrflab is at work, waiting"))
         .map_err(state_error)?;
-    take_away(lock)?;
-    out!("{lab} is down");
-    Ok(())
+    let left = executor::down(lock).map_err(cannot)?;
+    if say(&left) {
+        out!("{lab} is down");
+    }
+    if left.is_empty() { Ok(()) } else { Err(Exit::Partly) }
 }
 
 /// Takes a lab away with its record, and says what could not be.
 pub(super) fn take_away(lock: Lock) -> Result<(), Exit> {
     let left = executor::down(lock).map_err(cannot)?;
-    if say(&left) { Ok(()) } else { Err(Exit::Cannot) }
+    if say(&left) { Ok(()) } else { Err(Exit::Partly) }
 }
 
-/// [`take_away`] for whoever builds the lab anew and keeps the lock for that.
+/// [`take_away`] for whoever builds the lab anew and keeps lock and record for that.
 pub(super) fn make_room(lock: &Lock) -> Result<(), Exit> {
     let left = executor::clear(lock).map_err(cannot)?;
-    if say(&left) { Ok(()) } else { Err(Exit::Cannot) }
+    if say(&left) { Ok(()) } else { Err(Exit::Partly) }
 }
 
 /// Says what was left; true where nothing of the lab is.
 pub(super) fn say(left: &[Left]) -> bool {
     for left in left {
         match left {
-            Left::NotOurs { namespace } => err!(
-                "vrflab: the namespace `{namespace}` does not bear this lab's mark, so it is left alone"
-            ),
+            Left::NotOurs { namespace } => {
+                err!("vrflab: `{namespace}` is not this lab's, so it is left alone")
+            }
             Left::Failed { namespace, error } => {
                 err!("vrflab: the namespace `{namespace}` cannot be taken away: {error}");
             }

@@ -8,7 +8,7 @@ use super::place::{self, Kernel, Place};
 use crate::document::LabName;
 use crate::executor;
 use crate::kernel::{Entry, Home, Namespace};
-use crate::state::{self, Record};
+use crate::state::{self, Phase, Record};
 use crate::vm;
 use clap::{Args, Parser};
 use std::ffi::{OsStr, OsString};
@@ -134,6 +134,9 @@ fn enter(lab: &LabName, command: Command<'_>) -> Result<std::convert::Infallible
     let record = Record::load(lab)
         .map_err(not_started)?
         .ok_or_else(|| not_started(format!("{lab} is down")))?;
+    if record.phase == Phase::Going {
+        place::standing(&record).map_err(not_started)?;
+    }
     let compiled = input::reload(&record).map_err(|_| Exit::NotStarted)?.lab;
     let id = compiled.node(node).ok_or_else(|| {
         let known = compiled.nodes.iter().map(|node| node.name.as_str());
@@ -152,8 +155,8 @@ fn enter(lab: &LabName, command: Command<'_>) -> Result<std::convert::Infallible
     };
     let namespace = Namespace::open(&node.namespace)
         .map_err(|error| not_started(format!("cannot open `{}`: {error}", node.namespace)))?;
-    let strange = executor::strangers(&record, [node.namespace.as_str()]);
-    if !strange.map_err(not_started)?.is_empty() {
+    let foreign = executor::foreign(&record, [node.namespace.as_str()]);
+    if foreign.map_err(not_started)?.is_some() {
         return Err(not_started(format!(
             "the namespace `{}` is there, and it is not this lab's",
             node.namespace

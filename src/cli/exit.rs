@@ -10,6 +10,8 @@ pub(super) enum Exit {
     Done,
     /// A check failed; the lab stands.
     CheckFailed,
+    /// A lab is not whole, or not wholly gone; what there is of it was said.
+    Partly,
     /// The file or the usage is wrong.
     Wrong,
     /// This machine can't: a kernel feature, a permission or a tool is missing.
@@ -31,7 +33,7 @@ impl Exit {
     pub(super) fn status(self) -> u8 {
         match self {
             Exit::Done => 0,
-            Exit::CheckFailed => 1,
+            Exit::CheckFailed | Exit::Partly => 1,
             Exit::Wrong => 2,
             Exit::Cannot => 3,
             Exit::Refused => 4,

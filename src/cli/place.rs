@@ -4,7 +4,7 @@ use super::exit::{Exit, cannot};
 use super::output::err;
 use crate::kernel::{feature, on_worker};
 use crate::plan::Plan;
-use crate::state;
+use crate::state::{self, Phase, Record};
 use crate::vm;
 use clap::ValueEnum;
 use std::ffi::OsString;
@@ -122,6 +122,23 @@ fn lacks(plan: &Plan) -> Option<Lacks> {
         brief: format!("this kernel has no {}", titles.join(", no ")),
         details: details.chain(help).collect(),
     })
+}
+
+/// Says why a lab that has a record is not to be worked on, where it was not built to its end or is
+/// being taken away.
+pub(super) fn standing(record: &Record) -> Result<(), String> {
+    let lab = &record.lab;
+    match record.phase {
+        Phase::Up => Ok(()),
+        Phase::Begun => Err(format!(
+            "{lab} was left half-built: `vrflab reset {lab}` builds it, `vrflab down {lab}` takes \
+             away what there is"
+        )),
+        Phase::Going => Err(format!(
+            "{lab} was left half taken down: `vrflab down {lab}` takes away what there is, `vrflab \
+             reset {lab}` builds it anew"
+        )),
+    }
 }
 
 /// Does a verb in the micro-VM: the same program with these arguments, its streams passed on.

@@ -11,12 +11,13 @@ use super::report::{self, Amount};
 use super::{down, labs, neighbours};
 use crate::compile::{Check, names};
 use crate::document::{Format, LabName};
-use crate::executor::{self, Failed, Stopped};
+use crate::executor::{self, Failed, Fault, Stopped};
 use crate::kernel::Home;
 use crate::state::{self, Lock, Phase, Record};
 use crate::vm;
 use clap::Args;
 use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -156,31 +157,51 @@ fn patience(arguments: &Arguments, input: &Input) -> Patience {
 }
 
 /// Looks at the lab of this name that is there already: the same one needs nothing done, one left
-/// half-built is taken away, and another one is in the way.
+/// half-built or half taken down is taken away, and another one is in the way.
 fn make_room(lock: Lock, input: &Input) -> Result<Lock, Exit> {
     let name = &input.lab.name;
     let Some(record) = Record::load(name).map_err(state_error)? else { return Ok(lock) };
-    match record.phase {
-        Phase::Begun => {
-            err!("{name}: was left half-built, taking it away first");
-            down::make_room(&lock)?;
-            Ok(lock)
-        }
+    let left = match record.phase {
         Phase::Up if is_same(&record, input) => {
-            out!("{name} is up already");
-            for change in &record.changes {
-                out!("{name}: {change}");
-            }
-            Err(Exit::Done)
+            return Err(already(&record));
         }
         Phase::Up => {
             let path = record.path.map_or(String::new(), |path| format!(" ({})", path.display()));
-            Err(wrong(format!(
+            return Err(wrong(format!(
                 "{name} is up already, made from another network{path}; `vrflab down {name}` takes it \
                  away, `vrflab reset {name}` brings back what it was made from"
-            )))
+            )));
+        }
+        Phase::Begun => "half-built",
+        Phase::Going => "half taken down",
+    };
+    err!("{name}: was left {left}, taking it away first");
+    down::make_room(&lock)?;
+    Ok(lock)
+}
+
+/// Says that a lab is up already, unless its namespaces are not what they were.
+fn already(record: &Record) -> Exit {
+    let name = &record.lab;
+    let faults = match executor::faults(record, &record.namespaces) {
+        Ok(faults) => faults,
+        Err(error) => return cannot(error),
+    };
+    for (namespace, fault) in &faults {
+        match fault {
+            Fault::Missing => err!("vrflab: the namespace `{namespace}` is gone"),
+            Fault::Foreign => err!("vrflab: the namespace `{namespace}` is not this lab's"),
         }
     }
+    if !faults.is_empty() {
+        err!("{name}: is up, and not whole; `vrflab reset {name}` builds it anew");
+        return Exit::Partly;
+    }
+    out!("{name} is up already");
+    for change in &record.changes {
+        out!("{name}: {change}");
+    }
+    Exit::Done
 }
 
 /// Whether a file says what the lab was made from: the same steps and checks, whatever its comments.
@@ -197,37 +218,72 @@ fn is_same(record: &Record, input: &Input) -> bool {
 }
 
 /// Builds a lab where there is none of its name; on a refusal or an interrupt, nothing is left.
-pub(super) fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<Lock, Exit> {
-    let record = record(input)?;
+fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<Lock, Exit> {
     let name = &input.lab.name;
+    let record = match prepare(input) {
+        Ok(record) => record,
+        Err(error) => {
+            lock.forget().map_err(state_error)?;
+            return Err(state_error(error));
+        }
+    };
     let mut progress = Progress::new(&input.lab, input.plan.steps().len(), interrupt);
-    let home = Home::of(state::directory(name));
-    home.write_names(&names(&input.lab)).map_err(state_error)?;
-    match executor::build(&input.plan, record, lock, &mut progress) {
-        Ok(lock) => {
-            progress.built(&input.lab);
-            Ok(lock)
+    let built = executor::build(&input.plan, record, lock, &mut progress);
+    let built = built.map_err(|failed| {
+        progress.clear();
+        let (exit, is_gone) = say(failed, input);
+        if is_gone {
+            err!("{name}: everything was rolled back");
         }
-        Err(Failed::Io(error)) => Err(cannot(error)),
-        Err(Failed::Taken { namespace }) => Err(taken(&namespace)),
-        Err(Failed::Stopped { stopped, left }) => {
-            progress.clear();
-            let exit = match stopped {
-                Stopped::Interrupted => {
-                    err!("{name}: interrupted");
-                    Exit::Interrupted
-                }
-                Stopped::Refused { op, span, refusal } => {
-                    report::print(&[executor::refused(&op, span, &refusal)], &input.source);
-                    Exit::Refused
-                }
-            };
-            if down::say(&left) {
-                err!("{name}: everything was rolled back");
-            }
-            Err(exit)
+        exit
+    });
+    built.inspect(|_| progress.built(&input.lab))
+}
+
+/// Builds a lab in the place of the one of its name; on a refusal or an interrupt its record stays.
+pub(super) fn rebuild(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<(), Exit> {
+    let name = &input.lab.name;
+    let record = prepare(input).map_err(state_error)?;
+    let mut progress = Progress::new(&input.lab, input.plan.steps().len(), interrupt);
+    executor::rebuild(&input.plan, record, lock, &mut progress).map_err(|failed| {
+        progress.clear();
+        let (exit, is_gone) = say(failed, input);
+        if is_gone {
+            err!(
+                "{name}: is not up, and its text is kept: `vrflab reset {name}` builds it, `vrflab \
+                 down {name}` forgets it"
+            );
         }
-    }
+        exit
+    })?;
+    progress.built(&input.lab);
+    Ok(())
+}
+
+/// Says why a lab was not built; true where it was begun and nothing of it is left.
+fn say(failed: Failed, input: &Input) -> (Exit, bool) {
+    let name = &input.lab.name;
+    let (exit, left) = match failed {
+        Failed::Io(error) => return (cannot(error), false),
+        Failed::Taken { namespace } => return (taken(&namespace), false),
+        Failed::InTheWay { left } => {
+            down::say(&left);
+            return (Exit::Partly, false);
+        }
+        Failed::Unrecorded { error, left } => {
+            err!("{name}: that it is up cannot be recorded: {error}");
+            (Exit::Cannot, left)
+        }
+        Failed::Stopped { stopped: Stopped::Interrupted, left } => {
+            err!("{name}: interrupted");
+            (Exit::Interrupted, left)
+        }
+        Failed::Stopped { stopped: Stopped::Refused { op, span, refusal }, left } => {
+            report::print(&[executor::refused(&op, span, &refusal)], &input.source);
+            (Exit::Refused, left)
+        }
+    };
+    (exit, down::say(&left))
 }
 
 /// Says that somebody else has a namespace of a name that the lab needs.
@@ -236,10 +292,12 @@ pub(super) fn taken(namespace: &str) -> Exit {
     Exit::Refused
 }
 
-fn record(input: &Input) -> Result<Record, Exit> {
+/// Writes what is there before the first namespace, and returns the record of what is to come.
+fn prepare(input: &Input) -> io::Result<Record> {
     let lab = input.lab.name.clone();
+    Home::of(state::directory(&lab)).write_names(&names(&input.lab))?;
     Ok(Record {
-        mark: Record::new_mark(&lab).map_err(cannot)?,
+        mark: Record::new_mark(&lab)?,
         lab,
         phase: Phase::Begun,
         namespaces: input.plan.namespaces().into_iter().map(str::to_owned).collect(),

@@ -1,6 +1,6 @@
 //! Making a lab where there is none of its name.
 
-use super::{Left, Observer, Stopped, run, teardown};
+use super::{Left, Observer, Stopped, clear, run, teardown};
 use crate::kernel::{Home, Machine, Namespace, on_worker, prepare_directory};
 use crate::plan::Plan;
 use crate::state::{self, Lock, Phase, Record};
@@ -21,6 +21,18 @@ pub enum Failed {
         /// What could not be taken away; the record stays where there is any.
         left: Vec<Left>,
     },
+    /// All of it was built, which could not be recorded, so that it was rolled back as if stopped.
+    Unrecorded {
+        /// Why.
+        error: io::Error,
+        /// As in [`Failed::Stopped`].
+        left: Vec<Left>,
+    },
+    /// What stood under its name, and was to be built anew, could not be taken away whole.
+    InTheWay {
+        /// What is there.
+        left: Vec<Left>,
+    },
     /// The record could not be written, or namespaces cannot be had.
     Io(io::Error),
 }
@@ -29,6 +41,15 @@ impl From<io::Error> for Failed {
     fn from(error: io::Error) -> Self {
         Failed::Io(error)
     }
+}
+
+/// What becomes of the record, and of the text in it, where a lab cannot be built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Otherwise {
+    /// It goes: whoever asked has the text.
+    Forget,
+    /// It stays, as that of a lab half-built: it may be the only place that has the text.
+    Keep,
 }
 
 /// Carries out a plan: its record first, and everything away again if it does not come to its end.
@@ -42,11 +63,25 @@ pub fn build(
     lock: Lock,
     observer: &mut (impl Observer + Send),
 ) -> Result<Lock, Failed> {
-    let home = Home::of(state::directory(lock.lab()));
-    home.clear()?;
-    build_through(plan, record, lock, |plan, mark| {
-        on_worker(|worker| run(plan, mark, &mut Machine::new(worker, home), observer))
-    })
+    build_through(plan, record, lock, machine(observer))
+}
+
+/// Takes a lab away and carries out a plan in its place. At every instant there is a record of it, so
+/// that whatever happens it can be built once more or taken down.
+///
+/// # Errors
+/// As [`build`]; but the record stays.
+pub fn rebuild(
+    plan: &Plan,
+    record: Record,
+    lock: Lock,
+    observer: &mut (impl Observer + Send),
+) -> Result<Lock, Failed> {
+    let left = clear(&lock)?;
+    if left.iter().any(Left::is_failure) {
+        return Err(Failed::InTheWay { left });
+    }
+    make(plan, record, lock, Otherwise::Keep, machine(observer))
 }
 
 /// [`build`], with the way in which the plan is run given by the caller: a test puts faults there.
@@ -55,34 +90,66 @@ pub fn build(
 /// As [`build`].
 pub fn build_through(
     plan: &Plan,
+    record: Record,
+    lock: Lock,
+    carry_out: impl FnOnce(&Plan, &str, Home) -> Result<(), Stopped>,
+) -> Result<Lock, Failed> {
+    make(plan, record, lock, Otherwise::Forget, carry_out)
+}
+
+fn machine(
+    observer: &mut (impl Observer + Send),
+) -> impl FnOnce(&Plan, &str, Home) -> Result<(), Stopped> {
+    |plan, mark, home| {
+        on_worker(|worker| run(plan, mark, &mut Machine::new(worker, home), observer))
+    }
+}
+
+fn make(
+    plan: &Plan,
     mut record: Record,
     lock: Lock,
-    carry_out: impl FnOnce(&Plan, &str) -> Result<(), Stopped>,
+    otherwise: Otherwise,
+    carry_out: impl FnOnce(&Plan, &str, Home) -> Result<(), Stopped>,
 ) -> Result<Lock, Failed> {
-    let taken = |name: &&String| Namespace::path(name).symlink_metadata().is_ok();
-    if let Some(namespace) = record.namespaces.iter().find(taken).cloned() {
-        lock.forget()?;
-        return Err(Failed::Taken { namespace });
+    let home = Home::of(state::directory(lock.lab()));
+    if let Err(failed) = begin(&record, &lock, &home) {
+        if otherwise == Otherwise::Forget {
+            lock.forget()?;
+        }
+        return Err(failed);
     }
-    prepare_directory()?;
-    record.store(&lock)?;
-    if let Err(stopped) = carry_out(plan, &record.mark) {
-        return Err(Failed::Stopped { stopped, left: rolled_back(&record, lock) });
+    if let Err(stopped) = carry_out(plan, &record.mark, home) {
+        return Err(Failed::Stopped { stopped, left: rolled_back(&record, lock, otherwise) });
     }
+    let begun = record.clone();
     record.phase = Phase::Up;
-    record.store(&lock)?;
+    if let Err(error) = record.store(&lock) {
+        return Err(Failed::Unrecorded { error, left: rolled_back(&begun, lock, otherwise) });
+    }
     Ok(lock)
 }
 
-/// Takes away what there is of a lab, and its record where nothing is left; whatever goes wrong then is
-/// no reason to keep quiet about why the run stopped.
-fn rolled_back(record: &Record, lock: Lock) -> Vec<Left> {
-    match on_worker(|worker| teardown(record, worker)) {
-        Ok(left) if left.iter().any(Left::is_failure) => left,
-        Ok(mut left) => {
+/// Writes the record where nothing is in the way.
+fn begin(record: &Record, lock: &Lock, home: &Home) -> Result<(), Failed> {
+    let taken = |name: &&String| Namespace::path(name).symlink_metadata().is_ok();
+    if let Some(namespace) = record.namespaces.iter().find(taken).cloned() {
+        return Err(Failed::Taken { namespace });
+    }
+    home.clear()?;
+    prepare_directory()?;
+    Ok(record.store(lock)?)
+}
+
+/// Takes away what there is of a lab, and its record where nothing is left and nobody needs it;
+/// whatever goes wrong then is no reason to keep quiet about why the run stopped.
+fn rolled_back(record: &Record, lock: Lock, otherwise: Otherwise) -> Vec<Left> {
+    match (on_worker(|worker| teardown(record, worker)), otherwise) {
+        (Ok(mut left), Otherwise::Forget) if !left.iter().any(Left::is_failure) => {
             left.extend(lock.forget().err().map(|error| Left::Unknown { error }));
             left
         }
-        Err(error) => vec![Left::Unknown { error }],
+        (Ok(left), Otherwise::Forget | Otherwise::Keep) => left,
+        (Err(error), _) => vec![Left::Unknown { error }],
     }
 }

@@ -13,10 +13,10 @@ mod kernel;
 mod spanning_tree;
 mod teardown;
 
-pub use build::{Failed, build, build_through};
+pub use build::{Failed, build, build_through, rebuild};
 pub use change::{Unchanged, change};
 pub use kernel::Kernel;
-pub use teardown::{Left, clear, down, strangers, teardown};
+pub use teardown::{Fault, Left, clear, down, faults, foreign, teardown};
 
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::kernel::{Reason, Refused};

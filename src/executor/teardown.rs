@@ -1,8 +1,10 @@
 //! Takes away what a lab made, and nothing else.
 
-use crate::kernel::{Namespace, Worker, end, forget_bindings, holders, mark_of, on_worker};
-use crate::state::{Lock, Record};
-use std::collections::BTreeSet;
+use crate::kernel::{
+    Home, Identity, Namespace, Worker, end, forget_bindings, holders, is_marked, on_worker,
+};
+use crate::state::{self, Lock, Phase, Record};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 /// What a teardown could not take away.
@@ -39,18 +41,17 @@ pub fn down(lock: Lock) -> io::Result<Vec<Left>> {
     Ok(left)
 }
 
-/// [`down`] for whoever builds the lab anew: the lock is kept, so that nobody comes in between.
+/// [`down`] for whoever builds the lab anew: lock and record are kept, so that nobody comes in between
+/// and the lab's text is not lost.
 ///
 /// # Errors
 /// As [`down`].
 pub fn clear(lock: &Lock) -> io::Result<Vec<Left>> {
-    let Some(record) = Record::load(lock.lab())? else { return Ok(Vec::new()) };
-    let left = on_worker(|worker| teardown(&record, worker))?;
-    // What could not be taken away stays known. What is somebody else's was never ours to know.
-    if !left.iter().any(Left::is_failure) {
-        Record::remove(lock)?;
-    }
-    Ok(left)
+    let Some(mut record) = Record::load(lock.lab())? else { return Ok(Vec::new()) };
+    record.phase = Phase::Going;
+    // That /run is full is no reason to keep what is there.
+    let _unwritten: Result<(), io::Error> = record.store(lock);
+    on_worker(|worker| teardown(&record, worker))
 }
 
 /// Ends the processes in a lab's namespaces and takes the namespaces away; their devices, routes
@@ -62,13 +63,18 @@ pub fn teardown(record: &Record, worker: &mut Worker) -> io::Result<Vec<Left>> {
     let mut left = Vec::new();
     let mut ours = Vec::new();
     let mut inodes = BTreeSet::new();
+    let noted = noted(record)?;
     for name in &record.namespaces {
-        match whose(name, &record.mark, worker) {
+        match whose(name, &record.mark, noted.get(name), worker) {
             Ok(Whose::Ours(inode)) => {
                 inodes.insert(inode);
                 ours.push(name);
             }
-            Ok(Whose::Unfinished) => ours.push(name),
+            Ok(Whose::Unfinished) => match Namespace::release_unfinished(name) {
+                Ok(true) => {}
+                Ok(false) => left.push(Left::NotOurs { namespace: name.clone() }),
+                Err(error) => left.push(Left::Failed { namespace: name.clone(), error }),
+            },
             Ok(Whose::Nobodys) => {}
             Ok(Whose::Others) => left.push(Left::NotOurs { namespace: name.clone() }),
             Err(error) => left.push(Left::Failed { namespace: name.clone(), error }),
@@ -102,45 +108,79 @@ impl Left {
     }
 }
 
-/// Those of these names that somebody else's namespace bears: one without the record's mark.
+/// What is wrong with the name of one of a lab's namespaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Something else bears it.
+    Foreign,
+    /// Nothing does, or what does is no namespace yet.
+    Missing,
+}
+
+/// Those of these names that do not lead to the lab's own namespaces.
 ///
 /// # Errors
 /// A namespace cannot be looked at.
-pub fn strangers<'a>(
+pub fn faults<'a>(
     record: &Record,
     names: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)> + Send,
-) -> io::Result<Vec<&'a str>> {
+) -> io::Result<Vec<(&'a str, Fault)>> {
+    let noted = noted(record)?;
     on_worker(|worker| {
-        let mut strangers = Vec::new();
-        for name in names {
-            match whose(name.as_ref(), &record.mark, worker)? {
-                Whose::Others => strangers.push(name.as_ref()),
-                Whose::Ours(_) | Whose::Unfinished | Whose::Nobodys => {}
+        let mut faults = Vec::new();
+        for name in names.into_iter().map(AsRef::as_ref) {
+            match whose(name, &record.mark, noted.get(name), worker)? {
+                Whose::Others => faults.push((name, Fault::Foreign)),
+                Whose::Unfinished | Whose::Nobodys => faults.push((name, Fault::Missing)),
+                Whose::Ours(_) => {}
             }
         }
-        Ok(strangers)
+        Ok(faults)
     })
 }
 
+/// The first of these names that somebody else's namespace bears.
+///
+/// # Errors
+/// A namespace cannot be looked at.
+pub fn foreign<'a>(
+    record: &Record,
+    names: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)> + Send,
+) -> io::Result<Option<&'a str>> {
+    let mut faults = faults(record, names)?.into_iter();
+    Ok(faults.find(|(_, fault)| *fault == Fault::Foreign).map(|(name, _)| name))
+}
+
+fn noted(record: &Record) -> io::Result<BTreeMap<String, Identity>> {
+    Home::of(state::directory(&record.lab)).noted()
+}
+
 enum Whose {
-    /// It bears the lab's mark.
+    /// It is the lab's.
     Ours(u64),
     /// A name that is not a namespace yet, which only its maker's death leaves so.
     Unfinished,
     /// There is no such name.
     Nobodys,
-    /// It bears another mark or none.
+    /// It is something else.
     Others,
 }
 
-fn whose(name: &str, mark: &str, worker: &mut Worker) -> io::Result<Whose> {
+fn whose(
+    name: &str,
+    mark: &str,
+    noted: Option<&Identity>,
+    worker: &mut Worker,
+) -> io::Result<Whose> {
     match Namespace::open(name) {
-        Ok(namespace) => Ok(match mark_of(&namespace, worker)? == mark {
+        Ok(namespace) => Ok(match is_marked(&namespace, mark, noted, worker)? {
             true => Whose::Ours(namespace.inode()),
             false => Whose::Others,
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Whose::Nobodys),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(Whose::Unfinished),
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            Ok(if Namespace::is_unfinished(name)? { Whose::Unfinished } else { Whose::Others })
+        }
         Err(error) => Err(error),
     }
 }

@@ -81,6 +81,11 @@ impl Home {
         self.names().join(kind).join(namespace)
     }
 
+    /// The file that notes which namespaces were made.
+    pub(super) fn identities(&self) -> PathBuf {
+        self.directory.join("namespaces")
+    }
+
     /// Where the output of the lab's commands is kept: beside the lab's directory, since it stays
     /// when the lab goes.
     pub fn outputs(&self) -> PathBuf {
@@ -94,14 +99,19 @@ impl Home {
         self.outputs().join(format!("{node}.{number}"))
     }
 
-    /// Takes away what an earlier lab of the name has left: output, and the nodes' own files.
+    /// Takes away what an earlier lab of the name has left: output, the nodes' own files, and which
+    /// namespaces it had.
     ///
     /// # Errors
     /// The file system refuses.
     pub fn clear(&self) -> io::Result<()> {
         remove(&self.outputs())?;
         remove(&self.ends())?;
-        remove(&self.directory.join("nodes"))
+        remove(&self.directory.join("nodes"))?;
+        match fs::remove_file(self.identities()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Keeps how a command ended.

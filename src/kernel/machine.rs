@@ -76,7 +76,7 @@ impl<'w> Machine<'w> {
     /// What the kernel refused; the name is not there then.
     pub fn namespace(&mut self, name: &str, mark: &str) -> Result<(), Refused> {
         let mut socket = None;
-        let inherited = &mut self.inherited;
+        let (inherited, home) = (&mut self.inherited, &self.home);
         let namespace = Namespace::create(name, self.worker, |worker| {
             let mut own = Socket::open()?;
             own.send(message::mark(mark))?;
@@ -87,6 +87,7 @@ impl<'w> Machine<'w> {
             for (key, value) in inherited.iter().flatten() {
                 sysctl::write(worker, key, value)?;
             }
+            home.note(name, worker)?;
             Ok::<(), SendError>(())
         })?;
         let socket = socket.expect("the namespace was marked through its socket");

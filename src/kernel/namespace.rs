@@ -1,16 +1,13 @@
 //! Network namespaces and their names under `/run/netns`, as `ip netns` knows them.
 
-use super::message::LOOPBACK;
-use super::{Socket, Worker};
+use super::Worker;
+use nix::libc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::fstat;
-use rtnetlink::LinkUnspec;
-use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::link::LinkAttribute;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Where the names of namespaces are.
@@ -28,16 +25,46 @@ impl Namespace {
     /// Opens the namespace of this name.
     ///
     /// # Errors
-    /// There is no such name (`NotFound`), it is a plain file (`InvalidData`), or this process may
+    /// There is no such name (`NotFound`), it is something else (`InvalidData`), or this process may
     /// not open it.
     pub fn open(name: &str) -> io::Result<Self> {
         let path = Self::path(name);
-        let file = File::open(&path)?;
-        if !is_namespace(&file)? {
+        // What is there is looked at before it is opened: to open a device or a FIFO does something,
+        // and a link leads elsewhere.
+        let there = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_PATH | libc::O_NOFOLLOW)
+            .open(&path)?;
+        if !is_namespace(&there)? {
             let what = format!("{} is not a namespace", path.display());
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
-        Self::new(name, file.into())
+        Self::new(name, File::open(format!("/proc/self/fd/{}", there.as_raw_fd()))?.into())
+    }
+
+    /// Whether a name that is no namespace is what [`Namespace::create`] leaves where it dies before
+    /// its end: an empty file that nobody may write.
+    ///
+    /// # Errors
+    /// It cannot be looked at.
+    pub fn is_unfinished(name: &str) -> io::Result<bool> {
+        let metadata = Self::path(name).symlink_metadata()?;
+        let may_write = metadata.mode() & 0o222 != 0;
+        Ok(metadata.is_file() && metadata.len() == 0 && !may_write)
+    }
+
+    /// Takes away an unfinished name; false where something is mounted on it, which is somebody
+    /// else's doing.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn release_unfinished(name: &str) -> io::Result<bool> {
+        match fs::remove_file(Self::path(name)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes a namespace on this worker, lets `prepare` mark it, and only then gives it its name,
@@ -72,9 +99,8 @@ impl Namespace {
     /// What the kernel answers.
     pub fn release(name: &str) -> io::Result<()> {
         let path = Self::path(name);
-        match umount2(&path, MntFlags::MNT_DETACH) {
-            // EINVAL: a plain file, left by a process that died between making and mounting it.
-            Ok(()) | Err(nix::Error::EINVAL | nix::Error::ENOENT) => {}
+        match umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
+            Ok(()) | Err(nix::Error::ENOENT) => {}
             Err(error) => return Err(error.into()),
         }
         match fs::remove_file(&path) {
@@ -141,27 +167,6 @@ pub fn prepare_directory() -> io::Result<()> {
         other => other?,
     }
     Ok(())
-}
-
-/// The mark that a namespace bears as the alias of its `lo`; empty where it bears none.
-///
-/// # Errors
-/// What the kernel answers.
-pub fn mark_of(namespace: &Namespace, worker: &mut Worker) -> io::Result<String> {
-    worker.enter(namespace)?;
-    let lo = LinkUnspec::new_with_index(LOOPBACK).build();
-    let answer = Socket::open()?.ask(RouteNetlinkMessage::GetLink(lo)).map_err(io::Error::from)?;
-    let RouteNetlinkMessage::NewLink(link) = answer else {
-        return Err(io::ErrorKind::InvalidData.into());
-    };
-    Ok(link
-        .attributes
-        .into_iter()
-        .find_map(|attribute| match attribute {
-            LinkAttribute::IfAlias(alias) => Some(alias),
-            _ => None,
-        })
-        .unwrap_or_default())
 }
 
 /// Whether an open file is a namespace and not a plain file.

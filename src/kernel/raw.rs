@@ -25,6 +25,29 @@ pub(super) fn pidfd_open(pid: Pid) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// The number of the calling thread's network namespace, which no other one of this boot has or gets:
+/// `SO_NETNS_COOKIE`. Nothing where the kernel does not know it, before Linux 5.14.
+pub(super) fn namespace_cookie() -> io::Result<Option<u64>> {
+    let socket = socket(AddressFamily::Unix, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    let mut cookie = 0_u64;
+    let mut length = libc::socklen_t::try_from(size_of::<u64>()).expect("a small number");
+    // SAFETY: the pointers are those of a number and of its length, which outlive the call.
+    let answer = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_NETNS_COOKIE,
+            (&raw mut cookie).cast(),
+            &raw mut length,
+        )
+    };
+    match Errno::result(answer) {
+        Ok(_) => Ok(Some(cookie)),
+        Err(Errno::ENOPROTOOPT) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// How long the two clocks are held against each other; the error is a few parts in a million.
 #[cfg(target_arch = "x86_64")]
 const MEASURE: Duration = Duration::from_millis(20);

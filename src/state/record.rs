@@ -122,6 +122,8 @@ pub enum Phase {
     Begun,
     /// All of its plan was carried out.
     Up,
+    /// Being taken away, and not gone yet.
+    Going,
 }
 
 impl Record {
@@ -170,14 +172,6 @@ impl Record {
         let draft = directory.join(".lab.json");
         fs::write(&draft, serde_json::to_vec(self)?)?;
         fs::rename(draft, directory.join(FILE))
-    }
-
-    /// Ends the record of a lab whose lock is kept.
-    ///
-    /// # Errors
-    /// The file system refuses.
-    pub fn remove(lock: &Lock) -> io::Result<()> {
-        fs::remove_file(directory(lock.lab()).join(FILE))
     }
 }
 

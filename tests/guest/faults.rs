@@ -78,10 +78,9 @@ impl Kernel for Faulty<'_, '_> {
 }
 
 fn build(built: &Built, before: usize, fault: Fault) -> Result<Lock, Failed> {
-    executor::build_through(&built.plan, built.record(), built.lock(), |plan, mark| {
+    executor::build_through(&built.plan, built.record(), built.lock(), |plan, mark, home| {
         on_worker(|worker| {
-            let mut kernel =
-                Faulty { kernel: &mut Machine::new(worker, built.home()), before, fault };
+            let mut kernel = Faulty { kernel: &mut Machine::new(worker, home), before, fault };
             run(plan, mark, &mut kernel, &mut Alone)
         })
     })

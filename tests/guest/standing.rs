@@ -7,7 +7,7 @@ use vrflab::compile::Lab;
 use vrflab::diagnostic::{Diagnostic, Source};
 use vrflab::document::{Format, LabName};
 use vrflab::executor::{self, Observer};
-use vrflab::kernel::{Home, Namespace, Worker, observe, on_worker, sysctl};
+use vrflab::kernel::{Namespace, Worker, observe, on_worker, sysctl};
 use vrflab::plan::{self, Plan, Step, differences};
 use vrflab::state::{Lock, Phase, Record};
 
@@ -71,10 +71,6 @@ impl Built {
             files: self.lab.files(),
             changes: Vec::new(),
         }
-    }
-
-    pub fn home(&self) -> Home {
-        Home::of(vrflab::state::directory(&self.lab.name))
     }
 
     pub fn lock(&self) -> Lock {

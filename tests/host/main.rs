@@ -6,6 +6,7 @@ mod exec;
 mod host;
 mod kernel;
 mod labs;
+mod marks;
 mod programs;
 mod spanning_tree;
 mod standing;

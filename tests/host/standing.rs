@@ -2,7 +2,6 @@
 
 use crate::host::{Host, lab, names, said};
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 const FILE: &str = "/run/lab.dot";
@@ -216,61 +215,53 @@ fn two_labs_of_one_file_stand_beside_each_other_under_two_names() {
 }
 
 #[test]
-fn a_namespace_of_somebody_elses_is_left_alone() {
+fn a_lab_that_is_being_taken_down_is_not_up() {
     let host = Host::new();
-    ip("netns add two-hosts-h2");
-    let refused = host.run(&["up", &lab("two-hosts.yaml")]);
-    assert_eq!(refused.status, 4, "{refused:?}");
-    assert!(refused.err.contains("`two-hosts-h2`"), "{}", refused.err);
-    assert_eq!(names("/run/netns"), ["two-hosts-h2"]);
-    assert!(!Path::new("/run/vrflab").exists());
-    ip("netns del two-hosts-h2");
-
-    host.done(&["up", &lab("two-hosts.yaml")]);
-    ip("netns del two-hosts-h1");
-    ip("netns add two-hosts-h1");
-    ip("-n two-hosts-h1 link set dev lo alias mine");
-    let down = host.run(&["down"]);
-    assert_eq!(down.status, 0, "{down:?}");
-    assert!(down.err.contains("`two-hosts-h1`"), "{}", down.err);
-    assert!(down.err.contains("left alone"), "{}", down.err);
-    assert_eq!(names("/run/netns"), ["two-hosts-h1"]);
-    ip("netns del two-hosts-h1");
-    host.assert_nothing_is_left();
-}
-
-#[test]
-fn reset_takes_nothing_away_that_it_could_not_build_again() {
-    let host = Host::new();
-    host.done(&["up", &lab("two-hosts.yaml")]);
-    ip("netns del two-hosts-h1");
-    ip("netns add two-hosts-h1");
-    let reset = host.run(&["reset"]);
-    assert_eq!(reset.status, 4, "{reset:?}");
-    assert!(reset.err.contains("`two-hosts-h1` already, and it is not"), "{}", reset.err);
-    assert_eq!(names("/run/netns"), ["two-hosts-h1", "two-hosts-h2"]);
-    assert_eq!(host.done(&["exec", "h2", "--", "echo", "there"]), "there\n");
-    ip("netns del two-hosts-h1");
+    let file = lab("two-hosts.yaml");
+    host.done(&["up", "--no-check", &file]);
+    let record = "/run/vrflab/two-hosts/lab.json";
+    // What a `down` leaves that is killed before it has taken anything away.
+    let going = || {
+        let text = fs::read_to_string(record).unwrap();
+        fs::write(record, text.replace("\"phase\":\"up\"", "\"phase\":\"going\"")).unwrap();
+    };
+    going();
+    let words = [["check"].as_slice(), &["link", "h1:eth0", "down"], &["exec", "h1", "--", "true"]];
+    for words in words {
+        let said = host.run(words);
+        assert_ne!(said.status, 0, "{words:?}");
+        assert!(said.err.contains("two-hosts was left half taken down: "), "{words:?}: {said:?}");
+    }
+    let up = host.run(&["up", &file]);
+    assert_eq!(up.status, 0, "{up:?}");
+    assert_eq!(up.err, "two-hosts: was left half taken down, taking it away first\n");
+    going();
     host.done(&["reset"]);
     host.done(&["check"]);
-    host.done(&["down"]);
+    going();
+    assert_eq!(host.done(&["down"]), "two-hosts is down\n");
     host.assert_nothing_is_left();
 }
 
 #[test]
-fn nothing_is_run_or_checked_in_a_namespace_of_somebody_elses() {
+fn a_reset_that_is_refused_keeps_the_labs_text() {
     let host = Host::new();
-    host.done(&["up", &lab("two-hosts.yaml")]);
-    ip("netns del two-hosts-h1");
-    ip("netns add two-hosts-h1");
-    let exec = host.run(&["exec", "h1", "--", "true"]);
-    assert_eq!(exec.status, 125, "{exec:?}");
-    assert!(exec.err.contains("`two-hosts-h1` is there, and it is not this lab's"), "{}", exec.err);
-    let check = host.run(&["check"]);
-    assert_eq!(check.status, 3, "{check:?}");
-    assert!(check.err.contains("`two-hosts-h1` is not this lab's"), "{}", check.err);
-    host.done(&["down"]);
-    ip("netns del two-hosts-h1");
+    let text = "nodes: {a: {nft: 'table inet x {}'}, b: {}}\nlinks: [a -- b]\n";
+    let mut up = host.vrflab(&["up", "--name", "kept", "-"]);
+    let mut child = up.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+    let mut reset = host.vrflab(&["reset"]);
+    let reset = crate::host::said(&reset.env("PATH", "/nowhere").output().unwrap());
+    assert_eq!((reset.status, reset.out.as_str()), (4, ""), "{reset:?}");
+    assert!(reset.err.ends_with("kept: is not up, and its text is kept: `vrflab reset kept` builds it, `vrflab down kept` forgets it\n"), "{}", reset.err);
+    assert_eq!(names("/run/netns"), Vec::<String>::new());
+    assert_eq!(host.run(&["check"]).status, 2);
+    host.done(&["reset"]);
+    host.done(&["check"]);
+    let mut reset = host.vrflab(&["reset"]);
+    assert_eq!(reset.env("PATH", "/nowhere").status().unwrap().code(), Some(4));
+    assert_eq!(host.done(&["down"]), "kept is down\n");
     host.assert_nothing_is_left();
 }
 

@@ -1,15 +1,19 @@
 //! Runs that are interrupted, killed, or get in each other's way.
 
 use crate::host::{Host, names, ring, said, until};
+use nix::mount::{MsFlags, mount};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Stdio};
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
-use vrflab::executor::{self, Failed, Left, Stopped};
-use vrflab::plan::lower;
+use vrflab::executor::{self, Failed, Left, Observer, Stopped, run};
+use vrflab::kernel::{Machine, on_worker};
+use vrflab::plan::{Plan, Step, lower};
 use vrflab::state::{Lock, Phase, Record};
 
 const FILE: &str = "/run/ring.yaml";
@@ -169,17 +173,13 @@ fn a_build_that_shall_outlive_its_terminal_goes_on() {
     host.assert_nothing_is_left();
 }
 
-#[test]
-fn what_goes_wrong_in_the_rollback_does_not_hide_why_there_is_one() {
-    let host = Host::new();
-    let (lab, said) = {
-        let source = Source { name: "it.dot".to_owned(), text: "graph it { a -- b }".to_owned() };
-        let name = LabName::new("it").unwrap();
-        vrflab::understand(&source, Format::Dot, None, &name)
-    };
+/// A lab of two nodes, and the record that is written before it is built.
+fn two_nodes() -> (Plan, Record, Lock) {
+    let source = Source { name: "it.dot".to_owned(), text: "graph it { a -- b }".to_owned() };
+    let name = LabName::new("it").unwrap();
+    let (lab, said) = vrflab::understand(&source, Format::Dot, None, &name);
     assert!(said.is_empty(), "{said:?}");
     let plan = lower(&lab.unwrap());
-    let name = LabName::new("it").unwrap();
     let record = Record {
         mark: Record::new_mark(&name).unwrap(),
         phase: Phase::Begun,
@@ -194,8 +194,14 @@ fn what_goes_wrong_in_the_rollback_does_not_hide_why_there_is_one() {
         changes: Vec::new(),
         lab: name.clone(),
     };
-    let lock = Lock::take(&name, || {}).unwrap();
-    let failed = executor::build_through(&plan, record, lock, |_, _| {
+    (plan, record, Lock::take(&name, || {}).unwrap())
+}
+
+#[test]
+fn what_goes_wrong_in_the_rollback_does_not_hide_why_there_is_one() {
+    let host = Host::new();
+    let (plan, record, lock) = two_nodes();
+    let failed = executor::build_through(&plan, record, lock, |_, _, _| {
         // Then the record cannot be ended.
         fs::remove_dir_all("/run/vrflab").unwrap();
         Err(Stopped::Interrupted)
@@ -204,6 +210,82 @@ fn what_goes_wrong_in_the_rollback_does_not_hide_why_there_is_one() {
         panic!("{failed:?}")
     };
     assert!(matches!(&left[..], [Left::Unknown { .. }]), "{left:?}");
+    host.assert_nothing_is_left();
+}
+
+/// Nobody looks on.
+struct Alone;
+
+impl Observer for Alone {
+    fn before(&mut self, _: usize, _: &[&Step]) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn a_lab_whose_last_record_cannot_be_written_is_rolled_back() {
+    let host = Host::new();
+    let (plan, record, lock) = two_nodes();
+    let failed = executor::build_through(&plan, record, lock, |plan, mark, home| {
+        on_worker(|worker| run(plan, mark, &mut Machine::new(worker, home), &mut Alone))?;
+        assert_eq!(names("/run/netns"), ["it-a", "it-b"]);
+        // As little as on a full file system can anything be written in its place.
+        fs::create_dir("/run/vrflab/it/.lab.json").unwrap();
+        Ok(())
+    });
+    let Err(Failed::Unrecorded { error, left }) = failed else { panic!("{failed:?}") };
+    assert_eq!(error.kind(), std::io::ErrorKind::IsADirectory);
+    assert!(left.is_empty(), "{left:?}");
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_lab_that_cannot_be_begun_leaves_no_directory() {
+    let host = Host::new();
+    // Nothing more can be written to this /run.
+    let mut filler = fs::File::create("/run/filler").unwrap();
+    fs::write(FILE, ring(3)).unwrap();
+    let none = None::<&str>;
+    let remount = MsFlags::MS_REMOUNT;
+    mount(none, "/run", none, remount, Some("size=64k")).unwrap();
+    let full = std::io::copy(&mut std::io::repeat(0), &mut filler).unwrap_err();
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    let up = host.run(&["up", "--no-check", FILE]);
+    assert_eq!((up.status, up.out.as_str()), (3, ""), "{up:?}");
+    assert!(up.err.contains("No space left on device"), "{}", up.err);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_lab_is_taken_down_on_a_full_run() {
+    let host = Host::new();
+    fs::write(FILE, ring(3)).unwrap();
+    host.done(&["up", "--no-check", FILE]);
+    let mut filler = fs::File::create("/run/filler").unwrap();
+    mount(None::<&str>, "/run", None::<&str>, MsFlags::MS_REMOUNT, Some("size=64k")).unwrap();
+    std::io::copy(&mut std::io::repeat(0), &mut filler).unwrap_err();
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn an_interrupted_reset_keeps_the_labs_text() {
+    let host = Host::new();
+    fs::write(FILE, ring(300)).unwrap();
+    host.done(&["up", "--no-check", FILE]);
+    fs::remove_file(FILE).unwrap();
+    for sent in [Signal::SIGINT, Signal::SIGKILL] {
+        let inode = || fs::metadata("/run/netns/ring-n5").map(|it| it.ino()).ok();
+        let before = inode();
+        let reset = host.vrflab(&["reset"]).stderr(Stdio::piped()).spawn().unwrap();
+        until("the old lab is gone", || inode() != before);
+        signal(&reset, sent);
+        let said = said(&reset.wait_with_output().unwrap());
+        assert_eq!(said.status, if sent == Signal::SIGINT { 130 } else { 128 + 9 }, "{said:?}");
+        host.done(&["reset"]);
+        assert_eq!(names("/run/netns").len(), 300);
+    }
+    host.done(&["down"]);
     host.assert_nothing_is_left();
 }
 
