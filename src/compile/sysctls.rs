@@ -1,8 +1,8 @@
 //! The settings of each namespace, so that a lab does not depend on its host's.
 
-use super::lab::{HASH_SEED, Lab, LabelRoute, Nexthop, Node, NodeId, Sysctl};
+use super::lab::{HASH_SEED, Lab, LabelRoute, Node, NodeId, Sysctl};
 use super::sysctl_name;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::document::Ttl;
 use crate::topology::Topology;
 use petgraph::graph::{NodeIndex, UnGraph};
@@ -10,9 +10,12 @@ use std::collections::BTreeMap;
 
 /// The setting that has to be above the highest label a node takes in.
 const PLATFORM_LABELS: &str = "net/mpls/platform_labels";
-/// How many labels are reserved, the explicit nulls among them. The kernel takes those off by itself
-/// once there is room for them.
-const RESERVED: u32 = 16;
+/// How many labels a node has room for; the kernel keeps a pointer for each.
+const LABELS: u32 = 10_000;
+/// How much room there is above the highest label that a node uses.
+const MORE_LABELS: u32 = 1_000;
+/// The most that the kernel takes.
+const MOST_LABELS: u32 = 1_048_575;
 /// The TTL and the hop limit of what a node sends by itself.
 const TTLS: [&str; 2] = ["net/ipv4/ip_default_ttl", "net/ipv6/conf/default/hop_limit"];
 /// What a kernel gives both: no packet comes further than over so many links.
@@ -22,7 +25,6 @@ const TTL_PROPAGATE: &str = "net/mpls/ip_ttl_propagate";
 
 /// Fills in the settings: what the compiler wants, then what the file says, which wins.
 pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics) {
-    let with_null = uses_explicit_null(lab);
     let is_long = span(&topology.graph) > DEFAULT_TTL;
     for index in topology.graph.node_indices() {
         let node = &mut lab[NodeId(index.index())];
@@ -85,7 +87,7 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
         }
         let (mut own_late, own_early): (Vec<_>, Vec<_>) =
             written.into_iter().partition(|sysctl| needs_interface(&sysctl.value.key));
-        platform_labels(node, with_null, &own_early, &mut early, errors);
+        platform_labels(node, &own_early, &mut early, errors);
         node.early_sysctls = early
             .into_iter()
             .map(|(key, value)| value.map(|value| Sysctl { key, value }))
@@ -133,19 +135,6 @@ fn by_distance<N, E>(graph: &UnGraph<N, E>, start: NodeIndex) -> Vec<(NodeIndex,
     reached
 }
 
-/// Whether a label that every router takes off by itself, 0 or 2, is sent anywhere.
-fn uses_explicit_null(lab: &Lab) -> bool {
-    let swaps = |node: &Node| {
-        let routes = node.label_routes.iter().flat_map(|route| &route.value.nexthops);
-        routes.flat_map(|nexthop| &nexthop.swap).any(|label| label.number() < RESERVED)
-    };
-    let pushes = |node: &Node| {
-        let routes = node.routes.iter().flat_map(|route| route.value.nexthops.iter());
-        routes.flat_map(Nexthop::labels).any(|label| label.number() < RESERVED)
-    };
-    lab.nodes.iter().any(|node| swaps(node) || pushes(node))
-}
-
 fn ends_at_lo(route: &LabelRoute) -> bool {
     route.nexthops.iter().any(|nexthop| nexthop.dev.as_str() == "lo")
 }
@@ -181,40 +170,36 @@ fn input(interface: &str) -> String {
     format!("net/mpls/conf/{interface}/input")
 }
 
-/// Room for the labels that a node takes in; the kernel's own is none at all.
+/// Room for the labels that a node takes in, also those that are added by hand; the kernel's own is
+/// none at all.
 fn platform_labels(
     node: &Node,
-    with_null: bool,
     written: &[Spanned<Sysctl>],
     early: &mut Vec<(String, Spanned<String>)>,
     errors: &mut Diagnostics,
 ) {
     let highest = node.label_routes.iter().max_by_key(|route| route.value.label);
-    let Some(highest) = highest else {
-        let takes_labels = node.interfaces.iter().any(|interface| interface.mpls);
-        let said = written.iter().any(|sysctl| sysctl.value.key == PLATFORM_LABELS);
-        if with_null && takes_labels && !said {
-            early.push((PLATFORM_LABELS.to_owned(), Spanned::filled(RESERVED.to_string())));
-        }
+    if highest.is_none() && !node.interfaces.iter().any(|interface| interface.mpls) {
         return;
-    };
-    let label = highest.value.label.number();
+    }
+    let needed = highest.map_or(0, |highest| highest.value.label.number() + 1);
+    let span = highest.map_or(Span::NONE, |highest| highest.span);
     match written.iter().find(|sysctl| sysctl.value.key == PLATFORM_LABELS) {
-        None => early.push((
-            PLATFORM_LABELS.to_owned(),
-            Spanned::new((label + 1).to_string(), highest.span),
-        )),
+        None => {
+            let room = (needed + MORE_LABELS).clamp(LABELS, MOST_LABELS);
+            early.push((PLATFORM_LABELS.to_owned(), Spanned::new(room.to_string(), span)));
+        }
         Some(sysctl) => {
-            if sysctl.value.value.parse().is_ok_and(|limit: u32| limit <= label) {
+            if sysctl.value.value.parse().is_ok_and(|limit: u32| limit < needed) {
                 errors.push(
                     Diagnostic::error(
                         Code::PlatformLabels,
-                        format!("label {label} is not below net.mpls.platform_labels"),
+                        format!("label {} is not below net.mpls.platform_labels", needed - 1),
                     )
                     .at(sysctl.span, format!("{} here", sysctl.value.value))
-                    .beside(highest.span, "and this label route")
+                    .beside(span, "and this label route")
                     .note("the kernel answers EINVAL: \"Label >= configured maximum in platform_labels\"")
-                    .help(format!("leave the setting out, or say {} or more", label + 1)),
+                    .help(format!("leave the setting out, or say {needed} or more")),
                 );
             }
         }

@@ -243,6 +243,28 @@ fn a_leg_that_is_down_is_no_way_into_its_lan() {
     }
 }
 
+#[test]
+fn there_is_room_for_labels_that_are_added_by_hand() {
+    let room = |p: &str| {
+        let lab = lab(&format!(
+            "graph {{ routing=none; q [role=p]; p [role=p, {p}]; p -- q [taillabel=\"10.0.0.1/30\", headlabel=\"10.0.0.2/30\"]; h -- q }}"
+        ));
+        let of = |node: &str| {
+            let mut settings = lab[lab_node(&lab, node)].early_sysctls.iter();
+            let setting = settings.find(|it| it.value.key.ends_with("platform_labels"));
+            setting.map(|it| it.value.value.clone())
+        };
+        assert_eq!(of("h"), None);
+        // Whoever takes labels in has room for them before there is any.
+        assert_eq!(of("q").as_deref(), Some("10000"));
+        of("p").unwrap()
+    };
+    assert_eq!(room("mpls=\"16 via inet 10.0.0.2\""), "10000");
+    assert_eq!(room("mpls=\"20000 via inet 10.0.0.2\""), "21001");
+    assert_eq!(room("mpls=\"1048574 via inet 10.0.0.2\""), "1048575");
+    assert_eq!(room("sysctls=\"net.mpls.platform_labels 50\""), "50");
+}
+
 fn lab_node(lab: &Lab, name: &str) -> NodeId {
     lab.node(name).unwrap()
 }
