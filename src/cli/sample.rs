@@ -20,5 +20,5 @@ pub(super) fn print(lab: &Lab) {
     if sample.unchecked.len() > NAMED {
         names += &format!(" and {} more", sample.unchecked.len() - NAMED);
     }
-    out!("{name}: unreachable, so without a check: {names}");
+    out!("{name}: not checked, as no route that was filled in leads there: {names}");
 }

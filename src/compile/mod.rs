@@ -57,6 +57,7 @@ use crate::iproute;
 use crate::topology::Topology;
 use layout::Layout;
 use parts::Parts;
+use petgraph::graph::NodeIndex;
 use std::collections::BTreeSet;
 
 /// The lab of a topology. What is wrong goes to `errors`; with errors among them the lab is not
@@ -84,7 +85,9 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Lab {
             lab.checks = checks::read(lines, topology.routing, &layout, &lab, errors);
         }
         (None, Some((network, core)), Routing::Auto) => {
-            let parts = Parts::of(&lab, &layout, &network, &core);
+            let is_routed =
+                |node: NodeId| topology.routing_at(NodeIndex::new(node.0)) == Routing::Auto;
+            let parts = Parts::of(&lab, &layout, &network, &core, is_routed);
             (lab.checks, lab.sample) = synthetic::checks(&lab, &layout, &network, &parts);
         }
         (None, Some(_), Routing::None) | (None, None, _) => {}

@@ -1,134 +1,149 @@
 //! Which nodes packets travel between: whatever forwards joins the segments at its ports into a part.
 //!
 //! A host ends a part and never joins two. Two tables reach each other where they have a part in
-//! common; what the compiler routes follows the same borders.
+//! common; what the compiler routes follows the same borders. Nodes that it does not route are in none.
 
+use super::family::IpFamily;
 use super::lab::{Lab, MAIN, NodeId};
 use super::layout::{Layout, Port};
-use super::network::Network;
+use super::network::{Network, Place};
 use super::segment::{self, Segment};
 use super::vpn::Core;
 use petgraph::unionfind::UnionFind;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// The number of a part; those of the two families differ.
-pub(super) type Part = usize;
+/// A part of one family, by a number of its own.
+pub(super) type Part = (IpFamily, usize);
 
 /// The parts of a lab in each family.
 pub(super) struct Parts {
     /// The segments as frames cross them.
     pub segments: Vec<Segment>,
-    /// The part of each port with an address of a family, IPv4 first.
-    of_port: [HashMap<Port, Part>; 2],
-    /// The part of each table, by its place in the network, where packets pass through it.
-    of_table: [Vec<Option<Part>>; 2],
+    /// The nodes that the compiler routes, by their places.
+    routed: Vec<bool>,
+    of_port: BTreeMap<(IpFamily, Port), Part>,
+    /// The parts of those tables that packets pass through.
+    of_table: BTreeMap<(IpFamily, Place), Part>,
     /// Where a part enters VRFs, by the number of what labels join: that is where routes are imported.
     gates: BTreeMap<Part, BTreeSet<usize>>,
 }
 
-/// The place of a family in a pair, IPv4 first.
-fn family(address: IpAddr) -> usize {
-    usize::from(address.is_ipv6())
-}
-
 impl Parts {
-    /// The parts of a lab that the compiler routes.
-    pub fn of(lab: &Lab, layout: &Layout, network: &Network, core: &Core) -> Self {
-        let segments = segment::live(lab);
-        let core = joined_by_core(lab, network, core);
-        let count = segments.len() + network.stations.len();
+    /// The parts of a lab, of which the compiler routes some nodes.
+    pub fn of(
+        lab: &Lab,
+        layout: &Layout,
+        network: &Network,
+        core: &Core,
+        is_routed: impl Fn(NodeId) -> bool,
+    ) -> Self {
         let mut parts = Self {
-            segments,
-            of_port: Default::default(),
-            of_table: Default::default(),
+            segments: segment::live(lab),
+            routed: (0..lab.nodes.len()).map(|node| is_routed(NodeId(node))).collect(),
+            of_port: BTreeMap::new(),
+            of_table: BTreeMap::new(),
             gates: BTreeMap::new(),
         };
-        for family in 0..2 {
-            parts.join(family, count, lab, layout, network, &core);
+        let core = joined_by_core(lab, network, core);
+        for family in IpFamily::BOTH {
+            parts.join(family, lab, layout, network, &core);
         }
         parts
     }
 
     fn join(
         &mut self,
-        family: usize,
-        count: usize,
+        family: IpFamily,
         lab: &Lab,
         layout: &Layout,
         network: &Network,
         core: &UnionFind<usize>,
     ) {
-        let table = |place: usize| self.segments.len() + place;
-        let passes =
-            |place: usize| network.stations[place].through || network.stations[place].border;
-        let mut joined = UnionFind::new(count);
-        let mut ports: Vec<(Port, usize, usize)> = Vec::new();
+        let place_of = |port: Port| network.place(layout.context(port));
+        let node = |place: Place| network.stations[place].context.node;
+        let passes = |place: Place| {
+            let station = &network.stations[place];
+            (station.through || station.border) && self.is_routed(station.context.node)
+        };
+        let leads = |port: &Port| {
+            let interface = &lab[port.0].interfaces[port.1.0];
+            let mut addresses = family.addresses(interface);
+            addresses.next().is_some() && lab.carries(port.0, port.1) && self.is_routed(port.0)
+        };
+        let torn = self.torn(layout, |port| passes(place_of(port)) && leads(&port));
+
+        let mut joined = UnionFind::new(self.segments.len() + network.stations.len());
+        let table = |place: Place| self.segments.len() + place;
+        let mut ports: Vec<(Port, usize)> = Vec::new();
         for (number, segment) in self.segments.iter().enumerate() {
-            for port in segment.ports.iter().filter(|port| routes(lab, **port, family)) {
-                let place = network.place(layout.context(*port));
-                ports.push((*port, number, place));
-                if passes(place) {
-                    joined.union(number, table(place));
+            let whole = segment.ports.iter().filter(|port| !torn.contains(port));
+            for port in whole.copied().filter(leads) {
+                ports.push((port, number));
+                if passes(place_of(port)) {
+                    joined.union(number, table(place_of(port)));
                 }
             }
         }
         for edges in network.vpns.values() {
-            let node = |place: usize| network.stations[place].context.node.0;
-            let mut first: BTreeMap<usize, usize> = BTreeMap::new();
-            for edge in edges {
-                let known = *first.entry(core.find(node(*edge))).or_insert(*edge);
-                joined.union(table(known), table(*edge));
+            let mut first: BTreeMap<usize, Place> = BTreeMap::new();
+            for edge in edges.iter().copied().filter(|edge| passes(*edge)) {
+                let known = *first.entry(core.find(node(edge).0)).or_insert(edge);
+                joined.union(table(known), table(edge));
             }
         }
-        let part = |element: usize| joined.find(element) + family * count;
-        self.of_table[family] = (0..network.stations.len())
-            .map(|place| passes(place).then(|| part(table(place))))
-            .collect();
-        let ends = ports.iter().map(|(_, number, place)| (*place, part(*number)));
-        let tables = self.of_table[family].iter().enumerate();
-        let tables = tables.filter_map(|(place, part)| Some((place, (*part)?)));
-        for (place, part) in ends.chain(tables) {
-            let context = network.stations[place].context;
-            if context.table != MAIN {
-                self.gates.entry(part).or_default().insert(core.find(context.node.0));
+        let part = |element: usize| (family, joined.find(element));
+        let tables = (0..network.stations.len()).filter(|place| passes(*place));
+        let tables: Vec<(Place, Part)> = tables.map(|place| (place, part(table(place)))).collect();
+        let ports: Vec<(Port, Part)> =
+            ports.into_iter().map(|(port, number)| (port, part(number))).collect();
+
+        let ends = ports.iter().map(|(port, part)| (place_of(*port), *part));
+        for (place, part) in ends.chain(tables.iter().copied()) {
+            if network.stations[place].context.table != MAIN {
+                self.gates.entry(part).or_default().insert(core.find(node(place).0));
             }
         }
-        self.of_port[family].extend(ports.iter().map(|(port, number, _)| (*port, part(*number))));
+        self.of_port.extend(ports.into_iter().map(|(port, part)| ((family, port), part)));
+        self.of_table.extend(tables.into_iter().map(|(place, part)| ((family, place), part)));
+    }
+
+    /// The ports of LANs that fall into several pieces with a router at each. Their subnet is at either
+    /// piece, and what is sent to one may come to the other.
+    fn torn(&self, layout: &Layout, is_router: impl Fn(Port) -> bool) -> BTreeSet<Port> {
+        let mut piece_of: BTreeMap<Port, usize> = BTreeMap::new();
+        for (number, segment) in self.segments.iter().enumerate() {
+            let routers = segment.ports.iter().filter(|port| is_router(**port));
+            piece_of.extend(routers.map(|port| (*port, number)));
+        }
+        let is_torn = |segment: &&Segment| {
+            let mut pieces = segment.ports.iter().filter_map(|port| piece_of.get(port));
+            pieces.next().is_some_and(|first| pieces.any(|other| other != first))
+        };
+        layout.segments.iter().filter(is_torn).flat_map(|it| it.ports.iter().copied()).collect()
+    }
+
+    /// Whether the compiler routes a node.
+    pub fn is_routed(&self, node: NodeId) -> bool {
+        self.routed[node.0]
     }
 
     /// The part in which an address of a port is reached; none where its link is down.
     pub fn of_port(&self, port: Port, address: IpAddr) -> Option<Part> {
-        self.of_port[family(address)].get(&port).copied()
+        self.of_port.get(&(IpFamily::of(address), port)).copied()
     }
 
     /// The parts that packets of either family pass through a table in; none where it ends them.
-    pub fn of_table(&self, place: usize) -> impl Iterator<Item = Part> {
-        self.of_table.iter().filter_map(move |tables| tables[place])
-    }
-
-    /// Whether a part is of an address's family.
-    pub fn is_of_family(&self, part: Part, address: IpAddr) -> bool {
-        self.family_of(part) == family(address)
-    }
-
-    fn family_of(&self, part: Part) -> usize {
-        part / (self.segments.len() + self.of_table[0].len())
+    pub fn of_table(&self, place: Place) -> impl Iterator<Item = Part> {
+        IpFamily::BOTH.into_iter().filter_map(move |it| self.of_table.get(&(it, place)).copied())
     }
 
     /// Whether VRFs in two parts of one family can hand packets to each other.
     pub fn share_a_gate(&self, one: Part, other: Part) -> bool {
         let gates = |part: Part| self.gates.get(&part);
-        self.family_of(one) == self.family_of(other)
+        one.0 == other.0
             && gates(one).zip(gates(other)).is_some_and(|(one, other)| !one.is_disjoint(other))
     }
-}
-
-/// Whether packets of a family are routed at a port.
-fn routes(lab: &Lab, (node, interface): Port, family: usize) -> bool {
-    let addresses = lab[node].interfaces[interface.0].addresses.iter();
-    let mut addresses = addresses.map(|address| address.value.addr());
-    lab.carries(node, interface) && addresses.any(|address| self::family(address) == family)
 }
 
 /// The provider's edges that label paths join, both ways; other nodes stand alone.

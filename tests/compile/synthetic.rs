@@ -235,3 +235,135 @@ fn no_check_leads_through_a_host() {
     let far = "graph { node [role=router]; r1; r2; node [role=host]; a -- r1 -- s -- r2 -- b }";
     assert_eq!(lines(far), ["a -> s", "s -> a", "s -> b", "b -> 172.16.0.4"]);
 }
+
+#[test]
+fn what_is_down_or_does_not_forward_leads_nowhere() {
+    let down = "graph { r [role=router]; node [role=host]; a -- r; b -- r; c -- r [up=false] }";
+    assert_eq!(lines(down), ["a -> b", "b -> a"]);
+    let unchecked = lab(down).sample.unwrap().unchecked;
+    assert_eq!(unchecked, [lab(down).node("c").unwrap()]);
+    let lame = "graph { r [role=router, forwarding=false]; node [role=host]; a -- r; b -- r }";
+    assert_eq!(lines(lame), ["a -> r", "b -> 172.16.0.3"]);
+    // What the file routes itself may lead anywhere.
+    let own = "graph { node [role=router]; r -- s; s [routing=none]; node [role=host]
+               a -- r; b -- r; c -- s; d -- s }";
+    assert_eq!(lines(own), ["a -> b", "b -> a"]);
+    let cut = lab(own).sample.unwrap().unchecked;
+    assert_eq!(cut.len(), 2, "c and d");
+    // The LAN's two pieces have one subnet, and the router sends to either.
+    let torn =
+        "graph { r [role=router]; node [role=switch]; s; t; r -- s; r -- t; s -- t [up=false]
+                node [role=host]; a -- s; b -- t; c -- r; d -- r }";
+    assert_eq!(lines(torn), ["c -> d", "d -> c"]);
+}
+
+#[test]
+fn routers_without_hosts_reach_each_other() {
+    let lines = lines("graph { node [role=router]; a -- b -- c -- a }");
+    assert_eq!(lines, ["a -> b", "a -> c", "b -> a", "b -> c", "c -> a", "c -> b"]);
+}
+
+#[test]
+fn every_address_of_a_host_is_reached() {
+    let lines = lines(
+        "graph { family=dual; r [role=router]; node [role=host]
+           a -- r; b -- r; b [loopback=\"10.9.0.1/32; fd99::1/128\"] }",
+    );
+    assert_eq!(lines, ["a -> b", "a -> 10.9.0.1", "a -> fd99::1", "b -> a"]);
+}
+
+/// The checks between hosts, without those of the core and of addresses.
+fn between_hosts(text: &str) -> Vec<String> {
+    let mut lines = lines(text);
+    lines.retain(|line| line.split(' ').filter(|word| word.starts_with('h')).count() == 2);
+    lines
+}
+
+#[test]
+fn an_import_of_one_way_is_checked_the_other_way_and_one_of_both_ways_both_ways() {
+    let text = |imports: &str| {
+        format!(
+            "graph {{ r [role=router, vrfs=\"{imports}\"]; node [role=host]
+               h1 -- r [vrf=blue]; h2 -- r [vrf=red] }}"
+        )
+    };
+    assert_eq!(between_hosts(&text("blue import red; red")), ["h2 !> h1"]);
+    let both = between_hosts(&text("blue import red; red import blue"));
+    assert_eq!(both, ["h1 -> h2", "h2 -> h1"]);
+    assert_eq!(between_hosts(&text("blue; red")), ["h1 !> h2", "h2 !> h1"]);
+}
+
+#[test]
+fn main_is_kept_from_a_vpn_unless_the_file_leads_there() {
+    let text = |vrf: &str, routes: &str| {
+        format!(
+            "graph {{ r [role=router, vrfs=\"{vrf}\", routes=\"{routes}\"]; node [role=host]
+               h1 -- r [vrf=blue, taillabel=\"10.1.0.2/24\", headlabel=\"10.1.0.1/24\"]
+               h2 -- r [taillabel=\"10.2.0.2/24\", headlabel=\"10.2.0.1/24\"] }}"
+        )
+    };
+    let apart = ["h1 !> h2", "h2 !> h1"];
+    assert_eq!(between_hosts(&text("blue", "")), apart);
+    assert_eq!(between_hosts(&text("blue fallthrough true", "")), apart);
+    assert_eq!(between_hosts(&text("blue import main", "")), ["h2 !> h1"]);
+    assert_eq!(between_hosts(&text("blue", "throw 10.2.0.0/24 vrf blue")), ["h2 !> h1"]);
+    let both = "throw 10.2.0.0/24 vrf blue; 10.1.0.0/24 dev blue";
+    assert_eq!(between_hosts(&text("blue", both)), <[String; 0]>::default());
+}
+
+#[test]
+fn a_vrf_of_a_host_is_a_network_of_its_own() {
+    let lines = between_hosts(
+        "graph { r [role=router]; node [role=host]; h1 [vrfs=mgmt]; h2 [vrfs=mgmt]
+           h1 -- r; h2 -- r; h1 -- h3 [vrf=mgmt]; h2 -- h3 [vrf=mgmt] }",
+    );
+    assert_eq!(
+        lines,
+        [
+            "h1 -> h2",
+            "h1%mgmt -> h3",
+            "h1 !> h2%mgmt",
+            "h1 !> h3",
+            "h2 -> h1",
+            "h2 !> h1%mgmt",
+            "h2 !> h3",
+            "h3 -> h1%mgmt",
+            "h3 -> h2%mgmt",
+        ]
+    );
+}
+
+#[test]
+fn many_vpns_have_a_check_for_each_pair_and_no_more() {
+    let lab = lab(&in_turns(60, 8, 2, false));
+    hold_together(&lab).unwrap();
+    let apart = lab.checks.iter().filter(is_isolation).count();
+    // Each of 60 VPNs and the core is kept from every other.
+    assert_eq!(apart, 60 * 59 + 2 * 60);
+    let sample = lab.sample.unwrap();
+    assert!(sample.chosen == lab.checks.len() && sample.chosen < sample.of, "{sample:?}");
+}
+
+#[test]
+fn a_sample_on_lans_goes_through_their_router_and_fits_the_neighbour_tables() {
+    let mut text = String::from("graph { r [role=router]; node [role=switch]; s0; s1; s2\n");
+    text += "r -- s0; r -- s1; r -- s2; node [role=host]\n";
+    for host in 0..600 {
+        let _ = writeln!(text, "h{host} -- s{}", host % 3);
+    }
+    let lab = lab(&(text + "}"));
+    let lan = |id: NodeId| lab.peer(id, InterfaceId(0)).unwrap().0;
+    let mut neighbours = BTreeSet::new();
+    for check in &lab.checks {
+        let (from, to) = (check.from.node, target(&lab, check));
+        match lan(from) == lan(to) {
+            true => neighbours.extend([(from, Some(to)), (to, Some(from))]),
+            // The router has an entry for the host as the host has one for it.
+            false => neighbours.extend([(from, None), (to, None)]),
+        }
+    }
+    let routed = neighbours.iter().filter(|(_, to)| to.is_none()).count();
+    assert!(routed >= 50 && neighbours.len() + routed < 800, "{routed} of {}", neighbours.len());
+    let senders: BTreeSet<NodeId> = lab.checks.iter().map(|check| check.from.node).collect();
+    assert_eq!(senders.len(), 600);
+}

@@ -87,7 +87,7 @@ fn a_host_that_nothing_reaches_is_named() {
     std::fs::write("/run/cut.dot", text).unwrap();
     assert_eq!(
         host.done(&["validate", "/run/cut.dot"]),
-        "cut: 4 nodes, 3 links, 2 checks\ncut: unreachable, so without a check: c\n"
+        "cut: 4 nodes, 3 links, 2 checks\ncut: not checked, as no route that was filled in leads there: c\n"
     );
     host.assert_nothing_is_left();
 }

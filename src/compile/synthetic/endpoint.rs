@@ -2,6 +2,7 @@
 
 use crate::compile::check::{Arrival, Arrow, Check, Expect, Goal, Place};
 use crate::compile::checks::between;
+use crate::compile::family::IpFamily;
 use crate::compile::lab::{InterfaceId, Lab, MAIN, NodeId};
 use crate::compile::layout::{Context, Layout};
 use crate::compile::network::Network;
@@ -81,7 +82,7 @@ pub(super) fn all(lab: &Lab, layout: &Layout, network: &Network, parts: &Parts) 
         for address in own.chain(on_lo).map(|address| address.value.addr()) {
             if is_routed(address) {
                 let own = found.parts.iter().copied();
-                let own = own.filter(|part| parts.is_of_family(*part, address)).collect();
+                let own = own.filter(|(family, _)| *family == IpFamily::of(address)).collect();
                 found.addresses.push((address, own));
             }
         }

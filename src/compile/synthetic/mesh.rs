@@ -3,6 +3,7 @@
 use super::MOST;
 use super::endpoint::Endpoint;
 use super::neighbours::Neighbours;
+use crate::compile::parts::Part;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Endpoints of one part, each of which reaches every other.
@@ -20,7 +21,7 @@ pub(super) struct Mesh<'a> {
 impl<'a> Mesh<'a> {
     /// The hosts of each part, or its routers where it has no host.
     pub(super) fn of(endpoints: &'a [Endpoint]) -> Self {
-        let mut members: BTreeMap<usize, [Vec<usize>; 2]> = BTreeMap::new();
+        let mut members: BTreeMap<Part, [Vec<usize>; 2]> = BTreeMap::new();
         for (place, endpoint) in endpoints.iter().enumerate() {
             for part in &endpoint.parts {
                 members.entry(*part).or_default()[usize::from(endpoint.is_host)].push(place);

@@ -96,7 +96,7 @@ pub(super) fn checks(
     let sample = Sample {
         chosen: near.len() + far.len() + apart.len(),
         of: possible_near + possible_far + possible_apart,
-        unchecked: unchecked(lab, &checks),
+        unchecked: unchecked(lab, parts, &checks),
     };
     let is_whole = sample.chosen >= sample.of && sample.unchecked.is_empty();
     (checks, (!is_whole).then_some(sample))
@@ -133,13 +133,13 @@ fn further_addresses(
     further
 }
 
-/// The hosts that no check is about.
-fn unchecked(lab: &Lab, checks: &[Check]) -> Vec<NodeId> {
+/// The hosts that the compiler routes and no check is about.
+fn unchecked(lab: &Lab, parts: &Parts, checks: &[Check]) -> Vec<NodeId> {
     let mut checked: BTreeSet<NodeId> = checks.iter().map(|check| check.from.node).collect();
     checked.extend(checks.iter().filter_map(|check| match check.to {
         Target::Node { node, .. } => Some(node),
         Target::Address(_) | Target::OnLink { .. } => None,
     }));
-    let nodes = (0..lab.nodes.len()).map(NodeId);
-    nodes.filter(|id| lab[*id].role == Role::Host && !checked.contains(id)).collect()
+    let hosts = (0..lab.nodes.len()).map(NodeId).filter(|id| lab[*id].role == Role::Host);
+    hosts.filter(|id| parts.is_routed(*id) && !checked.contains(id)).collect()
 }
