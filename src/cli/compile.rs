@@ -11,7 +11,7 @@ use std::path::PathBuf;
 const EXAMPLES: &str = "\
 Examples:
   vrflab compile lab.dot
-  vrflab compile --to dot lab.yaml | dot -Tsvg > lab.svg";
+  vrflab compile --to dot lab.yaml | dot -q -Tsvg > lab.svg";
 
 /// The arguments of `vrflab compile`.
 #[derive(Args)]

@@ -11,7 +11,7 @@ const VERBS: [(&[&str], &str); 9] = [
     (&["redeploy", "restart", "reload", "rebuild"], "vrflab reset LAB"),
     (&["shell", "enter", "attach", "connect", "ssh", "console", "sh", "login"], "vrflab exec NODE"),
     (&["test", "verify", "ping", "checks"], "vrflab check"),
-    (&["graph", "draw", "dot"], "vrflab compile --to dot FILE | dot -Tsvg"),
+    (&["graph", "draw", "dot"], "vrflab compile --to dot FILE | dot -q -Tsvg"),
     (&["lint", "parse", "validation"], "vrflab validate FILE"),
     (&["delay", "netem", "tc", "loss"], "vrflab impair NODE:IF delay 10ms loss 1%"),
 ];

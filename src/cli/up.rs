@@ -279,7 +279,8 @@ fn say(failed: Failed, input: &Input) -> (Exit, bool) {
             (Exit::Interrupted, left)
         }
         Failed::Stopped { stopped: Stopped::Refused { op, span, refusal }, left } => {
-            report::print(&[executor::refused(&op, span, &refusal)], &input.source);
+            let refused = executor::refused_in(&op, span, &refusal, &input.source);
+            report::print(&[refused], &input.source);
             (Exit::Refused, left)
         }
     };

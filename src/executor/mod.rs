@@ -10,6 +10,7 @@
 mod build;
 mod change;
 mod kernel;
+mod ruleset;
 mod spanning_tree;
 mod teardown;
 
@@ -18,7 +19,7 @@ pub use change::{Unchanged, change};
 pub use kernel::Kernel;
 pub use teardown::{Fault, Left, clear, down, faults, foreign, teardown};
 
-use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::kernel::{Reason, Refused};
 use crate::plan::{Op, Plan, Step, Way};
 use std::ops::ControlFlow;
@@ -49,6 +50,14 @@ pub enum Stopped {
     },
     /// The observer broke.
     Interrupted,
+}
+
+/// [`refused`], with the file at hand: what nft says is shown at its own lines.
+pub fn refused_in(op: &Op, span: Span, refusal: &Reason, source: &Source) -> Diagnostic {
+    if let (Op::Filter { ruleset, .. }, Reason::Program(said)) = (op, refusal) {
+        return ruleset::refused(ruleset, said, span, source);
+    }
+    refused(op, span, refusal)
 }
 
 /// What is said of a step that was refused.

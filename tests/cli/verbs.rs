@@ -21,7 +21,7 @@ fn verbs_of_other_programs_get_a_hint_and_are_wrong() {
         ("status", "vrflab ls"),
         ("list", "vrflab ls"),
         ("ps", "vrflab ls"),
-        ("graph", "vrflab compile --to dot FILE | dot -Tsvg"),
+        ("graph", "vrflab compile --to dot FILE | dot -q -Tsvg"),
     ] {
         let said = ended(&mut vrflab(&[verb, "-t", "lab.yaml"]));
         assert_eq!((said.status, said.out.as_str()), (2, ""), "{said:?}");

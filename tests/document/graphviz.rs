@@ -163,3 +163,17 @@ proptest! {
         prop_assert_eq!(sorted(found), sorted(expected), "{}", text);
     }
 }
+
+#[test]
+fn every_lab_is_drawn_without_a_warning() {
+    let labs = concat!(env!("CARGO_MANIFEST_DIR"), "/labs");
+    let entries = std::fs::read_dir(labs).expect("the labs are there");
+    let mut labs: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    labs.retain(|path| path.extension().is_some_and(|extension| extension == "dot"));
+    assert!(labs.len() > 10, "{labs:?}");
+    for lab in labs {
+        let drawn = Command::new("dot").args(["-q", "-Tsvg"]).arg(&lab).output().expect("dot runs");
+        let said = String::from_utf8_lossy(&drawn.stderr);
+        assert!(drawn.status.success() && said.is_empty(), "{}: {said}", lab.display());
+    }
+}
