@@ -1,10 +1,10 @@
 //! `vrflab exec`: runs a command in a node.
 
 use super::exit::Exit;
-use super::input;
 use super::labs::{self, Found};
 use super::output::err;
 use super::place::{self, Kernel, Place};
+use super::{input, shell};
 use crate::document::LabName;
 use crate::executor;
 use crate::kernel::{Entry, Home, Namespace};
@@ -167,9 +167,10 @@ fn enter(lab: &LabName, command: Command<'_>) -> Result<std::convert::Infallible
         home: Home::of(state::directory(lab)),
         vrf: vrf.map(|vrf| vrf.name.as_str()),
     };
-    let words = match words.is_empty() {
-        true => vec![std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into())],
-        false => words,
+    let words = match (words.is_empty(), vrf) {
+        (false, _) => words,
+        (true, None) => shell::words(node.name.as_str()),
+        (true, Some(vrf)) => shell::words(&format!("{}%{}", node.name, vrf.name)),
     };
     let error = match entry.become_command(&words) {
         Ok(never) => match never {},

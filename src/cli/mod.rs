@@ -27,6 +27,7 @@ mod report;
 mod reset;
 mod sample;
 mod schema;
+mod shell;
 mod up;
 mod validate;
 mod vm;

@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, cannot};
 use super::output::{err, out};
+use super::shell;
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
@@ -246,9 +247,9 @@ fn log() -> Result<(), Error> {
 }
 
 fn run_command(choices: &Choices, fresh: Vec<PathBuf>, command: Vec<OsString>) -> Exit {
-    let shell = || std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
+    let command = if command.is_empty() { shell::words("vrflab-vm") } else { command };
     let mut command = command.into_iter();
-    let program = Program::Path(command.next().unwrap_or_else(shell));
+    let program = Program::Path(command.next().expect("a shell has a name"));
     let request = Request { fresh, input: Input::Inherit, ..Request::new(program, command) };
     let outcome = choices.options().and_then(|options| vm::run(&request, &options, &mut say));
     match outcome {

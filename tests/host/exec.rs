@@ -152,6 +152,33 @@ fn without_a_command_a_shell_is_run() {
 }
 
 #[test]
+fn a_shell_says_where_it_is_and_reads_no_start_up_files() {
+    with_two_hosts(|_| {
+        for file in [".bashrc", ".shrc"] {
+            std::fs::write(format!("/run/{file}"), "echo a start-up file\n").unwrap();
+        }
+        for (shell, prompt) in [("/bin/bash", "h2:~# "), ("/bin/sh", "h2# ")] {
+            // `script` gives it a terminal; it is a part of every Debian.
+            let line = format!("{} exec h2", crate::host::program().display());
+            let mut shell = Command::new("script")
+                .args(["-qec", &line, "/dev/null"])
+                .current_dir("/run")
+                .envs([("SHELL", shell), ("HOME", "/run"), ("ENV", "/run/.shrc"), ("TERM", "dumb")])
+                .env("VRFLAB_KERNEL", "host")
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            shell.stdin.take().unwrap().write_all(b"ip netns identify\nexit 3\n").unwrap();
+            let said = said(&shell.wait_with_output().unwrap());
+            assert_eq!(said.status, 3, "{said:?}");
+            assert!(said.out.contains(prompt) && said.out.contains("two-hosts-h2"), "{said:?}");
+            assert!(!said.out.contains("start-up file"), "{said:?}");
+        }
+    });
+}
+
+#[test]
 fn a_process_that_runs_in_a_node_ends_with_the_lab() {
     let host = Host::new();
     host.done(&["up", "--no-check", &lab("two-hosts.yaml")]);

@@ -91,8 +91,8 @@ fn a_shell_is_run_where_no_command_is_given() {
     let vm = Machine::shared();
     assert!(vm.run(&["true"]).status().unwrap().success());
     let mut command = vm.vrflab(&["vm", "run"]);
-    let mut terminal = OnTerminal::start(command.env("SHELL", "/bin/sh").env("PS1", "guest> "));
-    terminal.expect("guest> ");
+    let mut terminal = OnTerminal::start(command.env("SHELL", "/bin/sh"));
+    terminal.expect("vrflab-vm# ");
     terminal.type_in("echo $((6 * 7))\r");
     terminal.expect("42\r\n");
     terminal.type_in("\x04");
