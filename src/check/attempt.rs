@@ -2,8 +2,9 @@
 
 use super::flight::Flight;
 use super::path::{Leg, Trail};
+use super::server::Serving;
 use super::watch::Sighting;
-use crate::compile::{Check, Lab, Target};
+use crate::compile::{Answerer, Check, Lab, NodeId, Target};
 use crate::kernel::Direction;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,6 +21,8 @@ pub(super) struct Attempt {
     pub(super) refused: bool,
     /// Where it and its answer were seen.
     pub(super) sightings: Vec<Sighting>,
+    /// Who was to answer, by node, where it goes to a port.
+    pub(super) servers: Vec<(NodeId, Serving)>,
     /// Its own socket, while it is under way.
     pub(super) flight: Option<Flight>,
 }
@@ -31,6 +34,10 @@ pub(super) enum Fault {
     Unsure,
     /// The far side wants no connection.
     Refused,
+    /// It wants one, though it was to refuse it.
+    Accepted,
+    /// No server that was there has answered.
+    Unserved,
     /// Somebody else has answered.
     NotThere,
     /// It went another way.
@@ -50,6 +57,7 @@ impl Attempt {
             answered: None,
             refused: false,
             sightings: Vec::new(),
+            servers: Vec::new(),
             flight: None,
         }
     }
@@ -65,10 +73,16 @@ impl Attempt {
                 return Some(Fault::NotThere);
             }
         }
-        if self.refused {
-            return Some(Fault::Refused);
+        let arrival = check.arrival();
+        let answerer = arrival.map(|arrival| arrival.answerer).unwrap_or_default();
+        let is_found = |(_, serving): &(NodeId, Serving)| matches!(serving, Serving::Found(_));
+        match answerer {
+            Answerer::Refusal if !self.refused => return Some(Fault::Accepted),
+            Answerer::Anyone | Answerer::Server if self.refused => return Some(Fault::Refused),
+            Answerer::Server if !self.servers.iter().any(is_found) => return Some(Fault::Unserved),
+            Answerer::Refusal | Answerer::Anyone | Answerer::Server => {}
         }
-        let arrival = check.arrival()?;
+        let arrival = arrival?;
         if arrival.via.is_some() && !forth.is_timed() || arrival.back.is_some() && !back.is_timed()
         {
             return Some(Fault::Unsure);

@@ -7,8 +7,9 @@ use super::mark::{DATA, Data, Mark};
 use super::message::Version;
 use super::ready::Ready;
 use super::run::Run;
+use super::server::{Serving, inode};
 use super::shape::Shape;
-use crate::compile::{Expect, Protocol, Spread};
+use crate::compile::{Expect, NodeId, Protocol, Spread};
 use std::io;
 use std::net::IpAddr;
 
@@ -16,7 +17,8 @@ impl Run<'_> {
     /// Sends a probe once more.
     pub(super) fn send(&mut self, place: usize) {
         let mark = Mark { probe: place as u32, attempt: self.probes[place].attempts.len() as u16 };
-        self.probes[place].attempts.push(Attempt::new());
+        let servers = self.prepare(place);
+        self.probes[place].attempts.push(Attempt { servers, ..Attempt::new() });
         let sent = self.launch(place, mark);
         let delay = self.delays.at(self.check(place).from.node);
         let probe = &mut self.probes[place];
@@ -30,6 +32,31 @@ impl Run<'_> {
             }
             Err(error) => probe.refusal = Some(error),
         }
+    }
+
+    /// Sees to the far sides of a probe. Says who answers at each.
+    fn prepare(&mut self, place: usize) -> Vec<(NodeId, Serving)> {
+        let (lab, check) = (self.lab, self.check(place));
+        let is_first = self.probes[place].attempts.is_empty();
+        let mut servings = Vec::with_capacity(self.probes[place].servers.len());
+        for &number in &self.probes[place].servers {
+            let server = &mut self.sockets.servers[number];
+            server.users += usize::from(is_first);
+            let node = server.site.node;
+            let entered = self.worker.enter(&self.sockets.namespaces[node.0]);
+            let prepared = entered.and_then(|()| {
+                let own = &mut self.sockets.own;
+                let (serving, opened) = server.prepare(lab, check, self.worker, own);
+                if let Some(socket) = opened {
+                    own.insert(inode(socket)?);
+                    self.epoll.add(socket, Ready::Server(number).event())?;
+                }
+                Ok(serving)
+            });
+            servings
+                .push((node, prepared.unwrap_or_else(|error| Serving::Failed(error.to_string()))));
+        }
+        servings
     }
 
     /// Sends an attempt; what has a socket of its own is given back.

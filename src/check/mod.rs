@@ -36,6 +36,8 @@ mod sockets;
 mod verdict;
 mod watch;
 
-pub use report::{CheckResult, Flows, IcmpAnswer, ProbeResult, Report, RouteAnswer, Visit};
+pub use report::{
+    CheckResult, Flows, IcmpAnswer, ProbeResult, Report, RouteAnswer, ServerResult, Visit,
+};
 pub use run::{run, run_until};
 pub use sockets::Error;

@@ -31,8 +31,7 @@ impl<'a> Trail<'a> {
             .iter()
             .filter(|sighting| match sighting.packet.message {
                 Message::Request(_) => leg == Leg::Forth,
-                Message::Reply(_) | Message::Reset(_) => leg == Leg::Back,
-                Message::Error { .. } => false,
+                Message::Reply(_) | Message::Reset(_) | Message::Error { .. } => leg == Leg::Back,
             })
             .collect();
         if sightings.iter().all(|sighting| sighting.time.is_some()) {

@@ -2,6 +2,7 @@
 
 use super::delay::Delays;
 use super::flight::Landing;
+use super::icmp::IcmpError;
 use super::message::Message;
 use super::probe::Probe;
 use super::ready::Ready;
@@ -9,8 +10,10 @@ use super::run::{ATTENTION, LATE, Run};
 use super::sender::Received;
 use super::sockets::Error;
 use super::watch::Sighting;
+use crate::compile::{Answerer, Check, Protocol, RejectionKind};
 use nix::sys::epoll::{EpollEvent, EpollTimeout};
 use std::io;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// How many sockets are looked at in one pass.
@@ -69,7 +72,7 @@ impl Run<'_> {
         // What waits for an answer of ours comes first: that takes part of its round trip.
         for ready in &ready {
             if let Ready::Server(place) = *ready {
-                self.sockets.servers[place].1.serve(&self.signature);
+                self.sockets.servers[place].serve(&self.signature);
             }
         }
         for ready in ready {
@@ -77,7 +80,7 @@ impl Run<'_> {
                 Ready::Watch(place) => {
                     let watch = &self.sockets.watches[place];
                     while let Some(sighting) = watch.receive(&self.signature, &mut buffer)? {
-                        see(&mut self.probes, &self.delays, sighting);
+                        see(&mut self.probes, self.checks, &self.delays, sighting);
                     }
                     None
                 }
@@ -85,7 +88,7 @@ impl Run<'_> {
                     let Ok(sender) = &self.sockets.senders[place] else { continue };
                     let mut slowest = None;
                     while let Some(received) = sender.receive(&self.signature, &mut buffer)? {
-                        slowest = slowest.max(take(&mut self.probes, place, received));
+                        slowest = slowest.max(take(&mut self.probes, self.checks, place, received));
                     }
                     slowest
                 }
@@ -136,14 +139,16 @@ fn read_up<E>(mut pass: impl FnMut() -> Result<Pass, E>) -> Result<Instant, E> {
 }
 
 /// Puts down where a probe was seen.
-fn see(probes: &mut [Probe], delays: &Delays, sighting: Sighting) {
+fn see(probes: &mut [Probe], checks: &[Check], delays: &Delays, sighting: Sighting) {
     let (Message::Request(mark)
     | Message::Reply(mark)
     | Message::Reset(mark)
     | Message::Error { mark, .. }) = sighting.packet.message;
     let Some(probe) = probes.get_mut(mark.probe as usize) else { return };
     probe.keep(delays.at(sighting.node));
-    if let Message::Error { .. } = sighting.packet.message {
+    if let Message::Error { error, .. } = sighting.packet.message
+        && !is_refusal(&checks[probe.check], probe, sighting.packet.source, error)
+    {
         return;
     }
     if let Some(attempt) = probe.attempts.get_mut(usize::from(mark.attempt)) {
@@ -151,8 +156,23 @@ fn see(probes: &mut [Probe], delays: &Delays, sighting: Sighting) {
     }
 }
 
+/// Whether an ICMP error is the refusal that a check of a datagram waits for: the target itself says
+/// that nobody listens.
+fn is_refusal(check: &Check, probe: &Probe, source: IpAddr, error: IcmpError) -> bool {
+    let waits = check.arrival().is_some_and(|arrival| arrival.answerer == Answerer::Refusal);
+    waits
+        && matches!(check.protocol(), Protocol::Udp(_))
+        && source == probe.to
+        && error.name() == Some(RejectionKind::PortUnreachable)
+}
+
 /// Puts down what came back to a sender. Says how long an answer took.
-fn take(probes: &mut [Probe], sender: usize, received: Received) -> Option<Duration> {
+fn take(
+    probes: &mut [Probe],
+    checks: &[Check],
+    sender: usize,
+    received: Received,
+) -> Option<Duration> {
     let (Message::Reply(mark) | Message::Error { mark, .. }) = received.message else {
         return None;
     };
@@ -161,12 +181,16 @@ fn take(probes: &mut [Probe], sender: usize, received: Received) -> Option<Durat
         // Another socket in the same namespace: it gets a copy of its neighbours' answers.
         return None;
     }
+    let mut refused = false;
     if let Message::Error { error, .. } = received.message {
+        refused = is_refusal(&checks[probe.check], probe, received.source, error);
         let error = (received.source, error);
         if !probe.errors.contains(&error) {
             probe.errors.push(error);
         }
-        return None;
+        if !refused {
+            return None;
+        }
     }
     if received.source != probe.to {
         if !probe.strangers.contains(&received.source) {
@@ -177,6 +201,7 @@ fn take(probes: &mut [Probe], sender: usize, received: Received) -> Option<Durat
     let attempt = probe.attempts.get_mut(usize::from(mark.attempt))?;
     let now = Instant::now();
     attempt.answered.get_or_insert(now);
+    attempt.refused |= refused;
     Some(now.duration_since(attempt.sent))
 }
 

@@ -53,6 +53,9 @@ pub struct ProbeResult {
     pub path: Vec<Visit>,
     /// The nodes that its answer came to.
     pub back: Vec<Visit>,
+    /// Who took what came to the port, at each node that has the address.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<ServerResult>,
     /// How many flows went through each node that should have a share of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flows: Vec<Flows>,
@@ -68,6 +71,21 @@ pub struct ProbeResult {
     /// Where the check failed, what the sender's kernel says that it does with such a packet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lookup: Option<RouteAnswer>,
+}
+
+/// Who takes what comes to a port of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServerResult {
+    /// The node.
+    pub node: String,
+    /// Whether the port was opened for the check.
+    pub opened: bool,
+    /// The number of the process of a server that was there, where it can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// Its command line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
 }
 
 /// How many flows went through a node.

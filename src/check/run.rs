@@ -15,7 +15,7 @@ use super::verdict;
 use crate::compile::{Check, Expect, Lab, NodeId, Spread, Target};
 use crate::kernel::{Worker, on_worker};
 use nix::sys::epoll::{Epoll, EpollCreateFlags};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -90,12 +90,14 @@ pub(super) struct Run<'a> {
     pub(super) checks: &'a [Check],
     /// A probe per address of each check, the checks in order.
     pub(super) probes: Vec<Probe>,
+    /// The probes that want nobody to listen on the port that they go to.
+    refusals: Vec<usize>,
     /// The slowest answer so far.
     pub(super) slowest: Duration,
     /// How long nodes may keep packets.
     pub(super) delays: Delays,
     /// What is open.
-    pub(super) sockets: Sockets,
+    pub(super) sockets: Sockets<'a>,
     /// How its packets are known.
     pub(super) signature: Signature,
     /// Where it waits.
@@ -139,7 +141,7 @@ impl<'a> Run<'a> {
             probe.rivals = rejections.get(&checks[probe.check].from.node).copied().unwrap_or(0);
         }
         let token = Token::random()?;
-        let sockets = Sockets::open(lab, token, &origins, &sites, worker)?;
+        let sockets = Sockets::open(lab, token, &origins, sites, worker)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
         let add = |socket: std::os::fd::BorrowedFd<'_>, ready: Ready| {
             epoll.add(socket, ready.event()).map_err(io::Error::from)
@@ -152,16 +154,24 @@ impl<'a> Run<'a> {
                 add(sender.as_fd(), Ready::Sender(place))?;
             }
         }
-        for (place, (_, server)) in sockets.servers.iter().enumerate() {
-            if let Some(socket) = server.socket() {
-                add(socket, Ready::Server(place))?;
-            }
-        }
         let signature = Signature::new(token);
         let slowest = Duration::ZERO;
         let sizes = checks.iter().filter_map(|check| check.sends.size).map(usize::from);
         let delays = Delays::of(lab, sizes.max().unwrap_or(DATA));
-        Ok(Self { lab, checks, probes, slowest, delays, sockets, signature, epoll, worker })
+        let wants_none = |place: &usize| server::wants_none(&checks[probes[*place].check]);
+        let refusals = (0..probes.len()).filter(wants_none).collect();
+        Ok(Self {
+            lab,
+            checks,
+            probes,
+            refusals,
+            slowest,
+            delays,
+            sockets,
+            signature,
+            epoll,
+            worker,
+        })
     }
 
     /// Sends and waits until there is nothing more to wait for. Tells of each check whose probes
@@ -178,9 +188,9 @@ impl<'a> Run<'a> {
         // Those that must not arrive are waited for longest, so they go first.
         let mut order: Vec<usize> = (0..self.probes.len()).collect();
         order.sort_by_key(|&probe| self.check(probe).expect != Expect::Lost);
-        let mut waiting = order.into_iter().peekable();
+        let mut waiting = VecDeque::from(order);
         let mut flying: Vec<usize> = Vec::new();
-        while waiting.peek().is_some() || !flying.is_empty() {
+        while !waiting.is_empty() || !flying.is_empty() {
             if interrupted() {
                 return Err(Error::Interrupted);
             }
@@ -202,12 +212,13 @@ impl<'a> Run<'a> {
             let mut room = WINDOW
                 .saturating_sub(flying.iter().filter(|&&probe| !self.is_late(probe, now)).count());
             while room > 0 {
-                let Some(probe) = waiting.next() else { break };
+                let next = waiting.iter().position(|&probe| !self.is_blocked(probe));
+                let Some(probe) = next.and_then(|next| waiting.remove(next)) else { break };
                 self.send(probe);
                 flying.push(probe);
                 room -= 1;
             }
-            let read = self.wait(&flying, waiting.peek().is_some())?;
+            let read = self.wait(&flying, !waiting.is_empty())?;
             let is_lost = |probe: &usize| self.check(*probe).expect == Expect::Lost;
             let unanswered =
                 if flying.iter().any(is_lost) { self.unanswered() } else { BTreeSet::new() };
@@ -225,6 +236,9 @@ impl<'a> Run<'a> {
                 }
                 probe.attempts.iter_mut().for_each(|attempt| attempt.flight = None);
                 probe.verdict = progress;
+                for &server in &probe.servers {
+                    self.sockets.servers[server].release(&mut self.sockets.own);
+                }
                 if progress == Progress::Held {
                     let check = probe.check;
                     open[check] -= 1;
@@ -236,6 +250,18 @@ impl<'a> Run<'a> {
             flying = still;
         }
         Ok(())
+    }
+
+    /// Whether a probe waits until others that want nobody to listen on its port are decided: its far
+    /// side may be opened for it.
+    fn is_blocked(&self, probe: usize) -> bool {
+        let check = self.check(probe);
+        let protocol = check.protocol();
+        !server::wants_none(check)
+            && self.refusals.iter().any(|&other| {
+                let is_open = self.probes[other].verdict == Progress::Open;
+                is_open && self.check(other).protocol() == protocol
+            })
     }
 
     /// The nodes with probes that are to be answered and of which nothing is known.

@@ -1,19 +1,28 @@
-//! The far sides of connections and datagrams, opened for the length of a run.
+//! The far sides of connections and datagrams: who takes what comes to them. Where nobody does and
+//! nobody will, one is opened for as long as probes go to it.
 
 use super::holder::{holders, on_link};
 use super::mark::{Data, Signature};
-use crate::compile::{Check, Expect, InterfaceId, Lab, NodeId, Protocol, RejectionKind, Target};
+use crate::compile::{
+    Answerer, Arrival, Check, Expect, InterfaceId, Lab, Node, NodeId, Protocol, RejectionKind,
+    Target,
+};
 use crate::kernel::raw::allow_fragments;
+use crate::kernel::{EndedCommand, Home, Process, Transport, Worker, listener};
+use crate::state;
 use nix::sys::socket::{MsgFlags, SockFlag, SockaddrStorage, accept4, recvmsg, sendto};
 use socket2::{Domain, SockAddr, Socket, Type};
+use std::collections::BTreeSet;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// How many connections may wait to be taken.
 const BACKLOG: i32 = 4096;
+/// How much of a command is told.
+const SHOWN: usize = 60;
 
-/// Where a far side is opened: at a node's address, in the VRF or on the link that has it.
+/// Where a far side is: at a node's address, in the VRF or on the link that has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Site<'a> {
     /// The node.
@@ -28,29 +37,79 @@ pub(super) struct Site<'a> {
 
 /// A far side.
 #[derive(Debug)]
-pub(super) enum Server {
-    /// Opened for this run.
-    Ours(Socket, Protocol),
-    /// Somebody's own server has the port.
-    Theirs,
-    /// It could not be opened.
-    Closed(io::Error),
+pub(super) struct Server<'a> {
+    /// Where it is.
+    pub(super) site: Site<'a>,
+    /// How many probes go to it.
+    pub(super) users: usize,
+    /// Who has it, once that was asked and while it has users.
+    serving: Option<Serving>,
+    /// Its socket, while this run has it.
+    socket: Option<Socket>,
 }
 
-/// Where a check's far sides are to be opened for one of its addresses: at the node it names, else at
-/// every node that has the address. None where an error is to say that nobody listens.
+/// Who takes what comes to a far side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Serving {
+    /// This run, for as long as probes go to it.
+    Opened,
+    /// A server that was there, and its process where that can be told.
+    Found(Option<Process>),
+    /// Nobody, and the check asks for a server that is there.
+    Missing,
+    /// Nobody, while these commands of the node run and may begin to.
+    Awaited(Vec<String>),
+    /// Nobody, since the commands of the node have ended, not all of them well: what became of each.
+    Ended(Vec<String>),
+    /// Nobody, since it could not be opened.
+    Failed(String),
+}
+
+/// What is done where nobody listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Policy {
+    /// It is opened.
+    Open,
+    /// It is opened unless commands of the node were meant to do so.
+    Await,
+    /// Nothing.
+    Demand,
+}
+
+impl Policy {
+    fn of(check: &Check) -> Self {
+        let is_served = |arrival: &Arrival<NodeId>| arrival.answerer == Answerer::Server;
+        if wants_none(check) || check.arrival().is_some_and(is_served) {
+            return Policy::Demand;
+        }
+        match check.sends.protocol {
+            // Nobody means the port of flows that name none.
+            Protocol::Echo => Policy::Open,
+            Protocol::Tcp(_) | Protocol::Udp(_) => Policy::Await,
+        }
+    }
+}
+
+/// Whether a check wants nobody to listen.
+pub(super) fn wants_none(check: &Check) -> bool {
+    match &check.expect {
+        Expect::Rejected(rejection) => rejection.kind == RejectionKind::PortUnreachable,
+        Expect::Arrives(arrival) => arrival.answerer == Answerer::Refusal,
+        Expect::Spreads(_) | Expect::Lost => false,
+    }
+}
+
+/// A check's far sides for one of its addresses: at the node it names, else at every node that has
+/// the address.
 pub(super) fn sites<'a>(lab: &'a Lab, check: &Check, to: IpAddr) -> Vec<Site<'a>> {
     let protocol = check.protocol();
     if protocol == Protocol::Echo {
         return Vec::new();
     }
-    if let Expect::Rejected(rejection) = check.expect
-        && rejection.kind == RejectionKind::PortUnreachable
-    {
-        return Vec::new();
-    }
     let named = match &check.to {
-        Target::Node { node, .. } => Some(*node),
+        Target::Node { node, vrf, .. } => {
+            Some((*node, vrf.as_ref().and_then(|vrf| lab[*node].vrf(vrf.as_str()))))
+        }
         Target::Address(_) => None,
         Target::OnLink { address, interface } => {
             let site = |(node, port): (NodeId, InterfaceId)| {
@@ -62,7 +121,11 @@ pub(super) fn sites<'a>(lab: &'a Lab, check: &Check, to: IpAddr) -> Vec<Site<'a>
     };
     let holders = holders(lab, to).into_iter();
     holders
-        .filter(|(node, ..)| named.is_none_or(|named| named == *node))
+        .filter(|(node, table, _)| {
+            named.is_none_or(|(named, vrf)| {
+                named == *node && vrf.is_none_or(|vrf| vrf.table == *table)
+            })
+        })
         .map(|(node, table, _)| {
             let vrf = lab[node].vrfs.iter().find(|vrf| vrf.table == table);
             Site { node, device: vrf.map(|vrf| vrf.name.as_str()), address: to, protocol }
@@ -70,40 +133,168 @@ pub(super) fn sites<'a>(lab: &'a Lab, check: &Check, to: IpAddr) -> Vec<Site<'a>
         .collect()
 }
 
-impl Server {
-    /// Opens one in the namespace of the running thread.
-    pub(super) fn open(site: Site<'_>) -> Self {
-        match listen(site) {
-            Ok(socket) => Self::Ours(socket, site.protocol),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Self::Theirs,
-            Err(error) => Self::Closed(error),
+impl<'a> Server<'a> {
+    /// One that nobody has been asked about.
+    pub(super) fn new(site: Site<'a>) -> Self {
+        Self { site, users: 0, serving: None, socket: None }
+    }
+
+    /// Sees to it that somebody answers there, if that may be; the worker is in the node's namespace.
+    /// Says who does, and gives the socket if one was opened. `own` are the inodes of those that the
+    /// run has opened elsewhere.
+    pub(super) fn prepare(
+        &mut self,
+        lab: &Lab,
+        check: &Check,
+        worker: &Worker,
+        own: &BTreeSet<u64>,
+    ) -> (Serving, Option<BorrowedFd<'_>>) {
+        let policy = Policy::of(check);
+        match &self.serving {
+            Some(Serving::Opened) if policy == Policy::Demand => return (Serving::Missing, None),
+            Some(known @ (Serving::Opened | Serving::Found(_))) => return (known.clone(), None),
+            Some(
+                Serving::Missing | Serving::Awaited(_) | Serving::Ended(_) | Serving::Failed(_),
+            )
+            | None => {}
+        }
+        let serving = self.serving(lab, policy, worker, own);
+        self.serving = Some(serving.clone());
+        (serving, self.socket.as_ref().map(|socket| socket.as_fd()))
+    }
+
+    fn serving(
+        &mut self,
+        lab: &Lab,
+        policy: Policy,
+        worker: &Worker,
+        own: &BTreeSet<u64>,
+    ) -> Serving {
+        match self.site.listener(worker, own) {
+            // One that is bound to another VRF is not in the way of a second one.
+            Ok(Some(process)) if is_taken(&bind(self.site)) => return Serving::Found(process),
+            Ok(_) => {}
+            Err(error) => return Serving::Failed(error.to_string()),
+        }
+        let meant = match policy {
+            Policy::Demand => Some(Serving::Missing),
+            Policy::Await => meant(lab, &lab[self.site.node]),
+            Policy::Open => None,
+        };
+        if let Some(nobody) = meant {
+            return nobody;
+        }
+        let socket = listen(self.site);
+        if is_taken(&socket) {
+            return Serving::Found(None);
+        }
+        match socket {
+            Ok(socket) => {
+                self.socket = Some(socket);
+                Serving::Opened
+            }
+            Err(error) => Serving::Failed(error.to_string()),
         }
     }
 
-    /// Its socket, where it has one.
-    pub(super) fn socket(&self) -> Option<BorrowedFd<'_>> {
-        match self {
-            Self::Ours(socket, _) => Some(socket.as_fd()),
-            Self::Theirs | Self::Closed(_) => None,
+    /// One probe fewer goes to it; behind the last one it is closed, and no longer among `own`.
+    pub(super) fn release(&mut self, own: &mut BTreeSet<u64>) {
+        self.users -= 1;
+        if self.users == 0 {
+            if let Some(inode) = self.socket.as_ref().and_then(|socket| inode(socket.as_fd()).ok())
+            {
+                own.remove(&inode);
+            }
+            (self.serving, self.socket) = (None, None);
         }
     }
 
     /// Takes the connections and answers the datagrams that wait.
     pub(super) fn serve(&self, signature: &Signature) {
-        match self {
-            Self::Ours(socket, Protocol::Udp(_)) => answer(socket, signature),
-            Self::Ours(socket, Protocol::Tcp(_)) => {
+        let Some(socket) = &self.socket else { return };
+        match self.site.protocol {
+            Protocol::Udp(_) => answer(socket, signature),
+            Protocol::Tcp(_) => {
                 // That it was made is all that is asked of a connection.
                 while let Ok(connection) = accept4(socket.as_raw_fd(), SockFlag::SOCK_CLOEXEC) {
                     let _ = nix::unistd::close(connection);
                 }
             }
-            Self::Ours(_, Protocol::Echo) | Self::Theirs | Self::Closed(_) => {}
+            Protocol::Echo => {}
         }
     }
 }
 
+impl Site<'_> {
+    /// The process of the server that is there, in the namespace that the worker is in.
+    fn listener(
+        &self,
+        worker: &Worker,
+        own: &BTreeSet<u64>,
+    ) -> io::Result<Option<Option<Process>>> {
+        let (transport, port) = match self.protocol {
+            Protocol::Tcp(port) => (Transport::Tcp, port.get()),
+            Protocol::Udp(port) => (Transport::Udp, port.get()),
+            Protocol::Echo => return Ok(None),
+        };
+        let found = listener(worker, transport, self.address, port, self.device, own)?;
+        Ok(found.map(|found| found.process))
+    }
+}
+
+/// Why nobody is to open a port in the place of a node's commands, if so.
+fn meant(lab: &Lab, node: &Node) -> Option<Serving> {
+    if node.run.is_empty() {
+        return None;
+    }
+    // What cannot be told is taken for running, so that no port of a command is opened.
+    let home = Home::of(state::directory(&lab.name));
+    let mut ended = home.ended_commands().unwrap_or_default();
+    ended.retain(|ended| ended.node == node.name.as_str());
+    let running = node
+        .run
+        .iter()
+        .enumerate()
+        .filter(|(place, _)| ended.iter().all(|ended| ended.number != place + 1));
+    let running: Vec<String> = running.map(|(_, command)| shown(command.line.as_str())).collect();
+    if !running.is_empty() {
+        return Some(Serving::Awaited(running));
+    }
+    // What has set up something and is done was no server.
+    let has_failed = ended.iter().any(EndedCommand::is_failure);
+    let ended = ended.iter().map(|ended| format!("`{}` {}", shown(&ended.command), ended.end));
+    has_failed.then(|| Serving::Ended(ended.collect()))
+}
+
+/// The first line of a command, cut off where it is long.
+fn shown(line: &str) -> String {
+    let first = line.lines().next().unwrap_or_default();
+    match first.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &first[..end]),
+        None if first.len() < line.trim_end().len() => format!("{first} …"),
+        None => first.to_owned(),
+    }
+}
+
+/// The number by which the kernel lists a socket.
+pub(super) fn inode(socket: BorrowedFd<'_>) -> io::Result<u64> {
+    Ok(nix::sys::stat::fstat(socket)?.st_ino)
+}
+
+fn is_taken<T>(bound: &io::Result<T>) -> bool {
+    bound.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
+}
+
 fn listen(site: Site<'_>) -> io::Result<Socket> {
+    let socket = bind(site)?;
+    match site.protocol {
+        Protocol::Tcp(_) => socket.listen(BACKLOG)?,
+        Protocol::Udp(_) | Protocol::Echo => {}
+    }
+    Ok(socket)
+}
+
+fn bind(site: Site<'_>) -> io::Result<Socket> {
     let Some(port) = site.protocol.port() else { return Err(io::ErrorKind::InvalidInput.into()) };
     let domain = if site.address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
     let is_connected = matches!(site.protocol, Protocol::Tcp(_));
@@ -118,9 +309,6 @@ fn listen(site: Site<'_>) -> io::Result<Socket> {
         allow_fragments(&socket, site.address.is_ipv6(), true)?;
     }
     socket.bind(&SockAddr::from(SocketAddr::new(site.address, port)))?;
-    if is_connected {
-        socket.listen(BACKLOG)?;
-    }
     Ok(socket)
 }
 

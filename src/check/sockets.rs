@@ -8,7 +8,7 @@ use super::watch::Watch;
 use crate::compile::{Lab, NodeId};
 use crate::kernel::{Namespace, Worker};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 /// How many threads close the sockets.
@@ -50,7 +50,7 @@ pub(super) type Origin<'a> = (NodeId, Shape<'a>);
 
 /// What is open in the namespaces of a lab.
 #[derive(Debug)]
-pub(super) struct Sockets {
+pub(super) struct Sockets<'a> {
     /// The namespaces of the nodes.
     pub(super) namespaces: Vec<Namespace>,
     /// A watch per node.
@@ -58,24 +58,25 @@ pub(super) struct Sockets {
     /// The senders by their numbers. One that could not be opened, for want of its VRF, is a refusal
     /// for its probes.
     pub(super) senders: Vec<io::Result<Sender>>,
-    /// The far sides by their numbers, each with its node.
-    pub(super) servers: Vec<(NodeId, Server)>,
+    /// The far sides by their numbers.
+    pub(super) servers: Vec<Server<'a>>,
+    /// The inodes of those that are open.
+    pub(super) own: BTreeSet<u64>,
 }
 
-impl Sockets {
+impl<'a> Sockets<'a> {
     /// Opens the sockets of all nodes, each in its namespace.
     pub(super) fn open(
         lab: &Lab,
         token: Token,
         origins: &BTreeMap<Origin<'_>, usize>,
-        sites: &BTreeMap<Site<'_>, usize>,
+        sites: BTreeMap<Site<'a>, usize>,
         worker: &mut Worker,
     ) -> Result<Self, Error> {
         let mut namespaces = Vec::with_capacity(lab.nodes.len());
         let mut watches = Vec::with_capacity(lab.nodes.len());
         let mut senders: Vec<(usize, io::Result<Sender>)> = Vec::with_capacity(origins.len());
-        let mut servers: Vec<(usize, (NodeId, Server))> = Vec::with_capacity(sites.len());
-        let (mut origins, mut sites) = (origins.iter().peekable(), sites.iter().peekable());
+        let mut origins = origins.iter().peekable();
         for (place, node) in lab.nodes.iter().enumerate() {
             let id = NodeId(place);
             let namespace = Namespace::open(&node.namespace)
@@ -92,11 +93,10 @@ impl Sockets {
             while let Some((origin, number)) = origins.next_if(|((node, _), _)| *node == id) {
                 senders.push((*number, Sender::open(token, origin.1)));
             }
-            while let Some((site, number)) = sites.next_if(|(site, _)| site.node == id) {
-                servers.push((*number, (id, Server::open(*site))));
-            }
         }
-        Ok(Self { namespaces, watches, senders: in_order(senders), servers: in_order(servers) })
+        let servers = sites.into_iter().map(|(site, number)| (number, Server::new(site)));
+        let (senders, servers) = (in_order(senders), in_order(servers.collect()));
+        Ok(Self { namespaces, watches, senders, servers, own: BTreeSet::new() })
     }
 }
 
@@ -105,7 +105,7 @@ fn in_order<T>(mut numbered: Vec<(usize, T)>) -> Vec<T> {
     numbered.into_iter().map(|(_, it)| it).collect()
 }
 
-impl Drop for Sockets {
+impl Drop for Sockets<'_> {
     /// Closing a packet socket waits until no processor is in the midst of handling a frame, which
     /// would be seconds for hundreds of them one after the other. Those that wait at the same time
     /// wait together.

@@ -3,9 +3,10 @@
 use super::diagnosis;
 use super::path::{Leg, Trail};
 use super::probe::Probe;
-use super::report::{CheckResult, Flows, IcmpAnswer, ProbeResult};
+use super::report::{CheckResult, Flows, IcmpAnswer, ProbeResult, ServerResult};
 use super::run::Run;
-use crate::compile::{Arrow, Check, Expect, Lab, Protocol, Target};
+use super::server::Serving;
+use crate::compile::{Arrow, Check, Expect, Lab, NodeId, Protocol, Target};
 use std::time::Duration;
 
 /// The result of a check that holds.
@@ -25,6 +26,10 @@ pub(super) fn remaining(run: &Run<'_>, place: usize, held: &[bool]) -> CheckResu
             if let Some(probe) = probes(run, place).find(|probe| probe.came_through(run.lab, check))
             {
                 return result(run, place, Some(diagnosis::explain_leak(run, check, probe)));
+            }
+            // A port that is closed is silent without a filter.
+            if let Some(failure) = diagnosis::explain_closed(run, place) {
+                return result(run, place, Some(failure));
             }
             let is_vouched_for = run.checks.iter().enumerate().any(|(other, it)| {
                 held[other]
@@ -124,6 +129,7 @@ fn probe_result(lab: &Lab, check: &Check, probe: &Probe) -> ProbeResult {
         ttl: back.and_then(|back| back.taken_in(check.from.node)),
         path: visits(Leg::Forth),
         back: visits(Leg::Back),
+        servers: best.into_iter().flat_map(|best| &best.servers).filter_map(server(lab)).collect(),
         flows: flows
             .iter()
             .map(|share| Flows {
@@ -135,6 +141,21 @@ fn probe_result(lab: &Lab, check: &Check, probe: &Probe) -> ProbeResult {
         strangers: probe.strangers.clone(),
         refusal: probe.refusal.as_ref().map(|error| error.to_string()),
         lookup: None,
+    }
+}
+
+/// Who answers at a node, where anybody does.
+fn server(lab: &Lab) -> impl Fn(&(NodeId, Serving)) -> Option<ServerResult> {
+    |(node, serving)| {
+        let (opened, process) = match serving {
+            Serving::Opened => (true, None),
+            Serving::Found(process) => (false, process.clone()),
+            Serving::Missing | Serving::Awaited(_) | Serving::Ended(_) | Serving::Failed(_) => {
+                return None;
+            }
+        };
+        let (pid, command) = process.map(|it| (it.pid, it.command)).unzip();
+        Some(ServerResult { node: lab[*node].name.to_string(), opened, pid, command })
     }
 }
 

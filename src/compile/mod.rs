@@ -38,8 +38,8 @@ mod vrfs;
 mod words;
 
 pub use check::{
-    Arrival, Arrow, Bound, Check, Expect, Goal, Hop, Line, Percent, Place, Protocol, Rejection,
-    RejectionKind, Sender, Sends, Share, Spread, Target,
+    Answerer, Arrival, Arrow, Bound, Check, Expect, Goal, Hop, Line, Percent, Place, Protocol,
+    Rejection, RejectionKind, Sender, Sends, Share, Spread, Target,
 };
 pub use checks::read_check;
 pub use interface::{Interface, InterfaceKind};

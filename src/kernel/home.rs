@@ -132,20 +132,31 @@ impl Home {
     /// # Errors
     /// The file system refuses.
     pub fn failed_commands(&self) -> io::Result<Vec<EndedCommand>> {
+        let mut failed = self.ended_commands()?;
+        failed.retain(EndedCommand::is_failure);
+        Ok(failed)
+    }
+
+    /// The lab's commands that have ended, by node and number.
+    ///
+    /// # Errors
+    /// The file system refuses.
+    pub fn ended_commands(&self) -> io::Result<Vec<EndedCommand>> {
         let entries = match fs::read_dir(self.ends()) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
         };
-        let mut failed = Vec::new();
+        let mut ended = Vec::new();
         for entry in entries {
             let entry = entry?;
             if !entry.file_name().as_bytes().starts_with(b".") {
-                let ended: EndedCommand = serde_json::from_slice(&fs::read(entry.path())?)?;
-                failed.extend(Some(ended).filter(EndedCommand::is_failure));
+                ended.push(serde_json::from_slice(&fs::read(entry.path())?)?);
             }
         }
-        failed.sort_by(|one, other| (&one.node, one.number).cmp(&(&other.node, other.number)));
-        Ok(failed)
+        ended.sort_by(|one: &EndedCommand, other| {
+            (&one.node, one.number).cmp(&(&other.node, other.number))
+        });
+        Ok(ended)
     }
 
     fn ends(&self) -> PathBuf {

@@ -90,11 +90,10 @@ fn a_server_of_somebodys_own_is_used_and_named_when_the_check_fails() {
     all_hold(&bench.run("h1 -> 10.3.0.1 tcp 80"));
     assert!(tcp.accept().is_ok(), "it was this server that was connected to");
     let (_, said) = fails(&bench, "h1 -> 10.3.0.1 udp 53");
-    assert!(
-        said.contains(
-            "A server that runs in h2 has port 53 of 10.3.0.1, so it was left to answer."
-        )
-    );
+    assert!(said.contains(&format!(
+        "(process {}) has udp port 53 of h2, so it was left to answer.",
+        std::process::id()
+    )));
     drop(udp);
     all_hold(&bench.run("h1 -> 10.3.0.1 udp 53"));
 }
@@ -105,7 +104,7 @@ fn nobodys_port_is_opened_for_an_address_outside_the_lab() {
     bench.change("h2: address add 10.3.0.99/24 dev eth0");
     let (_, said) = fails(&bench, "h1 -> 10.3.0.99 tcp 80");
     assert!(said.contains("10.3.0.99 refuses connections to port 80"), "{said}");
-    assert!(said.contains("No node of the lab has 10.3.0.99, so its port 80 was not opened."));
+    assert!(said.contains("No node of the lab has 10.3.0.99, so its tcp port 80 was not opened."));
     all_hold(&bench.run("h1 -> h2\n h1 !> 10.3.0.99 tcp 80\n h1 !> 10.3.0.99 udp 53"));
 }
 
@@ -421,4 +420,75 @@ fn link_local_addresses_are_reached_on_the_link_that_is_named_and_never_chosen()
     assert!(said.contains("right of r has no carrier: its far end is down"), "{said}");
     let said = words(&report.results[2]);
     assert!(said.contains("Nobody on the link of eth0 has the address fe80::2"), "{said}");
+}
+
+/// A program that listens in a node, ended with the test.
+struct Server(std::process::Child);
+
+impl Server {
+    fn start(bench: &Bench, node: &str, port: &str) -> Self {
+        let namespace = &bench.lab[bench.lab.node(node).unwrap()].namespace;
+        let mut ip = std::process::Command::new("ip");
+        let command = ["netns", "exec", namespace, "/usr/bin/python3", "-um", "http.server", port];
+        let quiet = std::process::Stdio::null;
+        let mut child =
+            ip.args(command).stdout(std::process::Stdio::piped()).stderr(quiet()).spawn().unwrap();
+        // It says so when it listens.
+        let mut line = String::new();
+        let output = child.stdout.as_mut().unwrap();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(output), &mut line).unwrap();
+        assert!(line.starts_with("Serving HTTP"), "{line}");
+        Self(child)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_port_is_refused_where_nobody_listens_and_served_where_a_server_does() {
+    let bench = Bench::new(ROW);
+    // A far side that is opened for one check is not there for another one.
+    all_hold(&bench.run(
+        "h1 -> h2 tcp 80
+         h1 -> h2 tcp 80 refused
+         h1 -> h2 udp 53 refused
+         h1 -> h2 udp 53
+         h1 -> h2 tcp 80 refused via r1 r2 back via r2 r1 ttl 62
+         h1 -> 10.3.0.1 udp 7 refused via r1 r2 back via r2 r1 ttl 62
+         h1 -> 10.3.0.1 tcp 80 refused count 20 rtt < 900ms",
+    ));
+    let (_, said) = fails(&bench, "h1 -> 10.3.0.1 tcp 80 served");
+    assert!(said.starts_with("nobody listens on tcp port 80 of h2"), "{said}");
+    let (_, said) = fails(&bench, "h1 -> 10.3.0.1 udp 53 served");
+    assert!(said.starts_with("nobody listens on udp port 53 of h2"), "{said}");
+
+    let server = Server::start(&bench, "h2", "80");
+    let report = bench.run("h1 -> 10.3.0.1 tcp 80 served\nh1 -> 10.3.0.1 tcp 80");
+    all_hold(&report);
+    for result in &report.results {
+        let [found] = result.probes[0].servers.as_slice() else { panic!("{report:#?}") };
+        assert_eq!(
+            (found.node.as_str(), found.opened, found.pid),
+            ("h2", false, Some(server.0.id()))
+        );
+        assert_eq!(found.command.as_deref(), Some("/usr/bin/python3 -um http.server 80"));
+    }
+    let (_, said) = fails(&bench, "h1 -> 10.3.0.1 tcp 80 refused");
+    let pid = server.0.id();
+    let reason = format!(
+        "`/usr/bin/python3 -um http.server 80` (process {pid}) listens on tcp port 80 of h2"
+    );
+    assert!(said.starts_with(&reason), "{said}");
+    let (_, said) = fails(&bench, "h1 !> 10.3.0.1 tcp 80");
+    assert!(said.contains(&format!("(process {pid}) has tcp port 80 of h2")), "{said}");
+    drop(server);
+    // What a filter on the way says is not the target's word.
+    bench.change("r2: route add blackhole 10.3.0.1");
+    let (_, said) = fails(&bench, "h1 -> 10.3.0.1 tcp 80 refused");
+    assert!(said.starts_with("it was lost at r2"), "{said}");
 }

@@ -108,6 +108,21 @@ fn line() -> impl Strategy<Value = String> {
             perhaps(hops().prop_map(|hops| format!("back via {hops}"))),
         ],
     ];
+    let answerer = || select(&["served", "refused"][..]).prop_map(str::to_owned);
+    let served = vec![
+        number("udp", 1, 65535).prop_map(Some).boxed(),
+        answerer().prop_map(Some).boxed(),
+        perhaps(number("size", 16, 65507)),
+        perhaps(number("hops", 1, 255)),
+        perhaps(number("ttl", 1, 255)),
+        perhaps(hops().prop_map(|hops| format!("back via {hops}"))),
+    ];
+    let refuses = vec![
+        number("tcp", 1, 65535).prop_map(Some).boxed(),
+        answerer().prop_map(Some).boxed(),
+        perhaps(number("count", 1, 10_000)),
+        perhaps(bound("rtt", time())),
+    ];
     let connects = vec![
         port().prop_map(Some).boxed(),
         source(),
@@ -137,6 +152,8 @@ fn line() -> impl Strategy<Value = String> {
     let kinds = prop_oneof![
         arrives.concat().prop_map(|options| ("->", options)),
         connects.prop_map(|options| ("->", options)),
+        served.prop_map(|options| ("->", options)),
+        refuses.prop_map(|options| ("->", options)),
         spreads.concat().prop_map(|options| ("->", options)),
         lost.concat().prop_map(|options| ("!>", options)),
         rejected.concat().prop_map(|options| ("!>", options)),
@@ -181,7 +198,7 @@ proptest! {
         words in proptest::collection::vec(
             select(&[
                 "tcp", "udp", "size", "df", "hops", "from", "count", "ttl", "rtt", "loss", "error",
-                "via", "back", "spread", "weight", "by", "mtu", "<", ">", "->", "!>", "5", "5%",
+                "via", "back", "spread", "served", "refused", "weight", "by", "mtu", "<", ">", "->", "!>", "5", "5%",
                 "5ms", "10.0.0.1", "h1", "h2%blue", "p[100]", "fe80::1%e", "time-exceeded", "frag-needed",
             ][..]),
             0..14,
@@ -202,6 +219,7 @@ fn options_are_printed_in_one_order_and_values_in_one_spelling() {
             "h1 !> h2 error packet-too-big by 10.0.0.1 mtu 1400 df size 1450",
             "h1 !> h2 size 1450 df error frag-needed mtu 1400 by 10.0.0.1",
         ),
+        ("h1 -> h2 ttl 64 refused hops 3 tcp 80", "h1 -> h2 tcp 80 hops 3 refused ttl 64"),
         ("h1 -> FE80:0::b%eth0 tcp 80", "h1 -> fe80::b%eth0 tcp 80"),
         ("h1 -> 2001:DB8:0::1 from 2001:db8::00", "h1 -> 2001:db8::1 from 2001:db8::"),
         (

@@ -58,6 +58,56 @@ vrflab
 }
 
 #[test]
+fn a_port_is_left_to_the_commands_of_its_node() {
+    let host = Host::new();
+    let file = file("tests/host/programs/serving.yaml");
+    // It is waited for, and not in its way.
+    let up = host.done(&["up", file.to_str().unwrap()]);
+    assert!(up.contains("serving: 5 checks passed\n"), "{up}");
+    let logs = host.done(&["logs", "serving", "late"]);
+    assert!(!logs.contains("[vrflab"), "{logs}");
+
+    let only = |check: &str| host.run(&["check", "serving", "--json", "--only", check]);
+    let json: serde_json::Value =
+        serde_json::from_str(&only("client -> late tcp 80 served").out).unwrap();
+    let server = &json["checks"][0]["probes"][0]["servers"][0];
+    assert_eq!(server["node"], "late");
+    assert_eq!(server["opened"], false);
+    assert_eq!(server["command"], "/usr/bin/python3 -m http.server 80");
+    assert!(server["pid"].is_u64(), "{json}");
+
+    let only = |check: &str| host.run(&["check", "serving", "--only", check]);
+    let lives = "late runs `sleep 2; exec /usr/bin/python3 -m http.server 80`, which may yet listen \
+                 there, so vrflab does not.";
+    let died = "All commands of dead have ended: `printf begun; exit 3` ended with status 3 \
+                (`vrflab logs serving dead`). vrflab does not listen in their place.";
+    for (check, reason, why) in [
+        ("client -> late tcp 81", "nobody listens on tcp port 81 of late", lives),
+        ("client -> late udp 81", "nobody listens on udp port 81 of late", lives),
+        ("client -> dead tcp 80", "nobody listens on tcp port 80 of dead", died),
+        ("client -> dead tcp 80 served", "nobody listens on tcp port 80 of dead", ""),
+        (
+            "client !> dead tcp 80",
+            "nobody listens on tcp port 80 of dead, so silence proves nothing",
+            died,
+        ),
+        ("client -> set-up tcp 80 served", "nobody listens on tcp port 80 of set-up", ""),
+    ] {
+        let said = only(check);
+        assert_eq!(said.status, 1, "{}{}", said.out, said.err);
+        assert!(
+            said.out.starts_with(&format!("FAILED  {check}\n        {reason}\n")),
+            "{}",
+            said.out
+        );
+        assert!(said.out.contains(why), "{}", said.out);
+    }
+    host.done(&["down"]);
+    std::fs::remove_dir_all("/run/vrflab").unwrap();
+    host.assert_nothing_is_left();
+}
+
+#[test]
 fn a_ruleset_is_in_force_before_the_first_packet() {
     let host = Host::new();
     host.done(&["up", &web()]);

@@ -8,19 +8,18 @@ mod forward;
 mod labelled;
 mod leak;
 mod neighbour;
+mod port;
 mod route;
 mod segment;
 mod ttl;
 mod words;
 
 use super::attempt::{Attempt, Fault};
-use super::holder::holders;
 use super::judgement::Shortcoming;
 use super::path::{Leg, Trail};
 use super::probe::{Probe, Progress};
 use super::report::{RouteAnswer, Visit};
 use super::run::Run;
-use super::server::Server;
 use super::verdict::{probes, sender, target};
 use crate::compile::{Check, Expect, Hop, Lab, NodeId, Protocol, Rejection, Target};
 use crate::kernel::on_worker;
@@ -79,7 +78,7 @@ pub(super) fn explain(run: &Run<'_>, place: usize) -> (String, Vec<String>) {
     lines.extend(seen(lab, one, &forth));
     lines.extend(seen(lab, "Its answer", &back));
     lines.extend(came_back(probe));
-    lines.extend(ports(run, check, probe));
+    lines.extend(port::explain(lab, check, probe));
     if let Expect::Rejected(rejection) = &check.expect {
         return (rejected(check, probe, rejection), lines);
     }
@@ -101,6 +100,17 @@ pub(super) fn explain(run: &Run<'_>, place: usize) -> (String, Vec<String>) {
     (count::missed(check, probe, count), lines)
 }
 
+/// The same of a check that wants no answer from a port on which nobody listens.
+pub(super) fn explain_closed(run: &Run<'_>, place: usize) -> Option<(String, Vec<String>)> {
+    let (lab, check) = (run.lab, &run.checks[place]);
+    probes(run, place).find_map(|probe| {
+        let reason = port::nobody(lab, check, probe)?;
+        let mut lines = vec![sent_and_looked_up(lab, check, probe)];
+        lines.extend(port::explain(lab, check, probe));
+        Some((format!("{reason}, so silence proves nothing"), lines))
+    })
+}
+
 /// The same of a check that wants no arrival and has one.
 pub(super) fn explain_leak(run: &Run<'_>, check: &Check, probe: &Probe) -> (String, Vec<String>) {
     let lab = run.lab;
@@ -119,7 +129,7 @@ pub(super) fn explain_leak(run: &Run<'_>, check: &Check, probe: &Probe) -> (Stri
     if let Some(attempt) = probe.best(lab, check) {
         let forth = Trail::new(lab, &attempt.sightings, Leg::Forth);
         lines.extend(seen(lab, "The probe", &forth));
-        lines.extend(ports(run, check, probe));
+        lines.extend(port::explain(lab, check, probe));
         lines.extend(leak::explain(lab, &forth, probe.to));
     }
     (reason, lines)
@@ -151,31 +161,6 @@ pub(super) fn lookup(lab: &Lab, check: &Check, to: IpAddr) -> RouteAnswer {
     })
 }
 
-/// Whether the far side was opened, where a probe needs a port.
-fn ports(run: &Run<'_>, check: &Check, probe: &Probe) -> Vec<String> {
-    let Some(port) = check.protocol().port() else { return Vec::new() };
-    let to = probe.to;
-    let is_nodes = !holders(run.lab, to).is_empty();
-    if probe.servers.is_empty() && !is_nodes {
-        return vec![format!("No node of the lab has {to}, so its port {port} was not opened.")];
-    }
-    let servers = probe.servers.iter().map(|&server| &run.sockets.servers[server]);
-    servers
-        .filter_map(|(node, server)| {
-            let name = &run.lab[*node].name;
-            match server {
-                Server::Ours(..) => None,
-                Server::Theirs => Some(format!(
-                    "A server that runs in {name} has port {port} of {to}, so it was left to answer."
-                )),
-                Server::Closed(error) => {
-                    Some(format!("Port {port} of {to} could not be opened in {name}: {error}."))
-                }
-            }
-        })
-        .collect()
-}
-
 /// The reason where an ICMP error is missed.
 fn rejected(check: &Check, probe: &Probe, rejection: &Rejection) -> String {
     match probe.answered(check).find(|attempt| !attempt.refused) {
@@ -201,10 +186,13 @@ fn misled(
     };
     let arrival = check.arrival();
     match attempt.fault(lab, check) {
-        Some(Fault::Refused) => match check.protocol().port() {
-            Some(port) => format!("{} refuses connections to port {port}", probe.to),
-            None => format!("{} refuses", probe.to),
-        },
+        Some(Fault::Refused) => port::nobody(lab, check, probe).unwrap_or_else(|| {
+            let port = check.protocol().port().unwrap_or_default();
+            format!("{} refuses connections to port {port}", probe.to)
+        }),
+        Some(Fault::Accepted) => port::accepted(lab, check, probe),
+        Some(Fault::Unserved) => port::nobody(lab, check, probe)
+            .unwrap_or_else(|| format!("{} answers, and not a server of it", probe.to)),
         Some(Fault::NotThere) => match forth.arrivals().last() {
             Some(last) => format!("{} answered, not {}", lab[last.node].name, target(lab, check)),
             None => format!("an answer came, but nothing arrived at {}", target(lab, check)),
@@ -277,9 +265,8 @@ fn lost(
     });
     let reason = match (back.last(), arrived, forth.last()) {
         (Some(last), ..) => format!("the answer was lost at {}", lab[last.node].name),
-        (None, Some(node), _) => {
-            format!("it arrived at {}, which did not answer", lab[node].name)
-        }
+        (None, Some(node), _) => port::nobody(lab, check, probe)
+            .unwrap_or_else(|| format!("it arrived at {}, which did not answer", lab[node].name)),
         (None, None, Some(last)) if last.node == check.from.node => {
             format!("it left {} and came in nowhere", sender(lab, check))
         }

@@ -1,6 +1,6 @@
 //! A check as it is written.
 
-use super::{Arrival, Expect, Hop, Protocol, Sends, Spread};
+use super::{Answerer, Arrival, Expect, Hop, Protocol, Sends, Spread};
 use crate::diagnostic::{Code, Diagnostic, Text};
 use crate::iproute::print_labels;
 use std::fmt;
@@ -151,6 +151,11 @@ impl fmt::Display for Sends {
 /// Each word with a space before it.
 impl<Name: fmt::Display> fmt::Display for Arrival<Name> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.answerer {
+            Answerer::Anyone => {}
+            Answerer::Server => f.write_str(" served")?,
+            Answerer::Refusal => f.write_str(" refused")?,
+        }
         option(f, "ttl", self.ttl)?;
         option(f, "rtt", self.rtt)?;
         option(f, "loss", self.loss)?;

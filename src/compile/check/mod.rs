@@ -5,6 +5,7 @@
 //! SENDER !> TARGET [OPTION]…      TARGET: NODE[%VRF], ADDRESS, or LINK-LOCAL%INTERFACE of the sender
 //!
 //! tcp PORT | udp PORT             what is sent instead of an echo request
+//! served | refused                by a server that is there; by nobody, as the target says
 //! size N  df  hops N              N bytes of data (not tcp), never fragmented (not tcp), this TTL
 //! from ADDRESS                    the source; behind `!>` without `error` any, else the sender's own
 //! count N                         so many, each to be answered unless `loss` says otherwise
@@ -145,6 +146,8 @@ pub enum Expect<Name> {
 /// What is said of a probe that arrives and of its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival<Name> {
+    /// `served` or `refused`: who answers on the port.
+    pub answerer: Answerer,
     /// `via`: the nodes that the probe visits, in order, without the two ends; switches do not count.
     pub via: Option<Vec<Hop<Name>>>,
     /// `back via`: the same of the answer.
@@ -155,6 +158,18 @@ pub struct Arrival<Name> {
     pub rtt: Option<Bound<Time>>,
     /// How many of all stay without an answer; none where nothing is said.
     pub loss: Option<Bound<Percent>>,
+}
+
+/// Who answers on a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Answerer {
+    /// A server that is there, or else whoever makes the check.
+    #[default]
+    Anyone,
+    /// `served`: a server that is there.
+    Server,
+    /// `refused`: nobody, and the target says so.
+    Refusal,
 }
 
 /// A node on a path.
@@ -273,6 +288,7 @@ impl<Name> Expect<Name> {
         };
         Ok(match self {
             Expect::Arrives(arrival) => Expect::Arrives(Arrival {
+                answerer: arrival.answerer,
                 via: hops(&arrival.via)?,
                 back: hops(&arrival.back)?,
                 ttl: arrival.ttl,
@@ -296,7 +312,7 @@ impl<Name> Expect<Name> {
 
 impl<Name> Default for Arrival<Name> {
     fn default() -> Self {
-        Self { via: None, back: None, ttl: None, rtt: None, loss: None }
+        Self { answerer: Answerer::Anyone, via: None, back: None, ttl: None, rtt: None, loss: None }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Reading a check: any options in any order, and what cannot go together.
 
 use super::{
-    Arrival, Arrow, Bound, Expect, FEWEST_FLOWS, Goal, Hop, Line, MOST, Percent, Place, Protocol,
-    Rejection, RejectionKind, Sends, Share, Spread,
+    Answerer, Arrival, Arrow, Bound, Expect, FEWEST_FLOWS, Goal, Hop, Line, MOST, Percent, Place,
+    Protocol, Rejection, RejectionKind, Sends, Share, Spread,
 };
 use crate::diagnostic::{Code, Diagnostic, Text, nearest};
 use crate::iproute::{Time, Words, not, parse_labels};
@@ -14,8 +14,8 @@ use std::str::FromStr;
 
 /// The words with which something begins that is said of a check.
 pub(in crate::compile) const WORDS: &[&str] = &[
-    "tcp", "udp", "size", "df", "hops", "from", "count", "ttl", "rtt", "loss", "error", "via",
-    "back", "spread",
+    "tcp", "udp", "served", "refused", "size", "df", "hops", "from", "count", "ttl", "rtt", "loss",
+    "error", "via", "back", "spread",
 ];
 
 /// How many bytes a probe's data has at the least.
@@ -63,6 +63,7 @@ type Said<T> = Option<(Text, T)>;
 #[derive(Default)]
 struct Options {
     protocol: Said<Protocol>,
+    answerer: Said<Answerer>,
     size: Said<u16>,
     df: Said<()>,
     hops: Said<u8>,
@@ -83,6 +84,8 @@ impl Options {
         match word.as_str() {
             "tcp" => once(&mut self.protocol, word, Protocol::Tcp(port(words, word)?)),
             "udp" => once(&mut self.protocol, word, Protocol::Udp(port(words, word)?)),
+            "served" => once(&mut self.answerer, word, Answerer::Server),
+            "refused" => once(&mut self.answerer, word, Answerer::Refusal),
             "size" => {
                 let size = number(words, word, SMALLEST, LARGEST);
                 let mark = format!("a probe is known by a mark of {SMALLEST} bytes in its data");
@@ -155,8 +158,10 @@ impl Options {
         }
         let (via, back, spread) = (word(&self.via), word(&self.back), word(&self.spread));
         let (ttl, rtt, loss) = (word(&self.ttl), word(&self.rtt), word(&self.loss));
+        let answerer = word(&self.answerer);
         let mut faults = match arrow {
             Arrow::Misses => vec![
+                (answerer, "what does not arrive has no answer, and a refusal is one: write `->`"),
                 (via, "what does not arrive has no path"),
                 (back, "what does not arrive has no answer"),
                 (spread, "what does not arrive has no path"),
@@ -177,8 +182,18 @@ impl Options {
                 (word(&self.sources), "a node connects from an address of its own"),
             ]);
         }
+        if self.protocol.is_none() {
+            faults.push((answerer, "only `tcp` and `udp` have a port that somebody answers on"));
+        }
+        if let (Some((_, Answerer::Refusal)), Some((_, Protocol::Udp(_)))) =
+            (&self.answerer, &self.protocol)
+        {
+            let why = "of many datagrams a kernel refuses a few in a second (icmp_ratelimit)";
+            faults.extend([word(&self.count), rtt, loss].map(|word| (word, why)));
+        }
         if spread.is_some() {
             faults.extend([
+                (answerer, "flows that divide go to a far side that is opened for them"),
                 (via, "flows that divide have no single path"),
                 (back, "flows that divide have no single path"),
                 (ttl, "flows that divide come back by several paths"),
@@ -226,6 +241,7 @@ impl Options {
                 Expect::Spreads(Spread { shares, sources: value(self.sources) })
             }
             (Arrow::Reaches, _, None) => Expect::Arrives(Arrival {
+                answerer: value(self.answerer).unwrap_or_default(),
                 via: value(self.via),
                 back: value(self.back),
                 ttl: value(self.ttl),
