@@ -1,14 +1,15 @@
 //! Addresses that cannot be, and ends of links that do not fit each other.
 
+use super::{MAX_NAMED, listed};
 use crate::compile::lab::{InterfaceId, Lab, MAIN, NodeId};
 use crate::compile::layout::{Context, Layout, Port};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use ipnet::IpNet;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 /// Where an address can be once.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Area {
     /// In a routing domain, and those that it is joined with.
     Realm(usize),
@@ -17,7 +18,7 @@ enum Area {
 }
 
 pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
-    let mut users: HashMap<(Area, IpAddr), (NodeId, Span)> = HashMap::new();
+    let mut users: BTreeMap<(Area, IpAddr), Vec<(NodeId, Span)>> = BTreeMap::new();
     let segments = layout.segments.iter().enumerate();
     let segment_of: HashMap<Port, usize> = segments
         .flat_map(|(number, segment)| segment.ports.iter().map(move |port| (*port, number)))
@@ -45,27 +46,45 @@ pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
             };
             let Some(area) = area else { continue };
             let single = address.value.prefix_len() == address.value.max_prefix_len();
-            match users.insert((area, ip), (id, address.span)) {
-                // One address of its own on several interfaces of a node is a common way to write
-                // unnumbered links.
-                Some((other, _)) if other == id && single => {}
-                Some((other, span)) => errors.push(
-                    Diagnostic::error(
-                        Code::DuplicateAddress,
-                        format!(
-                            "{ip} is an address of `{}` and of `{}`",
-                            lab[other].name, node.name
-                        ),
-                    )
-                    .at(address.span, "again here")
-                    .beside(span, "first here")
-                    .note("both are in one routing domain"),
-                ),
-                None => {}
+            let users = users.entry((area, ip)).or_default();
+            // One address of its own on several interfaces of a node is a common way to write
+            // unnumbered links.
+            if !(single && users.last().is_some_and(|(other, _)| *other == id)) {
+                users.push((id, address.span));
             }
         }
     }
+    for ((_, ip), users) in users.iter().filter(|(_, users)| users.len() > 1) {
+        errors.push(duplicate(lab, *ip, users));
+    }
     links(lab, errors);
+}
+
+/// One address at several places, all of which it is told of at once.
+fn duplicate(lab: &Lab, ip: IpAddr, users: &[(NodeId, Span)]) -> Diagnostic {
+    let mut nodes: Vec<NodeId> = users.iter().map(|(node, _)| *node).collect();
+    nodes.dedup();
+    let names = listed(nodes.iter().map(|node| format!("`{}`", lab[*node].name)));
+    let title = match nodes[..] {
+        [_] => format!("{ip} is twice an address of {names}"),
+        _ => format!("{ip} is an address of {names}"),
+    };
+    let error = Diagnostic::error(Code::DuplicateAddress, title);
+    // A default is one place, however many nodes it is said of.
+    let mut places: Vec<Span> = Vec::new();
+    for (_, span) in users {
+        if !places.contains(span) && places.len() < MAX_NAMED {
+            places.push(*span);
+        }
+    }
+    let error = match places[..] {
+        [first, again, ..] => error.at(again, "again here").beside(first, "first here"),
+        [all] => error.at(all, "said of all of them"),
+        [] => error,
+    };
+    let more = places.iter().skip(2);
+    more.fold(error, |error, span| error.beside(*span, "and here"))
+        .note("they are in one routing domain")
 }
 
 fn subnet(net: IpNet, span: Span, errors: &mut Diagnostics) {

@@ -5,6 +5,7 @@
 //! frame (`br_handle_frame`), so that one that does hears itself and blocks the port. What remains to
 //! be found are the loops of bridges without the protocol alone.
 
+use super::{MAX_NAMED, listed};
 use crate::compile::lab::{InterfaceId, Lab, NodeId};
 use crate::compile::layout::Port;
 use crate::compile::segment::{self, Frames, Joint, Side, Wires};
@@ -12,9 +13,6 @@ use crate::compile::{Interface, InterfaceKind};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::document::Role;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-
-/// How many bridges, and how many links, are named at the most.
-const MAX_NAMED: usize = 8;
 
 pub(super) fn check(lab: &Lab, diagnostics: &mut Diagnostics) {
     let plain =
@@ -133,10 +131,7 @@ impl Loop {
 
     fn diagnostic(&self, lab: &Lab, others: usize) -> Diagnostic {
         let name = |(node, id): &Port| bridge_name(lab, *node, *id);
-        let mut names: Vec<String> = self.bridges.iter().take(MAX_NAMED).map(name).collect();
-        if self.bridges.len() > MAX_NAMED {
-            names.push(format!("{} more", self.bridges.len() - MAX_NAMED));
-        }
+        let names = listed(self.bridges.iter().map(name));
         let all_switches = self.bridges.iter().all(|(node, _)| lab[*node].role == Role::Switch);
         let what = match (all_switches, self.bridges.len()) {
             (true, 1) => "the switch",
@@ -144,15 +139,10 @@ impl Loop {
             (false, 1) => "the bridge",
             (false, _) => "the bridges",
         };
-        let (last, rest) = names.split_last().expect("a loop has a bridge");
-        let listed = match rest {
-            [] => last.clone(),
-            rest => format!("{} and {last}", rest.join(", ")),
-        };
         let forms = if self.bridges.len() == 1 { "forms" } else { "form" };
         let error = Diagnostic::error(
             Code::BridgeLoop,
-            format!("{what} {listed} {forms} a loop without the spanning tree protocol"),
+            format!("{what} {names} {forms} a loop without the spanning tree protocol"),
         );
         let mut links = self.links.iter().rev().map(|link| lab.links[*link].span);
         let bridge = |(node, id): &Port| lab[*node].interfaces[id.0].span.or(lab[*node].span);

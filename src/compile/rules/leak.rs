@@ -1,5 +1,6 @@
 //! Where label paths end: in a VRF from which something leads back, or in a mistake.
 
+use super::MAX_NAMED;
 use crate::compile::lab::{Lab, LabelNexthop, MAIN, NodeId};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::document::DeviceName;
@@ -61,34 +62,54 @@ pub(super) fn hold(lab: &Lab, errors: &mut Diagnostics) {
         let mut walk = Walk { lab, owners: &owners, under: Vec::new(), seen: HashSet::new() };
         push.via.map_or_else(BTreeSet::new, |via| walk.follow(via, push.labels.clone()))
     };
-    let mut by_place: BTreeMap<Place, Vec<&Push>> = BTreeMap::new();
-    for push in &pushes {
-        by_place.entry(push.from).or_default().push(push);
-    }
-    for push in pushes.iter().filter(|push| !push.span.is_none()) {
-        for end in ends(push) {
+    let ends: Vec<BTreeSet<End>> = pushes.iter().map(ends).collect();
+    // The VRFs that packets from a VRF end in, and the VPNs of these.
+    let mut reached: BTreeSet<(Place, Place)> = BTreeSet::new();
+    let mut reached_vpns: BTreeSet<(Place, &DeviceName)> = BTreeSet::new();
+    for (push, ends) in pushes.iter().zip(&ends) {
+        for end in ends {
             match end {
-                End::Unknown { node, label } => errors.push(unpopped(lab, push, node, label)),
-                End::Circle { node, label } => errors.push(circle(lab, push, node, label)),
-                End::Vrf { place, name } if push.from.1 != MAIN => {
-                    let leads_back = by_place.get(&place).into_iter().flatten().any(|back| {
-                        ends(back).iter().any(|end| match end {
-                            // Another edge of the own VPN may be the nearer one to what is behind both.
-                            End::Vrf { place, name } => {
-                                *place == push.from || own_vpn(lab, push.from) == Some(name)
-                            }
-                            End::Main | End::Unknown { .. } | End::Circle { .. } | End::Nowhere => {
-                                false
-                            }
-                        })
-                    });
-                    if !leads_back && !meant(lab, push.from, &name) {
-                        errors.push(leak(lab, push, place, &name));
-                    }
+                End::Vrf { place, name } => {
+                    reached.insert((push.from, *place));
+                    reached_vpns.insert((push.from, name));
                 }
-                End::Vrf { .. } | End::Main | End::Nowhere => {}
+                End::Main | End::Unknown { .. } | End::Circle { .. } | End::Nowhere => {}
             }
         }
+    }
+    // Routes that come to the same end from one VRF are told of together.
+    let mut faults: BTreeMap<(Option<Place>, &End), Vec<&Push>> = BTreeMap::new();
+    for (push, ends) in pushes.iter().zip(&ends).filter(|(push, _)| !push.span.is_none()) {
+        for end in ends {
+            let from = match end {
+                End::Unknown { .. } | End::Circle { .. } => None,
+                End::Vrf { place, name } => {
+                    // Another edge of the own VPN may be the nearer one to what is behind both.
+                    let leads_back = reached.contains(&(*place, push.from))
+                        || own_vpn(lab, push.from)
+                            .is_some_and(|own| reached_vpns.contains(&(*place, own)));
+                    if push.from.1 == MAIN || leads_back || meant(lab, push.from, name) {
+                        continue;
+                    }
+                    Some(push.from)
+                }
+                End::Main | End::Nowhere => continue,
+            };
+            faults.entry((from, end)).or_default().push(push);
+        }
+    }
+    for ((_, end), pushes) in faults {
+        let warning = match end {
+            End::Unknown { node, label } => unpopped(lab, pushes[0], *node, *label),
+            End::Circle { node, label } => circle(lab, pushes[0], *node, *label),
+            End::Vrf { place, name } => leak(lab, pushes[0], *place, name),
+            End::Main | End::Nowhere => continue,
+        };
+        let more = pushes.iter().skip(1).take(MAX_NAMED - 1);
+        let warning = more.fold(warning, |warning, push| {
+            warning.beside(push.span, format!("and so are packets to {}", push.destination))
+        });
+        errors.push(warning);
     }
 }
 
@@ -211,7 +232,7 @@ fn circle(lab: &Lab, push: &Push, node: NodeId, label: u32) -> Diagnostic {
     let route = lab[node].label_routes.iter().find(|route| route.value.label.number() == label);
     Diagnostic::warning(
         Code::RouteCircle,
-        format!("packets with label {} run in a circle", stack(&push.labels)),
+        format!("forwarding loop: packets with label {} go round", stack(&push.labels)),
     )
     .at(push.span, format!("packets to {} get it here", push.destination))
     .beside(route.map_or(Span::NONE, |route| route.span), "and come by here again and again")

@@ -2,15 +2,17 @@
 
 mod address;
 mod bridging;
-mod circle;
 mod forward;
+mod forwarding_loop;
 mod leak;
+mod lookup;
 mod source;
 
 use super::lab::Lab;
 use super::layout::{Layout, Port};
 use crate::diagnostic::Diagnostics;
 use crate::document::Routing;
+use lookup::Tables;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -18,15 +20,37 @@ use std::net::IpAddr;
 pub(super) fn hold(layout: &Layout, routing: Routing, lab: &Lab, errors: &mut Diagnostics) {
     address::hold(layout, lab, errors);
     bridging::check(lab, errors);
-    match routing {
-        // What the compiler fills in leads back to every source.
-        Routing::Auto => {}
-        Routing::None => source::hold(layout, lab, errors),
-    }
     let owners = owners(layout, lab);
     forward::hold(layout, &owners, lab, errors);
-    circle::hold(layout, &owners, lab, errors);
+    // What the compiler fills in leads to its goal, and back to every source.
+    let mut routes = lab.nodes.iter().flat_map(|node| &node.routes);
+    if routes.any(|route| !route.span.is_none()) {
+        let tables = Tables::of(lab, layout, &owners);
+        match routing {
+            Routing::Auto => {}
+            Routing::None => source::check(lab, layout, &tables, errors),
+        }
+        forwarding_loop::check(lab, &tables, errors);
+    }
     leak::hold(lab, errors);
+}
+
+/// How many names, and how many places, one diagnostic has at the most.
+const MAX_NAMED: usize = 8;
+
+/// `a, b and c`; of many, the first eight and how many are left.
+fn listed(all: impl IntoIterator<Item = String>) -> String {
+    let mut all = all.into_iter();
+    let mut shown: Vec<String> = all.by_ref().take(MAX_NAMED).collect();
+    match all.count() {
+        0 => {}
+        left => shown.push(format!("{left} more")),
+    }
+    match shown.split_last() {
+        None => String::new(),
+        Some((only, [])) => only.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+    }
 }
 
 /// Who has an address on a link, by routing domain.
