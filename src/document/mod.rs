@@ -8,6 +8,7 @@ mod file;
 mod keys;
 mod name;
 mod schema;
+mod slips;
 mod tree;
 mod write;
 mod yaml;

@@ -1,6 +1,7 @@
 //! Where label paths end: in a VRF from which something leads back, or in a mistake.
 
 use super::MAX_NAMED;
+use super::label_loop::Incoming;
 use crate::compile::lab::{Lab, LabelNexthop, MAIN, NodeId};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::document::DeviceName;
@@ -36,7 +37,7 @@ enum End {
     Nowhere,
 }
 
-pub(super) fn hold(lab: &Lab, errors: &mut Diagnostics) {
+pub(super) fn hold(lab: &Lab, looping: &HashSet<Incoming>, errors: &mut Diagnostics) {
     // What the compiler filled in leads back by itself.
     let written = lab.nodes.iter().flat_map(|node| &node.routes);
     let mut written = written.filter(|route| !route.span.is_none());
@@ -82,6 +83,8 @@ pub(super) fn hold(lab: &Lab, errors: &mut Diagnostics) {
     for (push, ends) in pushes.iter().zip(&ends).filter(|(push, _)| !push.span.is_none()) {
         for end in ends {
             let from = match end {
+                // Its labels go round by themselves, whoever pushes them.
+                End::Circle { node, label } if looping.contains(&(*node, *label)) => continue,
                 End::Unknown { .. } | End::Circle { .. } => None,
                 End::Vrf { place, name } => {
                     // Another edge of the own VPN may be the nearer one to what is behind both.

@@ -4,8 +4,13 @@ mod address;
 mod bridging;
 mod forward;
 mod forwarding_loop;
+mod gateway;
+mod label_loop;
+mod lan;
 mod leak;
 mod lookup;
+mod mpls_input;
+mod parts;
 mod source;
 
 use super::lab::Lab;
@@ -22,6 +27,8 @@ pub(super) fn hold(layout: &Layout, routing: Routing, lab: &Lab, errors: &mut Di
     bridging::check(lab, errors);
     let owners = owners(layout, lab);
     forward::hold(layout, &owners, lab, errors);
+    gateway::check(layout, &owners, lab, errors);
+    lan::check(layout, lab, errors);
     // What the compiler fills in leads to its goal, and back to every source.
     let mut routes = lab.nodes.iter().flat_map(|node| &node.routes);
     if routes.any(|route| !route.span.is_none()) {
@@ -32,7 +39,10 @@ pub(super) fn hold(layout: &Layout, routing: Routing, lab: &Lab, errors: &mut Di
         }
         forwarding_loop::check(lab, &tables, errors);
     }
-    leak::hold(lab, errors);
+    let looping = label_loop::check(layout, &owners, lab, errors);
+    leak::hold(lab, &looping, errors);
+    mpls_input::check(layout, &owners, lab, errors);
+    parts::check(lab, errors);
 }
 
 /// How many names, and how many places, one diagnostic has at the most.

@@ -2,6 +2,7 @@
 
 use super::super::keys::{Choice, Key, Level, Shape};
 use super::super::tree::{Entry, Tree};
+use super::super::{Format, slips};
 use super::values;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text, nearest};
 use ipnet::IpNet;
@@ -41,7 +42,7 @@ impl<'t> Fields<'t> {
     fn add(&mut self, entry: &'t Entry, errors: &mut Diagnostics) {
         let name = entry.key.as_str();
         if self.level.key(name).is_none() {
-            return errors.push(unknown(&entry.key, self.level));
+            return errors.push(unknown(entry, self.level));
         }
         if let Some(first) = self.entries.iter().find(|it| it.key.as_str() == name) {
             return errors.push(
@@ -180,6 +181,10 @@ impl<'t> Fields<'t> {
         let entries = match value {
             Tree::Null(_) => Vec::new(),
             Tree::Map(entries, _) => entries.clone(),
+            Tree::List(items, _) if matches!(items.first(), Some(Tree::Map(..))) => {
+                errors.push(list_of_maps(name, &items[0]));
+                Vec::new()
+            }
             Tree::List(items, _) => items
                 .iter()
                 .filter_map(|item| match item {
@@ -199,6 +204,18 @@ impl<'t> Fields<'t> {
         };
         unique(name, entries, errors)
     }
+}
+
+/// Things that have their names inside, where each stands under its name.
+fn list_of_maps(key: &str, item: &Tree) -> Diagnostic {
+    let named = |entry: &&Entry| matches!(entry.key.as_str(), "name" | "id" | "hostname");
+    let name = match item.entries().iter().find(named).map(|entry| &entry.value) {
+        Some(Tree::Scalar(name)) => name.as_str(),
+        Some(Tree::Null(_) | Tree::List(..) | Tree::Map(..)) | None => "NAME",
+    };
+    Diagnostic::error(Code::WrongType, format!("`{key}` must be a map by name, not a list of maps"))
+        .at(item.span(), "")
+        .help(format!("what is said of each stands under its name: `{key}: {{{name}: {{…}}}}`"))
 }
 
 /// The entries without those whose name another one has before them.
@@ -230,9 +247,15 @@ pub(super) fn wrong(name: &str, value: &Tree, expected: &str) -> Diagnostic {
     Diagnostic::error(Code::WrongType, title).at(value.span(), "")
 }
 
-fn unknown(key: &Text, level: &Level) -> Diagnostic {
+fn unknown(Entry { key, value }: &Entry, level: &Level) -> Diagnostic {
     let fault = Diagnostic::error(Code::UnknownKey, format!("{} has no key `{key}`", level.what))
         .at(key.span, "");
+    // What is unknown in a DOT file was told where it stands.
+    if let Tree::Scalar(value) = value
+        && let Some(advice) = slips::advice(level, key.as_str(), value.as_str(), Format::Yaml)
+    {
+        return fault.help(advice);
+    }
     let near = nearest(key.as_str(), level.names()).and_then(|name| level.key(name));
     match near {
         Some(Key { name, doc, .. }) => fault.help(format!("the nearest key is `{name}`: {doc}")),

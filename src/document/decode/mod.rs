@@ -4,6 +4,7 @@ mod fields;
 mod link;
 mod names;
 mod node;
+mod undeclared;
 mod values;
 
 pub(super) use values::address;
@@ -17,6 +18,11 @@ use std::collections::HashSet;
 
 /// Reads a whole lab. What is wrong is left out of the document and said in the errors.
 pub(super) fn lab(tree: &Tree, files: &Files, errors: &mut Diagnostics) -> Document {
+    let clab = tree.entries().iter().find(|entry| entry.key.as_str() == "topology");
+    if let Some(Entry { key, value: Tree::Map(..) }) = clab {
+        errors.push(containerlab(key));
+        return Document::default();
+    }
     let fields = Fields::new(tree, &LAB, errors);
     let nothing = Tree::Null(Span::NONE);
     let defaults = Fields::new(fields.tree("defaults").unwrap_or(&nothing), &DEFAULTS, errors);
@@ -48,6 +54,13 @@ pub(super) fn lab(tree: &Tree, files: &Files, errors: &mut Diagnostics) -> Docum
         links,
         checks: fields.lines("checks", errors),
     }
+}
+
+fn containerlab(key: &Text) -> Diagnostic {
+    Diagnostic::error(Code::UnknownKey, "this looks like a containerlab file")
+        .at(key.span, "a lab here has its `nodes` and `links` at the top")
+        .note("nodes are namespaces of this machine's kernel and have roles, not kinds and images")
+        .help("as in `nodes: {r1: {role: router}}` and `links: [r1:eth1 -- r2:eth1]`")
 }
 
 /// How many bytes all nodes, or all links, may get by default, a value counting as some.
@@ -126,6 +139,7 @@ fn nodes(
         known.insert(key.value.clone());
         nodes.push(node::node(key, &value.above(defaults), files, errors));
     }
+    undeclared::check(&known, links, errors);
     for name in links.iter().flat_map(|link| &link.ends).map(|end| &end.node) {
         if known.insert(name.value.clone()) {
             errors.keep(names::node(name));

@@ -2,6 +2,7 @@
 //! some are slips.
 
 use super::super::keys::{LAB, LINK, Level, NODE};
+use super::super::{Format, slips};
 use super::drawing::COMPASS;
 use super::lexer::{Id, Style};
 use super::parser::{Attribute, Member, Statement, Target};
@@ -189,6 +190,9 @@ const GRAPHVIZ: &[&str] = &[
     "z",
 ];
 
+/// Those of Graphviz's attributes of an edge that the language reads.
+const LABELS: &[&str] = &["taillabel", "headlabel", "tailport", "headport"];
+
 /// Whether the key's value is drawn in a DOT file and not written.
 pub(super) fn drawn(key: &str) -> bool {
     matches!(key, "nodes" | "links" | "defaults" | "ends")
@@ -226,14 +230,14 @@ fn statements(body: &[Statement], whole: bool, errors: &mut Diagnostics) {
 }
 
 fn each(attributes: &[Attribute], level: &'static Level, errors: &mut Diagnostics) {
-    for Attribute { key, .. } in attributes {
-        if let Some(warning) = attribute(key, level) {
+    for Attribute { key, value } in attributes {
+        if let Some(warning) = attribute(key, value.text.as_str(), level) {
             errors.push(warning);
         }
     }
 }
 
-fn attribute(key: &Text, level: &'static Level) -> Option<Diagnostic> {
+fn attribute(key: &Text, value: &str, level: &'static Level) -> Option<Diagnostic> {
     let name = key.as_str();
     if drawn(name) && level.key(name).is_some() {
         return Some(
@@ -241,7 +245,15 @@ fn attribute(key: &Text, level: &'static Level) -> Option<Diagnostic> {
                 .note("in a DOT file nodes and links are drawn, and `node [..]` and `edge [..]` are their defaults"),
         );
     }
-    if level.key(name).is_some() || GRAPHVIZ.contains(&name) {
+    if level.key(name).is_some() {
+        return None;
+    }
+    // An image is Graphviz's to draw, unless it cannot be one.
+    if let Some(advice) = slips::advice(level, name, value, Format::Dot) {
+        let slip = warning(key, format!("the attribute `{key}` has no effect"));
+        return Some(slip.help(advice));
+    }
+    if GRAPHVIZ.contains(&name) {
         return None;
     }
     let elsewhere = [&LAB, &NODE, &LINK].into_iter().find(|other| other.key(name).is_some());
@@ -251,7 +263,9 @@ fn attribute(key: &Text, level: &'static Level) -> Option<Diagnostic> {
                 .note(format!("it belongs to {}, not to {}", other.what, level.what)),
         );
     }
-    let near = nearest(name, level.names())?;
+    // The labels at an edge's ends are Graphviz's, and their addresses are the language's.
+    let labels = if std::ptr::eq(level, &LINK) { LABELS } else { &[] };
+    let near = nearest(name, level.names().chain(labels.iter().copied()))?;
     Some(
         warning(key, format!("the attribute `{key}` has no effect"))
             .help(format!("`{near}` is meant, perhaps")),
