@@ -17,6 +17,8 @@ pub(super) struct Attempt {
     pub(super) clock: Option<Duration>,
     /// When its answer was read.
     pub(super) answered: Option<Instant>,
+    /// How many more answers came to it.
+    pub(super) duplicates: usize,
     /// Whether the answer is that no connection is wanted.
     pub(super) refused: bool,
     /// Where it and its answer were seen.
@@ -55,6 +57,7 @@ impl Attempt {
             sent: Instant::now(),
             clock: SystemTime::now().duration_since(UNIX_EPOCH).ok(),
             answered: None,
+            duplicates: 0,
             refused: false,
             sightings: Vec::new(),
             servers: Vec::new(),

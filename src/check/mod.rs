@@ -33,11 +33,13 @@ mod sender;
 mod server;
 mod shape;
 mod sockets;
+mod unique;
 mod verdict;
 mod watch;
 
 pub use report::{
-    CheckResult, Flows, IcmpAnswer, ProbeResult, Report, RouteAnswer, ServerResult, Visit,
+    CheckResult, Flows, IcmpAnswer, ProbeResult, Report, Responder, RouteAnswer, ServerResult,
+    Visit,
 };
 pub use run::{run, run_until};
 pub use sockets::Error;

@@ -96,6 +96,19 @@ impl<'a> Trail<'a> {
         })
     }
 
+    /// Where it left the last node before the one that it came to, for the link that they share.
+    pub(super) fn last_hop(&self) -> Option<&'a Sighting> {
+        let left = |sighting: &&Sighting| {
+            sighting.direction == Direction::Outgoing
+                && !self.is_inside(sighting)
+                && !self.is_bridge_port(sighting)
+                && self.lab[sighting.node].role != Role::Switch
+        };
+        let last = self.sightings.iter().copied().rfind(left)?;
+        // Of the interfaces that one leaves through, one above the other, the first has the link.
+        self.sightings.iter().copied().filter(left).find(|sighting| sighting.node == last.node)
+    }
+
     /// Its arrivals from outside, one per node that it came to; switches do not count.
     ///
     /// A packet that comes in through a port is seen again on the VLAN or the bridge above, with the

@@ -2,6 +2,7 @@
 
 use super::attempt::{Attempt, Fault};
 use super::icmp::IcmpError;
+use super::unique::Inquiry;
 use crate::compile::{Check, Expect, Lab, NodeId};
 use std::io;
 use std::net::IpAddr;
@@ -62,6 +63,8 @@ pub(super) struct Probe {
     pub(super) strangers: Vec<IpAddr>,
     /// Until when it, or its answer, may be kept by a node where it was seen.
     pub(super) kept: Option<Instant>,
+    /// Who else has the target, where the check asks for that.
+    pub(super) inquiry: Option<Inquiry>,
     /// What was made out of it. What comes after that does not change it, and is still told.
     pub(super) verdict: Progress,
 }
@@ -92,6 +95,7 @@ impl Probe {
             errors: Vec::new(),
             strangers: Vec::new(),
             kept: None,
+            inquiry: None,
             verdict: Progress::Open,
         }
     }
@@ -99,6 +103,9 @@ impl Probe {
     /// When it is to be sent for the next time. One that waits for an ICMP error is sent again when
     /// it is its turn among those of its node.
     pub(super) fn next_sending(&self, check: &Check) -> Option<Instant> {
+        if self.inquiry.is_some() {
+            return None;
+        }
         let first = self.attempts.first()?;
         let sent = self.attempts.len();
         if let Some(count) = check.count() {
@@ -140,6 +147,9 @@ impl Probe {
     /// one may take longer than anybody thought. While it may be in a queue that the lab has, it is
     /// waited for.
     pub(super) fn deadline(&self, check: &Check, slowest: Duration) -> Option<Instant> {
+        if let Some(inquiry) = &self.inquiry {
+            return Some(inquiry.until);
+        }
         let deadline = self.patience(check, slowest)?;
         let first = self.attempts.first()?.sent;
         let kept = self.kept.map(|kept| kept.min(first + LONGEST));
@@ -175,6 +185,13 @@ impl Probe {
         now: Instant,
     ) -> Progress {
         let is_over = self.deadline(check, slowest).is_some_and(|deadline| deadline <= now);
+        if self.inquiry.is_some() {
+            return match is_over {
+                false => Progress::Open,
+                true if self.others(lab, check).is_none() => Progress::Held,
+                true => Progress::Failed,
+            };
+        }
         if let Some(count) = check.count() {
             let judged = self.judged(check);
             let is_complete = judged.len() == count

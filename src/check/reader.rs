@@ -200,7 +200,10 @@ fn take(
     }
     let attempt = probe.attempts.get_mut(usize::from(mark.attempt))?;
     let now = Instant::now();
-    attempt.answered.get_or_insert(now);
+    match attempt.answered {
+        Some(_) => attempt.duplicates += 1,
+        None => attempt.answered = Some(now),
+    }
     attempt.refused |= refused;
     Some(now.duration_since(attempt.sent))
 }

@@ -62,6 +62,9 @@ pub struct ProbeResult {
     /// The ICMP errors that came back, each once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<IcmpAnswer>,
+    /// Who answered for the address on its link, where the check asks for that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub responders: Vec<Responder>,
     /// Others that answered.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub strangers: Vec<IpAddr>,
@@ -86,6 +89,16 @@ pub struct ServerResult {
     /// Its command line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+}
+
+/// Who answered for an address on its link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Responder {
+    /// The hardware address.
+    pub mac: String,
+    /// The node that has it, where one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
 }
 
 /// How many flows went through a node.

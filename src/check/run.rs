@@ -219,21 +219,28 @@ impl<'a> Run<'a> {
                 room -= 1;
             }
             let read = self.wait(&flying, !waiting.is_empty())?;
+            self.hear(&flying)?;
             let is_lost = |probe: &usize| self.check(*probe).expect == Expect::Lost;
             let unanswered =
                 if flying.iter().any(is_lost) { self.unanswered() } else { BTreeSet::new() };
             let mut still = Vec::with_capacity(flying.len());
             for place in flying {
-                let probe = &mut self.probes[place];
+                let probe = &self.probes[place];
                 let check = &self.checks[probe.check];
                 let progress = probe.progress(self.lab, check, self.slowest, read);
                 // How long the sender's other probes take says how long to listen for this one.
                 let may_be_slow =
                     check.expect == Expect::Lost && unanswered.contains(&check.from.node);
-                if progress == Progress::Open || may_be_slow {
+                let is_unique = check.arrival().is_some_and(|arrival| arrival.unique);
+                let asks = is_unique && progress == Progress::Held && probe.inquiry.is_none();
+                if asks {
+                    self.inquire(place);
+                }
+                if progress == Progress::Open || may_be_slow || asks {
                     still.push(place);
                     continue;
                 }
+                let probe = &mut self.probes[place];
                 probe.attempts.iter_mut().for_each(|attempt| attempt.flight = None);
                 probe.verdict = progress;
                 for &server in &probe.servers {

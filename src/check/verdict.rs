@@ -3,9 +3,10 @@
 use super::diagnosis;
 use super::path::{Leg, Trail};
 use super::probe::Probe;
-use super::report::{CheckResult, Flows, IcmpAnswer, ProbeResult, ServerResult};
+use super::report::{CheckResult, Flows, IcmpAnswer, ProbeResult, Responder, ServerResult};
 use super::run::Run;
 use super::server::Serving;
+use super::unique;
 use crate::compile::{Arrow, Check, Expect, Lab, NodeId, Protocol, Target};
 use std::time::Duration;
 
@@ -138,6 +139,15 @@ fn probe_result(lab: &Lab, check: &Check, probe: &Probe) -> ProbeResult {
             })
             .collect(),
         errors: errors.collect(),
+        responders: probe
+            .inquiry
+            .iter()
+            .flat_map(|inquiry| inquiry.responders())
+            .map(|(mac, node)| Responder {
+                mac: unique::print(mac),
+                node: node.map(|node| lab[node].name.to_string()),
+            })
+            .collect(),
         strangers: probe.strangers.clone(),
         refusal: probe.refusal.as_ref().map(|error| error.to_string()),
         lookup: None,

@@ -67,6 +67,8 @@ pub struct InterfaceState {
     pub running: bool,
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
+    /// Its hardware address, where it has one of Ethernet.
+    pub mac: Option<[u8; 6]>,
 }
 
 impl Lookup {
@@ -199,6 +201,7 @@ pub fn interfaces(_in_namespace: &Worker) -> io::Result<BTreeMap<String, Interfa
                 up: false,
                 running: false,
                 addresses: Vec::new(),
+                mac: None,
             };
             (interface.name().to_string_lossy().into_owned(), state)
         })
@@ -208,6 +211,7 @@ pub fn interfaces(_in_namespace: &Worker) -> io::Result<BTreeMap<String, Interfa
         state.up |= entry.flags.contains(InterfaceFlags::IFF_UP);
         state.running |= entry.flags.contains(InterfaceFlags::IFF_RUNNING);
         let Some(address) = entry.address else { continue };
+        state.mac = state.mac.or(address.as_link_addr().and_then(|link| link.addr()));
         let address = address
             .as_sockaddr_in()
             .map(|address| address.ip().into())

@@ -2,6 +2,7 @@
 //! `chk-`.
 #![allow(clippy::unwrap_used)]
 
+mod answers;
 mod bench;
 mod diagnosis;
 mod options;

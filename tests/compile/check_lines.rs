@@ -117,6 +117,13 @@ fn line() -> impl Strategy<Value = String> {
         perhaps(number("ttl", 1, 255)),
         perhaps(hops().prop_map(|hops| format!("back via {hops}"))),
     ];
+    let alone = vec![
+        Just(Some("unique".to_owned())).boxed(),
+        source(),
+        perhaps(number("size", 16, 65507)),
+        perhaps(bound("loss", part())),
+        perhaps(hops().prop_map(|hops| format!("via {hops}"))),
+    ];
     let refuses = vec![
         number("tcp", 1, 65535).prop_map(Some).boxed(),
         answerer().prop_map(Some).boxed(),
@@ -154,6 +161,7 @@ fn line() -> impl Strategy<Value = String> {
         connects.prop_map(|options| ("->", options)),
         served.prop_map(|options| ("->", options)),
         refuses.prop_map(|options| ("->", options)),
+        alone.prop_map(|options| ("->", options)),
         spreads.concat().prop_map(|options| ("->", options)),
         lost.concat().prop_map(|options| ("!>", options)),
         rejected.concat().prop_map(|options| ("!>", options)),
@@ -198,7 +206,7 @@ proptest! {
         words in proptest::collection::vec(
             select(&[
                 "tcp", "udp", "size", "df", "hops", "from", "count", "ttl", "rtt", "loss", "error",
-                "via", "back", "spread", "served", "refused", "weight", "by", "mtu", "<", ">", "->", "!>", "5", "5%",
+                "via", "back", "spread", "served", "refused", "unique", "weight", "by", "mtu", "<", ">", "->", "!>", "5", "5%",
                 "5ms", "10.0.0.1", "h1", "h2%blue", "p[100]", "fe80::1%e", "time-exceeded", "frag-needed",
             ][..]),
             0..14,

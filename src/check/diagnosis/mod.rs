@@ -79,6 +79,9 @@ pub(super) fn explain(run: &Run<'_>, place: usize) -> (String, Vec<String>) {
     lines.extend(seen(lab, "Its answer", &back));
     lines.extend(came_back(probe));
     lines.extend(port::explain(lab, check, probe));
+    if let Some(others) = probe.others(lab, check) {
+        return (others, lines);
+    }
     if let Expect::Rejected(rejection) = &check.expect {
         return (rejected(check, probe, rejection), lines);
     }

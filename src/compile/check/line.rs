@@ -156,6 +156,9 @@ impl<Name: fmt::Display> fmt::Display for Arrival<Name> {
             Answerer::Server => f.write_str(" served")?,
             Answerer::Refusal => f.write_str(" refused")?,
         }
+        if self.unique {
+            f.write_str(" unique")?;
+        }
         option(f, "ttl", self.ttl)?;
         option(f, "rtt", self.rtt)?;
         option(f, "loss", self.loss)?;

@@ -9,6 +9,7 @@
 //! size N  df  hops N              N bytes of data (not tcp), never fragmented (not tcp), this TTL
 //! from ADDRESS                    the source; behind `!>` without `error` any, else the sender's own
 //! count N                         so many, each to be answered unless `loss` says otherwise
+//! unique                          nobody else answers, on the target's link or to the probe
 //! ttl N                           the answer's TTL when it is taken in
 //! rtt < TIME | rtt > TIME         the median round trip: us, ms or s
 //! loss < N% | loss > N%           the part that stays unanswered (not tcp, which sends again)
@@ -148,6 +149,8 @@ pub enum Expect<Name> {
 pub struct Arrival<Name> {
     /// `served` or `refused`: who answers on the port.
     pub answerer: Answerer,
+    /// `unique`: whether nobody but the target answers, on its link or to the probe.
+    pub unique: bool,
     /// `via`: the nodes that the probe visits, in order, without the two ends; switches do not count.
     pub via: Option<Vec<Hop<Name>>>,
     /// `back via`: the same of the answer.
@@ -289,6 +292,7 @@ impl<Name> Expect<Name> {
         Ok(match self {
             Expect::Arrives(arrival) => Expect::Arrives(Arrival {
                 answerer: arrival.answerer,
+                unique: arrival.unique,
                 via: hops(&arrival.via)?,
                 back: hops(&arrival.back)?,
                 ttl: arrival.ttl,
@@ -312,7 +316,15 @@ impl<Name> Expect<Name> {
 
 impl<Name> Default for Arrival<Name> {
     fn default() -> Self {
-        Self { answerer: Answerer::Anyone, via: None, back: None, ttl: None, rtt: None, loss: None }
+        Self {
+            answerer: Answerer::Anyone,
+            unique: false,
+            via: None,
+            back: None,
+            ttl: None,
+            rtt: None,
+            loss: None,
+        }
     }
 }
 

@@ -14,8 +14,8 @@ use std::str::FromStr;
 
 /// The words with which something begins that is said of a check.
 pub(in crate::compile) const WORDS: &[&str] = &[
-    "tcp", "udp", "served", "refused", "size", "df", "hops", "from", "count", "ttl", "rtt", "loss",
-    "error", "via", "back", "spread",
+    "tcp", "udp", "served", "refused", "unique", "size", "df", "hops", "from", "count", "ttl",
+    "rtt", "loss", "error", "via", "back", "spread",
 ];
 
 /// How many bytes a probe's data has at the least.
@@ -64,6 +64,7 @@ type Said<T> = Option<(Text, T)>;
 struct Options {
     protocol: Said<Protocol>,
     answerer: Said<Answerer>,
+    unique: Said<()>,
     size: Said<u16>,
     df: Said<()>,
     hops: Said<u8>,
@@ -86,6 +87,7 @@ impl Options {
             "udp" => once(&mut self.protocol, word, Protocol::Udp(port(words, word)?)),
             "served" => once(&mut self.answerer, word, Answerer::Server),
             "refused" => once(&mut self.answerer, word, Answerer::Refusal),
+            "unique" => once(&mut self.unique, word, ()),
             "size" => {
                 let size = number(words, word, SMALLEST, LARGEST);
                 let mark = format!("a probe is known by a mark of {SMALLEST} bytes in its data");
@@ -158,10 +160,11 @@ impl Options {
         }
         let (via, back, spread) = (word(&self.via), word(&self.back), word(&self.spread));
         let (ttl, rtt, loss) = (word(&self.ttl), word(&self.rtt), word(&self.loss));
-        let answerer = word(&self.answerer);
+        let (answerer, unique) = (word(&self.answerer), word(&self.unique));
         let mut faults = match arrow {
             Arrow::Misses => vec![
                 (answerer, "what does not arrive has no answer, and a refusal is one: write `->`"),
+                (unique, "what does not arrive is answered by nobody"),
                 (via, "what does not arrive has no path"),
                 (back, "what does not arrive has no answer"),
                 (spread, "what does not arrive has no path"),
@@ -182,7 +185,9 @@ impl Options {
                 (word(&self.sources), "a node connects from an address of its own"),
             ]);
         }
-        if self.protocol.is_none() {
+        if self.protocol.is_some() {
+            faults.push((unique, "who else has an address is asked by echo requests"));
+        } else {
             faults.push((answerer, "only `tcp` and `udp` have a port that somebody answers on"));
         }
         if let (Some((_, Answerer::Refusal)), Some((_, Protocol::Udp(_)))) =
@@ -194,6 +199,7 @@ impl Options {
         if spread.is_some() {
             faults.extend([
                 (answerer, "flows that divide go to a far side that is opened for them"),
+                (unique, "who else has an address is asked by echo requests"),
                 (via, "flows that divide have no single path"),
                 (back, "flows that divide have no single path"),
                 (ttl, "flows that divide come back by several paths"),
@@ -242,6 +248,7 @@ impl Options {
             }
             (Arrow::Reaches, _, None) => Expect::Arrives(Arrival {
                 answerer: value(self.answerer).unwrap_or_default(),
+                unique: self.unique.is_some(),
                 via: value(self.via),
                 back: value(self.back),
                 ttl: value(self.ttl),
