@@ -2,7 +2,8 @@
 
 use super::diagnosis::neighbours;
 use crate::compile::{Interface, InterfaceId, Lab, NodeId};
-use crate::iproute::Rate;
+use crate::diagnostic::Spanned;
+use crate::iproute::{Netem, Rate, Tbf};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -21,14 +22,23 @@ impl Delays {
         let has_none = lab
             .nodes
             .iter()
-            .flat_map(|node| &node.interfaces)
-            .all(|interface| interface.netem.is_none() && interface.tbf.is_none());
+            .flat_map(|node| {
+                let vrfs = node.vrfs.iter().map(|vrf| (&vrf.netem, &vrf.tbf));
+                vrfs.chain(node.interfaces.iter().map(|it| (&it.netem, &it.tbf)))
+            })
+            .all(|(netem, tbf)| netem.is_none() && tbf.is_none());
         if has_none {
             return Self(vec![Duration::ZERO; lab.nodes.len()]);
         }
         let bytes = (size + HEADERS) as u64;
         let longest = |node| interfaces(node).map(|id| crossing(lab, (node, id), bytes)).max();
-        Self(ids().map(|node| longest(node).unwrap_or_default()).collect())
+        // What a node itself sends in a VRF, or a label leads into it, waits in the VRF device first.
+        let in_vrf = |node: NodeId| {
+            let vrfs = lab[node].vrfs.iter();
+            vrfs.map(|vrf| queue(vrf.netem.as_ref(), vrf.tbf.as_ref(), bytes)).max()
+        };
+        let kept = |node| longest(node).unwrap_or_default() + in_vrf(node).unwrap_or_default();
+        Self(ids().map(kept).collect())
     }
 
     /// The longest that a node may keep a packet; zero where nothing delays any.
@@ -41,13 +51,14 @@ impl Delays {
 /// asked for its hardware address and answers, each behind the queues of the link or LAN, and then the
 /// packet itself waits in the first of them.
 fn crossing(lab: &Lab, (node, interface): (NodeId, InterfaceId), bytes: u64) -> Duration {
-    let own = queue(&lab[node].interfaces[interface.0], bytes);
+    let of = |it: &Interface| queue(it.netem.as_ref(), it.tbf.as_ref(), bytes);
+    let own = of(&lab[node].interfaces[interface.0]);
     let mut far = Duration::ZERO;
     // A frame leaves a bridge through one of its ports.
     let mut bridges: BTreeMap<NodeId, Duration> = BTreeMap::new();
     for (node, port) in neighbours(lab, node, interface) {
         let port = &lab[node].interfaces[port.0];
-        let kept = queue(port, bytes);
+        let kept = of(port);
         if port.master.is_some() && lab[node].vrf_of(port).is_none() {
             let longest = bridges.entry(node).or_default();
             *longest = kept.max(*longest);
@@ -59,9 +70,9 @@ fn crossing(lab: &Lab, (node, interface): (NodeId, InterfaceId), bytes: u64) -> 
     own * 2 + far + between * 2
 }
 
-/// How long a packet of so many bytes may wait in an interface's queue where nothing else does.
-fn queue(interface: &Interface, bytes: u64) -> Duration {
-    let netem = interface.netem.as_ref().map_or(Duration::ZERO, |netem| {
+/// How long a packet of so many bytes may wait in a device's queue where nothing else does.
+fn queue(netem: Option<&Spanned<Netem>>, tbf: Option<&Spanned<Tbf>>, bytes: u64) -> Duration {
+    let netem = netem.map_or(Duration::ZERO, |netem| {
         let delay = netem.value.delay;
         // The kernel's tables of distributions end at four times the jitter.
         let spread = if delay.distribution.is_some() { 4 } else { 1 };
@@ -71,7 +82,7 @@ fn queue(interface: &Interface, bytes: u64) -> Duration {
         let slot = netem.value.slot.map(|slot| Duration::from_nanos(slot.most.nanoseconds()));
         [leaves, slot].into_iter().flatten().fold(waits, Duration::saturating_add)
     });
-    let tbf = interface.tbf.as_ref().map(|tbf| transmission(tbf.value.rate, bytes));
+    let tbf = tbf.map(|tbf| transmission(tbf.value.rate, bytes));
     netem.saturating_add(tbf.unwrap_or_default())
 }
 

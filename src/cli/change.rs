@@ -61,7 +61,9 @@ pub(super) struct Standing {
     /// The lab as its file says it.
     pub file: Input,
     node: NodeId,
-    interface: InterfaceId,
+    /// What the interface is; a VRF device otherwise.
+    interface: Option<InterfaceId>,
+    name: String,
 }
 
 impl Standing {
@@ -85,17 +87,29 @@ impl Standing {
             let known = now.lab.nodes.iter().map(|node| node.name.as_str());
             wrong(format!("{lab} has no node `{node}`{}", near(node, known)))
         })?;
-        let interface = now.lab[node].interface(interface).ok_or_else(|| {
-            let known = now.lab[node].interfaces.iter().map(|it| it.name.as_str());
-            let near = near(interface, known);
-            wrong(format!("`{}` has no interface `{interface}`{near}", words.node))
-        })?;
-        Ok(Self { lock, record, now, file, node, interface })
+        let name = (*interface).to_owned();
+        let interface = now.lab[node].interface(&name);
+        if interface.is_none() && now.lab[node].vrf(&name).is_none() {
+            let vrfs = now.lab[node].vrfs.iter().map(|vrf| vrf.name.as_str());
+            let known = now.lab[node].interfaces.iter().map(|it| it.name.as_str()).chain(vrfs);
+            let near = near(&name, known);
+            return Err(wrong(format!("`{}` has no interface `{name}`{near}", words.node)));
+        }
+        Ok(Self { lock, record, now, file, node, interface, name })
     }
 
     /// Whether the interface is up, as the file says.
     pub fn is_up_in_file(&self) -> bool {
-        self.file.lab[self.node].interfaces[self.interface.0].up
+        let node = &self.file.lab[self.node];
+        match self.interface {
+            Some(interface) => node.interfaces[interface.0].up,
+            None => node.vrf(&self.name).is_none_or(|vrf| vrf.up),
+        }
+    }
+
+    /// Whether the interface is a VRF device.
+    pub fn is_vrf(&self) -> bool {
+        self.interface.is_none()
     }
 
     /// Changes what the record says of the interface, and then the kernel; returns how many routes
@@ -104,13 +118,13 @@ impl Standing {
         let lab = self.now.lab.name.clone();
         let before = self.record.clone();
         let node = self.now.lab[self.node].name.as_str();
-        let interface = &self.now.lab[self.node].interfaces[self.interface.0];
-        change(self.record.change(node, interface.name.as_str()));
+        change(self.record.change(node, &self.name));
         self.record.changes.retain(|change| !change.is_nothing());
         let after = input::reload(&self.record)?;
         let mut healed = BTreeSet::new();
         if heal {
-            let far = after.lab.peer(self.node, self.interface).map(|(far, _)| far);
+            let far = self.interface.and_then(|interface| after.lab.peer(self.node, interface));
+            let far = far.map(|(far, _)| far);
             let ends = [Some(self.node), far].into_iter().flatten();
             healed.extend(ends.map(|node| after.lab[node].namespace.clone()));
         }

@@ -168,10 +168,9 @@ fn rerouted(changes: &[Change]) -> Vec<(NodeName, DeviceName)> {
 /// Puts a change of a lab that stands into the lab of its file.
 fn apply(change: &Change, lab: &mut Lab) {
     let Some(node) = lab.node(&change.node) else { return };
-    let Some(id) = lab[node].interface(&change.interface) else { return };
-    let interface = &mut lab[node].interfaces[id.0];
-    interface.up = match change.link {
-        None => interface.up,
+    let Some(device) = lab[node].adjustable(&change.interface) else { return };
+    *device.up = match change.link {
+        None => *device.up,
         Some(LinkChange::Up) => true,
         Some(LinkChange::Down | LinkChange::DownAndRerouted) => false,
     };
@@ -179,8 +178,8 @@ fn apply(change: &Change, lab: &mut Lab) {
     let line = |line: &String| Text::filled(line.as_str());
     let netem = change.netem.as_ref().and_then(|it| Netem::parse(&line(it)).ok());
     let tbf = change.tbf.as_ref().and_then(|it| Tbf::parse(&line(it)).ok());
-    interface.netem = netem.map(Spanned::filled).or(interface.netem.take());
-    interface.tbf = tbf.map(Spanned::filled).or(interface.tbf.take());
+    *device.netem = netem.map(Spanned::filled).or(device.netem.take());
+    *device.tbf = tbf.map(Spanned::filled).or(device.tbf.take());
 }
 
 /// The lab's name where neither the user nor the file gives one: the file's stem, folded.

@@ -40,7 +40,12 @@ fn set(arguments: &Arguments, kernel: Kernel) -> Result<exit::Exit, Exit> {
     let options: &[&str] = if arguments.reroute { &["--reroute"] } else { &[] };
     let lab = words.find("link", options, kernel)?;
     let standing = Standing::open(&lab, &words)?;
+    if standing.is_vrf() && arguments.reroute {
+        let place = words.place();
+        return Err(wrong(format!("{place} is a VRF device, and no link to lead routes round")));
+    }
     let as_in_file = standing.is_up_in_file() == up;
+    let is_vrf = standing.is_vrf();
     let changed = standing.change(up, |change| {
         change.link = match (as_in_file, up) {
             (_, false) if arguments.reroute => Some(LinkChange::DownAndRerouted),
@@ -53,6 +58,7 @@ fn set(arguments: &Arguments, kernel: Kernel) -> Result<exit::Exit, Exit> {
     match (up, arguments.reroute) {
         (true, _) => out!("{lab}: {place} is up; {routes} brought back"),
         (false, true) => out!("{lab}: {place} is down; {routes} changed to lead round it"),
+        (false, false) if is_vrf => out!("{lab}: {place} is down"),
         (false, false) => {
             out!("{lab}: {place} is down");
             err!(

@@ -3,7 +3,7 @@
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{Content, DeviceName, LabName, NodeName, Role};
 use crate::iproute::{
-    self, Attributes, Encap, IncomingLabel, Label, Leads, Protocol, RouteKind, Scope,
+    self, Attributes, Encap, IncomingLabel, Label, Leads, Netem, Protocol, RouteKind, Scope, Tbf,
 };
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -126,6 +126,44 @@ pub struct Vrf {
     pub imports: Imports,
     /// Whether a lookup that finds nothing goes on in the main table.
     pub fallthrough: bool,
+    /// The MTU of the VRF device in bytes, where it is not the kernel's default.
+    pub mtu: Option<Spanned<u32>>,
+    /// What is done to the packets that the node itself sends in the VRF, and to those that labels
+    /// lead into it.
+    pub netem: Option<Spanned<Netem>>,
+    /// How fast they leave.
+    pub tbf: Option<Spanned<Tbf>>,
+    /// Whether the VRF device is up.
+    pub up: bool,
+}
+
+impl Vrf {
+    /// A VRF of which nothing but its name is said, and whose table is not known yet.
+    pub(super) fn plain(name: DeviceName, span: Span) -> Self {
+        Self {
+            name,
+            span,
+            table: 0,
+            addresses: Vec::new(),
+            imports: Imports::default(),
+            fallthrough: false,
+            mtu: None,
+            netem: None,
+            tbf: None,
+            up: true,
+        }
+    }
+}
+
+/// What can be changed at a device while its lab stands.
+#[derive(Debug)]
+pub struct Adjustable<'a> {
+    /// What is done to the packets that leave through it.
+    pub netem: &'a mut Option<Spanned<Netem>>,
+    /// How fast they leave.
+    pub tbf: &'a mut Option<Spanned<Tbf>>,
+    /// Whether it is up.
+    pub up: &'a mut bool,
 }
 
 /// Whose routes a VRF gets beside its own, each once and one way.
@@ -302,9 +340,23 @@ impl Node {
             .map(InterfaceId)
     }
 
-    /// Whether a device is up; `lo` and VRFs always are.
+    /// Whether a device is up; `lo` always is.
     pub fn is_up(&self, device: &DeviceName) -> bool {
-        self.interface(device.as_str()).is_none_or(|id| self.comes_up(id))
+        match self.interface(device.as_str()) {
+            Some(id) => self.comes_up(id),
+            None => self.vrf(device.as_str()).is_none_or(|vrf| vrf.up),
+        }
+    }
+
+    /// What can be changed at an interface or a VRF device of this name.
+    pub fn adjustable(&mut self, device: &str) -> Option<Adjustable<'_>> {
+        if let Some(id) = self.interface(device) {
+            let Interface { netem, tbf, up, .. } = &mut self.interfaces[id.0];
+            return Some(Adjustable { netem, tbf, up });
+        }
+        let vrf = self.vrfs.iter_mut().find(|vrf| vrf.name.as_str() == device)?;
+        let Vrf { netem, tbf, up, .. } = vrf;
+        Some(Adjustable { netem, tbf, up })
     }
 
     /// Whether an interface is up; the kernel takes it down with the one beneath.

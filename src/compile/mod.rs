@@ -44,8 +44,8 @@ pub use check::{
 pub use checks::read_check;
 pub use interface::{Interface, InterfaceKind};
 pub use lab::{
-    Command, Imports, InterfaceId, LOCAL, Lab, LabelNexthop, LabelRoute, Link, MAIN, Nexthop,
-    NexthopObject, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
+    Adjustable, Command, Imports, InterfaceId, LOCAL, Lab, LabelNexthop, LabelRoute, Link, MAIN,
+    Nexthop, NexthopObject, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
 };
 pub use names::{Names, NodeNames, names};
 pub use print::print;

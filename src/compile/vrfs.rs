@@ -21,12 +21,14 @@ pub(super) fn fill(topology: &Topology, draft: &mut Draft, errors: &mut Diagnost
     for index in topology.graph.node_indices() {
         let node = &topology.graph[index];
         let vrfs = node.vrfs.iter().map(|vrf| Vrf {
-            name: vrf.name.value.clone(),
-            span: vrf.name.span,
             table: vrf.written.table.map_or(0, |table| table.value),
             addresses: vrf.written.addresses.clone(),
-            imports: Imports::default(),
             fallthrough: vrf.written.fallthrough.is_some_and(|flag| flag.value),
+            mtu: vrf.written.mtu,
+            netem: vrf.written.netem.clone(),
+            tbf: vrf.written.tbf.clone(),
+            up: vrf.written.up.is_none_or(|flag| flag.value),
+            ..Vrf::plain(vrf.name.value.clone(), vrf.name.span)
         });
         draft.lab.nodes[index.index()].vrfs = vrfs.collect();
     }
@@ -64,14 +66,7 @@ fn enslave(draft: &mut Draft, errors: &mut Diagnostics) {
         }
         let Some(name) = DeviceName::new(wish.vrf.as_str()) else { continue };
         if !declared {
-            node.vrfs.push(Vrf {
-                name: name.clone(),
-                span: wish.vrf.span,
-                table: 0,
-                addresses: Vec::new(),
-                imports: Imports::default(),
-                fallthrough: false,
-            });
+            node.vrfs.push(Vrf::plain(name.clone(), wish.vrf.span));
         }
         node.interfaces[wish.interface.0].master = Some(Spanned::new(name, wish.vrf.span));
     }

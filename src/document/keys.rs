@@ -155,6 +155,8 @@ const fn key(name: &'static str, shape: Shape, doc: &'static str) -> Key {
 
 /// The smallest MTU with which IPv4 works, and the largest that Linux gives a veth.
 const MTU: Shape = Shape::Number(68, 65535);
+/// What Linux takes for a VRF device, the largest being what such a device begins with.
+const VRF_MTU: Shape = Shape::Number(1280, 65575);
 const ANY: Shape = Shape::Number(0, u32::MAX);
 const ADDRESSES: Shape = Shape::List(&Shape::Address);
 const LOOPBACKS: Shape = Shape::List(&Shape::Loopback);
@@ -278,6 +280,10 @@ pub(super) static VRF: Level = Level {
         key("addresses", LOOPBACKS, "Addresses on the VRF device."),
         key("import", NAMES, "VPNs whose routes this one gets."),
         key("fallthrough", Shape::Flag, "Whether a lookup that finds nothing goes on to main."),
+        key("mtu", VRF_MTU, "The largest packet that the node itself sends in it, in bytes."),
+        key("netem", Shape::Line, "What follows `tc qdisc add … netem`, on the VRF device."),
+        key("tbf", Shape::Line, "What follows `tc qdisc add … tbf`, on the VRF device."),
+        key("up", Shape::Flag, "Whether the VRF device is up."),
     ],
 };
 

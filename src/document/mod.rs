@@ -194,6 +194,14 @@ pub struct Vrf {
     pub import: Vec<Text>,
     /// `fallthrough: true`: no unreachable default.
     pub fallthrough: Option<Spanned<bool>>,
+    /// `mtu` in bytes.
+    pub mtu: Option<Spanned<u32>>,
+    /// `netem`: what follows `tc qdisc add … netem`.
+    pub netem: Option<Spanned<Netem>>,
+    /// `tbf`: what follows `tc qdisc add … tbf`.
+    pub tbf: Option<Spanned<Tbf>>,
+    /// `up`.
+    pub up: Option<Spanned<bool>>,
 }
 
 /// An interface as written at a node.

@@ -96,7 +96,8 @@ fn devices(steps: &mut Vec<Step>, node: &Node) {
     };
     for vrf in &node.vrfs {
         let kind = DeviceKind::Vrf { table: vrf.table };
-        push(Device { name: vrf.name.to_string(), kind, mtu: None, mac: None }, vrf.span);
+        let (name, mtu) = (vrf.name.to_string(), vrf.mtu.map(|mtu| mtu.value));
+        push(Device { name, kind, mtu, mac: None }, vrf.span);
     }
     for (device, span) in own_devices(node).filter(|(device, _)| !device.kind.is_made_inside()) {
         push(device, span);
@@ -183,25 +184,24 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
             }
         }
     }
-    for interface in &node.interfaces {
-        let device = || interface.name.to_string();
-        let mut qdisc = |qdisc, span: Span| {
-            push(
-                Op::Qdisc { namespace: namespace(), device: device(), qdisc },
-                span.or(interface.span),
-            );
+    let vrfs = node.vrfs.iter().map(|vrf| (&vrf.name, vrf.span, &vrf.netem, &vrf.tbf));
+    let others = node.interfaces.iter().map(|it| (&it.name, it.span, &it.netem, &it.tbf));
+    for (device, span, netem, tbf) in vrfs.chain(others) {
+        let mut qdisc = |qdisc, own: Span| {
+            let device = device.to_string();
+            push(Op::Qdisc { namespace: namespace(), device, qdisc }, own.or(span));
         };
         // Packets wait, then leave at the rate, as in tc-netem(8): the other way round, the bucket's own
         // queue would hold nothing, and its `limit` would mean nothing.
-        if let Some(netem) = &interface.netem {
+        if let Some(netem) = netem {
             qdisc(Qdisc::Netem(netem.value.clone()), netem.span);
         }
-        if let Some(tbf) = &interface.tbf {
-            let behind_netem = interface.netem.is_some();
+        if let Some(tbf) = tbf {
+            let behind_netem = netem.is_some();
             qdisc(Qdisc::Tbf { tbf: tbf.value.clone(), behind_netem }, tbf.span);
         }
     }
-    for vrf in &node.vrfs {
+    for vrf in node.vrfs.iter().filter(|vrf| vrf.up) {
         push(up(vrf.name.as_str()), vrf.span);
     }
     // A bridge comes up before its ports, a parent before its children.

@@ -94,7 +94,8 @@ fn resolve_node(node: document::Node, name: NodeName, errors: &mut Diagnostics) 
                     )
                     .at(name.span, "taken already")
                     .beside(other.span, "by this")
-                    .note("a VRF is a device too, and a namespace has one device of a name"),
+                    .note("a VRF is a device too, and a namespace has one device of a name")
+                    .help("what is said of the VRF device stands under `vrfs`: `vrfs: {NAME: {netem: …}}`"),
                 );
                 None
             }

@@ -63,6 +63,10 @@ impl Bench {
                         addresses: Vec::new(),
                         imports: Imports::default(),
                         fallthrough: false,
+                        mtu: None,
+                        netem: None,
+                        tbf: None,
+                        up: true,
                     };
                     bench.lab[id].vrfs.push(vrf);
                     let add = format!("link add name {name} up type vrf table {table}");

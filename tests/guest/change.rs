@@ -12,7 +12,8 @@ const FILE: &str = "/run/core.dot";
 const CORE: &str = "graph {
     family=dual
     h1 [role=host]; h2 [role=host]
-    node [role=pe]; pe1; pe2
+    node [role=pe]; pe2
+    pe1 [vrfs=\"blue table 10 addresses 10.9.9.1,2001:db8::9 mtu 1400 netem 'delay 1ms' tbf 'rate 100mbit burst 32kb latency 50ms'\"]
     node [role=p]; p1; p2; p3
     pe1:a -- p1 -- pe2; pe1:b -- p2 -- p3 -- pe2
     edge [vrf=blue]; h1 -- pe1:blue0 [netem=\"delay 1ms\"]; h2 -- pe2:blue0
@@ -34,6 +35,29 @@ fn core() -> Host {
     host.done(&["up", FILE]);
     assert_eq!(wrong(), Vec::<String>::new());
     host
+}
+
+#[test]
+fn a_vrf_is_an_interface_that_is_impaired_and_goes_down_and_comes_back() {
+    let host = core();
+    let holds = |check: &str| host.run(&["check", "--only", check]).status == 0;
+    host.done(&["impair", "pe1:blue", "delay", "400ms"]);
+    let slow = holds("pe1%blue -> h1 rtt > 400ms");
+    // A label leads what comes back into the VRF by way of its device.
+    let back = holds("h1 -> h2 rtt > 400ms");
+    host.done(&["impair", "pe1:blue", "--clear"]);
+    assert_eq!(wrong(), Vec::<String>::new());
+    host.done(&["link", "pe1:blue", "down"]);
+    let down = !holds("pe1%blue -> h1");
+    let twice = host.run(&["link", "pe1:blue", "down", "--reroute"]);
+    host.done(&["link", "pe1:blue", "up"]);
+    assert_eq!(wrong(), Vec::<String>::new());
+    host.done(&["check"]);
+    host.done(&["down"]);
+    assert_eq!((slow, back, down), (true, true, true));
+    assert_eq!(twice.status, 2);
+    assert!(twice.err.contains("pe1:blue is a VRF device"), "{}", twice.err);
+    host.assert_nothing_is_left();
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn made_by_role(role: Role, interface: &Interface) -> bool {
 }
 
 fn vrf(vrf: &Vrf) -> (String, Value) {
-    let Vrf { name, span: _, table, addresses, imports, fallthrough } = vrf;
+    let Vrf { name, span: _, table, addresses, imports, fallthrough, mtu, netem, tbf, up } = vrf;
     let Imports { vpns, main, default } = imports;
     let words = [(main, "main"), (default, "default")];
     let words = words.into_iter().filter(|(said, _)| **said).map(|(_, word)| word.to_owned());
@@ -97,7 +97,19 @@ fn vrf(vrf: &Vrf) -> (String, Value) {
         ("import", Value::lines(import)),
         ("fallthrough", Value::Flag(*fallthrough)),
     ];
-    (name.to_string(), Value::Map(said(keys, |_| false)))
+    let mut keys = said(keys, |_| false);
+    let mut say = |key: &str, value| keys.push((key.to_owned(), value));
+    if let Some(mtu) = mtu {
+        say("mtu", Value::Number(u64::from(mtu.value)));
+    }
+    if let Some(netem) = netem {
+        say("netem", Value::line(netem));
+    }
+    if let Some(tbf) = tbf {
+        say("tbf", Value::line(tbf));
+    }
+    say("up", Value::Flag(*up));
+    (name.to_string(), Value::Map(keys))
 }
 
 fn interface(node: &Node, interface: &Interface) -> (String, Value) {

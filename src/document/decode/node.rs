@@ -45,6 +45,10 @@ fn vrfs(fields: &Fields, errors: &mut Diagnostics) -> Vec<Vrf> {
             addresses: fields.loopbacks("addresses", errors).unwrap_or_default(),
             import: fields.lines("import", errors).unwrap_or_default(),
             fallthrough: fields.flag("fallthrough", errors),
+            mtu: fields.number("mtu", errors),
+            netem: fields.parsed("netem", errors, Netem::parse),
+            tbf: fields.parsed("tbf", errors, Tbf::parse),
+            up: fields.flag("up", errors),
         });
     }
     vrfs
