@@ -9,10 +9,10 @@ use super::place::{self, Kernel, Place, state_error};
 use super::progress::Progress;
 use super::report::{self, Amount};
 use super::{down, labs, neighbours};
-use crate::compile::{Check, names};
+use crate::compile::{Check, Node, names};
 use crate::document::{Format, LabName};
 use crate::executor::{self, Failed, Fault, Stopped};
-use crate::kernel::Home;
+use crate::kernel::{Home, forwarded_packets_match_rules_by_vrf, on_worker};
 use crate::state::{self, Lock, Phase, Record};
 use crate::vm;
 use clap::Args;
@@ -123,6 +123,14 @@ fn in_vm(arguments: &Arguments, input: &Input) -> Exit {
 
 fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
     let name = &input.lab.name;
+    match executor::rehearse(&input.plan, &input.source) {
+        Ok(faults) if faults.is_empty() => {}
+        Ok(faults) => {
+            report::report(&faults, &input.source, Amount::default(), "; nothing was made");
+            return Exit::Wrong;
+        }
+        Err(error) => return cannot(error),
+    }
     // Whoever is interrupted while waiting has nothing to undo.
     let lock = Lock::take(name, || err!("{name}: another vrflab is at work, waiting"));
     interrupt.begin();
@@ -131,6 +139,7 @@ fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
         Err(exit) => return exit,
     };
     neighbours::warn(&input.lab);
+    rules_by_vrf(input);
     match build(input, lock, interrupt) {
         Ok(_lock) if arguments.no_check => Exit::Done,
         Ok(lock) => match check::said(input, interrupt, patience(arguments, input), false) {
@@ -144,6 +153,25 @@ fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
             exit => exit,
         },
         Err(exit) => exit,
+    }
+}
+
+/// Says what this kernel makes of rules by a VRF device, where the lab has some.
+fn rules_by_vrf(input: &Input) {
+    let by_vrf = |node: &Node| {
+        let devices = node.rules.iter().flat_map(|rule| [&rule.value.iif, &rule.value.oif]);
+        devices.flatten().any(|device| node.vrf(device.as_str()).is_some())
+    };
+    if !input.lab.nodes.iter().any(by_vrf) {
+        return;
+    }
+    let name = &input.lab.name;
+    match on_worker(forwarded_packets_match_rules_by_vrf) {
+        Ok(true) => err!("{name}: this kernel has forwarded packets match rules by a VRF device"),
+        Ok(false) => {
+            err!("{name}: on this kernel no forwarded packet matches a rule by a VRF device");
+        }
+        Err(error) => err!("{name}: whether rules by a VRF device match is not known: {error}"),
     }
 }
 

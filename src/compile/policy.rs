@@ -56,7 +56,7 @@ fn named(node: &Node, tables: &[(Text, Spanned<u32>)], name: &Text) -> Result<u3
     }
 }
 
-/// Warns of a rule by a VRF device, which forwarded packets never match.
+/// Warns of a rule by a VRF device, which forwarded packets do not match on most kernels.
 fn of_a_vrf(
     node: &Node,
     rule: &Rule,
@@ -71,9 +71,10 @@ fn of_a_vrf(
         errors.push(
             Diagnostic::warning(
                 Code::VrfRule,
-                format!("a rule by `{word} {name}` does not match forwarded packets"),
+                format!("not every kernel has forwarded packets match `{word} {name}`"),
             )
             .at(written.span, format!("`{name}` is a VRF"))
+            .note("such rules match from about Linux 6.16 on; `up` says what its kernel does")
             .help("name the port that packets come in through"),
         );
     }

@@ -10,6 +10,7 @@
 mod build;
 mod change;
 mod kernel;
+mod rehearsal;
 mod ruleset;
 mod spanning_tree;
 mod teardown;
@@ -17,6 +18,7 @@ mod teardown;
 pub use build::{Failed, build, build_through, rebuild};
 pub use change::{Unchanged, change};
 pub use kernel::Kernel;
+pub use rehearsal::rehearse;
 pub use teardown::{Fault, Left, clear, down, faults, foreign, teardown};
 
 use crate::diagnostic::{Code, Diagnostic, Source, Span};

@@ -10,6 +10,11 @@ pub(super) fn load_ruleset(_in_namespace: &Worker, ruleset: &str) -> Result<(), 
     nft(&["-f", "-"], ruleset)
 }
 
+/// Reads a ruleset as [`load_ruleset`] would, and changes nothing.
+pub(super) fn check_ruleset(_in_namespace: &Worker, ruleset: &str) -> Result<(), Refused> {
+    nft(&["-c", "-f", "-"], ruleset)
+}
+
 /// Tries whether there is nft, and whether the kernel answers it.
 pub(super) fn try_nft(_in_namespace: &Worker) -> Result<(), Refused> {
     nft(&["-f", "-"], "table inet try {}")

@@ -22,6 +22,14 @@ pub fn write(_in_namespace: &Worker, key: &str, value: &str) -> io::Result<()> {
     fs::write(path(key), value)
 }
 
+/// Looks whether there is a setting in the namespace that the worker is in; some can be written only.
+///
+/// # Errors
+/// There is no such setting.
+pub fn look_up(_in_namespace: &Worker, key: &str) -> io::Result<()> {
+    fs::metadata(path(key)).map(drop)
+}
+
 fn path(key: &str) -> PathBuf {
     Path::new("/proc/sys").join(key)
 }

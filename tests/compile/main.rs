@@ -7,6 +7,7 @@ mod names;
 mod networks;
 mod plans;
 mod print;
+mod settings;
 mod routes;
 mod synthetic;
 mod walk;

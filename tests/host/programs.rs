@@ -130,14 +130,17 @@ fn what_nft_refuses_is_said_in_its_words_and_nothing_is_left() {
     )
     .unwrap();
     let up = host.run(&["up", path]);
-    assert_eq!(up.status, 4, "{}", up.err);
+    assert_eq!(up.status, 2, "{}", up.err);
     let expected = "\
-error[refused]: a program refused a step
- --> /run/wrong.yaml:4:7
+error[refused]: nft refused the ruleset
+ --> /run/wrong.yaml:5:9
+  |
+5 |         chian y {}
+  |         ^^^^^ syntax error, unexpected string
+
+1 error; nothing was made
 ";
-    assert!(up.err.starts_with(expected), "{}", up.err);
-    assert!(up.err.contains("Error: syntax error, unexpected string"), "{}", up.err);
-    assert!(up.err.ends_with("wrong: everything was rolled back\n"), "{}", up.err);
+    assert_eq!(up.err, expected);
     host.assert_nothing_is_left();
 }
 
@@ -254,5 +257,40 @@ h1: `kill -SEGV $$` was ended by SIGSEGV (`vrflab logs died h1`)
     assert_eq!(json(&host.done(&["ls", "--json"]))[0]["failed_commands"], expected);
     host.done(&["down"]);
     std::fs::remove_dir_all("/run/vrflab").unwrap();
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn settings_and_rulesets_that_would_be_refused_are_all_found_before_anything_is_made() {
+    let host = Host::new();
+    let path = "/run/settings.yaml";
+    let lab = |third: &str, device: &str| {
+        format!(
+            "nodes:\n  h1:\n    sysctls:\n      net.ipv4.tcp_no_such_thing: 1\n      \
+             net.ipv4.ip_forward: {third}\n      net.ipv4.conf.{device}.forwarding: 1\n    \
+             nft: 'table inet x {{ chain y {{ iif \"eth0\" accept; }}; }}'\nlinks: [h1 -- h2]\n"
+        )
+    };
+    std::fs::write(path, lab("many", "eth7")).unwrap();
+    let up = host.run(&["up", path]);
+    assert_eq!(up.status, 2, "{}", up.err);
+    for (line, title) in [
+        (4, "this kernel has no setting `net.ipv4.tcp_no_such_thing`"),
+        (5, "the kernel refused a step: Invalid argument"),
+        (6, "this kernel has no setting `net.ipv4.conf.eth7.forwarding`"),
+    ] {
+        let place = format!("/run/settings.yaml:{line}:7");
+        assert!(up.err.contains(title) && up.err.contains(&place), "{title}: {}", up.err);
+    }
+    assert!(up.err.ends_with("3 errors; nothing was made\n"), "{}", up.err);
+    host.assert_nothing_is_left();
+    // A ruleset may name the interfaces of its node, and a setting be that of one.
+    std::fs::write(
+        path,
+        lab("1", "eth0").replace("net.ipv4.tcp_no_such_thing: 1", "net.ipv4.tcp_sack: 1"),
+    )
+    .unwrap();
+    host.done(&["up", path]);
+    host.done(&["down"]);
     host.assert_nothing_is_left();
 }
