@@ -108,7 +108,7 @@ fn a_node_calls_its_own_domains_by_name_and_ip_knows_its_tables_and_who_is_in_it
         "ip vrf pids red | grep -c sleep",
         "ip route show table isp2",
         "ip -4 route show table red 10.0.1.0/24",
-        "cd /sys/kernel/tracing/events; echo fib",
+        "ls -d /sys/kernel/tracing/events/fib",
     ];
     let pe = lines(&["pe"], &pe);
     let blue = lines(&["pe", "--vrf", "blue"], &["ip vrf identify"]);
@@ -117,7 +117,7 @@ fn a_node_calls_its_own_domains_by_name_and_ip_knows_its_tables_and_who_is_in_it
     assert_eq!(r1, "10.0.1.1 r2\n10.0.0.2 pe pe%red\n");
     assert_eq!(red, "0\n");
     let expected = "\n10.0.1.1 r2%red\n0\n1\nblackhole 10.99.0.0/16 proto static\n10.0.1.0/24 dev \
-                    eth3 proto kernel scope link src 10.0.1.2\nfib\n";
+                    eth3 proto kernel scope link src 10.0.1.2\n/sys/kernel/tracing/events/fib\n";
     assert_eq!(pe, expected);
     assert_eq!(blue, "blue\n");
 }
