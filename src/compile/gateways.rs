@@ -93,7 +93,10 @@ impl<'a> Gateways<'a> {
         let kind = match route.kind {
             RouteKind::Unicast => Kind::OnLink,
             RouteKind::Local => Kind::Own,
-            RouteKind::Unreachable
+            RouteKind::Broadcast
+            | RouteKind::Multicast
+            | RouteKind::Anycast
+            | RouteKind::Unreachable
             | RouteKind::Blackhole
             | RouteKind::Prohibit
             | RouteKind::Throw => return,

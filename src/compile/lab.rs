@@ -3,7 +3,8 @@
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{Content, DeviceName, LabName, NodeName, Role};
 use crate::iproute::{
-    self, Attributes, Encap, IncomingLabel, Label, Leads, Netem, Protocol, RouteKind, Scope, Tbf,
+    self, Attributes, Encap, IncomingLabel, Label, Leads, Netem, Protocol, Realms, RouteKind,
+    Scope, Tbf,
 };
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -237,6 +238,8 @@ pub struct Nexthop {
     pub onlink: bool,
     /// What the packet is put into.
     pub encap: Option<Encap>,
+    /// The realms of packets that go this way.
+    pub realms: Option<Realms>,
 }
 
 /// What is done with packets that come in with a label.
@@ -246,6 +249,8 @@ pub struct LabelRoute {
     pub label: IncomingLabel,
     /// Whether what is popped last gets the label's TTL; `None` leaves it to the namespace.
     pub ttl_propagate: Option<bool>,
+    /// Who put it there.
+    pub protocol: Option<Protocol>,
     /// Where packets go.
     pub nexthops: Vec<LabelNexthop>,
 }
@@ -425,8 +430,9 @@ impl Route {
     /// The table of a route that says none, as iproute2 has it.
     pub fn default_table(kind: RouteKind) -> u32 {
         match kind {
-            RouteKind::Local => LOCAL,
+            RouteKind::Local | RouteKind::Broadcast | RouteKind::Anycast => LOCAL,
             RouteKind::Unicast
+            | RouteKind::Multicast
             | RouteKind::Unreachable
             | RouteKind::Blackhole
             | RouteKind::Prohibit
@@ -447,6 +453,7 @@ impl Route {
     pub fn default_scope(&self) -> Scope {
         match (self.kind, self.object, &self.nexthops[..]) {
             (RouteKind::Local, _, _) => Scope::Host,
+            (RouteKind::Broadcast | RouteKind::Multicast | RouteKind::Anycast, _, _) => Scope::Link,
             (RouteKind::Unicast, None, [Nexthop { via: None, .. }]) => Scope::Link,
             _ => Scope::Global,
         }
@@ -456,7 +463,7 @@ impl Route {
 impl Nexthop {
     /// The way to a device itself.
     pub fn to(dev: DeviceName) -> Self {
-        Self { via: None, dev, weight: 1, onlink: false, encap: None }
+        Self { via: None, dev, weight: 1, onlink: false, encap: None, realms: None }
     }
 
     /// The labels that are pushed, the outermost first.

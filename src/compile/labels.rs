@@ -104,7 +104,12 @@ fn resolve_one(
             Ok(LabelNexthop { swap: nexthop.swap.clone(), via, dev })
         })
         .collect::<Result<_, Diagnostic>>()?;
-    Ok(LabelRoute { label: route.label.value, ttl_propagate: route.ttl_propagate, nexthops })
+    Ok(LabelRoute {
+        label: route.label.value,
+        ttl_propagate: route.ttl_propagate,
+        protocol: route.protocol,
+        nexthops,
+    })
 }
 
 /// The device of a route without a gateway, which only a VRF device or `lo` can be.

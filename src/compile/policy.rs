@@ -3,7 +3,7 @@
 use super::lab::{Lab, Node, NodeId, Rule};
 use super::routes::{device, named_table};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
-use crate::iproute::Table;
+use crate::iproute::{RuleAction, Table};
 use crate::topology::Topology;
 
 /// The priority of the first rule without one. Left to the kernel, rules would come out in reverse
@@ -34,6 +34,16 @@ pub(super) fn resolve(topology: &Topology, lab: &mut Lab, errors: &mut Diagnosti
                 next += STEP;
             }
             of_a_vrf(node, &resolved, rule, errors);
+            if let (RuleAction::Goto(to), Some(own)) = (&resolved.action, resolved.priority)
+                && *to <= own
+            {
+                let title = format!("rule {own} goes back to {to}");
+                errors.push(
+                    Diagnostic::error(Code::BadValue, title)
+                        .at(rule.span, "a rule can only go on")
+                        .note("the kernel refuses it, since packets would go round"),
+                );
+            }
             if let Some(other) = rules.iter().find(|other| other.value == resolved) {
                 errors.push(
                     Diagnostic::error(Code::DuplicateRoute, "the same rule twice")

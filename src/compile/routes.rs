@@ -76,9 +76,22 @@ fn resolve_one(
             ways.collect::<Result<_, Diagnostic>>()?
         }
     };
+    let again = |(place, way): (usize, &Nexthop)| {
+        let same = |other: &Nexthop| Nexthop { weight: way.weight, ..other.clone() } == *way;
+        nexthops[..place].iter().any(same)
+    };
+    let in_one = route.object.is_none() && destination.addr().is_ipv6();
+    if in_one && nexthops.iter().enumerate().any(again) {
+        return Err(Diagnostic::error(Code::DuplicateRoute, "the same way on twice in one route")
+            .at(route.destination.span, "this route")
+            .note("of IPv6, the kernel answers EEXIST to the second")
+            .help("one that gets more has a larger `weight`"));
+    }
     if let Some(source) = route.source {
         let is_own = route.kind == RouteKind::Local && destination.contains(&source.value);
-        if !is_own && route.object.is_none() {
+        // Of IPv4, the kernel does not look at the source of what goes nowhere.
+        let is_looked_at = route.kind.leads_on() || source.value.is_ipv6();
+        if !is_own && is_looked_at {
             gateways.source(source, table, nexthops.first().map(|nexthop| &nexthop.dev))?;
         }
     }
@@ -122,6 +135,7 @@ pub(super) fn way(
         weight: nexthop.weight.unwrap_or(1),
         onlink: nexthop.onlink,
         encap: nexthop.encap.clone(),
+        realms: nexthop.realms,
     })
 }
 

@@ -30,13 +30,14 @@ impl From<&Route> for iproute::Route {
 }
 
 fn way(nexthop: &Nexthop, several: bool) -> iproute::Nexthop {
-    let Nexthop { via, dev, weight, onlink, encap } = nexthop;
+    let Nexthop { via, dev, weight, onlink, encap, realms } = nexthop;
     iproute::Nexthop {
         via: via.map(Spanned::filled),
         dev: Some(Text::filled(dev.as_str())),
         weight: several.then_some(*weight),
         onlink: *onlink,
         encap: encap.clone(),
+        realms: *realms,
     }
 }
 
@@ -61,10 +62,11 @@ impl From<&NexthopObject> for iproute::NexthopObject {
 
 impl From<&LabelRoute> for iproute::LabelRoute {
     fn from(route: &LabelRoute) -> Self {
-        let LabelRoute { label, ttl_propagate, nexthops } = route;
+        let LabelRoute { label, ttl_propagate, protocol, nexthops } = route;
         Self {
             label: Spanned::filled(*label),
             ttl_propagate: *ttl_propagate,
+            protocol: *protocol,
             nexthops: nexthops
                 .iter()
                 .map(|LabelNexthop { swap, via, dev }| iproute::LabelNexthop {

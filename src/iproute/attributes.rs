@@ -1,7 +1,8 @@
 //! What a route says beside where packets go: its kind of service, who made it, how far it reaches,
-//! and what TCP and path MTU discovery are to know.
+//! how much it is preferred, and what TCP and path MTU discovery are told.
 
-use super::words::{Words, not, type_of_service};
+use super::metric::{Metric, Value};
+use super::words::{Words, not, number, type_of_service};
 use crate::diagnostic::{Code, Diagnostic, Text};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,9 +16,34 @@ pub struct Attributes {
     pub protocol: Option<Protocol>,
     /// How far its destinations are, where that is not what its gateway says. IPv4 only.
     pub scope: Option<Scope>,
-    /// What TCP and path MTU discovery are to know of it.
+    /// How much routers prefer it (RFC 4191), where that is not as much as others. IPv6 only.
+    pub preference: Option<Preference>,
+    /// What TCP and path MTU discovery are told by it.
     pub metrics: BTreeMap<Metric, Value>,
+    /// How TCP controls congestion on it.
+    pub congestion: Option<Congestion>,
 }
+
+/// How much a route is preferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Preference {
+    /// Less than others.
+    Low,
+    /// More than others.
+    High,
+}
+
+/// An algorithm of TCP's that the kernel has by name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Congestion {
+    /// Its name.
+    pub name: String,
+    /// Whether programs may not choose another.
+    pub locked: bool,
+}
+
+/// The most bytes that the name of such an algorithm has.
+const CONGESTION_NAME: usize = 15;
 
 /// Who put a route there, where that is not the default, `static`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,9 +54,14 @@ const STATIC: u8 = 4;
 
 /// The names that iproute2 has for those who put routes there.
 const PROTOCOLS: &[(&str, u8)] = &[
+    ("gated", 8),
     ("ra", 9),
+    ("mrt", 10),
     ("zebra", 11),
     ("bird", 12),
+    ("dnrouted", 13),
+    ("xorp", 14),
+    ("ntk", 15),
     ("dhcp", 16),
     ("keepalived", 18),
     ("babel", 42),
@@ -58,16 +89,16 @@ impl Protocol {
         let named = PROTOCOLS.iter().find(|(name, _)| *name == word.as_str()).map(|(_, it)| *it);
         let number = match word.as_str() {
             "static" => Some(STATIC),
-            text => named.or_else(|| text.parse().ok()),
+            text => named.or_else(|| u8::try_from(number(text)?).ok()),
         };
         match number {
             Some(STATIC) => Ok(None),
             Some(number) if number > STATIC => Ok(Some(Self(number))),
-            None if !matches!(word.as_str(), "kernel" | "boot" | "redirect") => {
+            None if !matches!(word.as_str(), "none" | "kernel" | "boot" | "redirect") => {
                 Err(not(word, "a protocol such as `static`, `bgp` or 200"))
             }
             Some(_) | None => Err(not(word, "a protocol that a lab's route can have")
-                .note("`redirect`, `kernel` and `boot`, 1 to 3, mark what the kernel or a passing hand put there")),
+                .note("`none`, `redirect`, `kernel` and `boot`, 0 to 3, mark what the kernel or a passing hand put there")),
         }
     }
 }
@@ -107,103 +138,34 @@ impl Scope {
         }
     }
 
+    /// The kernel's number of it.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Global => 0,
+            Self::Site => 200,
+            Self::Link => 253,
+            Self::Host => 254,
+        }
+    }
+
     fn parse(word: &Text) -> Result<Self, Diagnostic> {
-        let named = Self::ALL.into_iter().find(|scope| scope.word() == word.as_str());
+        let is = |scope: &Scope| {
+            scope.word() == word.as_str() || number(word.as_str()) == Some(scope.number().into())
+        };
+        let named = Self::ALL.into_iter().find(is);
         named.ok_or_else(|| not(word, "`global`, `site`, `link` or `host`"))
     }
 }
 
-/// One thing that TCP or path MTU discovery is to know, in the kernel's order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Metric {
-    /// The path's MTU in bytes.
-    Mtu,
-    /// TCP's window in bytes.
-    Window,
-    /// TCP's threshold of slow start, in segments.
-    Ssthresh,
-    /// The most segments of TCP under way; it needs `lock`.
-    Cwnd,
-    /// The segment size that TCP offers, in bytes.
-    Advmss,
-    /// How far segments of TCP may come out of order.
-    Reordering,
-    /// The hop limit of packets.
-    Hoplimit,
-    /// TCP's first congestion window, in segments.
-    Initcwnd,
-    /// TCP's first receive window, in segments.
-    Initrwnd,
-    /// Whether TCP acknowledges at once.
-    Quickack,
-}
-
-impl Metric {
-    /// Every metric there is.
-    pub const ALL: [Metric; 10] = [
-        Self::Mtu,
-        Self::Window,
-        Self::Ssthresh,
-        Self::Cwnd,
-        Self::Advmss,
-        Self::Reordering,
-        Self::Hoplimit,
-        Self::Initcwnd,
-        Self::Initrwnd,
-        Self::Quickack,
-    ];
-
-    /// The word that iproute2 has for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Mtu => "mtu",
-            Self::Window => "window",
-            Self::Ssthresh => "ssthresh",
-            Self::Cwnd => "cwnd",
-            Self::Advmss => "advmss",
-            Self::Reordering => "reordering",
-            Self::Hoplimit => "hoplimit",
-            Self::Initcwnd => "initcwnd",
-            Self::Initrwnd => "initrwnd",
-            Self::Quickack => "quickack",
-        }
-    }
-
-    /// The highest value that the kernel keeps as it is said; the lowest is 1.
-    fn most(self) -> u32 {
-        match self {
-            Self::Mtu => 65535 - 15,
-            Self::Advmss => 65535 - 40,
-            Self::Hoplimit => 255,
-            Self::Quickack => 1,
-            Self::Window
-            | Self::Ssthresh
-            | Self::Cwnd
-            | Self::Reordering
-            | Self::Initcwnd
-            | Self::Initrwnd => u32::MAX,
-        }
-    }
-}
-
-/// What a metric says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Value {
-    /// How much.
-    pub number: u32,
-    /// Whether the kernel may not change it by what it learns.
-    pub locked: bool,
-}
-
 impl Attributes {
-    /// The words that stand for attributes.
-    pub(super) fn words() -> impl Iterator<Item = &'static str> {
-        ["tos", "proto", "scope"].into_iter().chain(Metric::ALL.map(Metric::word))
-    }
-
-    /// Takes what belongs to the attributes; false for a word that does not.
-    pub(super) fn word(&mut self, word: &Text, words: &mut Words<'_>) -> Result<bool, Diagnostic> {
-        match word.as_str() {
+    /// Takes what belongs to the attributes, from its full word on; false for a word that does not.
+    pub(super) fn word(
+        &mut self,
+        full: &str,
+        word: &Text,
+        words: &mut Words<'_>,
+    ) -> Result<bool, Diagnostic> {
+        match full {
             "tos" | "dsfield" => {
                 let value = words.expect("a type of service", word)?;
                 let number = type_of_service(&value)?;
@@ -214,36 +176,47 @@ impl Attributes {
                 }
                 self.tos = Some(number).filter(|number| *number != 0);
             }
-            "proto" | "protocol" => {
-                self.protocol = Protocol::parse(&words.expect("a protocol", word)?)?;
-            }
+            "protocol" => self.protocol = Protocol::parse(&words.expect("a protocol", word)?)?,
             "scope" => self.scope = Some(Scope::parse(&words.expect("a scope", word)?)?),
+            "pref" => {
+                let value = words.expect("a preference", word)?;
+                self.preference = match value.as_str() {
+                    "low" => Some(Preference::Low),
+                    "medium" => None,
+                    "high" => Some(Preference::High),
+                    _ => return Err(not(&value, "`low`, `medium` or `high`")),
+                };
+            }
+            "congctl" => {
+                let locked = words.take("lock");
+                let name = words.expect("the name of an algorithm", word)?;
+                if name.as_str().len() > CONGESTION_NAME {
+                    return Err(not(&name, "the name of an algorithm such as `cubic`"));
+                }
+                self.congestion = Some(Congestion { name: name.value, locked });
+            }
             text => {
                 let known = Metric::ALL.into_iter().find(|metric| metric.word() == text);
                 let Some(metric) = known else { return Ok(false) };
-                let locked = words.take("lock");
-                let value = words.expect("a number", word)?;
-                let number = match value.as_str().parse() {
-                    Ok(number) if (1..=metric.most()).contains(&number) => number,
-                    _ if metric.most() == 1 => return Err(not(&value, "1, or left out")),
-                    _ => return Err(not(&value, &format!("a number from 1 to {}", metric.most()))),
-                };
-                self.metrics.insert(metric, Value { number, locked });
+                let value = metric.value(word, words)?;
+                self.metrics.extend(value.map(|value| (metric, value)));
             }
         }
         Ok(true)
     }
 
-    /// Refuses what only IPv4 has in a route of IPv6.
+    /// Refuses what only the other family has.
     pub(super) fn fit(&self, v4: bool, text: &Text) -> Result<(), Diagnostic> {
-        let only = match (v4, self.tos, self.scope) {
-            (false, Some(_), _) => "tos",
-            (false, None, Some(_)) => "scope",
-            (true, _, _) | (false, None, None) => return Ok(()),
+        let only = match (v4, self.tos, self.scope, self.preference) {
+            (false, Some(_), _, _) => "tos",
+            (false, None, Some(_), _) => "scope",
+            (true, _, _, Some(_)) => "pref",
+            (true, _, _, None) | (false, None, None, _) => return Ok(()),
         };
-        Err(Diagnostic::error(Code::BadValue, format!("an IPv6 route has no `{only}`"))
+        let (here, there) = if v4 { ("IPv4", "IPv6") } else { ("IPv6", "IPv4") };
+        Err(Diagnostic::error(Code::BadValue, format!("an {here} route has no `{only}`"))
             .at(text.span, "this route")
-            .note("the kernel has it for IPv4 only"))
+            .note(format!("the kernel has it for {there} only")))
     }
 }
 
@@ -258,10 +231,16 @@ impl fmt::Display for Attributes {
         if let Some(scope) = self.scope {
             write!(f, " scope {}", scope.word())?;
         }
-        for (metric, value) in &self.metrics {
-            let lock = if value.locked { " lock" } else { "" };
-            write!(f, " {}{lock} {}", metric.word(), value.number)?;
+        match self.preference {
+            Some(Preference::Low) => f.write_str(" pref low")?,
+            Some(Preference::High) => f.write_str(" pref high")?,
+            None => {}
         }
-        Ok(())
+        self.metrics.iter().try_for_each(|(metric, value)| metric.print(f, *value))?;
+        match &self.congestion {
+            Some(Congestion { name, locked: true }) => write!(f, " congctl lock {name}"),
+            Some(Congestion { name, locked: false }) => write!(f, " congctl {name}"),
+            None => Ok(()),
+        }
     }
 }

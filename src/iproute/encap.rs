@@ -1,7 +1,7 @@
 //! What a packet is put into on its way: what follows `encap` in a route.
 
 use super::label::{Label, parse_labels, print_labels};
-use super::words::{Words, not, type_of_service};
+use super::words::{Words, not, refused, twice, type_of_service};
 use crate::diagnostic::{Code, Diagnostic, Text};
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -67,7 +67,7 @@ impl Encap {
                 let ttl = match words.peek().filter(|word| word.as_str() == "ttl") {
                     Some(word) => {
                         words.next();
-                        Some(words.value("a TTL from 0 to 255", &word)?)
+                        Some(words.number("a TTL from 0 to 255", &word)?)
                     }
                     None => None,
                 };
@@ -76,6 +76,10 @@ impl Encap {
             "seg6" => seg6(words, &kind),
             "ip" => Ok(Self::Ip(tunnel(words, &kind, ["ttl", "tos"])?)),
             "ip6" => Ok(Self::Ip6(tunnel(words, &kind, ["hoplimit", "tc"])?)),
+            "seg6local" | "ioam6" | "bpf" | "ila" | "rpl" | "xfrm" => Err(refused(
+                &kind,
+                "a lab's routes put packets into labels, into segments or into a tunnel's header",
+            )),
             _ => Err(not(&kind, "`mpls`, `seg6`, `ip` or `ip6`")),
         }
     }
@@ -100,6 +104,12 @@ fn seg6(words: &mut Words<'_>, kind: &Text) -> Result<Encap, Diagnostic> {
                 mode = Some(match name.as_str() {
                     "encap" => Seg6Mode::Encap,
                     "inline" => Seg6Mode::Inline,
+                    "encap.red" | "l2encap" | "l2encap.red" => {
+                        return Err(refused(
+                            &name,
+                            "segments are put on by `encap` or by `inline`",
+                        ));
+                    }
                     _ => return Err(not(&name, "`encap` or `inline`")),
                 });
             }
@@ -115,6 +125,9 @@ fn seg6(words: &mut Words<'_>, kind: &Text) -> Result<Encap, Diagnostic> {
                             .map_err(|_| not(&list, "IPv6 addresses with `,` between them"))
                     })
                     .collect::<Result<_, _>>()?;
+            }
+            "hmac" | "tunsrc" => {
+                return Err(refused(&word, "segments are put on without a signature or a source"));
             }
             _ => break,
         }
@@ -136,12 +149,27 @@ fn tunnel<Address: FromStr>(
     let (mut id, mut source, mut hops, mut service, mut key) = (None, None, None, None, false);
     while let Some(word) = words.peek() {
         let text = word.as_str();
+        if ["csum", "seq", "geneve_opts", "vxlan_opts", "erspan_opts"].contains(&text) {
+            return Err(refused(
+                &word,
+                "of a tunnel's header, a route says the number, the ends and `key`",
+            ));
+        }
         if !["id", "dst", "src", "key", ttl, tos].contains(&text) {
             break;
         }
         words.next();
+        let again = (text == "id" && id.is_some())
+            || (text == "dst" && destination.is_some())
+            || (text == "src" && source.is_some())
+            || (text == ttl && hops.is_some())
+            || (text == tos && service.is_some())
+            || (text == "key" && key);
+        if again {
+            return Err(twice(&word));
+        }
         if text == "id" {
-            id = Some(words.value("a number", &word)?);
+            id = Some(words.number("a number", &word)?);
         } else if text == "key" {
             key = true;
         } else if text == "dst" {
@@ -149,7 +177,7 @@ fn tunnel<Address: FromStr>(
         } else if text == "src" {
             source = Some(words.value("an address of the tunnel's family", &word)?);
         } else if text == ttl {
-            hops = Some(words.value("a number from 0 to 255", &word)?);
+            hops = Some(words.number("a number from 0 to 255", &word)?);
         } else {
             service = Some(type_of_service(&words.expect("a type of service", &word)?)?);
         }

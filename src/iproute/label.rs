@@ -1,6 +1,6 @@
 //! MPLS labels, 20 bits each (RFC 3032).
 
-use super::words::not;
+use super::words::{not, number as numeral};
 use crate::diagnostic::{Code, Diagnostic, Text};
 use std::fmt;
 
@@ -101,5 +101,10 @@ pub fn print_labels(labels: &[Label]) -> String {
 }
 
 fn number(word: &Text) -> Result<u32, Diagnostic> {
-    word.as_str().parse().map_err(|_| not(word, "a label"))
+    let number = numeral(word.as_str()).and_then(|number| u32::try_from(number).ok());
+    number.ok_or_else(|| match word.as_str() {
+        "implicit-null" => not(word, "a label").help("a route without an outgoing label pops"),
+        "explicit-null" => not(word, "a label").help("it is 0, of IPv6 2"),
+        _ => not(word, "a label"),
+    })
 }

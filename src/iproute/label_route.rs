@@ -1,7 +1,9 @@
 //! What follows `ip -f mpls route add`.
 
+use super::address::address;
+use super::attributes::Protocol;
 use super::label::{IncomingLabel, Label, parse_labels, print_labels};
-use super::words::{Words, not, unknown};
+use super::words::{Family, Known, Words, full, names, not, number, refused, twice, unknown};
 use crate::diagnostic::{Code, Diagnostic, Spanned, Text};
 use std::fmt;
 use std::net::IpAddr;
@@ -16,6 +18,8 @@ pub struct LabelRoute {
     /// Whether what is popped last gets the label's TTL; `net.mpls.ip_ttl_propagate` decides where
     /// nothing is said.
     pub ttl_propagate: Option<bool>,
+    /// Who put it there.
+    pub protocol: Option<Protocol>,
     /// Where it goes; several share the flows.
     pub nexthops: Vec<LabelNexthop>,
 }
@@ -31,34 +35,79 @@ pub struct LabelNexthop {
     pub dev: Option<Text>,
 }
 
-const WORDS: &[&str] = &["as", "via", "dev", "ttl-propagate", "nexthop"];
+const WORDS: &[Known] = &[
+    ("as", false),
+    ("via", false),
+    ("dev", false),
+    ("nexthop", false),
+    ("protocol", true),
+    ("table", true),
+    ("vrf", true),
+    ("ttl-propagate", false),
+];
 
 impl LabelRoute {
-    /// Reads a label route.
+    /// Reads a label route, whose words stand in any order.
     ///
     /// # Errors
     /// Words that the grammar does not have, labels that cannot be, and a table.
     pub fn parse(text: &Text) -> Result<Self, Diagnostic> {
         let mut words = Words::new(text);
-        let first = words.next().ok_or_else(|| {
-            Diagnostic::error(Code::BadValue, "an empty label route")
+        if let Some(Family::V4 | Family::V6) = words.command("route")? {
+            return Err(Diagnostic::error(Code::BadValue, "an IP route stands elsewhere")
+                .at(text.span, "of an IP family")
+                .help("write it below `routes`"));
+        }
+        let (mut label, mut ttl_propagate, mut protocol) = (None, None, None);
+        let mut nexthops = Vec::new();
+        let mut single = LabelNexthop { swap: Vec::new(), via: None, dev: None };
+        while let Some(word) = words.next() {
+            match full(&word, WORDS).unwrap_or_default() {
+                "nexthop" => nexthops.push(LabelNexthop::parse(&mut words)?),
+                "ttl-propagate" => {
+                    let value = words.expect("`enabled` or `disabled`", &word)?;
+                    let known = [("enabled", true), ("disabled", true)];
+                    ttl_propagate = match full(&value, &known) {
+                        Some(name) => Some(name == "enabled"),
+                        None => return Err(not(&value, "`enabled` or `disabled`")),
+                    };
+                }
+                "protocol" => protocol = Protocol::parse(&words.expect("a protocol", &word)?)?,
+                name @ ("table" | "vrf") => {
+                    let table = words.expect("a table", &word)?;
+                    // The main table, by its name or number, is where labels are anyway.
+                    let main = table.as_str() == "main" || number(table.as_str()) == Some(254);
+                    if name == "vrf" || !main {
+                        return Err(in_a_table(&word));
+                    }
+                }
+                "" if label.is_none() => {
+                    let word = match word.as_str() {
+                        "to" => words.expect("a label", &word)?,
+                        _ => word,
+                    };
+                    label = Some(Spanned::new(IncomingLabel::parse(&word)?, word.span));
+                }
+                known => {
+                    if !single.word(known, &word, &mut words)? {
+                        return Err(unknown(&word, &names(WORDS)));
+                    }
+                }
+            }
+        }
+        let label = label.ok_or_else(|| {
+            Diagnostic::error(Code::BadValue, "a label route without a label")
                 .at(words.span(), "a label, then where it goes")
         })?;
-        let label = Spanned::new(IncomingLabel::parse(&first)?, first.span);
-        let mut nexthops = Vec::new();
-        let ttl_propagate = ttl_propagate(&mut words)?;
-        if words.peek().is_some_and(|word| word.as_str() == "nexthop") {
-            while let Some(word) = words.next() {
-                if word.as_str() != "nexthop" {
-                    return Err(unknown(&word, WORDS));
-                }
-                nexthops.push(LabelNexthop::parse(&mut words)?);
-            }
-        } else {
-            nexthops.push(LabelNexthop::parse(&mut words)?);
-            if let Some(word) = words.next() {
-                return Err(unknown(&word, WORDS));
-            }
+        let alone = single.swap.is_empty() && single.via.is_none() && single.dev.is_none();
+        if nexthops.is_empty() {
+            nexthops.push(single);
+        } else if !alone {
+            return Err(Diagnostic::error(
+                Code::BadValue,
+                "a label route has either one way on or several behind `nexthop`",
+            )
+            .at(text.span, "this one has both"));
         }
         for nexthop in &nexthops {
             if nexthop.via.is_none() && nexthop.dev.is_none() {
@@ -68,71 +117,79 @@ impl LabelRoute {
                 )
                 .at(text.span, "neither `via` nor `dev`")
                 .help(format!(
-                    "`{first} dev VRF` pops into a VRF, `{first} as LABEL via inet ADDRESS` swaps"
+                    "`{label} dev VRF` pops into a VRF, `{label} as LABEL via inet ADDRESS` swaps"
                 )));
             }
         }
-        Ok(Self { label, ttl_propagate, nexthops })
+        Ok(Self { label, ttl_propagate, protocol, nexthops })
     }
 }
 
-fn ttl_propagate(words: &mut Words<'_>) -> Result<Option<bool>, Diagnostic> {
-    let Some(word) = words.peek().filter(|word| word.as_str() == "ttl-propagate") else {
-        return Ok(None);
-    };
-    words.next();
-    let value = words.expect("`enabled` or `disabled`", &word)?;
-    match value.as_str() {
-        "enabled" => Ok(Some(true)),
-        "disabled" => Ok(Some(false)),
-        _ => Err(not(&value, "`enabled` or `disabled`")),
-    }
+fn in_a_table(word: &Text) -> Diagnostic {
+    Diagnostic::error(Code::LabelTable, "a label route cannot be in a table")
+        .at(word.span, "labels live in the main table only")
+        .note("the kernel answers EINVAL: \"MPLS only supports the main route table\"")
+        .help("to hand the packet to a VRF, pop it into the VRF's device: `LABEL dev VRF`")
 }
 
 impl LabelNexthop {
     fn parse(words: &mut Words<'_>) -> Result<Self, Diagnostic> {
         let mut nexthop = Self { swap: Vec::new(), via: None, dev: None };
-        while let Some(word) = words.peek() {
-            if word.as_str() == "nexthop" {
-                break;
-            }
+        while let Some(word) = words.peek().filter(|word| word.as_str() != "nexthop") {
             words.next();
-            match word.as_str() {
-                "as" => {
-                    words.take("to");
-                    nexthop.swap = parse_labels(&words.expect("a label", &word)?)?;
-                }
-                "via" => {
-                    let family = words.expect("`inet` or `inet6`", &word)?;
-                    if !matches!(family.as_str(), "inet" | "inet6") {
-                        return Err(not(&family, "`inet` or `inet6`").help(format!(
-                            "a label route names the gateway's family: `via inet {family}`"
-                        )));
-                    }
-                    let address = words.expect("an address", &family)?;
-                    let parsed: IpAddr =
-                        address.as_str().parse().map_err(|_| not(&address, "an address"))?;
-                    if parsed.is_ipv4() != (family.as_str() == "inet") {
-                        return Err(not(&address, &format!("an {family} address")));
-                    }
-                    nexthop.via = Some(Spanned::new(parsed, address.span));
-                }
-                "dev" => nexthop.dev = Some(words.expect("an interface", &word)?),
-                "table" | "vrf" => {
-                    return Err(Diagnostic::error(
-                        Code::LabelTable,
-                        "a label route cannot be in a table",
-                    )
-                    .at(word.span, "labels live in the main table only")
-                    .note(
-                        "the kernel answers EINVAL: \"MPLS only supports the main route table\"",
-                    )
-                    .help("to hand the packet to a VRF, pop it into the VRF's device: `LABEL dev VRF`"));
-                }
-                _ => return Err(unknown(&word, WORDS)),
+            let known = full(&word, WORDS).unwrap_or_default();
+            if matches!(known, "table" | "vrf") {
+                return Err(in_a_table(&word));
+            }
+            if !nexthop.word(known, &word, words)? {
+                return Err(unknown(&word, &["as", "via", "dev", "nexthop"]));
             }
         }
         Ok(nexthop)
+    }
+
+    /// Takes what belongs to a way on, from its full word on; false for a word that does not.
+    fn word(&mut self, full: &str, word: &Text, words: &mut Words<'_>) -> Result<bool, Diagnostic> {
+        let again = match full {
+            "as" => !self.swap.is_empty(),
+            "via" => self.via.is_some(),
+            "dev" => self.dev.is_some(),
+            _ => false,
+        };
+        if again {
+            return Err(twice(word).help("several ways on stand behind `nexthop`"));
+        }
+        match full {
+            "as" => {
+                words.take("to");
+                self.swap = parse_labels(&words.expect("a label", word)?)?;
+            }
+            "via" => self.via = Some(gateway(word, words)?),
+            "dev" => self.dev = Some(words.expect("an interface", word)?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// A gateway, whose family a label route has to name.
+fn gateway(after: &Text, words: &mut Words<'_>) -> Result<Spanned<IpAddr>, Diagnostic> {
+    let family = words.expect("`inet` or `inet6`", after)?;
+    let v4 = match family.as_str() {
+        "inet" => true,
+        "inet6" => false,
+        "link" | "bridge" | "mpls" => {
+            return Err(refused(&family, "a gateway is said by its IP address"));
+        }
+        _ => {
+            return Err(not(&family, "`inet` or `inet6`")
+                .help(format!("a label route names the gateway's family: `via inet {family}`")));
+        }
+    };
+    let word = words.expect("an address", &family)?;
+    match address(&word)? {
+        parsed if parsed.is_ipv4() == v4 => Ok(Spanned::new(parsed, word.span)),
+        _ => Err(not(&word, &format!("an {family} address"))),
     }
 }
 
@@ -141,6 +198,9 @@ impl fmt::Display for LabelRoute {
         write!(f, "{}", self.label)?;
         if let Some(propagate) = self.ttl_propagate {
             write!(f, " ttl-propagate {}", if propagate { "enabled" } else { "disabled" })?;
+        }
+        if let Some(protocol) = self.protocol {
+            write!(f, " proto {protocol}")?;
         }
         for nexthop in &self.nexthops {
             if self.nexthops.len() > 1 {

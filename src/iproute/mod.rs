@@ -4,30 +4,35 @@
 //! what is printed parses to the same. The grammar is that of `ip-route(8)`, `ip-rule(8)`,
 //! `tc-netem(8)`, `tc-tbf(8)` and `bridge(8)`.
 
+mod address;
 mod attributes;
 mod encap;
 mod label;
 mod label_route;
+mod metric;
 mod netem;
 mod quantity;
 mod nexthop;
 mod nexthop_object;
 mod route;
 mod rule;
+mod rule_protocol;
 mod tbf;
 mod vlan;
 mod words;
 
-pub use attributes::{Attributes, Metric, Protocol, Scope, Value};
+pub use attributes::{Attributes, Congestion, Preference, Protocol, Scope};
 pub use encap::{Encap, Seg6Mode, Tunnel};
 pub use label::{IncomingLabel, Label, parse_labels, print_labels};
 pub use label_route::{LabelNexthop, LabelRoute};
+pub use metric::{Metric, Value};
 pub use netem::{Chance, Delay, Distribution, LinkRate, Loss, Netem, Reorder, Slot};
-pub use nexthop::Nexthop;
+pub use nexthop::{Nexthop, Realms};
 pub use nexthop_object::{Leads, NexthopObject, Resilient};
 pub use quantity::{Rate, Share, Size, Time};
 pub use route::{Route, RouteKind, Table};
 pub use rule::{Rule, RuleAction};
+pub use rule_protocol::RuleProtocol;
 pub use tbf::{Peak, Queue, Tbf};
 pub use vlan::Vlan;
 pub(crate) use words::{Words, not};

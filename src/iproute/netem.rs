@@ -1,7 +1,7 @@
 //! What follows `tc qdisc add … netem`, as in `tc-netem(8)`: a wire that is slow or loses packets.
 
-use super::quantity::{Rate, Share, Time};
-use super::words::{Words, not, unknown};
+use super::quantity::{Rate, Share, Size, Time};
+use super::words::{Known, Words, full, names, not, number as numeral, unknown};
 use crate::diagnostic::{Code, Diagnostic, Text};
 use std::fmt;
 
@@ -133,18 +133,21 @@ pub struct Slot {
     pub bytes: u32,
 }
 
-const WORDS: &[&str] = &[
-    "delay",
-    "loss",
-    "duplicate",
-    "corrupt",
-    "reorder",
-    "gap",
-    "rate",
-    "limit",
-    "slot",
-    "distribution",
-    "ecn",
+/// The words of an impairment in the order in which `tc` takes their beginnings for them.
+const WORDS: &[Known] = &[
+    ("limit", true),
+    ("latency", true),
+    ("delay", true),
+    ("loss", true),
+    ("drop", true),
+    ("ecn", true),
+    ("reorder", true),
+    ("corrupt", true),
+    ("gap", true),
+    ("duplicate", true),
+    ("distribution", true),
+    ("rate", true),
+    ("slot", true),
 ];
 
 const DISTRIBUTIONS: &[(&str, Option<Distribution>)] = &[
@@ -185,8 +188,15 @@ impl Netem {
                 .help("say what is done, as in `delay 10ms loss 1%`"));
         }
         while let Some(word) = words.next() {
-            match word.as_str() {
-                "limit" => netem.limit = words.value("a number of packets", &word)?,
+            match full(&word, WORDS).unwrap_or_default() {
+                "limit" => {
+                    let limit = words.expect("a number of packets", &word)?;
+                    netem.limit = match limit.as_str() {
+                        "0" => 0,
+                        // tc reads it as it does a size.
+                        _ => Size::parse(&limit)?.bytes(),
+                    };
+                }
                 "delay" | "latency" => {
                     netem.delay.time = Time::parse(&words.expect("a time", &word)?)?;
                     if let Some(jitter) = number(&mut words) {
@@ -207,10 +217,10 @@ impl Netem {
                 "duplicate" => netem.duplicate = Chance::read(&mut words, &word)?,
                 "corrupt" => netem.corrupt = Chance::read(&mut words, &word)?,
                 "reorder" => chance = Some(Chance::read(&mut words, &word)?),
-                "gap" => gap = Some((words.value("a number of packets", &word)?, word)),
+                "gap" => gap = Some((words.number("a number of packets", &word)?, word)),
                 "rate" => netem.rate = Some(LinkRate::read(&mut words, &word)?),
                 "slot" => netem.slot = Some(Slot::read(&mut words, &word)?),
-                _ => return Err(unknown(&word, WORDS)),
+                _ => return Err(unknown(&word, &names(WORDS))),
             }
         }
         let without = |what: &str, at: &Text, help: &str| {
@@ -326,7 +336,12 @@ impl LinkRate {
     fn read(words: &mut Words<'_>, after: &Text) -> Result<Self, Diagnostic> {
         let rate = Rate::parse(&words.expect("a rate", after)?)?;
         let mut next = |what: &str| {
-            number(words).map(|word| word.as_str().parse::<i32>().map_err(|_| not(&word, what)))
+            number(words).map(|word| {
+                let digits = word.as_str().trim_start_matches('-');
+                let sign = if digits.len() < word.as_str().len() { -1 } else { 1 };
+                let value = numeral(digits).and_then(|it| i32::try_from(it).ok());
+                value.map(|value| sign * value).ok_or_else(|| not(&word, what))
+            })
         };
         let overhead = next("a number of bytes").transpose()?.unwrap_or(0);
         let cell = next("the size of a cell").transpose()?.unwrap_or(0);

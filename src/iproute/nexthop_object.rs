@@ -2,7 +2,7 @@
 
 use super::attributes::Protocol;
 use super::nexthop::Nexthop;
-use super::words::{Words, not, unknown};
+use super::words::{Family, Known, Words, full, names, not, number, refused, twice, unknown};
 use crate::diagnostic::{Code, Diagnostic, Spanned, Text};
 use std::fmt;
 
@@ -60,7 +60,17 @@ impl Default for Resilient {
     }
 }
 
-const WORDS: &[&str] = &["id", "via", "dev", "blackhole", "group", "onlink", "encap", "proto"];
+const WORDS: &[Known] = &[
+    ("id", false),
+    ("dev", false),
+    ("via", false),
+    ("encap", false),
+    ("blackhole", false),
+    ("onlink", false),
+    ("group", false),
+    ("type", false),
+    ("protocol", true),
+];
 
 impl NexthopObject {
     /// Reads a nexthop object. Its family is that of `-4` or `-6` in front, else the gateway's, else
@@ -71,45 +81,67 @@ impl NexthopObject {
     pub fn parse(text: &Text) -> Result<Self, Diagnostic> {
         let wrong = |what: &str| Diagnostic::error(Code::BadValue, what).at(text.span, "this one");
         let mut words = Words::new(text);
-        let wanted = if words.take("-6") { Some(false) } else { words.take("-4").then_some(true) };
+        let wanted = Family::of_ip(words.command("nexthop")?, text)?;
         let mut id = None;
         let mut protocol = None;
         let mut blackhole = false;
         let mut group = None;
+        let mut kind = None;
         let mut way = Nexthop::empty();
         while let Some(word) = words.next() {
-            match word.as_str() {
+            match full(&word, WORDS).unwrap_or(word.as_str()) {
                 "id" => {
-                    let number = words.expect("a number", &word)?;
-                    id = match number.as_str().parse() {
-                        Ok(value @ 1..) => Some(Spanned::new(value, number.span)),
-                        Ok(0) | Err(_) => return Err(not(&number, "a number from 1")),
+                    let text = words.expect("a number", &word)?;
+                    let value = number(text.as_str()).and_then(|id| u32::try_from(id).ok());
+                    id = match value {
+                        Some(value @ 1..) => Some(Spanned::new(value, text.span)),
+                        Some(0) | None => return Err(not(&text, "a number from 1")),
                     };
                 }
                 "blackhole" => blackhole = true,
-                "proto" | "protocol" => {
-                    protocol = Protocol::parse(&words.expect("a protocol", &word)?)?;
-                }
+                "protocol" => protocol = Protocol::parse(&words.expect("a protocol", &word)?)?,
+                "group" if group.is_some() => return Err(twice(&word)),
                 "group" => group = Some(members(&mut words, &word)?),
-                "weight" => return Err(unknown(&word, WORDS)),
-                _ => {
-                    if !way.word(&word, &mut words)? {
-                        return Err(unknown(&word, WORDS));
+                "type" => kind = Some(Kind::parse(&mut words, &word)?),
+                "buckets" | "idle_timer" | "unbalanced_timer" => return Err(of_resilient(&word)),
+                "fdb" => {
+                    return Err(refused(
+                        &word,
+                        "it is for neighbours of a VXLAN, and no route names it",
+                    ));
+                }
+                "hw_stats" => return Err(refused(&word, "nothing here is made of hardware")),
+                known => {
+                    let belongs = known != "weight" && known != "realms" && known != "oif";
+                    if !belongs || !way.word(known, &word, &mut words)? {
+                        return Err(unknown(&word, &names(WORDS)));
                     }
                 }
             }
         }
+        let resilient = match (&group, kind) {
+            (_, None | Some(Kind::Mpath)) => None,
+            (Some(_), Some(Kind::Resilient(told))) => Some(told),
+            (None, Some(Kind::Resilient(_))) => {
+                return Err(wrong("only a group is resilient").help("`group ID/ID type resilient`"));
+            }
+        };
         let id = id.ok_or_else(|| {
             wrong("a nexthop object has a number").help("`id 1 via ADDRESS dev INTERFACE`")
         })?;
         let v4 = wanted.or(way.via.map(|via| via.value.is_ipv4())).unwrap_or(true);
         let leads = match (group, blackhole, way == Nexthop::empty()) {
-            (Some(leads), false, true) => leads,
+            (Some(_), false, true) if wanted.is_some() => {
+                return Err(wrong("a group has the family of its members")
+                    .note("the kernel answers EINVAL: \"Invalid family for group\""));
+            }
+            (Some(members), false, true) => Leads::Group { members, resilient },
             (None, true, true) => Leads::Blackhole { v4 },
             (None, false, false) => {
                 if way.via.is_some_and(|via| via.value.is_ipv4() != v4) {
                     return Err(wrong("the gateway is of another family than the nexthop object"));
                 }
+                way.fit(v4, text)?;
                 Leads::Way { v4, way }
             }
             (None, false, true) => {
@@ -125,11 +157,8 @@ impl NexthopObject {
     }
 }
 
-/// The members of a group, and what stands behind them.
-fn members(
-    words: &mut Words<'_>,
-    after: &Text,
-) -> Result<Leads<Nexthop, Spanned<u32>>, Diagnostic> {
+/// The members of a group, each with its weight.
+fn members(words: &mut Words<'_>, after: &Text) -> Result<Vec<(Spanned<u32>, u16)>, Diagnostic> {
     let list = words.expect("the numbers of nexthop objects", after)?;
     let mut members: Vec<(Spanned<u32>, u16)> = Vec::new();
     let mut at = 0;
@@ -137,7 +166,8 @@ fn members(
         let word = list.slice(at, at + part.len());
         at += part.len() + 1;
         let (id, weight) = part.split_once(',').unwrap_or((part, "1"));
-        let (Ok(id @ 1..), Ok(weight @ 1..=256)) = (id.parse(), weight.parse()) else {
+        let id = number(id).and_then(|id| u32::try_from(id).ok());
+        let (Some(id @ 1..), Some(weight @ 1..=256)) = (id, number(weight)) else {
             return Err(not(&word, "the number of a nexthop object, with `,WEIGHT` or without"));
         };
         if members.iter().any(|(other, _)| other.value == id) {
@@ -146,53 +176,61 @@ fn members(
                 .note("the kernel answers EINVAL: \"Nexthop id is used twice in group\"")
                 .help(format!("a member that gets more has a weight: `{id},2`")));
         }
-        members.push((Spanned::new(id, word.span), weight));
+        members.push((Spanned::new(id, word.span), weight as u16));
     }
-    let mut kind = None;
-    let mut resilient = Resilient::default();
-    let mut told = None;
-    while let Some(word) = words.peek() {
-        match word.as_str() {
-            "type" => {
-                words.next();
-                let name = words.expect("`mpath` or `resilient`", &word)?;
-                kind = Some(match name.as_str() {
-                    "mpath" => false,
-                    "resilient" => true,
-                    _ => return Err(not(&name, "`mpath` or `resilient`")),
-                });
-                continue;
+    Ok(members)
+}
+
+fn of_resilient(word: &Text) -> Diagnostic {
+    Diagnostic::error(Code::BadValue, format!("`{word}` is for resilient groups"))
+        .at(word.span, "no `type resilient` stands before it")
+}
+
+/// What stands behind `type`.
+#[derive(Clone, Copy)]
+enum Kind {
+    Mpath,
+    Resilient(Resilient),
+}
+
+impl Kind {
+    fn parse(words: &mut Words<'_>, after: &Text) -> Result<Self, Diagnostic> {
+        let name = words.expect("`mpath` or `resilient`", after)?;
+        let is_resilient = match name.as_str() {
+            "mpath" => false,
+            "resilient" => true,
+            _ => return Err(not(&name, "`mpath` or `resilient`")),
+        };
+        let mut told = Resilient::default();
+        while let Some(word) = words.peek() {
+            let name = word.as_str();
+            if !matches!(name, "buckets" | "idle_timer" | "unbalanced_timer") {
+                break;
             }
-            "buckets" | "idle_timer" | "unbalanced_timer" => {}
-            _ => break,
-        }
-        words.next();
-        match word.as_str() {
-            "buckets" => {
-                let number = words.expect("a number", &word)?;
-                resilient.buckets = match number.as_str().parse() {
-                    Ok(value @ 1..) => value,
-                    Ok(0) | Err(_) => return Err(not(&number, "a number from 1 to 65535")),
-                };
+            if !is_resilient {
+                return Err(of_resilient(&word));
             }
-            "idle_timer" => resilient.idle = seconds(words, &word)?,
-            _ => resilient.unbalanced = seconds(words, &word)?,
+            words.next();
+            match name {
+                "buckets" => {
+                    told.buckets = match words.number("a number from 1 to 65535", &word)? {
+                        0 => return Err(not(&word, "followed by a number from 1 to 65535")),
+                        buckets => buckets,
+                    };
+                }
+                "idle_timer" => told.idle = seconds(words, &word)?,
+                _ => told.unbalanced = seconds(words, &word)?,
+            }
         }
-        told = Some(word);
+        Ok(if is_resilient { Self::Resilient(told) } else { Self::Mpath })
     }
-    let is_resilient = kind == Some(true);
-    if let (Some(word), false) = (told, is_resilient) {
-        return Err(Diagnostic::error(Code::BadValue, format!("`{word}` is for resilient groups"))
-            .at(word.span, "this group has no `type resilient`"));
-    }
-    Ok(Leads::Group { members, resilient: is_resilient.then_some(resilient) })
 }
 
 /// A time in seconds, of which the kernel counts hundredths in 32 bits.
 fn seconds(words: &mut Words<'_>, after: &Text) -> Result<u32, Diagnostic> {
     let word = words.expect("seconds", after)?;
-    match word.as_str().parse() {
-        Ok(value) if value <= u32::MAX / 100 => Ok(value),
+    match number(word.as_str()) {
+        Some(value) if value < u64::from(u32::MAX / 100) => Ok(value as u32),
         _ => Err(not(&word, "whole seconds")),
     }
 }

@@ -181,6 +181,22 @@ fn quantity(word: &Text, units: &[(&str, f64)]) -> Option<f64> {
     decimal(number).map(|number| number * factor).filter(|value| *value <= MOST)
 }
 
+/// A time that TCP is told, rounded up to milliseconds, in units of which a millisecond has some; a
+/// bare number is such units.
+pub(super) fn round_trip(word: &Text, units: u32) -> Result<u32, Diagnostic> {
+    let wrong = || not(word, "a time, as in 100ms");
+    let text = word.as_str();
+    let (digits, unit) = text.split_at(text.trim_end_matches(char::is_alphabetic).len());
+    let number = decimal(digits).filter(|_| !digits.is_empty()).ok_or_else(wrong)?;
+    let count = match unit.to_ascii_lowercase().as_str() {
+        "" => number.ceil(),
+        "s" | "sec" | "secs" => (number * 1000.0).ceil() * f64::from(units),
+        "ms" | "msec" | "msecs" => number.ceil() * f64::from(units),
+        _ => return Err(wrong()),
+    };
+    if count <= f64::from(u32::MAX) { Ok(count as u32) } else { Err(wrong()) }
+}
+
 /// A number that is not negative, without an exponent.
 fn decimal(text: &str) -> Option<f64> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');

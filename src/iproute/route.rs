@@ -1,11 +1,12 @@
 //! What follows `ip route add`.
 
-use super::attributes::Attributes;
+use super::address::{address, everything, prefix};
+use super::attributes::{Attributes, Scope};
 use super::encap::{Encap, Seg6Mode};
 use super::nexthop::Nexthop;
-use super::words::{Words, not, unknown};
+use super::words::{Family, Known, Words, full, names, not, number, refused, twice, unknown};
 use crate::diagnostic::{Code, Diagnostic, Spanned, Text};
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -38,6 +39,12 @@ pub enum RouteKind {
     Unicast,
     /// Takes it as one for this node.
     Local,
+    /// Takes it, and sends it to all on the link. IPv4 only.
+    Broadcast,
+    /// Sends it to a group of nodes.
+    Multicast,
+    /// Takes it as one of several nodes that have the address.
+    Anycast,
     /// Drops it and says so: host unreachable.
     Unreachable,
     /// Drops it without a word.
@@ -49,9 +56,12 @@ pub enum RouteKind {
 }
 
 impl RouteKind {
-    const ALL: [RouteKind; 6] = [
+    const ALL: [RouteKind; 9] = [
         Self::Unicast,
         Self::Local,
+        Self::Broadcast,
+        Self::Multicast,
+        Self::Anycast,
         Self::Unreachable,
         Self::Blackhole,
         Self::Prohibit,
@@ -63,11 +73,27 @@ impl RouteKind {
         match self {
             Self::Unicast => "unicast",
             Self::Local => "local",
+            Self::Broadcast => "broadcast",
+            Self::Multicast => "multicast",
+            Self::Anycast => "anycast",
             Self::Unreachable => "unreachable",
             Self::Blackhole => "blackhole",
             Self::Prohibit => "prohibit",
             Self::Throw => "throw",
         }
+    }
+
+    /// Whether it says where packets go, and not only what becomes of them.
+    pub fn leads_on(self) -> bool {
+        match self {
+            Self::Unicast | Self::Local | Self::Broadcast | Self::Multicast | Self::Anycast => true,
+            Self::Unreachable | Self::Blackhole | Self::Prohibit | Self::Throw => false,
+        }
+    }
+
+    fn named(word: &Text) -> Option<Self> {
+        let word = if word.as_str() == "brd" { "broadcast" } else { word.as_str() };
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 }
 
@@ -82,6 +108,18 @@ pub enum Table {
     Vrf(Text),
 }
 
+impl Table {
+    /// A table by its number or name.
+    pub(super) fn parse(name: Text) -> Self {
+        // The kernel takes 0 for main.
+        match number(name.as_str()).and_then(|number| u32::try_from(number).ok()) {
+            Some(0) => Self::Name(Text::new("main", name.span)),
+            Some(number) => Self::Number(Spanned::new(number, name.span)),
+            None => Self::Name(name),
+        }
+    }
+}
+
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -91,40 +129,63 @@ impl fmt::Display for Table {
     }
 }
 
-/// The words that can stand behind the destination.
-fn known() -> Vec<&'static str> {
-    let own = ["via", "dev", "table", "vrf", "metric", "src", "onlink", "encap", "nexthop", "nhid"];
-    own.into_iter().chain(Attributes::words()).collect()
-}
+/// The words of a route in the order in which `ip` takes their beginnings for them.
+const WORDS: &[Known] = &[
+    ("src", false),
+    ("via", false),
+    ("from", false),
+    ("tos", false),
+    ("dsfield", true),
+    ("expires", false),
+    ("metric", true),
+    ("priority", true),
+    ("preference", false),
+    ("scope", false),
+    ("mtu", false),
+    ("hoplimit", false),
+    ("advmss", false),
+    ("reordering", true),
+    ("rtt", false),
+    ("rto_min", false),
+    ("window", true),
+    ("cwnd", true),
+    ("initcwnd", true),
+    ("initrwnd", true),
+    ("features", true),
+    ("quickack", true),
+    ("congctl", true),
+    ("rttvar", true),
+    ("ssthresh", true),
+    ("realms", true),
+    ("onlink", false),
+    ("nexthop", false),
+    ("nhid", false),
+    ("protocol", true),
+    ("table", true),
+    ("vrf", true),
+    ("dev", false),
+    ("oif", false),
+    ("pref", true),
+    ("encap", false),
+    ("ttl-propagate", false),
+    ("fastopen_no_cookie", true),
+    ("as", false),
+    ("weight", false),
+];
 
 impl Route {
-    /// Reads a route. The family is that of `-4` or `-6` in front, else the prefix's, else the
-    /// gateway's, else IPv4.
+    /// Reads a route, whose words stand in any order. The family is that of `-4` or `-6` in front,
+    /// else the prefix's, else the gateway's, else IPv4.
     ///
     /// # Errors
     /// Words that the grammar does not have, and values that cannot be.
     pub fn parse(text: &Text) -> Result<Self, Diagnostic> {
         let mut words = Words::new(text);
-        let wanted = if words.take("-6") {
-            Some(Spanned::filled(false))
-        } else {
-            words.take("-4").then_some(Spanned::filled(true))
-        };
-        let mut kind = RouteKind::Unicast;
-        if let Some(word) = words.peek()
-            && let Some(named) =
-                RouteKind::ALL.into_iter().find(|kind| kind.word() == word.as_str())
-        {
-            kind = named;
-            words.next();
-        }
-        let first = words.next().ok_or_else(|| {
-            Diagnostic::error(Code::BadValue, "an empty route")
-                .at(words.span(), "a destination, then where it goes")
-        })?;
+        let family = Family::of_ip(words.command("route")?, text)?;
+        let mut destination = None;
         let mut route = Self {
-            kind,
-            destination: Spanned::new(IpNet::V4(Ipv4Net::default()), first.span),
+            kind: RouteKind::Unicast,
+            destination: Spanned::new(everything(true), text.span),
             table: None,
             metric: None,
             source: None,
@@ -134,40 +195,75 @@ impl Route {
         };
         let mut single = Nexthop::empty();
         while let Some(word) = words.next() {
-            match word.as_str() {
+            match full(&word, WORDS).unwrap_or_default() {
+                "" => {
+                    let word = match word.as_str() {
+                        "to" => words.expect("a destination", &word)?,
+                        "type" => words.expect("a kind of route", &word)?,
+                        _ => word,
+                    };
+                    if let Some(kind) = RouteKind::named(&word) {
+                        route.kind = kind;
+                        continue;
+                    }
+                    if matches!(word.as_str(), "nat" | "xresolve") {
+                        return Err(refused(&word, "the kernel has no such routes"));
+                    }
+                    if destination.is_some() {
+                        return Err(unknown(&word, &names(WORDS)));
+                    }
+                    destination = Some(Destination::parse(&word)?);
+                }
                 "table" => {
                     let name = words.expect("a table", &word)?;
-                    route.table = Some(match name.as_str().parse() {
-                        Ok(number) => Table::Number(Spanned::new(number, name.span)),
-                        Err(_) => Table::Name(name),
-                    });
+                    route.table = Some(Table::parse(name));
                 }
                 "vrf" => route.table = Some(Table::Vrf(words.expect("a VRF", &word)?)),
-                "metric" | "preference" | "priority" => {
-                    route.metric = Some(words.value("a metric", &word)?);
+                "metric" | "priority" | "preference" => {
+                    if route.metric.is_some() {
+                        return Err(twice(&word));
+                    }
+                    route.metric = Some(words.number("a metric", &word)?);
                 }
                 "src" => {
-                    let address = words.expect("an address", &word)?;
-                    let parsed =
-                        address.as_str().parse().map_err(|_| not(&address, "an address"))?;
-                    route.source = Some(Spanned::new(parsed, address.span));
+                    let source = words.expect("an address", &word)?;
+                    route.source = Some(Spanned::new(address(&source)?, source.span));
                 }
                 "nexthop" => route.nexthops.push(Nexthop::parse(&mut words)?),
                 "nhid" => {
                     let what = "the number of a nexthop object";
                     let id = words.expect(what, &word)?;
-                    let number = id.as_str().parse().map_err(|_| not(&id, what))?;
+                    let number = number(id.as_str()).and_then(|id| u32::try_from(id).ok());
+                    let number = number.ok_or_else(|| not(&id, what))?;
                     route.object = Some(Spanned::new(number, id.span));
                 }
-                _ => {
-                    if !single.word(&word, &mut words)?
-                        && !route.attributes.word(&word, &mut words)?
+                "from" => {
+                    return Err(refused(&word, "a lab has no routes that choose by the source")
+                        .help("choose by a rule: `rules: [from 10.1.0.0/16 lookup TABLE]`"));
+                }
+                "expires" => {
+                    return Err(refused(&word, "what a lab has stays until the lab goes")
+                        .note("of IPv4, the kernel takes the word and no route expires"));
+                }
+                "ttl-propagate" => {
+                    let why =
+                        "the kernel has it for routes of labels; here, say `encap mpls … ttl 0`";
+                    return Err(refused(&word, why));
+                }
+                known => {
+                    if !single.word(known, &word, &mut words)?
+                        && !route.attributes.word(known, &word, &mut words)?
                     {
-                        return Err(unknown(&word, &known()));
+                        return Err(unknown(&word, &names(WORDS)));
                     }
                 }
             }
         }
+        let Some(destination) = destination else {
+            return Err(Diagnostic::error(Code::BadValue, "a route without a destination")
+                .at(words.span(), "to where")
+                .help("say a prefix such as 10.1.0.0/16, or `default`"));
+        };
         if single != Nexthop::empty() {
             if !route.nexthops.is_empty() {
                 return Err(Diagnostic::error(
@@ -186,38 +282,25 @@ impl Route {
             }
             route.nexthops.push(single);
         }
-        route.destination.value = route.prefix(&first, wanted.map(|v4| v4.value))?;
+        let gateway = route.nexthops.iter().find_map(|nexthop| nexthop.via);
+        let v4 = family.or(gateway.map(|via| via.value.is_ipv4())).unwrap_or(true);
+        route.destination = match destination {
+            Destination::All(word) => Spanned::new(everything(v4), word.span),
+            Destination::Net(net) if family.is_some_and(|v4| v4 != net.value.addr().is_ipv4()) => {
+                return Err(Diagnostic::error(
+                    Code::BadValue,
+                    format!("{net} is of another family"),
+                )
+                .at(net.span, "not of the family that stands in front"));
+            }
+            Destination::Net(net) => net,
+        };
         route.consistent(text)
     }
 
     /// Whether it leads to a link itself, and so needs no other route.
     pub fn is_on_link(&self) -> bool {
         self.object.is_none() && self.nexthops.iter().all(|nexthop| nexthop.via.is_none())
-    }
-
-    /// The destination, once the gateway can tell the family of `default`.
-    fn prefix(&self, word: &Text, v4: Option<bool>) -> Result<IpNet, Diagnostic> {
-        if matches!(word.as_str(), "default" | "any" | "all") {
-            let gateway = self.nexthops.iter().find_map(|nexthop| nexthop.via);
-            return Ok(match v4.unwrap_or(gateway.is_none_or(|via| via.value.is_ipv4())) {
-                true => IpNet::V4(Ipv4Net::default()),
-                false => IpNet::V6(Ipv6Net::default()),
-            });
-        }
-        let net = word
-            .as_str()
-            .parse::<IpNet>()
-            .or_else(|_| word.as_str().parse::<IpAddr>().map(IpNet::from))
-            .map_err(|_| not(word, "a destination such as 10.1.0.0/16 or `default`"))?;
-        if net.trunc() != net {
-            return Err(Diagnostic::error(
-                Code::BadValue,
-                format!("{net} has bits behind its prefix length"),
-            )
-            .at(word.span, "the kernel refuses such a destination")
-            .help(format!("the subnet is {}", net.trunc())));
-        }
-        Ok(net)
     }
 
     fn consistent(self, text: &Text) -> Result<Self, Diagnostic> {
@@ -229,22 +312,24 @@ impl Route {
                 return Err(wrong(format!("the route to {} has no way on", self.destination))
                     .help("say `via ADDRESS`, `dev INTERFACE` or both"));
             }
-            (RouteKind::Unicast | RouteKind::Local, (1.., Some(object))) => {
+            (RouteKind::Unicast, (1.., Some(object))) => {
                 return Err(Diagnostic::error(
                     Code::BadValue,
                     "a route has either a nexthop object or ways on of its own",
                 )
                 .at(object.span, "this one has both"));
             }
-            (RouteKind::Local, (1, None)) if self.nexthops[0].is_device() => {}
-            (RouteKind::Local, _) => {
-                return Err(wrong("a `local` route needs a device and nothing else".into())
-                    .help("`local 10.1.0.0/16 dev lo`"));
+            (RouteKind::Unicast, _) => {}
+            (kind, (1, None)) if kind.leads_on() && self.nexthops[0].is_device() => {}
+            (kind, _) if kind.leads_on() => {
+                let kind = kind.word();
+                return Err(wrong(format!("a `{kind}` route needs a device and nothing else"))
+                    .help(format!("`{kind} 10.1.0.0/16 dev INTERFACE`")));
             }
-            (RouteKind::Unicast, _) | (_, (0, None)) => {}
+            (_, (0, None)) => {}
             (kind, _) => {
                 return Err(wrong(format!("a route of kind `{}` goes nowhere", kind.word()))
-                    .help("leave out `via`, `dev`, `encap` and `nhid`"));
+                    .help("leave out `via`, `dev`, `encap`, `realms` and `nhid`"));
             }
         }
         let v4 = matches!(self.destination.value, IpNet::V4(_));
@@ -264,13 +349,78 @@ impl Route {
                     .note("only the other way round is there: IPv4 `via inet6 ADDRESS`"));
             }
         }
+        self.nexthops.iter().try_for_each(|nexthop| nexthop.fit(v4, text))?;
         self.attributes.fit(v4, text)?;
+        self.scoped(v4, &wrong)?;
+        if self.attributes.preference.is_some() && !self.kind.leads_on() {
+            return Err(wrong("a route that goes nowhere has no preference".into())
+                .note("the kernel takes `pref` there, and keeps nothing of it"));
+        }
+        if self.kind == RouteKind::Broadcast && !v4 {
+            return Err(wrong("IPv6 has no broadcast".into()).help("it has `multicast`"));
+        }
         if let Some(source) = self.source
             && source.value.is_ipv4() != v4
         {
             return Err(wrong("the source is of another family than the destination".into()));
         }
         Ok(self)
+    }
+}
+
+impl Route {
+    /// Refuses scopes that the kernel does not take for a route of its kind, or with its gateway.
+    fn scoped(&self, v4: bool, wrong: &impl Fn(String) -> Diagnostic) -> Result<(), Diagnostic> {
+        let Some(scope) = self.attributes.scope.filter(|_| v4) else { return Ok(()) };
+        let least = match self.kind {
+            RouteKind::Local => Scope::Host,
+            RouteKind::Broadcast | RouteKind::Anycast => Scope::Link,
+            RouteKind::Unicast
+            | RouteKind::Multicast
+            | RouteKind::Unreachable
+            | RouteKind::Blackhole
+            | RouteKind::Prohibit
+            | RouteKind::Throw => Scope::Global,
+        };
+        if scope.number() < least.number() {
+            let (kind, scope) = (self.kind.word(), scope.word());
+            return Err(wrong(format!("a `{kind}` route reaches no further than `{scope}`"))
+                .note("the kernel answers EINVAL: \"Invalid scope\"")
+                .help(format!("`scope {}`, or none", least.word())));
+        }
+        // A gateway of IPv6 has no scope that would have to be narrower.
+        let has_gateway = self
+            .nexthops
+            .iter()
+            .filter_map(|nexthop| nexthop.via)
+            .any(|via| scope == Scope::Host || via.value.is_ipv4());
+        let several = self.nexthops.len() > 1 || self.object.is_some();
+        match scope {
+            Scope::Link | Scope::Host if has_gateway => {
+                Err(wrong(format!("a route of scope `{}` has no gateway", scope.word()))
+                    .note("the kernel answers that the nexthop is invalid"))
+            }
+            Scope::Host if several => Err(wrong("a route of scope `host` has one way on".into())
+                .note("the kernel answers EINVAL: \"Route with host scope can not have multiple nexthops\"")),
+            Scope::Global | Scope::Site | Scope::Link | Scope::Host => Ok(()),
+        }
+    }
+}
+
+/// What a route is for, before its family is known.
+enum Destination {
+    All(Text),
+    Net(Spanned<IpNet>),
+}
+
+impl Destination {
+    fn parse(word: &Text) -> Result<Self, Diagnostic> {
+        if matches!(word.as_str(), "default" | "any" | "all") {
+            return Ok(Self::All(word.clone()));
+        }
+        let what = "a destination such as 10.1.0.0/16 or `default`";
+        let net = prefix(word, what)?;
+        Ok(Self::Net(Spanned::new(net, word.span)))
     }
 }
 

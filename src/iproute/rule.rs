@@ -1,11 +1,15 @@
 //! What follows `ip rule add`.
 
+use super::address::prefix as read_prefix;
+use super::nexthop::Realms;
 use super::route::Table;
-use super::words::{Words, hexadecimal, not, type_of_service, unknown};
-use crate::diagnostic::{Code, Diagnostic, Spanned, Text};
+use super::rule_protocol::RuleProtocol;
+use super::words::{
+    Family, Known, Words, code_point, full, names, not, number, refused, type_of_service, unknown,
+};
+use crate::diagnostic::{Code, Diagnostic, Text};
 use ipnet::IpNet;
 use std::fmt;
-use std::net::IpAddr;
 
 /// A policy rule, over the ways in which it names devices and tables: as written, or resolved.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,10 +40,20 @@ pub struct Rule<Device, Lookup> {
     pub dport: Option<(u16, u16)>,
     /// The users of local sockets, both ends included.
     pub uidrange: Option<(u32, u32)>,
+    /// The number of the tunnel that a packet came through.
+    pub tunnel: Option<u64>,
+    /// The six bits of the differentiated services.
+    pub dscp: Option<u8>,
     /// What is done.
     pub action: RuleAction<Lookup>,
     /// Routes no longer than this do not count in the lookup.
     pub suppress_prefixlength: Option<u8>,
+    /// Routes over interfaces of this group do not count in the lookup.
+    pub suppress_ifgroup: Option<u32>,
+    /// The realms of packets that it fits. IPv4 only.
+    pub realms: Option<Realms>,
+    /// Who put it there, where somebody says so.
+    pub protocol: Option<RuleProtocol>,
 }
 
 /// What a rule does with a packet.
@@ -47,6 +61,8 @@ pub struct Rule<Device, Lookup> {
 pub enum RuleAction<Lookup> {
     /// Looks it up in a table; a packet without a route there goes on to the next rule.
     Lookup(Lookup),
+    /// Looks it up in the table of the VRF that it is in.
+    Vrf,
     /// Goes on with the rule of this priority.
     Goto(u32),
     /// Drops it and says so: network unreachable.
@@ -59,31 +75,49 @@ pub enum RuleAction<Lookup> {
     Nop,
 }
 
-const WORDS: &[&str] = &[
-    "from",
-    "to",
-    "iif",
-    "oif",
-    "fwmark",
-    "tos",
-    "ipproto",
-    "sport",
-    "dport",
-    "uidrange",
-    "priority",
-    "not",
-    "lookup",
-    "goto",
-    "suppress_prefixlength",
-    "unreachable",
-    "blackhole",
-    "prohibit",
-    "nop",
+/// The words of a rule in the order in which `ip` takes their beginnings for them.
+const WORDS: &[Known] = &[
+    ("not", false),
+    ("from", false),
+    ("to", false),
+    ("preference", true),
+    ("order", true),
+    ("priority", true),
+    ("tos", false),
+    ("dsfield", true),
+    ("fwmark", false),
+    ("realms", true),
+    ("protocol", true),
+    ("tun_id", true),
+    ("table", true),
+    ("lookup", false),
+    ("suppress_prefixlength", true),
+    ("sup_pl", false),
+    ("suppress_ifgroup", true),
+    ("sup_group", false),
+    ("dev", false),
+    ("iif", false),
+    ("oif", false),
+    ("l3mdev", false),
+    ("uidrange", false),
+    ("nat", false),
+    ("map-to", true),
+    ("ipproto", false),
+    ("sport", false),
+    ("dport", false),
+    ("dscp", false),
+    ("flowlabel", false),
+    ("goto", true),
+    ("nop", true),
+    ("unreachable", false),
+    ("blackhole", false),
+    ("prohibit", false),
 ];
 
 /// The protocols that iproute2 writes by name.
 const PROTOCOLS: &[(&str, u8)] = &[
     ("icmp", 1),
+    ("igmp", 2),
     ("tcp", 6),
     ("udp", 17),
     ("dccp", 33),
@@ -113,8 +147,13 @@ impl<Device, Lookup> Rule<Device, Lookup> {
             sport: None,
             dport: None,
             uidrange: None,
+            tunnel: None,
+            dscp: None,
             action,
             suppress_prefixlength: None,
+            suppress_ifgroup: None,
+            realms: None,
+            protocol: None,
         }
     }
 
@@ -141,8 +180,11 @@ impl<Device, Lookup> Rule<Device, Lookup> {
             sport: self.sport,
             dport: self.dport,
             uidrange: self.uidrange,
+            tunnel: self.tunnel,
+            dscp: self.dscp,
             action: match &self.action {
                 RuleAction::Lookup(lookup) => RuleAction::Lookup(table(lookup)?),
+                RuleAction::Vrf => RuleAction::Vrf,
                 RuleAction::Goto(priority) => RuleAction::Goto(*priority),
                 RuleAction::Unreachable => RuleAction::Unreachable,
                 RuleAction::Blackhole => RuleAction::Blackhole,
@@ -150,6 +192,9 @@ impl<Device, Lookup> Rule<Device, Lookup> {
                 RuleAction::Nop => RuleAction::Nop,
             },
             suppress_prefixlength: self.suppress_prefixlength,
+            suppress_ifgroup: self.suppress_ifgroup,
+            realms: self.realms,
+            protocol: self.protocol,
         })
     }
 }
@@ -161,15 +206,20 @@ impl Rule<Text, Table> {
     /// Words that the grammar does not have, and values that cannot be.
     pub fn parse(text: &Text) -> Result<Self, Diagnostic> {
         let mut words = Words::new(text);
-        let mut family =
-            if words.take("-6") { Some(false) } else { words.take("-4").then_some(true) };
+        let mut family = Family::of_ip(words.command("rule")?, text)?;
         let mut action = None;
         let mut rule = Self::all(true, RuleAction::Nop);
         while let Some(word) = words.next() {
-            if rule.select(&word, &mut words, &mut family)? {
+            // In a rule, `type` says that what it does follows.
+            let word = match word.as_str() {
+                "type" => words.expect("what is done", &word)?,
+                _ => word,
+            };
+            let known = full(&word, WORDS).unwrap_or_default();
+            if rule.select(known, &word, &mut words, &mut family)? {
                 continue;
             }
-            if action.replace(act(&word, &mut words)?).is_some() {
+            if action.replace(act(known, &word, &mut words)?).is_some() {
                 return Err(Diagnostic::error(Code::BadValue, "a rule does one thing")
                     .at(word.span, "and this is a second one"));
             }
@@ -177,74 +227,120 @@ impl Rule<Text, Table> {
         rule.action = action.ok_or_else(|| {
             Diagnostic::error(Code::BadValue, "a rule that does nothing")
                 .at(text.span, "no `lookup TABLE`")
+                .note("`ip` would have it look in the main table")
                 .help(
                     "say `lookup TABLE`, `goto PRIORITY`, `unreachable`, `blackhole` or `prohibit`",
                 )
         })?;
         rule.v4 = family.unwrap_or(true);
-        if let (RuleAction::Goto(to), Some(own)) = (&rule.action, rule.priority)
-            && *to <= own
-        {
-            return Err(Diagnostic::error(Code::BadValue, format!("rule {own} goes back to {to}"))
-                .at(text.span, "a rule can only go on")
-                .note("the kernel refuses it, since packets would go round"));
-        }
+        rule.fit(text)?;
         Ok(rule)
     }
 
     /// Takes a word that says which packets a rule is for, or when it is asked; false for another.
     fn select(
         &mut self,
+        full: &str,
         word: &Text,
         words: &mut Words<'_>,
         family: &mut Option<bool>,
     ) -> Result<bool, Diagnostic> {
-        match word.as_str() {
+        match full {
             "not" => self.not = true,
             "from" => self.from = prefix(&words.expect("a prefix", word)?, family)?,
             "to" => self.to = prefix(&words.expect("a prefix", word)?, family)?,
-            "iif" => self.iif = Some(words.expect("an interface", word)?),
+            "iif" | "dev" => self.iif = Some(words.expect("an interface", word)?),
             "oif" => self.oif = Some(words.expect("an interface", word)?),
             "fwmark" => self.fwmark = Some(mark(&words.expect("a mark", word)?)?),
             "tos" | "dsfield" => {
                 let tos = type_of_service(&words.expect("a type of service", word)?)?;
-                self.tos = Some(tos);
+                self.tos = Some(tos).filter(|tos| *tos != 0);
+            }
+            "dscp" => {
+                let value = words.expect("a code point", word)?;
+                let numeral = || u8::try_from(number(value.as_str())?).ok();
+                let point = code_point(value.as_str()).or_else(numeral).filter(|it| *it < 64);
+                let point = point.ok_or_else(|| not(&value, "a code point from 0 to 63"))?;
+                self.dscp = Some(point);
+            }
+            "tun_id" => self.tunnel = Some(words.number("the number of a tunnel", word)?),
+            "realms" => self.realms = Realms::parse(&words.expect("a realm", word)?)?,
+            "protocol" => {
+                self.protocol = Some(RuleProtocol::parse(&words.expect("a protocol", word)?)?);
             }
             "ipproto" => self.ipproto = Some(protocol(&words.expect("a protocol", word)?)?),
-            "sport" => self.sport = Some(range(&words.expect("a port", word)?, "a port or two")?),
-            "dport" => self.dport = Some(range(&words.expect("a port", word)?, "a port or two")?),
+            "sport" => self.sport = Some(ports(&words.expect("a port", word)?)?),
+            "dport" => self.dport = Some(ports(&words.expect("a port", word)?)?),
             "uidrange" => {
                 let users = words.expect("two user numbers", word)?;
-                self.uidrange = Some(range(&users, "two user numbers, as in 1000-1999")?);
+                let what = "two user numbers, as in 1000-1999";
+                if !users.as_str().contains('-') {
+                    return Err(not(&users, what));
+                }
+                self.uidrange = Some(range(&users, what)?);
             }
-            "priority" | "preference" | "pref" | "order" => {
-                self.priority = Some(words.value("a priority", word)?);
+            "priority" | "preference" | "order" => {
+                self.priority = Some(words.number("a priority", word)?);
             }
             "suppress_prefixlength" | "sup_pl" => {
-                self.suppress_prefixlength = Some(words.value("a length", word)?);
+                self.suppress_prefixlength = Some(words.number("a length", word)?);
+            }
+            "suppress_ifgroup" | "sup_group" => {
+                let group = words.expect("a group of interfaces", word)?;
+                let numeral = || number(group.as_str()).and_then(|it| i32::try_from(it).ok());
+                let number = if group.as_str() == "default" { Some(0) } else { numeral() };
+                let number = number.ok_or_else(|| not(&group, "the number of a group"))?;
+                self.suppress_ifgroup = Some(number.unsigned_abs());
+            }
+            "nat" | "map-to" => {
+                return Err(refused(
+                    word,
+                    "the kernel has no such rules; nft translates addresses",
+                ));
+            }
+            "flowlabel" => {
+                return Err(refused(word, "choose by `fwmark`, which a ruleset of nft can set"));
             }
             _ => return Ok(false),
         }
         Ok(true)
     }
+
+    /// Refuses what the kernel does not take for a family.
+    fn fit(&self, text: &Text) -> Result<(), Diagnostic> {
+        let wrong = |what: &str| Diagnostic::error(Code::BadValue, what).at(text.span, "this rule");
+        if self.tos.is_some() && self.dscp.is_some() {
+            return Err(wrong("a rule has either `tos` or `dscp`")
+                .note("the kernel answers EINVAL: \"Cannot specify both TOS and DSCP\""));
+        }
+        match (self.v4, self.tos) {
+            (true, Some(tos)) if tos & !0x1c != 0 => {
+                Err(wrong("an IPv4 rule cannot choose by all of a type of service")
+                    .note("the kernel knows the four bits of RFC 1349, 0x04 to 0x1c, and those of ECN choose nothing")
+                    .help(format!("`dscp {}` chooses by all six bits, from Linux 6.13 on", tos >> 2)))
+            }
+            (false, Some(tos)) if tos & 3 != 0 => {
+                Err(wrong("no rule can choose by the bits of ECN")
+                    .note("they are the two lowest of a type of service"))
+            }
+            _ if self.realms.is_some() && !self.v4 => Err(wrong("an IPv6 rule has no realms")
+                .note("the kernel has them for IPv4 only")),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What a rule does, from the word that says it.
-fn act(word: &Text, words: &mut Words<'_>) -> Result<RuleAction<Table>, Diagnostic> {
-    Ok(match word.as_str() {
-        "lookup" | "table" => {
-            let name = words.expect("a table", word)?;
-            RuleAction::Lookup(match name.as_str().parse() {
-                Ok(number) => Table::Number(Spanned::new(number, name.span)),
-                Err(_) => Table::Name(name),
-            })
-        }
-        "goto" => RuleAction::Goto(words.value("a priority", word)?),
+fn act(full: &str, word: &Text, words: &mut Words<'_>) -> Result<RuleAction<Table>, Diagnostic> {
+    Ok(match full {
+        "lookup" | "table" => RuleAction::Lookup(Table::parse(words.expect("a table", word)?)),
+        "l3mdev" => RuleAction::Vrf,
+        "goto" => RuleAction::Goto(words.number("a priority", word)?),
         "unreachable" => RuleAction::Unreachable,
         "blackhole" => RuleAction::Blackhole,
         "prohibit" => RuleAction::Prohibit,
         "nop" => RuleAction::Nop,
-        _ => return Err(unknown(word, WORDS)),
+        _ => return Err(unknown(word, &names(WORDS))),
     })
 }
 
@@ -253,35 +349,45 @@ fn prefix(word: &Text, family: &mut Option<bool>) -> Result<Option<IpNet>, Diagn
     if matches!(word.as_str(), "all" | "any" | "default") {
         return Ok(None);
     }
-    let net = word
-        .as_str()
-        .parse::<IpNet>()
-        .or_else(|_| word.as_str().parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| not(word, "a prefix such as 10.1.0.0/16, or `all`"))?;
+    let net = read_prefix(word, "a prefix such as 10.1.0.0/16, or `all`")?;
     let v4 = net.addr().is_ipv4();
     if family.replace(v4).is_some_and(|known| known != v4) {
         return Err(Diagnostic::error(Code::BadValue, "a rule is for one family")
             .at(word.span, "of another family than what stands before it"));
     }
-    if net.trunc() != net {
-        return Err(Diagnostic::error(
-            Code::BadValue,
-            format!("{net} has bits behind its prefix length"),
-        )
-        .at(word.span, "not a prefix")
-        .help(format!("the prefix is {}", net.trunc())));
-    }
-    Ok(Some(net))
+    Ok(Some(net).filter(|net| net.prefix_len() > 0))
 }
 
 fn mark(word: &Text) -> Result<(u32, u32), Diagnostic> {
     let (mark, mask) = word.as_str().split_once('/').unwrap_or((word.as_str(), "0xffffffff"));
-    hexadecimal(mark).zip(hexadecimal(mask)).ok_or_else(|| not(word, "a mark such as 0x1/0xff"))
+    let bits = |text| number(text).and_then(|number| u32::try_from(number).ok());
+    match bits(mark).zip(bits(mask)) {
+        Some((0, _)) if !word.as_str().contains('/') => {
+            Err(not(word, "a mark that some packets have")
+                .note("the kernel takes 0 alone for all packets")
+                .help("`fwmark 0/0xffffffff` chooses those without a mark"))
+        }
+        Some((_, 0)) => {
+            Err(not(word, "a mark such as 0x1/0xff").note("no bit counts, so it chooses nothing"))
+        }
+        Some(it) => Ok(it),
+        None => Err(not(word, "a mark such as 0x1/0xff")),
+    }
+}
+
+/// One port or several; the kernel takes neither 0 nor the last one.
+fn ports(word: &Text) -> Result<(u16, u16), Diagnostic> {
+    match range(word, "a port or two, as in 1000-1999")? {
+        (first, last) if first == 0 || last == u16::MAX => Err(not(word, "ports from 1 to 65534")
+            .note("the kernel answers EINVAL to port 0 and port 65535")),
+        range => Ok(range),
+    }
 }
 
 fn protocol(word: &Text) -> Result<u8, Diagnostic> {
     let named = PROTOCOLS.iter().find(|(name, _)| *name == word.as_str()).map(|(_, it)| *it);
-    named.or_else(|| word.as_str().parse().ok()).ok_or_else(|| not(word, "a protocol such as tcp"))
+    let number = || word.as_str().parse().ok();
+    named.or_else(number).filter(|it| *it != 0).ok_or_else(|| not(word, "a protocol such as tcp"))
 }
 
 fn range<T: std::str::FromStr + PartialOrd + Copy>(
@@ -321,7 +427,7 @@ impl<Device: fmt::Display, Lookup: fmt::Display> fmt::Display for Rule<Device, L
             write!(f, " oif {oif}")?;
         }
         match self.fwmark {
-            Some((mark, u32::MAX)) => write!(f, " fwmark {mark:#x}")?,
+            Some((mark @ 1.., u32::MAX)) => write!(f, " fwmark {mark:#x}")?,
             Some((mark, mask)) => write!(f, " fwmark {mark:#x}/{mask:#x}")?,
             None => {}
         }
@@ -334,27 +440,43 @@ impl<Device: fmt::Display, Lookup: fmt::Display> fmt::Display for Rule<Device, L
                 None => write!(f, " ipproto {number}")?,
             }
         }
-        ports(f, "sport", self.sport)?;
-        ports(f, "dport", self.dport)?;
+        print_ports(f, "sport", self.sport)?;
+        print_ports(f, "dport", self.dport)?;
         if let Some((first, last)) = self.uidrange {
             write!(f, " uidrange {first}-{last}")?;
         }
+        if let Some(number) = self.tunnel {
+            write!(f, " tun_id {number}")?;
+        }
+        if let Some(point) = self.dscp {
+            write!(f, " dscp {point}")?;
+        }
+        if let Some(realms) = self.realms {
+            write!(f, " {realms}")?;
+        }
+        if let Some(protocol) = self.protocol {
+            write!(f, " protocol {protocol}")?;
+        }
         match &self.action {
             RuleAction::Lookup(table) => write!(f, " lookup {table}")?,
+            RuleAction::Vrf => f.write_str(" l3mdev")?,
             RuleAction::Goto(priority) => write!(f, " goto {priority}")?,
             RuleAction::Unreachable => f.write_str(" unreachable")?,
             RuleAction::Blackhole => f.write_str(" blackhole")?,
             RuleAction::Prohibit => f.write_str(" prohibit")?,
             RuleAction::Nop => f.write_str(" nop")?,
         }
-        match self.suppress_prefixlength {
-            Some(length) => write!(f, " suppress_prefixlength {length}"),
+        if let Some(length) = self.suppress_prefixlength {
+            write!(f, " suppress_prefixlength {length}")?;
+        }
+        match self.suppress_ifgroup {
+            Some(group) => write!(f, " suppress_ifgroup {group}"),
             None => Ok(()),
         }
     }
 }
 
-fn ports(f: &mut fmt::Formatter<'_>, word: &str, ports: Option<(u16, u16)>) -> fmt::Result {
+fn print_ports(f: &mut fmt::Formatter<'_>, word: &str, ports: Option<(u16, u16)>) -> fmt::Result {
     match ports {
         Some((first, last)) if first == last => write!(f, " {word} {first}"),
         Some((first, last)) => write!(f, " {word} {first}-{last}"),

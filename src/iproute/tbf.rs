@@ -1,7 +1,7 @@
 //! What follows `tc qdisc add … tbf`, as in `tc-tbf(8)`: a wire of a certain rate.
 
 use super::quantity::{Rate, Size, Time};
-use super::words::{Words, unknown};
+use super::words::{Known, Words, full, names, refused, twice, unknown};
 use crate::diagnostic::{Code, Diagnostic, Text};
 use std::fmt;
 
@@ -36,7 +36,21 @@ pub struct Peak {
     pub burst: Size,
 }
 
-const WORDS: &[&str] = &["rate", "burst", "latency", "limit", "peakrate", "minburst"];
+/// The words of a bucket in the order in which `tc` takes their beginnings for them.
+const WORDS: &[Known] = &[
+    ("limit", true),
+    ("latency", true),
+    ("burst", true),
+    ("buffer", false),
+    ("maxburst", false),
+    ("mtu", false),
+    ("minburst", false),
+    ("mpu", false),
+    ("rate", false),
+    ("peakrate", true),
+    ("overhead", true),
+    ("linklayer", true),
+];
 
 impl Tbf {
     /// Reads a bucket.
@@ -48,13 +62,14 @@ impl Tbf {
         let (mut rate, mut burst, mut queue) = (None, None, None);
         let (mut peak, mut minburst) = (None, None);
         while let Some(word) = words.next() {
-            match word.as_str() {
+            match full(&word, WORDS).unwrap_or_default() {
+                "rate" if rate.is_some() => return Err(twice(&word)),
                 "rate" => rate = Some(Rate::parse(&words.expect("a rate", &word)?)?),
                 "burst" | "buffer" | "maxburst" => {
                     burst = Some(Size::parse(&words.expect("a size", &word)?)?);
                 }
-                "limit" | "latency" => {
-                    let next = match word.as_str() {
+                name @ ("limit" | "latency") => {
+                    let next = match name {
                         "limit" => Queue::Limit(Size::parse(&words.expect("a size", &word)?)?),
                         _ => Queue::Latency(Time::parse(&words.expect("a time", &word)?)?),
                     };
@@ -68,8 +83,18 @@ impl Tbf {
                 "minburst" | "mtu" => {
                     minburst = Some(Size::parse(&words.expect("a size", &word)?)?);
                 }
-                _ => return Err(unknown(&word, WORDS)),
+                "mpu" | "overhead" | "linklayer" => {
+                    return Err(refused(&word, "a lab's buckets count the bytes of packets alone"));
+                }
+                _ => return Err(unknown(&word, &names(WORDS))),
             }
+        }
+        if let Some(Queue::Latency(latency)) = queue
+            && latency == Time::default()
+        {
+            return Err(Diagnostic::error(Code::BadValue, "a queue in which nothing waits")
+                .at(text.span, "`latency` is 0")
+                .help("as in `latency 50ms`"));
         }
         let missing = |what: &str| {
             Diagnostic::error(Code::BadValue, format!("a token bucket without {what}"))

@@ -4,18 +4,19 @@ use super::machine::{Reason, Refused};
 use super::message::LOOPBACK;
 use super::nexthop::NexthopMessage;
 use super::socket::{Mode, Request, SendError, Socket};
-use super::{Worker, program, route, sysctl};
-use crate::compile::{Nexthop, NexthopObject, Route};
+use super::{Worker, program, route, rule, sysctl};
+use crate::compile::{Nexthop, NexthopObject, Route, Rule};
 use crate::diagnostic::Text;
 use crate::document::DeviceName;
-use crate::iproute::{Encap, Label, Leads, Netem, Resilient, Seg6Mode, Tbf, Tunnel};
+use crate::iproute::{Encap, Label, Leads, Netem, Resilient, RuleAction, Seg6Mode, Tbf, Tunnel};
 use crate::plan::{Feature, Qdisc};
 use ipnet::IpNet;
 use nix::libc::AF_MPLS;
-use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{BridgeVlanInfoFlags, LinkMessage, MacVlanMode};
 use rtnetlink::packet_route::route::MplsLabel;
+use rtnetlink::packet_route::rule::RuleMessage;
 use rtnetlink::packet_route::tc::TcHandle;
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{
     LinkBridge, LinkBridgeVlan, LinkDummy, LinkIfb, LinkMacVlan, LinkUnspec, LinkVeth, LinkVlan,
     LinkVrf, LinkVxlan, RouteMessageBuilder,
@@ -109,6 +110,7 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
             sysctl::read(worker, "net/ipv6/conf/all/forwarding")?;
             return Ok(());
         }
+        Feature::DscpRules => return try_dscp(socket),
         Feature::Nftables => return program::try_nft(worker),
         Feature::Veth => RouteNetlinkMessage::NewLink(LinkVeth::new("try0", "try1").build()).into(),
         Feature::Bridge => RouteNetlinkMessage::NewLink(LinkBridge::new("try2").build()).into(),
@@ -145,6 +147,27 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
     };
     // Both queues are tried on one device.
     Ok(socket.send(vec![(Mode::Replace, request)])?)
+}
+
+/// A kernel that does not know the attribute makes a rule for all packets of it, without a word.
+fn try_dscp(socket: &mut Socket) -> Result<(), Refused> {
+    let chosen = Rule { dscp: Some(8), ..Rule::all(true, RuleAction::Lookup(253)) };
+    let rule = Rule { priority: Some(40_000), ..chosen };
+    let add = RouteNetlinkMessage::NewRule(rule::message(&rule));
+    socket.send(vec![(Mode::Create, add)])?;
+    let mut request = RuleMessage::default();
+    request.header.family = AddressFamily::Inet;
+    let shown = socket.dump(RouteNetlinkMessage::GetRule(request))?;
+    let is_it = |answer: &RouteNetlinkMessage| match answer {
+        RouteNetlinkMessage::NewRule(message) => {
+            rule::read(message).is_some_and(|(shown, _)| shown == rule)
+        }
+        _ => false,
+    };
+    match shown.iter().any(is_it) {
+        true => Ok(()),
+        false => Err(io::Error::from_raw_os_error(nix::libc::EOPNOTSUPP).into()),
+    }
 }
 
 /// A route through `lo` that puts packets into something; `number` keeps routes apart.

@@ -144,7 +144,10 @@ impl NexthopMessage {
             (None, dev) => {
                 let encap = encap.and_then(|bytes| encap::parse(encap_kind, bytes));
                 let onlink = flags & ONLINK != 0;
-                Leads::Way { v4, way: Nexthop { via, dev: dev?, weight: 1, onlink, encap } }
+                Leads::Way {
+                    v4,
+                    way: Nexthop { via, dev: dev?, weight: 1, onlink, encap, realms: None },
+                }
             }
         };
         let protocol = route::read_protocol(protocol);

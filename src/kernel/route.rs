@@ -3,14 +3,16 @@
 use super::encap;
 use super::message::family_of;
 use crate::compile::{LabelRoute, Nexthop, Route};
-use crate::iproute::{Metric, Protocol, RouteKind, Scope, Value};
+use crate::iproute::{
+    Attributes, Congestion, Metric, Preference, Protocol, Realms, RouteKind, Scope, Value,
+};
 use crate::plan::Family;
 use ipnet::IpNet;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteMetric,
-    RouteMplsTtlPropagation, RouteNextHop, RouteNextHopFlags, RouteProtocol, RouteScope, RouteType,
-    RouteVia,
+    RouteMplsTtlPropagation, RouteNextHop, RouteNextHopFlags, RoutePreference, RouteProtocol,
+    RouteRealm, RouteScope, RouteType, RouteVia,
 };
 use std::net::IpAddr;
 
@@ -22,6 +24,9 @@ pub(super) fn ip(route: &Route, index: impl Fn(&str) -> u32) -> RouteMessage {
     header.kind = match route.kind {
         RouteKind::Unicast => RouteType::Unicast,
         RouteKind::Local => RouteType::Local,
+        RouteKind::Broadcast => RouteType::Broadcast,
+        RouteKind::Multicast => RouteType::Multicast,
+        RouteKind::Anycast => RouteType::Anycast,
         RouteKind::Unreachable => RouteType::Unreachable,
         RouteKind::Blackhole => RouteType::BlackHole,
         RouteKind::Prohibit => RouteType::Prohibit,
@@ -42,7 +47,13 @@ pub(super) fn ip(route: &Route, index: impl Fn(&str) -> u32) -> RouteMessage {
     }
     all.extend(route.metric.map(RouteAttribute::Priority));
     all.extend(route.source.map(|source| RouteAttribute::PrefSource(address(source))));
-    let metrics = metrics(route.attributes.metrics.iter());
+    all.extend(route.attributes.preference.map(|preference| {
+        RouteAttribute::Preference(match preference {
+            Preference::Low => RoutePreference::Low,
+            Preference::High => RoutePreference::High,
+        })
+    }));
+    let metrics = metrics(&route.attributes);
     all.extend((!metrics.is_empty()).then_some(RouteAttribute::Metrics(metrics)));
     match (route.object, &route.nexthops[..]) {
         (Some(id), _) => all.push(RouteAttribute::NhId(id)),
@@ -77,6 +88,7 @@ pub(super) fn ip(route: &Route, index: impl Fn(&str) -> u32) -> RouteMessage {
 pub(super) fn label(route: &LabelRoute, index: impl Fn(&str) -> u32) -> RouteMessage {
     let mut message = empty(AddressFamily::Mpls);
     message.header.destination_prefix_length = 20;
+    message.header.protocol = protocol(route.protocol);
     let label = encap::wire(route.label.number(), true);
     let mut all = vec![RouteAttribute::Destination(RouteAddress::Mpls(label))];
     all.extend(route.ttl_propagate.map(|propagate| {
@@ -125,7 +137,9 @@ fn way(nexthop: &Nexthop, family: Family) -> Vec<RouteAttribute> {
         (Family::V4, IpAddr::V6(_)) => RouteAttribute::Via(via(address_)),
         (Family::V4 | Family::V6, _) => RouteAttribute::Gateway(address(address_)),
     });
-    gateway.into_iter().chain(nexthop.encap.iter().flat_map(encap::attributes)).collect()
+    let realms = nexthop.realms.map(|it| RouteAttribute::Realm(realms(it)));
+    let encap = nexthop.encap.iter().flat_map(encap::attributes);
+    gateway.into_iter().chain(realms).chain(encap).collect()
 }
 
 fn address(address: IpAddr) -> RouteAddress {
@@ -172,21 +186,43 @@ pub(super) fn read_scope(scope: RouteScope) -> Option<Scope> {
     }
 }
 
-fn metrics<'a>(metrics: impl Iterator<Item = (&'a Metric, &'a Value)>) -> Vec<RouteMetric> {
+/// Realms as both routes and rules have them.
+pub(super) fn realms(realms: Realms) -> RouteRealm {
+    RouteRealm { source: realms.source, destination: realms.destination }
+}
+
+/// The realms that the kernel shows.
+pub(super) fn read_realms(realms: RouteRealm) -> Realms {
+    Realms { source: realms.source, destination: realms.destination }
+}
+
+/// `RTAX_CC_ALGO`.
+const CONGESTION: u32 = 16;
+
+fn metrics(attributes: &Attributes) -> Vec<RouteMetric> {
     let mut lock = 0;
     let mut all = Vec::new();
-    for (metric, Value { number, locked }) in metrics {
+    if let Some(Congestion { name, locked }) = &attributes.congestion {
+        lock |= u32::from(*locked) << CONGESTION;
+        all.push(RouteMetric::CcAlgo(name.clone()));
+    }
+    for (metric, Value { number, locked }) in &attributes.metrics {
         let (bit, attribute) = match metric {
             Metric::Mtu => (2, RouteMetric::Mtu(*number)),
             Metric::Window => (3, RouteMetric::Window(*number)),
+            Metric::Rtt => (4, RouteMetric::Rtt(*number)),
+            Metric::Rttvar => (5, RouteMetric::RttVar(*number)),
             Metric::Ssthresh => (6, RouteMetric::SsThresh(*number)),
             Metric::Cwnd => (7, RouteMetric::Cwnd(*number)),
             Metric::Advmss => (8, RouteMetric::Advmss(*number)),
             Metric::Reordering => (9, RouteMetric::Reordering(*number)),
             Metric::Hoplimit => (10, RouteMetric::Hoplimit(*number)),
             Metric::Initcwnd => (11, RouteMetric::InitCwnd(*number)),
+            Metric::Features => (12, RouteMetric::Features(*number)),
+            Metric::RtoMin => (13, RouteMetric::RtoMin(*number)),
             Metric::Initrwnd => (14, RouteMetric::InitRwnd(*number)),
             Metric::Quickack => (15, RouteMetric::QuickAck(*number)),
+            Metric::FastopenNoCookie => (17, RouteMetric::FastopenNoCookie(*number)),
         };
         lock |= u32::from(*locked) << bit;
         all.push(attribute);
@@ -197,8 +233,8 @@ fn metrics<'a>(metrics: impl Iterator<Item = (&'a Metric, &'a Value)>) -> Vec<Ro
     all
 }
 
-/// What the kernel shows of what TCP and path MTU discovery are to know.
-pub(super) fn read_metrics(shown: &[RouteMetric]) -> std::collections::BTreeMap<Metric, Value> {
+/// Reads what the kernel shows of what TCP and path MTU discovery are told.
+pub(super) fn read_metrics(shown: &[RouteMetric], attributes: &mut Attributes) {
     let lock = shown.iter().find_map(|metric| match metric {
         RouteMetric::Lock(lock) => Some(*lock),
         _ => None,
@@ -208,19 +244,30 @@ pub(super) fn read_metrics(shown: &[RouteMetric]) -> std::collections::BTreeMap<
         let (bit, metric, number) = match metric {
             RouteMetric::Mtu(number) => (2, Metric::Mtu, *number),
             RouteMetric::Window(number) => (3, Metric::Window, *number),
+            RouteMetric::Rtt(number) => (4, Metric::Rtt, *number),
+            RouteMetric::RttVar(number) => (5, Metric::Rttvar, *number),
             RouteMetric::SsThresh(number) => (6, Metric::Ssthresh, *number),
             RouteMetric::Cwnd(number) => (7, Metric::Cwnd, *number),
             RouteMetric::Advmss(number) => (8, Metric::Advmss, *number),
             RouteMetric::Reordering(number) => (9, Metric::Reordering, *number),
             RouteMetric::Hoplimit(number) => (10, Metric::Hoplimit, *number),
             RouteMetric::InitCwnd(number) => (11, Metric::Initcwnd, *number),
+            RouteMetric::Features(number) => (12, Metric::Features, *number),
+            RouteMetric::RtoMin(number) => (13, Metric::RtoMin, *number),
             RouteMetric::InitRwnd(number) => (14, Metric::Initrwnd, *number),
             RouteMetric::QuickAck(number) => (15, Metric::Quickack, *number),
+            RouteMetric::FastopenNoCookie(number) => (17, Metric::FastopenNoCookie, *number),
             _ => return None,
         };
         Some((metric, Value { number, locked: lock >> bit & 1 == 1 }))
     };
-    shown.iter().filter_map(read).collect()
+    attributes.metrics = shown.iter().filter_map(read).collect();
+    attributes.congestion = shown.iter().find_map(|metric| match metric {
+        RouteMetric::CcAlgo(name) => {
+            Some(Congestion { name: name.clone(), locked: lock >> CONGESTION & 1 == 1 })
+        }
+        _ => None,
+    });
 }
 
 /// The destination that stands for all addresses.

@@ -1,17 +1,22 @@
 //! Policy rules as netlink messages, and back.
 
 use super::message::family_of;
+use super::route;
 use crate::compile::Rule;
 use crate::document::DeviceName;
-use crate::iproute::RuleAction;
+use crate::iproute::{RuleAction, RuleProtocol};
 use crate::plan::Family;
 use ipnet::IpNet;
+use rtnetlink::packet_core::{DefaultNla, Nla};
 use rtnetlink::packet_route::IpProtocol;
 use rtnetlink::packet_route::route::RouteProtocol;
 use rtnetlink::packet_route::rule::{
     RuleAction as Kind, RuleAttribute, RuleFlags, RuleMessage, RulePortRange, RuleUidRange,
 };
 use std::net::IpAddr;
+
+/// `FRA_DSCP`, of Linux 6.13.
+const FRA_DSCP: u16 = 25;
 
 /// The message that adds or deletes a rule.
 pub(super) fn message(rule: &Rule) -> RuleMessage {
@@ -31,6 +36,10 @@ pub(super) fn message(rule: &Rule) -> RuleMessage {
             // Tables past 255 stand in the attribute alone.
             header.table = u8::try_from(table).unwrap_or(0);
             all.push(RuleAttribute::Table(table));
+        }
+        RuleAction::Vrf => {
+            header.action = Kind::ToTable;
+            all.push(RuleAttribute::L3MDev(true));
         }
         RuleAction::Goto(priority) => {
             header.action = Kind::Goto;
@@ -58,6 +67,11 @@ pub(super) fn message(rule: &Rule) -> RuleMessage {
     all.extend(
         rule.suppress_prefixlength.map(|it| RuleAttribute::SuppressPrefixLen(u32::from(it))),
     );
+    all.extend(rule.suppress_ifgroup.map(RuleAttribute::SuppressIfGroup));
+    all.extend(rule.tunnel.map(RuleAttribute::TunId));
+    all.extend(rule.dscp.map(|it| RuleAttribute::Other(DefaultNla::new(FRA_DSCP, vec![it]))));
+    all.extend(rule.realms.map(|it| RuleAttribute::Realm(route::realms(it))));
+    all.extend(rule.protocol.map(|it| RuleAttribute::Protocol(it.number().into())));
     message.attributes = all;
     message
 }
@@ -73,13 +87,31 @@ pub(super) fn read(message: &RuleMessage) -> Option<(Rule, bool)> {
     rule.tos = Some(message.header.tos).filter(|tos| *tos != 0);
     let mut kernels_own = false;
     let mut goto = 0;
+    let mut of_a_vrf = false;
     let mut mark = (0, 0);
     let prefix = |address: &IpAddr, length| IpNet::new(*address, length).ok();
     for attribute in &message.attributes {
         match attribute {
             RuleAttribute::Priority(number) => rule.priority = Some(*number),
             RuleAttribute::Table(number) => table = *number,
-            RuleAttribute::Protocol(protocol) => kernels_own = *protocol == RouteProtocol::Kernel,
+            RuleAttribute::Protocol(protocol) => {
+                kernels_own = *protocol == RouteProtocol::Kernel;
+                rule.protocol = RuleProtocol::new((*protocol).into());
+            }
+            RuleAttribute::L3MDev(set) => of_a_vrf = *set,
+            // The kernel shows -1 for what nobody said.
+            RuleAttribute::SuppressIfGroup(group) => {
+                rule.suppress_ifgroup = Some(*group).filter(|group| *group != u32::MAX);
+            }
+            RuleAttribute::TunId(number) => rule.tunnel = Some(*number).filter(|it| *it != 0),
+            RuleAttribute::Realm(realms) => rule.realms = Some(route::read_realms(*realms)),
+            RuleAttribute::Other(nla) if nla.kind() == FRA_DSCP => {
+                let mut point = [0];
+                if nla.value_len() == point.len() {
+                    nla.emit_value(&mut point);
+                    rule.dscp = Some(point[0]);
+                }
+            }
             RuleAttribute::Source(from) => rule.from = prefix(from, message.header.src_len),
             RuleAttribute::Destination(to) => rule.to = prefix(to, message.header.dst_len),
             RuleAttribute::Iifname(name) => rule.iif = DeviceName::new(name.as_str()),
@@ -103,6 +135,7 @@ pub(super) fn read(message: &RuleMessage) -> Option<(Rule, bool)> {
     }
     rule.fwmark = Some(mark).filter(|(_, mask)| *mask != 0);
     rule.action = match message.header.action {
+        Kind::ToTable if of_a_vrf => RuleAction::Vrf,
         Kind::ToTable => RuleAction::Lookup(table),
         Kind::Goto => RuleAction::Goto(goto),
         Kind::Unreachable => RuleAction::Unreachable,

@@ -44,13 +44,15 @@ pub enum Feature {
     Nexthops,
     /// Groups of nexthop objects that keep flows on their ways.
     ResilientGroups,
+    /// Rules that choose by the bits of differentiated services.
+    DscpRules,
     /// Rulesets of nft.
     Nftables,
 }
 
 impl Feature {
     /// Every feature there is.
-    pub const ALL: [Feature; 19] = [
+    pub const ALL: [Feature; 20] = [
         Self::Ipv6,
         Self::Veth,
         Self::Bridge,
@@ -69,6 +71,7 @@ impl Feature {
         Self::IpEncap,
         Self::Nexthops,
         Self::ResilientGroups,
+        Self::DscpRules,
         Self::Nftables,
     ];
 
@@ -93,6 +96,7 @@ impl Feature {
             Self::IpEncap => "routes that tell tunnels where to lead",
             Self::Nexthops => "nexthop objects",
             Self::ResilientGroups => "resilient nexthop groups",
+            Self::DscpRules => "rules that choose by DSCP",
             Self::Nftables => "nft rulesets",
         }
     }
@@ -118,6 +122,7 @@ impl Feature {
             Self::IpEncap => "CONFIG_LWTUNNEL",
             Self::Nexthops => "Linux 5.3",
             Self::ResilientGroups => "Linux 5.13",
+            Self::DscpRules => "Linux 6.13",
             Self::Nftables => "CONFIG_NF_TABLES",
         }
     }
@@ -140,9 +145,11 @@ impl Feature {
             Self::Macvlan => "macvlan",
             Self::Ifb => "ifb",
             Self::Nftables => "nf_tables",
-            Self::Seg6Encap | Self::IpEncap | Self::Nexthops | Self::ResilientGroups => {
-                return None;
-            }
+            Self::Seg6Encap
+            | Self::IpEncap
+            | Self::Nexthops
+            | Self::ResilientGroups
+            | Self::DscpRules => return None,
         })
     }
 }
@@ -213,8 +220,12 @@ impl Needs {
                 | Op::Run { .. }
                 | Op::Enslave { .. }
                 | Op::Up { .. }
-                | Op::Address { .. }
-                | Op::Rule { .. } => {}
+                | Op::Address { .. } => {}
+                Op::Rule { namespace, rule, .. } => {
+                    if rule.dscp.is_some() {
+                        needs.add(Feature::DscpRules, namespace);
+                    }
+                }
             }
         }
         needs

@@ -116,6 +116,9 @@ impl Walk<'_> {
                 }
                 RouteKind::Throw => self.arrive((id, MAIN, Vec::new())),
                 RouteKind::Local
+                | RouteKind::Broadcast
+                | RouteKind::Multicast
+                | RouteKind::Anycast
                 | RouteKind::Unreachable
                 | RouteKind::Blackhole
                 | RouteKind::Prohibit => {

@@ -7,6 +7,7 @@ mod checks;
 mod devices;
 mod faults;
 mod gateways;
+mod grammar;
 #[allow(dead_code)]
 #[path = "../host/host.rs"]
 mod host;
@@ -21,6 +22,7 @@ mod programs;
 mod queues;
 mod routing;
 mod selftests;
+mod sentences;
 mod standing;
 mod traps;
 mod vpn;

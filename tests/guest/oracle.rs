@@ -1,7 +1,6 @@
 //! What `ip` and `tc` themselves say to a sentence, and what the program says to the same.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::process::{Command, Stdio};
 use vrflab::diagnostic::{Severity, Source};
 use vrflab::document::{Format, LabName};
@@ -14,46 +13,38 @@ pub fn refusals(command: &[&str], verb: &str, sentences: &[String]) -> Vec<Optio
     // What is against the grammar ends the whole batch.
     while answers.len() < sentences.len() {
         let ahead = &sentences[answers.len()..];
-        let (counted, said) = batch(command, verb, ahead);
-        let refused = refused_lines(&said);
-        let done = (0..counted).map(|place| refused.get(&(2 * place + 1)).cloned());
+        let (done, last) = batch(command, verb, ahead);
         answers.extend(done);
-        if counted < ahead.len() {
-            answers.push(Some(said));
+        if answers.len() < sentences.len() {
+            answers.push(Some(last));
         }
     }
     answers
 }
 
-/// Behind each sentence stands another one that writes a line, and so counts those that were
-/// reached.
-fn batch(command: &[&str], verb: &str, sentences: &[String]) -> (usize, String) {
-    let counter = if command[0] == "tc" { "qdisc show dev lo" } else { "link show dev lo" };
-    let lines: String = sentences.iter().map(|it| format!("{verb} {it}\n{counter}\n")).collect();
+/// Behind each sentence stands a word that no program knows, and that it says is behind it. Given are
+/// the answers to the sentences that it came to so, and what it said last.
+fn batch(command: &[&str], verb: &str, sentences: &[String]) -> (Vec<Option<String>>, String) {
+    let lines: String = sentences.iter().map(|it| format!("{verb} {it}\nnonsense\n")).collect();
     let file = std::env::temp_dir().join(format!("sentences-{}", std::process::id()));
-    std::fs::File::create(&file).unwrap().write_all(lines.as_bytes()).unwrap();
+    std::fs::write(&file, lines).unwrap();
     let mut program = Command::new(command[0]);
     program.args(&command[1..]).args(["-force", "-batch"]).arg(&file).stdin(Stdio::null());
-    let output = program.output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    let counted = String::from_utf8(output.stdout).unwrap();
-    let counts = |line: &&str| line.contains("LOOPBACK") || line.contains("dev lo ");
-    (counted.lines().filter(counts).count(), said)
-}
-
-/// What was said of each line of a batch that was refused.
-fn refused_lines(said: &str) -> BTreeMap<usize, String> {
-    let mut refused = BTreeMap::new();
-    let mut words = Vec::new();
+    let said = String::from_utf8(program.output().unwrap().stderr).unwrap();
+    let mut answers = Vec::new();
+    let (mut words, mut refused) = (Vec::new(), None);
     for line in said.lines() {
-        match line.strip_prefix("Command failed ").and_then(|rest| rest.rsplit(':').next()) {
-            Some(number) => {
-                refused.insert(number.parse().unwrap(), std::mem::take(&mut words).join(" "));
-            }
+        let number = line.strip_prefix("Command failed ").and_then(|rest| rest.rsplit(':').next());
+        match number.map(|number| number.parse::<usize>().unwrap() % 2) {
             None => words.push(line),
+            Some(1) => refused = Some(std::mem::take(&mut words).join(" ")),
+            Some(_) => {
+                answers.push(refused.take());
+                words.clear();
+            }
         }
     }
-    refused
+    (answers, refused.unwrap_or_else(|| words.join(" ")))
 }
 
 /// The errors of a file by the lines that they are about.

@@ -80,6 +80,9 @@ impl<'a> Tables<'a> {
         let on = match route.kind {
             RouteKind::Unicast => &route.nexthops[..],
             RouteKind::Local
+            | RouteKind::Broadcast
+            | RouteKind::Multicast
+            | RouteKind::Anycast
             | RouteKind::Unreachable
             | RouteKind::Blackhole
             | RouteKind::Prohibit

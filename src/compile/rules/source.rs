@@ -121,6 +121,9 @@ fn routed(lab: &Lab, node: NodeId, vrf: &Vrf, subnet: IpNet) -> bool {
     let covers = |route: &Route| match route.kind {
         RouteKind::Unicast => route.table == vrf.table && route.destination.contains(&subnet),
         RouteKind::Local
+        | RouteKind::Broadcast
+        | RouteKind::Multicast
+        | RouteKind::Anycast
         | RouteKind::Unreachable
         | RouteKind::Blackhole
         | RouteKind::Prohibit

@@ -172,7 +172,7 @@ impl Core {
                 };
                 let encap = Some(Encap::Mpls { labels, ttl: None });
                 let dev = near.name.clone();
-                Some(Nexthop { via: Some(via), dev, weight: 1, onlink, encap })
+                Some(Nexthop { via: Some(via), dev, weight: 1, onlink, encap, realms: None })
             })
             .collect()
     }
@@ -286,7 +286,12 @@ fn add(lab: &mut Lab, node: NodeId, (label, nexthops): (Label, Vec<LabelNexthop>
     let Some(label) = IncomingLabel::new(label.number()) else { return };
     let routes = &mut lab[node].label_routes;
     if routes.iter().all(|route| route.value.label != label || route.span.is_none()) {
-        routes.push(Spanned::filled(LabelRoute { label, ttl_propagate: None, nexthops }));
+        routes.push(Spanned::filled(LabelRoute {
+            label,
+            ttl_propagate: None,
+            protocol: None,
+            nexthops,
+        }));
     }
 }
 

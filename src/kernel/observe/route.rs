@@ -3,14 +3,15 @@
 use super::Devices;
 use crate::compile::{LabelNexthop, LabelRoute, Nexthop, NexthopObject, Route};
 use crate::document::DeviceName;
-use crate::iproute::{Attributes, IncomingLabel, Label, RouteKind};
+use crate::iproute::{Attributes, IncomingLabel, Label, Preference, Realms, RouteKind};
 use crate::kernel::nexthop::NexthopMessage;
 use crate::kernel::{SendError, Socket, encap, route};
 use crate::plan::{Family, Op};
 use ipnet::IpNet;
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteLwEnCapType, RouteLwTunnelEncap, RouteMessage,
-    RouteMplsTtlPropagation, RouteNextHop, RouteNextHopFlags, RouteProtocol, RouteType, RouteVia,
+    RouteMplsTtlPropagation, RouteNextHop, RouteNextHopFlags, RoutePreference, RouteProtocol,
+    RouteType, RouteVia,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::collections::BTreeSet;
@@ -73,6 +74,7 @@ struct Way {
     device: Option<u32>,
     swap: Vec<Label>,
     encap: (RouteLwEnCapType, Vec<RouteLwTunnelEncap>),
+    realms: Option<Realms>,
 }
 
 impl Way {
@@ -82,6 +84,7 @@ impl Way {
             RouteAttribute::Gateway(RouteAddress::Inet6(via)) => self.via = Some((*via).into()),
             RouteAttribute::Via(RouteVia::Inet(via)) => self.via = Some((*via).into()),
             RouteAttribute::Via(RouteVia::Inet6(via)) => self.via = Some((*via).into()),
+            RouteAttribute::Realm(realms) => self.realms = Some(route::read_realms(*realms)),
             RouteAttribute::Oif(index) => self.device = Some(*index),
             RouteAttribute::NewDestination(labels) => self.swap = encap::labels(labels),
             RouteAttribute::EncapType(kind) => self.encap.0 = *kind,
@@ -108,7 +111,7 @@ impl Way {
     fn plain(self, devices: &Devices, weight: u16, onlink: bool) -> Option<Nexthop> {
         let dev = self.device(devices)?;
         let encap = encap::read(self.encap.0, &self.encap.1);
-        Some(Nexthop { via: self.via, dev, weight, onlink, encap })
+        Some(Nexthop { via: self.via, dev, weight, onlink, encap, realms: self.realms })
     }
 }
 
@@ -138,13 +141,17 @@ fn label_route(message: &RouteMessage, devices: &Devices) -> Option<LabelRoute> 
         }
     }
     nexthops.extend(way.labelled(devices));
-    Some(LabelRoute { label: label?, ttl_propagate, nexthops })
+    let protocol = route::read_protocol(message.header.protocol);
+    Some(LabelRoute { label: label?, ttl_propagate, protocol, nexthops })
 }
 
 fn ip_route(message: &RouteMessage, devices: &Devices, objects: &[NexthopObject]) -> Option<Route> {
     let kind = match message.header.kind {
         RouteType::Unicast => RouteKind::Unicast,
         RouteType::Local => RouteKind::Local,
+        RouteType::Broadcast => RouteKind::Broadcast,
+        RouteType::Multicast => RouteKind::Multicast,
+        RouteType::Anycast => RouteKind::Anycast,
         RouteType::Unreachable => RouteKind::Unreachable,
         RouteType::BlackHole => RouteKind::Blackhole,
         RouteType::Prohibit => RouteKind::Prohibit,
@@ -180,7 +187,13 @@ fn ip_route(message: &RouteMessage, devices: &Devices, objects: &[NexthopObject]
             RouteAttribute::Table(table) => route.table = *table,
             RouteAttribute::Priority(metric) => route.metric = Some(*metric),
             RouteAttribute::Metrics(metrics) => {
-                route.attributes.metrics = route::read_metrics(metrics);
+                route::read_metrics(metrics, &mut route.attributes);
+            }
+            RouteAttribute::Preference(RoutePreference::Low) => {
+                route.attributes.preference = Some(Preference::Low);
+            }
+            RouteAttribute::Preference(RoutePreference::High) => {
+                route.attributes.preference = Some(Preference::High);
             }
             RouteAttribute::NhId(id) => route.object = Some(*id),
             RouteAttribute::PrefSource(RouteAddress::Inet(source)) => {
@@ -203,12 +216,11 @@ fn ip_route(message: &RouteMessage, devices: &Devices, objects: &[NexthopObject]
     }
     let default = Route::default_metric(route.destination);
     route.metric = route.metric.filter(|metric| *metric != default);
-    let goes = matches!(kind, RouteKind::Unicast | RouteKind::Local);
     if let Some(id) = route.object {
         // The kernel also shows the ways of the object, and one that drops as a route that does.
         route.kind = RouteKind::Unicast;
         route.nexthops = NexthopObject::ways(objects.iter(), id).into();
-    } else if goes && route.nexthops.is_empty() {
+    } else if kind.leads_on() && route.nexthops.is_empty() {
         let onlink = header.flags.contains(RouteFlags::Onlink);
         route.nexthops = way.plain(devices, 1, onlink).into_iter().collect();
     }
