@@ -12,7 +12,7 @@ use crate::compile::{Check, Lab, read_check};
 use crate::diagnostic::{Diagnostics, Source, Span, Text};
 use crate::document::LabName;
 use crate::executor;
-use crate::kernel::{EndedCommand, Home, Namespace, holders};
+use crate::kernel::{EndedCommand, Home, Namespace, processes_in};
 use crate::state::{self, Record, Shared};
 use clap::Args;
 use std::time::{Duration, Instant};
@@ -156,7 +156,7 @@ fn nothing_runs(input: &Input) -> bool {
     let open = |name| Namespace::open(name).ok();
     let namespaces = input.plan.namespaces().into_iter().filter_map(open);
     let inodes = namespaces.map(|namespace| namespace.inode()).collect();
-    holders(&inodes).is_ok_and(|holders| holders.is_empty())
+    processes_in(&inodes).is_ok_and(|processes| processes.is_empty())
 }
 
 fn conclude(input: &Input, report: &Report, failed: &[EndedCommand]) {

@@ -8,6 +8,8 @@ use crate::document::LabName;
 use crate::executor::{self, Left};
 use crate::state::{self, Lock};
 use clap::Args;
+use nix::unistd::Pid;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -177,8 +179,31 @@ pub(super) fn say(left: &[Left]) -> bool {
             Left::Failed { namespace, error } => {
                 err!("vrflab: the namespace `{namespace}` cannot be taken away: {error}");
             }
+            Left::Alive { processes } => {
+                err!("vrflab: processes of the lab cannot be ended: {}", named(processes));
+            }
+            Left::Unseen { processes } => err!(
+                "vrflab: processes that may be in the lab cannot be looked at without \
+                 CAP_SYS_PTRACE: {}",
+                named(processes)
+            ),
             Left::Unknown { error } => err!("vrflab: something may be left: {error}"),
         }
     }
     !left.iter().any(Left::is_failure)
+}
+
+/// How many processes are named.
+const MAX_NAMED: usize = 8;
+
+fn named(processes: &[Pid]) -> String {
+    let name = |pid: &Pid| match fs::read_to_string(format!("/proc/{pid}/comm")) {
+        Ok(name) => format!("{pid} ({})", name.trim_end()),
+        Err(_) => pid.to_string(),
+    };
+    let names: Vec<String> = processes.iter().take(MAX_NAMED).map(name).collect();
+    match processes.len().saturating_sub(MAX_NAMED) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
 }

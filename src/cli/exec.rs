@@ -128,6 +128,13 @@ fn not_started(error: impl std::fmt::Display) -> Exit {
     Exit::NotStarted
 }
 
+/// Whether a lab is the one that it was, and is not being taken down.
+fn stands(record: &Record) -> bool {
+    Record::load(&record.lab).is_ok_and(|current| {
+        current.is_some_and(|it| it.mark == record.mark && it.phase != Phase::Going)
+    })
+}
+
 /// Becomes the command; returns only when that fails.
 fn enter(lab: &LabName, command: Command<'_>) -> Result<std::convert::Infallible, Exit> {
     let Command { node, vrf, words } = command;
@@ -172,7 +179,7 @@ fn enter(lab: &LabName, command: Command<'_>) -> Result<std::convert::Infallible
         (true, None) => shell::words(node.name.as_str()),
         (true, Some(vrf)) => shell::words(&format!("{}%{}", node.name, vrf.name)),
     };
-    let error = match entry.become_command(&words) {
+    let error = match entry.become_command(&words, || stands(&record)) {
         Ok(never) => match never {},
         Err(error) => error,
     };

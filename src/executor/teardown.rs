@@ -1,9 +1,10 @@
 //! Takes away what a lab made, and nothing else.
 
 use crate::kernel::{
-    Home, Identity, Namespace, Worker, end, forget_bindings, holders, is_marked, on_worker,
+    Groups, Home, Identity, Namespace, Remaining, Worker, end, forget_groups, is_marked, on_worker,
 };
 use crate::state::{self, Lock, Phase, Record};
+use nix::unistd::Pid;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
@@ -21,6 +22,16 @@ pub enum Left {
         namespace: String,
         /// Why.
         error: io::Error,
+    },
+    /// Processes of the lab that cannot be ended; their namespaces stay with them.
+    Alive {
+        /// Their numbers.
+        processes: Vec<Pid>,
+    },
+    /// Processes of which it is not known whether they are in the lab, as they may not be looked at.
+    Unseen {
+        /// Their numbers.
+        processes: Vec<Pid>,
     },
     /// What there is could not be found out, or the record could not be ended.
     Unknown {
@@ -80,21 +91,22 @@ pub fn teardown(record: &Record, worker: &mut Worker) -> io::Result<Vec<Left>> {
             Err(error) => left.push(Left::Failed { namespace: name.clone(), error }),
         }
     }
-    // A process that lived on would hold its namespace, with all that is in it. Whoever is asked to
-    // end may start another one for that.
-    while !inodes.is_empty() {
-        let holders = holders(&inodes)?;
-        if holders.is_empty() {
-            break;
-        }
-        end(holders)?;
+    // A process that lived on would hold its namespace, with all that is in it.
+    let home = Home::of(state::directory(&record.lab));
+    let Remaining { alive, unseen } = end(&inodes, &Groups::of(&home, &record.namespaces)?)?;
+    if !alive.is_empty() {
+        left.push(Left::Alive { processes: alive });
+        return Ok(left);
+    }
+    if !unseen.is_empty() {
+        left.push(Left::Unseen { processes: unseen });
     }
     for name in ours {
         if let Err(error) = Namespace::release(name) {
             left.push(Left::Failed { namespace: name.clone(), error });
         }
     }
-    forget_bindings(record.lab.as_str(), worker)?;
+    forget_groups(&home, &record.namespaces, worker)?;
     Ok(left)
 }
 
@@ -102,8 +114,8 @@ impl Left {
     /// Whether it is this lab's and should have gone.
     pub fn is_failure(&self) -> bool {
         match self {
-            Left::NotOurs { .. } => false,
-            Left::Failed { .. } | Left::Unknown { .. } => true,
+            Left::NotOurs { .. } | Left::Unseen { .. } => false,
+            Left::Failed { .. } | Left::Alive { .. } | Left::Unknown { .. } => true,
         }
     }
 }

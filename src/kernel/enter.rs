@@ -1,6 +1,6 @@
 //! Becoming a command inside a node.
 
-use super::{Home, Namespace, raw, vrf_bind};
+use super::{Home, Namespace, control_group, raw, vrf_bind};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MsFlags, mount};
@@ -37,6 +37,9 @@ pub enum EntryError {
         /// What the kernel answered.
         error: io::Error,
     },
+    /// The lab is being taken down.
+    #[error("the lab is being taken down")]
+    Going,
     /// The command could not be run.
     #[error("{}: {}", command.to_string_lossy(), errno.desc())]
     Command {
@@ -51,7 +54,7 @@ impl EntryError {
     /// The exit status that shells have for it.
     pub fn status(&self) -> u8 {
         match self {
-            EntryError::Enter { .. } => 125,
+            EntryError::Enter { .. } | EntryError::Going => 125,
             EntryError::Command { errno: Errno::ENOENT, .. } => 127,
             EntryError::Command { .. } => 126,
         }
@@ -62,12 +65,23 @@ impl Entry<'_> {
     /// Turns this process into the command, in the node: its interfaces and settings below `/sys`
     /// and `/proc/sys`, its neighbours' names in `/etc/hosts`, and its own files.
     ///
-    /// Only the calling thread changes its namespaces, and the command takes its place.
+    /// Only the calling thread changes its namespaces, and the command takes its place. `stands` is
+    /// asked once it is in the node: a teardown that begins later finds it there.
     ///
     /// # Errors
-    /// The node cannot be entered, or the command cannot be run.
-    pub fn become_command(&self, command: &[OsString]) -> Result<Infallible, EntryError> {
+    /// The node cannot be entered or is being taken down, or the command cannot be run.
+    pub fn become_command(
+        &self,
+        command: &[OsString],
+        stands: impl FnOnce() -> bool,
+    ) -> Result<Infallible, EntryError> {
         self.enter()?;
+        if !stands() {
+            if let Ok(group) = self.home.control_group(self.namespace.name()) {
+                control_group::leave(&group);
+            }
+            return Err(EntryError::Going);
+        }
         let words: Vec<CString> = command
             .iter()
             .map(|word| CString::new(word.as_bytes()))
@@ -90,11 +104,13 @@ impl Entry<'_> {
     /// The node cannot be entered.
     pub(super) fn enter(&self) -> Result<(), EntryError> {
         let step = |action| move |error: io::Error| EntryError::Enter { action, error };
+        let group = self.home.control_group(self.namespace.name());
+        let group = group.map_err(step("look for the node's control group"))?;
+        control_group::join(&group);
         setns(self.namespace, CloneFlags::CLONE_NEWNET)
             .map_err(io::Error::from)
             .map_err(step("enter the node's namespace"))?;
         if let Some(vrf) = self.vrf {
-            let group = self.home.control_group(self.namespace.name());
             vrf_bind::bind(vrf, &group).map_err(step("bind the command to its VRF"))?;
         }
         self.see_the_node().map_err(step("show the node its own /sys, /etc and /run"))

@@ -1,7 +1,7 @@
 //! What programs in a node see as their own: names in `/etc/hosts` and of tables, files below `/etc`,
 //! and `/run`.
 
-use super::{EndedCommand, vrf_bind};
+use super::{EndedCommand, Identity};
 use crate::compile::Names;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
@@ -36,10 +36,24 @@ impl Home {
         &self.directory
     }
 
-    /// The control group, below the root of all, for a node's commands that are bound to a VRF.
-    pub(super) fn control_group(&self, namespace: &str) -> PathBuf {
+    /// The control group, below the root of all, of all that is a lab's. No part of it may be `vrf`:
+    /// iproute2 takes what follows the first `/vrf/` for the name of a VRF.
+    pub(super) fn group_of_lab(&self) -> PathBuf {
         let lab = self.directory.file_name().unwrap_or_default().to_string_lossy();
-        vrf_bind::group_of_lab(&lab).join(format!("{namespace}-ns/vrf"))
+        PathBuf::from(format!("vrflab-{lab}"))
+    }
+
+    /// That of a node, which the node's number tells from those of others of its name; before Linux
+    /// 5.14 there is none.
+    pub(super) fn group_of(&self, node: Option<&Identity>) -> PathBuf {
+        self.group_of_lab().join(node.map_or(0, Identity::cookie).to_string())
+    }
+
+    /// That of a node's processes. Those that are bound to a VRF are below it, where `ip vrf pids`
+    /// looks: in NAMESPACE-ns/vrf/VRF.
+    pub(super) fn control_group(&self, namespace: &str) -> io::Result<PathBuf> {
+        let node = self.noted()?.remove(namespace);
+        Ok(self.group_of(node.as_ref()).join(format!("{namespace}-ns")))
     }
 
     /// Writes what nodes call by name, in the place of what was written before.

@@ -4,6 +4,7 @@
 
 use super::message::LOOPBACK;
 use super::{Home, Namespace, Socket, Worker, raw};
+use nix::time::{ClockId, clock_gettime};
 use rtnetlink::LinkUnspec;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::LinkAttribute;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
 
 /// A namespace among all of this boot and of all others. Its inode would not do: that is given to
 /// another one as soon as it is free.
@@ -30,6 +32,11 @@ impl Identity {
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim_end().to_owned();
         Ok(Some(Self { boot, cookie }))
     }
+
+    /// Its number in this boot.
+    pub(super) fn cookie(&self) -> u64 {
+        self.cookie
+    }
 }
 
 impl Home {
@@ -39,7 +46,15 @@ impl Home {
         let mut options = OpenOptions::new();
         options.create(true).append(true).mode(0o600);
         let mut file = options.open(self.identities())?;
-        file.write_all(format!("{name} {boot} {cookie}\n").as_bytes())
+        let now = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME)?).as_secs();
+        file.write_all(format!("{name} {boot} {cookie} {now}\n").as_bytes())
+    }
+
+    /// When, since the machine booted, the first of the namespaces was made.
+    pub(super) fn noted_since(&self) -> Duration {
+        let text = fs::read_to_string(self.identities()).unwrap_or_default();
+        let times = text.lines().filter_map(|line| line.split(' ').nth(3)?.parse().ok());
+        times.min().map_or(Duration::ZERO, Duration::from_secs)
     }
 
     /// The namespaces that were made, by name.

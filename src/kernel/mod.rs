@@ -6,6 +6,7 @@
 
 pub mod feature;
 mod command;
+mod control_group;
 mod distribution;
 mod encap;
 mod enter;
@@ -38,8 +39,9 @@ mod vrf_rule;
 mod worker;
 
 pub use command::{CommandEnd, EndedCommand};
+pub use control_group::{Groups, forget_groups};
 pub use enter::{Entry, EntryError};
-pub use holder::{Holder, end, holders};
+pub use holder::{Remaining, end, processes_in};
 pub use home::Home;
 pub use identity::{Identity, is_marked, mark_of};
 pub use listener::{Listener, Process, Transport, listener};
@@ -53,6 +55,5 @@ pub use socket::{Mode, Refusal, SendError, Socket};
 pub use solicit::{Mac, Solicitation};
 pub use static_key::StaticKeys;
 pub use supervisor::supervise;
-pub use vrf_bind::forget as forget_bindings;
 pub use vrf_rule::forwarded_packets_match_rules_by_vrf;
 pub use worker::{Worker, on_worker};

@@ -25,6 +25,16 @@ pub(super) fn pidfd_open(pid: Pid) -> Result<OwnedFd, Errno> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// `pidfd_send_signal(2)`: a signal to the very process that is held.
+pub(super) fn pidfd_send_signal(process: &OwnedFd, signal: Signal) -> Result<(), Errno> {
+    let none = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: without a description of the signal the kernel reads no memory of ours.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, process.as_raw_fd(), signal as i32, none, 0)
+    };
+    Errno::result(answer).map(drop)
+}
+
 /// The number of the calling thread's network namespace, which no other one of this boot has or gets:
 /// `SO_NETNS_COOKIE`. Nothing where the kernel does not know it, before Linux 5.14.
 pub(super) fn namespace_cookie() -> io::Result<Option<u64>> {

@@ -156,7 +156,9 @@ fn spawn(order: &Order, home: &Home, command: &Started) -> io::Result<(i32, File
     let child = match &command.vrf {
         None => shell.spawn()?,
         // A process is born into its parent's group, so that not even its first socket is unbound.
-        Some(vrf) => vrf_bind::bound(vrf, &home.control_group(&order.namespace), || shell.spawn())?,
+        Some(vrf) => {
+            vrf_bind::bound(vrf, &home.control_group(&order.namespace)?, || shell.spawn())?
+        }
     };
     let pid = i32::try_from(child.id()).map_err(|_| Errno::EOVERFLOW)?;
     Ok((pid, output))

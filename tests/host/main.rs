@@ -7,6 +7,7 @@ mod host;
 mod kernel;
 mod labs;
 mod marks;
+mod processes;
 mod programs;
 mod spanning_tree;
 mod standing;
