@@ -6,7 +6,7 @@ use super::output::{err, out};
 use super::place::{self, Kernel, Place, state_error};
 use crate::document::LabName;
 use crate::executor::{self, Left};
-use crate::state::{self, Lock};
+use crate::state::{self, Lock, Record};
 use clap::Args;
 use nix::unistd::Pid;
 use std::fs;
@@ -30,6 +30,9 @@ pub(super) struct Arguments {
     /// Tear all labs down
     #[arg(long)]
     all: bool,
+    /// Tear down by their marks labs whose records cannot be read
+    #[arg(long)]
+    force: bool,
     /// Do not fail where there is no such lab
     #[arg(long)]
     if_exists: bool,
@@ -42,13 +45,15 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     }
     let mut exit = Exit::Done;
     for lab in down.here {
-        if let Err(failed) = one(&lab) {
+        if let Err(failed) = one(&lab, arguments.force) {
             exit = failed;
         }
     }
     if !down.in_vm.is_empty() {
         let labs = down.in_vm.iter().map(|lab| lab.as_str().into());
-        match place::forward_verb(std::iter::once("down".into()).chain(labs).collect()) {
+        let force = arguments.force.then(|| "--force".into());
+        let line = std::iter::once("down".into()).chain(force).chain(labs);
+        match place::forward_verb(line.collect()) {
             Exit::Command(0) => {}
             failed => exit = failed,
         }
@@ -147,10 +152,14 @@ fn absolute(word: &str) -> PathBuf {
     path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
 }
 
-fn one(lab: &LabName) -> Result<(), Exit> {
+fn one(lab: &LabName, force: bool) -> Result<(), Exit> {
     let lock = Lock::take(lab, || err!("{lab}: another vrflab is at work, waiting"))
         .map_err(state_error)?;
-    let left = executor::down(lock).map_err(cannot)?;
+    let left = match Record::load(lab) {
+        Err(_) if force => executor::down_by_marks(lock),
+        Ok(_) | Err(_) => executor::down(lock),
+    };
+    let left = left.map_err(cannot)?;
     if say(&left) {
         out!("{lab} is down");
     }

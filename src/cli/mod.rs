@@ -34,6 +34,7 @@ mod vm;
 
 use clap::{Parser, Subcommand};
 use exit::Exit;
+use nix::sys::stat::{Mode, umask};
 use output::err;
 use place::Kernel;
 use std::process::ExitCode;
@@ -131,6 +132,10 @@ fn usage(said: &clap::Error) -> Exit {
 
 fn run(arguments: Arguments) -> Exit {
     let kernel = arguments.kernel;
+    // What is made for a lab is the same whatever the caller's umask. A command in a node keeps that.
+    if !matches!(arguments.verb, Verb::Exec(_) | Verb::Vm(_)) {
+        umask(Mode::S_IWGRP | Mode::S_IWOTH);
+    }
     match arguments.verb {
         Verb::Up(verb) => up::run(&verb, kernel),
         Verb::Down(verb) => down::run(&verb, kernel),

@@ -1,7 +1,9 @@
 //! Takes away what a lab made, and nothing else.
 
+use crate::document::LabName;
 use crate::kernel::{
-    Groups, Home, Identity, Namespace, Remaining, Worker, end, forget_groups, is_marked, on_worker,
+    Groups, Home, Identity, Namespace, Remaining, Worker, end, forget_groups, is_marked, mark_of,
+    on_worker,
 };
 use crate::state::{self, Lock, Phase, Record};
 use nix::unistd::Pid;
@@ -52,6 +54,32 @@ pub fn down(lock: Lock) -> io::Result<Vec<Left>> {
     Ok(left)
 }
 
+/// [`down`] for a lab whose record cannot be read: what was noted as its own goes, and what bears a mark
+/// of it.
+///
+/// # Errors
+/// As [`down`].
+pub fn down_by_marks(lock: Lock) -> io::Result<Vec<Left>> {
+    let lab = lock.lab();
+    let left = on_worker(|worker| {
+        let noted = Home::of(state::directory(lab)).noted()?;
+        let mut namespaces: Vec<String> = noted.into_keys().collect();
+        for name in Namespace::names()? {
+            // Whatever cannot be opened or entered bears no mark.
+            let alias = Namespace::open(&name).and_then(|it| mark_of(&it, worker));
+            let is_marked = alias.is_ok_and(|alias| Record::is_mark_of(&alias, lab));
+            if is_marked && !namespaces.contains(&name) {
+                namespaces.push(name);
+            }
+        }
+        take_away(lab, &namespaces, &|alias| Record::is_mark_of(alias, lab), worker)
+    })?;
+    if !left.iter().any(Left::is_failure) {
+        lock.forget()?;
+    }
+    Ok(left)
+}
+
 /// [`down`] for whoever builds the lab anew: lock and record are kept, so that nobody comes in between
 /// and the lab's text is not lost.
 ///
@@ -71,12 +99,22 @@ pub fn clear(lock: &Lock) -> io::Result<Vec<Left>> {
 /// # Errors
 /// `/proc` cannot be read.
 pub fn teardown(record: &Record, worker: &mut Worker) -> io::Result<Vec<Left>> {
+    take_away(&record.lab, &record.namespaces, &|alias| alias == record.mark, worker)
+}
+
+fn take_away(
+    lab: &LabName,
+    namespaces: &[String],
+    is_mark: &dyn Fn(&str) -> bool,
+    worker: &mut Worker,
+) -> io::Result<Vec<Left>> {
     let mut left = Vec::new();
     let mut ours = Vec::new();
     let mut inodes = BTreeSet::new();
-    let noted = noted(record)?;
-    for name in &record.namespaces {
-        match whose(name, &record.mark, noted.get(name), worker) {
+    let home = Home::of(state::directory(lab));
+    let noted = home.noted()?;
+    for name in namespaces {
+        match whose(name, is_mark, noted.get(name), worker) {
             Ok(Whose::Ours(inode)) => {
                 inodes.insert(inode);
                 ours.push(name);
@@ -92,8 +130,7 @@ pub fn teardown(record: &Record, worker: &mut Worker) -> io::Result<Vec<Left>> {
         }
     }
     // A process that lived on would hold its namespace, with all that is in it.
-    let home = Home::of(state::directory(&record.lab));
-    let Remaining { alive, unseen } = end(&inodes, &Groups::of(&home, &record.namespaces)?)?;
+    let Remaining { alive, unseen } = end(&inodes, &Groups::of(&home, namespaces)?)?;
     if !alive.is_empty() {
         left.push(Left::Alive { processes: alive });
         return Ok(left);
@@ -106,7 +143,7 @@ pub fn teardown(record: &Record, worker: &mut Worker) -> io::Result<Vec<Left>> {
             left.push(Left::Failed { namespace: name.clone(), error });
         }
     }
-    forget_groups(&home, &record.namespaces, worker)?;
+    forget_groups(&home, namespaces, worker)?;
     Ok(left)
 }
 
@@ -141,7 +178,7 @@ pub fn faults<'a>(
     on_worker(|worker| {
         let mut faults = Vec::new();
         for name in names.into_iter().map(AsRef::as_ref) {
-            match whose(name, &record.mark, noted.get(name), worker)? {
+            match whose(name, &|alias| alias == record.mark, noted.get(name), worker)? {
                 Whose::Others => faults.push((name, Fault::Foreign)),
                 Whose::Unfinished | Whose::Nobodys => faults.push((name, Fault::Missing)),
                 Whose::Ours(_) => {}
@@ -180,12 +217,12 @@ enum Whose {
 
 fn whose(
     name: &str,
-    mark: &str,
+    is_mark: &dyn Fn(&str) -> bool,
     noted: Option<&Identity>,
     worker: &mut Worker,
 ) -> io::Result<Whose> {
     match Namespace::open(name) {
-        Ok(namespace) => Ok(match is_marked(&namespace, mark, noted, worker)? {
+        Ok(namespace) => Ok(match is_marked(&namespace, is_mark, noted, worker)? {
             true => Whose::Ours(namespace.inode()),
             false => Whose::Others,
         }),

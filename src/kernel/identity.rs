@@ -79,18 +79,19 @@ impl Home {
     }
 }
 
-/// Whether a namespace is the one that was noted; where none was, whether it bears the mark.
+/// Whether a namespace is the one that was noted; where none was, whether it bears a mark that
+/// is right.
 ///
 /// # Errors
 /// What the kernel answers.
 pub fn is_marked(
     namespace: &Namespace,
-    mark: &str,
+    is_mark: &dyn Fn(&str) -> bool,
     noted: Option<&Identity>,
     worker: &mut Worker,
 ) -> io::Result<bool> {
     match noted {
-        None => Ok(mark_of(namespace, worker)? == mark),
+        None => Ok(is_mark(&mark_of(namespace, worker)?)),
         Some(noted) => {
             worker.enter(namespace)?;
             Ok(Identity::of(worker)?.as_ref() == Some(noted))

@@ -42,6 +42,19 @@ impl Namespace {
         Self::new(name, File::open(format!("/proc/self/fd/{}", there.as_raw_fd()))?.into())
     }
 
+    /// All names that there are, of namespaces and of what else is among them.
+    ///
+    /// # Errors
+    /// The directory of names cannot be read; that there is none is no error.
+    pub fn names() -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(DIRECTORY) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let names = entries.map(|entry| Ok(entry?.file_name().into_string().ok()));
+        names.filter_map(io::Result::transpose).collect()
+    }
+
     /// Whether a name that is no namespace is what [`Namespace::create`] leaves where it dies before
     /// its end: an empty file that nobody may write.
     ///

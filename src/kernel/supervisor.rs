@@ -4,6 +4,7 @@ use super::machine::{Reason, Refused};
 use super::{CommandEnd, EndedCommand, Entry, Home, Namespace, raw, vrf_bind};
 use crate::plan::Op;
 use nix::errno::Errno;
+use nix::libc;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::wait;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -56,7 +58,7 @@ pub(super) fn start(ops: &[&Op], home: &Home) -> Result<(), Refused> {
         commands: commands.collect(),
     };
     home.make_run(&order.namespace)?;
-    fs::create_dir_all(home.outputs())?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(home.outputs())?;
     let mut command = Command::new(std::env::current_exe()?);
     command.arg(VERB).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     raw::inherit_only_streams(&mut command);
@@ -149,7 +151,9 @@ fn enter(order: &Order, home: &Home) -> io::Result<()> {
 
 fn spawn(order: &Order, home: &Home, command: &Started) -> io::Result<(i32, File)> {
     let output = home.output(&command.node, command.number);
-    let output = OpenOptions::new().create(true).append(true).open(output)?;
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    let output = options.open(output)?;
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", &command.line]).stdin(Stdio::null());
     shell.stdout(output.try_clone()?).stderr(output.try_clone()?);

@@ -3,9 +3,9 @@
 use super::{DIRECTORY, directory};
 use crate::document::LabName;
 use nix::fcntl::{Flock, FlockArg};
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// The right to change a lab. It ends with its holder, however that ends.
@@ -85,6 +85,9 @@ fn hold(
         if make {
             // Whoever may list the labs may not hold one of them.
             let all = fs::DirBuilder::new().recursive(true).mode(0o755).create(DIRECTORY);
+            // One that others could write to would let them plant links.
+            let all =
+                all.and_then(|()| fs::set_permissions(DIRECTORY, Permissions::from_mode(0o755)));
             let one = || fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
             match all.and_then(|()| one()) {
                 // The directory of all labs went with another one just now.

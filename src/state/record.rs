@@ -137,6 +137,14 @@ impl Record {
         Ok(format!("vrflab {lab} {:016x}", u64::from_ne_bytes(random)))
     }
 
+    /// Whether this is the mark of any lab of the name.
+    pub fn is_mark_of(mark: &str, lab: &LabName) -> bool {
+        let random = mark
+            .strip_prefix("vrflab ")
+            .and_then(|rest| rest.strip_prefix(lab.as_str())?.strip_prefix(' '));
+        random.is_some_and(|it| it.len() == 16 && it.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    }
+
     /// The record of a lab, if there is one.
     ///
     /// # Errors
@@ -146,7 +154,8 @@ impl Record {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
                 let what = format!(
                     "{lab}: its record {} cannot be read: {error}; another version of vrflab may \
-                     have written it",
+                     have written it, and `vrflab down --force {lab}` takes away what bears the \
+                     lab's mark",
                     directory(lab).join(FILE).display()
                 );
                 io::Error::new(io::ErrorKind::InvalidData, what)

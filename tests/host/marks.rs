@@ -184,3 +184,30 @@ two-hosts: is up, and not whole; `vrflab reset two-hosts` builds it anew
     host.done(&["down"]);
     host.assert_nothing_is_left();
 }
+
+#[test]
+fn a_lab_whose_record_cannot_be_read_goes_by_its_marks() {
+    let host = Host::new();
+    fs::write(FILE, "graph { a [run=\"sleep 1015\"]; b; a -- b }").unwrap();
+    for noted in [true, false] {
+        host.done(&["up", "--no-check", FILE]);
+        host.done(&["up", "--no-check", "--name", "lab-a", &lab("two-hosts.yaml")]);
+        fs::write("/run/vrflab/lab/lab.json", "{\"of\": \"another version\"}").unwrap();
+        if !noted {
+            fs::remove_file("/run/vrflab/lab/namespaces").unwrap();
+        }
+        ip("netns add lab-foreign");
+        let down = host.run(&["down", "lab"]);
+        assert_eq!(down.status, 3, "{down:?}");
+        assert!(down.err.contains("`vrflab down --force lab` takes away"), "{}", down.err);
+        assert_eq!(host.done(&["down", "--force", "lab"]), "lab is down\n");
+        assert_eq!(names("/run/netns"), ["lab-a-h1", "lab-a-h2", "lab-foreign"]);
+        let found = Command::new("pgrep").args(["-f", "^sleep 1015$"]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+        host.done(&["check", "lab-a"]);
+        host.done(&["down", "--force", "lab-a"]);
+        ip("netns del lab-foreign");
+        fs::remove_dir_all("/run/vrflab").unwrap();
+    }
+    host.assert_nothing_is_left();
+}

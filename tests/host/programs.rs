@@ -203,6 +203,48 @@ fn commands_begin_with_the_signals_of_a_fresh_process_however_up_was_called() {
     host.assert_nothing_is_left();
 }
 
+#[test]
+fn what_a_lab_has_is_as_readable_whatever_the_umask_is() {
+    let host = Host::new();
+    let path = "/run/modes.yaml";
+    let as_nobody = "setpriv --reuid 65534 --clear-groups --regid 65534";
+    let script = format!(
+        "umask; {as_nobody} cat /etc/own/motd; {as_nobody} grep -c localhost /etc/hosts; \
+         {as_nobody} ls -d /run/netns"
+    );
+    let lab = format!("nodes: {{h1: {{etc: {{own/motd: hello}}, run: \"{script}\"}}}}\n");
+    std::fs::write(path, lab).unwrap();
+    let mode = |path: &str| {
+        let metadata = std::fs::symlink_metadata(path).unwrap();
+        std::os::unix::fs::MetadataExt::mode(&metadata) & 0o777
+    };
+    for umask in ["000", "022", "077"] {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("umask {umask}; exec \"$@\""), "sh"]);
+        shell.arg(crate::host::program()).args(["up", "--no-check", path]);
+        assert!(shell.env("VRFLAB_KERNEL", "host").status().unwrap().success());
+        until("the command has ended", || host.done(&["logs"]).contains("the command ended"));
+        let logs = host.done(&["logs"]);
+        let said = "0022\nhello\n2\n/run/netns\n[vrflab: the command ended with status 0]\n";
+        assert!(logs.ends_with(said), "{umask}: {logs}");
+        let modes = [
+            ("/run/netns", 0o755),
+            ("/run/vrflab", 0o755),
+            ("/run/vrflab/modes", 0o700),
+            ("/run/vrflab/.output-modes", 0o700),
+            ("/run/vrflab/.output-modes/h1.1", 0o600),
+        ];
+        for (path, expected) in modes {
+            assert_eq!(mode(path), expected, "{umask} {path}");
+        }
+        host.done(&["down"]);
+        std::fs::remove_dir_all("/run/vrflab").unwrap();
+        nix::mount::umount("/run/netns").unwrap();
+        std::fs::remove_dir("/run/netns").unwrap();
+    }
+    host.assert_nothing_is_left();
+}
+
 fn is_running(line: &str) -> bool {
     let found = std::process::Command::new("pgrep").args(["-f", &format!("^{line}$")]).output();
     !found.unwrap().stdout.is_empty()
