@@ -188,6 +188,7 @@ pub(super) fn say(left: &[Left]) -> bool {
             Left::Failed { namespace, error } => {
                 err!("vrflab: the namespace `{namespace}` cannot be taken away: {error}");
             }
+            Left::Elsewhere { lab, process } => err!("vrflab: {}", elsewhere(lab, *process)),
             Left::Alive { processes } => {
                 err!("vrflab: processes of the lab cannot be ended: {}", named(processes));
             }
@@ -200,6 +201,14 @@ pub(super) fn say(left: &[Left]) -> bool {
         }
     }
     !left.iter().any(Left::is_failure)
+}
+
+/// Says where a lab can be worked on that was made in another mount namespace.
+pub(super) fn elsewhere(lab: &LabName, process: Pid) -> String {
+    format!(
+        "{lab} was made in another mount namespace, and can be taken down there: `nsenter -t {process} \
+         -m vrflab down {lab}`"
+    )
 }
 
 /// How many processes are named.

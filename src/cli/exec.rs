@@ -141,7 +141,8 @@ fn enter(lab: &LabName, command: Command<'_>) -> Result<std::convert::Infallible
     let record = Record::load(lab)
         .map_err(not_started)?
         .ok_or_else(|| not_started(format!("{lab} is down")))?;
-    if record.phase == Phase::Going {
+    // A lab that is half-built can be looked at.
+    if record.phase != Phase::Begun {
         place::standing(&record).map_err(not_started)?;
     }
     let compiled = input::reload(&record).map_err(|_| Exit::NotStarted)?.lab;

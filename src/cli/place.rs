@@ -1,7 +1,8 @@
 //! Where a lab is: on the host's kernel, or in the micro-VM.
 
-use super::exit::{Exit, cannot};
+use super::exit::{Exit, cannot, wrong};
 use super::output::err;
+use crate::executor;
 use crate::kernel::{feature, on_worker};
 use crate::plan::Plan;
 use crate::state::{self, Phase, Record};
@@ -129,7 +130,11 @@ fn lacks(plan: &Plan) -> Option<Lacks> {
 pub(super) fn standing(record: &Record) -> Result<(), String> {
     let lab = &record.lab;
     match record.phase {
-        Phase::Up => Ok(()),
+        Phase::Up => match executor::elsewhere(record) {
+            Ok(Some(process)) => Err(super::down::elsewhere(lab, process)),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        },
         Phase::Begun => Err(format!(
             "{lab} was left half-built: `vrflab reset {lab}` builds it, `vrflab down {lab}` takes \
              away what there is"
@@ -138,6 +143,17 @@ pub(super) fn standing(record: &Record) -> Result<(), String> {
             "{lab} was left half taken down: `vrflab down {lab}` takes away what there is, `vrflab \
              reset {lab}` builds it anew"
         )),
+    }
+}
+
+/// Refuses to make a lab from within a node of one.
+pub(super) fn outside_of_nodes() -> Result<(), Exit> {
+    match executor::within().map_err(state_error)? {
+        None => Ok(()),
+        Some(node) => Err(wrong(format!(
+            "this is in the node `{node}` of a lab, where nobody else would see a lab's namespaces; \
+             make it outside of the node"
+        ))),
     }
 }
 

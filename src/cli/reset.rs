@@ -38,6 +38,7 @@ fn rebuild(lab: &LabName) -> Result<(), Exit> {
 }
 
 fn listened(lab: &LabName, interrupt: &Interrupt) -> Result<(), Exit> {
+    place::outside_of_nodes()?;
     let lock = Lock::take(lab, || err!("{lab}: another vrflab is at work, waiting"))
         .map_err(state_error)?;
     interrupt.begin();

@@ -12,7 +12,7 @@ use super::{down, labs, neighbours};
 use crate::compile::{Check, Node, names};
 use crate::document::{Format, LabName};
 use crate::executor::{self, Failed, Fault, Stopped};
-use crate::kernel::{Home, forwarded_packets_match_rules_by_vrf, on_worker};
+use crate::kernel::{Home, forwarded_packets_match_rules_by_vrf, mount_namespace, on_worker};
 use crate::state::{self, Lock, Phase, Record};
 use crate::vm;
 use clap::Args;
@@ -123,6 +123,9 @@ fn in_vm(arguments: &Arguments, input: &Input) -> Exit {
 
 fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
     let name = &input.lab.name;
+    if let Err(exit) = place::outside_of_nodes() {
+        return exit;
+    }
     match executor::rehearse(&input.plan, &input.source) {
         Ok(faults) if faults.is_empty() => {}
         Ok(faults) => {
@@ -211,6 +214,9 @@ fn make_room(lock: Lock, input: &Input) -> Result<Lock, Exit> {
 /// Says that a lab is up already, unless its namespaces are not what they were.
 fn already(record: &Record) -> Exit {
     let name = &record.lab;
+    if let Err(elsewhere) = place::standing(record) {
+        return wrong(elsewhere);
+    }
     let faults = match executor::faults(record, &record.namespaces) {
         Ok(faults) => faults,
         Err(error) => return cannot(error),
@@ -327,6 +333,7 @@ fn prepare(input: &Input) -> io::Result<Record> {
     Home::of(state::directory(&lab)).write_names(&names(&input.lab))?;
     Ok(Record {
         mark: Record::new_mark(&lab)?,
+        mount_namespace: Some(mount_namespace()?),
         lab,
         phase: Phase::Begun,
         namespaces: input.plan.namespaces().into_iter().map(str::to_owned).collect(),

@@ -19,7 +19,9 @@ pub use build::{Failed, build, build_through, rebuild};
 pub use change::{Unchanged, change};
 pub use kernel::Kernel;
 pub use rehearsal::rehearse;
-pub use teardown::{Fault, Left, clear, down, down_by_marks, faults, foreign, teardown};
+pub use teardown::{
+    Fault, Left, clear, down, down_by_marks, elsewhere, faults, foreign, teardown, within,
+};
 
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::kernel::{Reason, Refused};

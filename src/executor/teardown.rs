@@ -3,7 +3,7 @@
 use crate::document::LabName;
 use crate::kernel::{
     Groups, Home, Identity, Namespace, Remaining, Worker, end, forget_groups, is_marked, mark_of,
-    on_worker,
+    mount_namespace, on_worker, process_with_mounts,
 };
 use crate::state::{self, Lock, Phase, Record};
 use nix::unistd::Pid;
@@ -24,6 +24,13 @@ pub enum Left {
         namespace: String,
         /// Why.
         error: io::Error,
+    },
+    /// A lab whose namespaces have their names in another mount namespace.
+    Elsewhere {
+        /// The lab.
+        lab: LabName,
+        /// A process from which they are seen.
+        process: Pid,
     },
     /// Processes of the lab that cannot be ended; their namespaces stay with them.
     Alive {
@@ -87,6 +94,9 @@ pub fn down_by_marks(lock: Lock) -> io::Result<Vec<Left>> {
 /// As [`down`].
 pub fn clear(lock: &Lock) -> io::Result<Vec<Left>> {
     let Some(mut record) = Record::load(lock.lab())? else { return Ok(Vec::new()) };
+    if let Some(process) = elsewhere(&record)? {
+        return Ok(vec![Left::Elsewhere { lab: record.lab, process }]);
+    }
     record.phase = Phase::Going;
     // That /run is full is no reason to keep what is there.
     let _unwritten: Result<(), io::Error> = record.store(lock);
@@ -152,9 +162,45 @@ impl Left {
     pub fn is_failure(&self) -> bool {
         match self {
             Left::NotOurs { .. } | Left::Unseen { .. } => false,
-            Left::Failed { .. } | Left::Alive { .. } | Left::Unknown { .. } => true,
+            Left::Failed { .. }
+            | Left::Elsewhere { .. }
+            | Left::Alive { .. }
+            | Left::Unknown { .. } => true,
         }
     }
+}
+
+/// A process that sees a lab's namespaces, where they were named in another mount namespace and are not
+/// seen here. Nothing where nobody sees them any more: then no name holds them.
+///
+/// # Errors
+/// `/proc` or a namespace cannot be read.
+pub fn elsewhere(record: &Record) -> io::Result<Option<Pid>> {
+    match record.mount_namespace {
+        Some(mounts)
+            if mounts != mount_namespace()? && !faults(record, &record.namespaces)?.is_empty() =>
+        {
+            process_with_mounts(mounts)
+        }
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// The node that the caller is in, by its namespace: a lab that is made there has its names where nobody
+/// else sees them.
+///
+/// # Errors
+/// The labs there are cannot be read.
+pub fn within() -> io::Result<Option<String>> {
+    let Some(own) = Identity::own()? else { return Ok(None) };
+    for lab in state::names()? {
+        // What cannot be read there is that lab's trouble.
+        let noted = Home::of(state::directory(&lab)).noted().unwrap_or_default();
+        if let Some((name, _)) = noted.into_iter().find(|(_, identity)| *identity == own) {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
 }
 
 /// What is wrong with the name of one of a lab's namespaces.

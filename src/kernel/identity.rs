@@ -3,7 +3,7 @@
 //! nobody can.
 
 use super::message::LOOPBACK;
-use super::{Home, Namespace, Socket, Worker, raw};
+use super::{Home, Namespace, Socket, Worker, on_worker, raw};
 use nix::time::{ClockId, clock_gettime};
 use rtnetlink::LinkUnspec;
 use rtnetlink::packet_route::RouteNetlinkMessage;
@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// A namespace among all of this boot and of all others. Its inode would not do: that is given to
@@ -22,6 +23,9 @@ pub struct Identity {
     cookie: u64,
 }
 
+/// What the kernel calls this boot.
+static BOOT: OnceLock<String> = OnceLock::new();
+
 impl Identity {
     /// That of the namespace that the worker is in; nothing where the kernel has no such number.
     ///
@@ -29,8 +33,19 @@ impl Identity {
     /// What the kernel answers.
     pub(super) fn of(_in_namespace: &Worker) -> io::Result<Option<Self>> {
         let Some(cookie) = raw::namespace_cookie()? else { return Ok(None) };
-        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim_end().to_owned();
-        Ok(Some(Self { boot, cookie }))
+        let boot = match BOOT.get() {
+            Some(boot) => boot.clone(),
+            None => fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim_end().to_owned(),
+        };
+        Ok(Some(Self { boot: BOOT.get_or_init(|| boot).clone(), cookie }))
+    }
+
+    /// That of the namespace that the caller is in.
+    ///
+    /// # Errors
+    /// As [`Identity::of`].
+    pub fn own() -> io::Result<Option<Self>> {
+        on_worker(|worker| Self::of(worker))
     }
 
     /// Its number in this boot.

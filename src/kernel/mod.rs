@@ -47,7 +47,9 @@ pub use identity::{Identity, is_marked, mark_of};
 pub use listener::{Listener, Process, Transport, listener};
 pub use lookup::{InterfaceState, Lookup, Origin, RouteQuery, Way, interfaces};
 pub use machine::{Machine, Reason, Refused};
-pub use namespace::{DIRECTORY, Namespace, prepare_directory};
+pub use namespace::{
+    DIRECTORY, Namespace, mount_namespace, prepare_directory, process_with_mounts,
+};
 pub use observe::observe;
 pub use packet::{Direction, Frame, PacketSocket};
 pub use rehearsal::rehearse;

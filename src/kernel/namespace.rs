@@ -4,6 +4,7 @@ use super::Worker;
 use nix::libc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::fstat;
+use nix::unistd::Pid;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -180,6 +181,31 @@ pub fn prepare_directory() -> io::Result<()> {
         other => other?,
     }
     Ok(())
+}
+
+/// The mount namespace of this process, given by its inode: names of namespaces are mounts, which others
+/// may not see.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn mount_namespace() -> io::Result<u64> {
+    Ok(fs::metadata("/proc/thread-self/ns/mnt")?.ino())
+}
+
+/// A process that is in this mount namespace, if any is that may be looked at.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn process_with_mounts(inode: u64) -> io::Result<Option<Pid>> {
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let Some(number) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
+        let mounts = fs::metadata(format!("/proc/{number}/ns/mnt"));
+        if mounts.is_ok_and(|mounts| mounts.ino() == inode) {
+            return Ok(Some(Pid::from_raw(number)));
+        }
+    }
+    Ok(None)
 }
 
 /// Whether an open file is a namespace and not a plain file.

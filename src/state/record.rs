@@ -21,6 +21,9 @@ pub struct Record {
     pub lab: LabName,
     /// How far its making got.
     pub phase: Phase,
+    /// The mount namespace in which its namespaces have their names.
+    #[serde(default)]
+    pub mount_namespace: Option<u64>,
     /// What its namespaces bear as the alias of their `lo`.
     pub mark: String,
     /// The names of its namespaces, those not made yet too.

@@ -61,6 +61,7 @@ impl Built {
             lab: self.lab.name.clone(),
             phase: Phase::Begun,
             mark: Record::new_mark(&self.lab.name).unwrap(),
+            mount_namespace: None,
             namespaces: self.plan.namespaces().into_iter().map(str::to_owned).collect(),
             nodes: Vec::new(),
             user: None,

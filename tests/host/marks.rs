@@ -211,3 +211,52 @@ fn a_lab_whose_record_cannot_be_read_goes_by_its_marks() {
     }
     host.assert_nothing_is_left();
 }
+
+#[test]
+fn no_lab_is_made_within_a_node() {
+    let host = Host::new();
+    host.done(&["up", "--no-check", &lab("two-hosts.yaml")]);
+    fs::write(FILE, "graph { a -- b }").unwrap();
+    let program = crate::host::program().to_str().unwrap();
+    for verb in [["up", FILE].as_slice(), &["reset", "two-hosts"]] {
+        let words = [&["exec", "h1", "--", program, "--kernel", "host"], verb].concat();
+        let said = host.run(&words);
+        assert_eq!((said.status, said.out.as_str()), (2, ""), "{verb:?}");
+        assert!(said.err.contains("in the node `two-hosts-h1` of a lab"), "{}", said.err);
+    }
+    host.done(&["check"]);
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_lab_of_another_mount_namespace_is_said_to_be_there() {
+    let host = Host::new();
+    fs::write(FILE, "graph { a -- b }").unwrap();
+    let program = crate::host::program();
+    let mut other = Command::new("unshare");
+    other.args(["-m", "--propagation", "private", "sh", "-c", "\"$@\" && exec sleep 1016", "sh"]);
+    other.arg(program).args(["--kernel", "host", "up", "--no-check", FILE]);
+    let mut other = other.stdout(std::process::Stdio::null()).spawn().unwrap();
+    let record = "/run/vrflab/lab/lab.json";
+    crate::host::until("the lab is up", || {
+        fs::read_to_string(record).is_ok_and(|text| text.contains("\"phase\":\"up\""))
+    });
+    let place = format!("`nsenter -t {} -m vrflab down lab`\n", other.id());
+    for (words, status) in [
+        (["down", "lab"].as_slice(), 1),
+        (&["check", "lab"], 2),
+        (&["exec", "lab", "a", "--", "true"], 125),
+        (&["up", FILE], 2),
+    ] {
+        let said = host.run(words);
+        assert_eq!((said.status, said.out.as_str()), (status, ""), "{words:?}: {said:?}");
+        assert!(said.err.ends_with(&place), "{words:?}: {}", said.err);
+    }
+    let mut there = Command::new("nsenter");
+    there.args(["-t", &other.id().to_string(), "-m"]).arg(program);
+    assert!(there.args(["--kernel", "host", "down", "lab"]).status().unwrap().success());
+    other.kill().unwrap();
+    other.wait().unwrap();
+    host.assert_nothing_is_left();
+}

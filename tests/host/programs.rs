@@ -225,7 +225,7 @@ fn what_a_lab_has_is_as_readable_whatever_the_umask_is() {
         assert!(shell.env("VRFLAB_KERNEL", "host").status().unwrap().success());
         until("the command has ended", || host.done(&["logs"]).contains("the command ended"));
         let logs = host.done(&["logs"]);
-        let said = "0022\nhello\n2\n/run/netns\n[vrflab: the command ended with status 0]\n";
+        let said = "0022\nhello2\n/run/netns\n[vrflab: the command ended with status 0]\n";
         assert!(logs.ends_with(said), "{umask}: {logs}");
         let modes = [
             ("/run/netns", 0o755),

@@ -182,6 +182,7 @@ fn two_nodes() -> (Plan, Record, Lock) {
     let plan = lower(&lab.unwrap());
     let record = Record {
         mark: Record::new_mark(&name).unwrap(),
+        mount_namespace: None,
         phase: Phase::Begun,
         namespaces: plan.namespaces().into_iter().map(str::to_owned).collect(),
         nodes: Vec::new(),
