@@ -119,9 +119,10 @@ impl Groups {
 /// # Errors
 /// The kernel refuses.
 pub fn forget_groups(home: &Home, namespaces: &[String], _worker: &mut Worker) -> io::Result<()> {
+    // Read before a mount of the worker's own hides it.
+    let noted = home.noted()?;
     // Without control groups there are none of ours.
     let Ok(root) = root() else { return Ok(()) };
-    let noted = home.noted()?;
     let own = namespaces.iter().filter_map(|name| noted.get(name));
     for node in own.map(Some).chain([None]) {
         let mut directories = below(&root.join(home.group_of(node)))?;
@@ -130,10 +131,7 @@ pub fn forget_groups(home: &Home, namespaces: &[String], _worker: &mut Worker) -
         }
     }
     // Another lab of the name, in a container of its own, may have some below it too.
-    match remove(&root.join(home.group_of_lab())) {
-        Err(error) if error.raw_os_error() == Some(Errno::EBUSY as i32) => Ok(()),
-        other => other,
-    }
+    remove(&root.join(home.group_of_lab()))
 }
 
 /// Takes away a control group once the last process has wholly left it.
@@ -142,6 +140,8 @@ fn remove(directory: &Path) -> io::Result<()> {
     // A control group's files are the kernel's and go with it.
     match fs::remove_dir(directory) {
         Err(error) if is_gone(&error) => Ok(()),
+        // A command that came too late is in it: it finds no lab, and takes it away when it leaves.
+        Err(error) if error.raw_os_error() == Some(Errno::EBUSY as i32) => Ok(()),
         other => other,
     }
 }
