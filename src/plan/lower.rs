@@ -246,7 +246,12 @@ fn routes(steps: &mut Vec<Step>, node: &Node) {
     let namespace = || node.namespace.clone();
     let mut push = |op, span| steps.push(Step { op, span });
     for vrf in node.vrfs.iter().filter(|vrf| !vrf.fallthrough) {
-        for route in unreachable_defaults(vrf) {
+        // A file may say the same of its own accord.
+        let is_written = |route: &Route| {
+            let place = |it: &Route| (it.table, it.destination, it.metric);
+            node.routes.iter().any(|written| place(&written.value) == place(route))
+        };
+        for route in unreachable_defaults(vrf).into_iter().filter(|it| !is_written(it)) {
             push(Op::Route { namespace: namespace(), route }, vrf.span);
         }
     }

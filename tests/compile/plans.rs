@@ -110,3 +110,22 @@ fn nodes_of_a_lab_that_is_longer_than_the_kernels_ttl_reaches_send_with_the_larg
     assert_eq!(settings.len(), 2 * 132);
     assert_eq!(settings.iter().filter(|said| said.ends_with("=100")).count(), 1);
 }
+
+#[test]
+fn an_unreachable_default_that_a_file_says_itself_is_made_once() {
+    let text = "routing: none\nnodes:\n  r:\n    vrfs: {blue: 10}\n    routes: [table 10 unreachable \
+                default metric 4278198272]\n    interfaces: {d0: {kind: dummy}}\n";
+    let source = Source { name: "lab.yaml".to_owned(), text: text.to_owned() };
+    let name = LabName::new("lab").unwrap();
+    let (lab, said) = vrflab::understand(&source, Format::Yaml, None, &name);
+    let plan = lower(&lab.unwrap_or_else(|| panic!("{said:?}")));
+    let commands: Vec<String> = plan.steps().map(|step| step.op.to_string()).collect();
+    let made: Vec<&String> = commands.iter().filter(|it| it.contains("unreachable")).collect();
+    assert_eq!(
+        made,
+        [
+            "ip -n lab-r -6 route add unreachable default table 10 metric 4278198272",
+            "ip -n lab-r route add unreachable default table 10 metric 4278198272",
+        ]
+    );
+}
