@@ -6,7 +6,7 @@ use proptest::test_runner::TestRunner;
 use std::net::UdpSocket;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use vrflab::diagnostic::{Span, Text};
+use vrflab::diagnostic::{Code, Span, Text};
 use vrflab::document::Format;
 use vrflab::iproute::{Netem, Share, Tbf};
 use vrflab::kernel::{observe, on_worker};
@@ -81,13 +81,15 @@ fn queues_of_a_lab_are_there_as_it_says() {
 
 #[test]
 fn a_delay_on_a_link_acts_both_ways_and_a_rate_on_one() {
-    let standing = lab(
+    let (built, said) = read(
         "graph { a -- b [netem=\"delay 300ms\"]
            c -- d [tailnetem=\"delay 300ms\"]
            e -- f [tailtbf=\"rate 10mbit burst 5kb latency 50ms\", netem=\"loss 0%\"] }",
+        Format::Dot,
         "delayed",
-    )
-    .up();
+    );
+    assert_eq!(said.iter().map(|it| it.code).collect::<Vec<_>>(), [Code::Disconnected]);
+    let standing = built.up();
     let there = |from: &str, to: &str| {
         let socket = |node| standing.within(node, |_| UdpSocket::bind("0.0.0.0:7").unwrap());
         let (near, far) = (socket(from), socket(to));

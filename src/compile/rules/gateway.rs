@@ -27,7 +27,9 @@ pub(super) fn check(layout: &Layout, owners: &Owners, lab: &Lab, diagnostics: &m
             let domain = layout.domain(layout.context(port));
             let owned = domain.is_some_and(|domain| owners.contains_key(&(domain, via)));
             let connected = lab[id].interfaces[interface.0].holds(&via);
-            if connected && !owned && !with_commands.contains(segment) {
+            // Behind a dummy device there is nobody to have an address.
+            let alone = layout.segments[*segment].ports.len() < 2;
+            if connected && !owned && !alone && !with_commands.contains(segment) {
                 nobodys.entry((*segment, via)).or_default().push((port, span));
             }
         }
