@@ -126,10 +126,10 @@ fn an_ordinary_pc_boots_as_well() {
 }
 
 #[test]
-fn a_runtime_directory_that_others_can_enter_is_refused() {
+fn a_runtime_directory_that_others_can_write_to_is_refused() {
     let vm = Machine::own("open");
     let directory = crate::machine::directory("open-to-all");
-    std::fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+    std::fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o777))
         .unwrap();
     let mut command = vm.run(&["true"]);
     let output = command.env("VRFLAB_RUNTIME_DIR", &directory).output().unwrap();
