@@ -2,14 +2,15 @@
 
 use super::exit::{Exit, cannot};
 use super::report::{Amount, print, report};
-use crate::compile::Lab;
+use crate::compile::{Check, Lab};
 use crate::diagnostic::{Diagnostic, Source, Spanned, Text};
 use crate::document::{self, DeviceName, Files, Format, LabName, NodeName};
 use crate::iproute::{Netem, Tbf};
 use crate::plan::{self, Plan};
 use crate::state::{Change, LinkChange, Record};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// A file that is a lab.
@@ -154,9 +155,17 @@ pub(super) fn reload(record: &Record) -> Result<Input, Exit> {
     let down = rerouted(&record.changes);
     let mut lab = compile(&down)?;
     if !down.is_empty() {
-        // What must hold is what had to when every link was up.
+        // What must hold is what had to when every link was up; synthetic checks do not ask for the
+        // addresses that went down with a link.
         let whole = compile(&[])?;
-        (lab.checks, lab.sample) = (whole.checks, whole.sample);
+        let gone = addresses_of(&whole, &down);
+        let asked = |check: &Check| {
+            // A synthetic check has the place of its sender; one of the file stays as it is.
+            check.span != whole[check.from.node].span
+                || check.to.addresses().iter().all(|address| !gone.contains(address))
+        };
+        lab.checks = whole.checks.iter().filter(|check| asked(check)).cloned().collect();
+        lab.sample = whole.sample;
     }
     record.changes.iter().for_each(|change| apply(change, &mut lab));
     let plan = plan::lower(&lab);
@@ -171,6 +180,19 @@ fn rerouted(changes: &[Change]) -> Vec<(NodeName, DeviceName)> {
         Some((NodeName::new(&change.node)?, DeviceName::new(&change.interface)?))
     })
     .collect()
+}
+
+/// The addresses at both ends of the links of interfaces.
+fn addresses_of(lab: &Lab, interfaces: &[(NodeName, DeviceName)]) -> BTreeSet<IpAddr> {
+    let near = interfaces.iter().filter_map(|(node, interface)| {
+        let node = lab.node(node.as_str())?;
+        Some((node, lab[node].interface(interface.as_str())?))
+    });
+    near.flat_map(|(node, interface)| [Some((node, interface)), lab.peer(node, interface)])
+        .flatten()
+        .flat_map(|(node, interface)| &lab[node].interfaces[interface.0].addresses)
+        .map(|address| address.value.addr())
+        .collect()
 }
 
 /// Puts a change of a lab that stands into the lab of its file.
