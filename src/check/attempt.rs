@@ -69,10 +69,11 @@ impl Attempt {
     pub(super) fn fault(&self, lab: &Lab, check: &Check) -> Option<Fault> {
         let forth = Trail::new(lab, &self.sightings, Leg::Forth);
         let back = Trail::new(lab, &self.sightings, Leg::Back);
-        if let Target::Node { node, vrf, .. } = &check.to {
+        if let Target::Node { takers, vrf, .. } = &check.to {
             let vrf = vrf.as_ref().map(|vrf| vrf.as_str());
-            let ends_there = || forth.arrivals().last().is_some_and(|last| last.node == *node);
-            if !forth.arrived(*node, vrf) || (forth.is_timed() && !ends_there()) {
+            let arrived = takers.iter().any(|node| forth.arrived(*node, vrf));
+            let last = || forth.arrivals().last().is_some_and(|last| takers.contains(&last.node));
+            if !arrived || (forth.is_timed() && !last()) {
                 return Some(Fault::NotThere);
             }
         }

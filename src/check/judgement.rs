@@ -152,15 +152,15 @@ impl Probe {
         self.attempts.iter().any(|attempt| {
             let is_answered = attempt.answered.is_some() && !attempt.refused;
             match &check.to {
-                Target::Node { node, vrf, .. } => {
+                Target::Node { takers, vrf, .. } => {
                     let vrf = vrf.as_ref().map(|vrf| vrf.as_str());
                     let forth = Trail::new(lab, &attempt.sightings, Leg::Forth);
                     let has_replied = attempt.sightings.iter().any(|sighting| {
-                        sighting.node == *node
+                        takers.contains(&sighting.node)
                             && sighting.direction == Direction::Outgoing
                             && matches!(sighting.packet.message, Message::Reply(_))
                     });
-                    forth.arrived(*node, vrf)
+                    takers.iter().any(|node| forth.arrived(*node, vrf))
                         && match check.protocol() {
                             Protocol::Echo => true,
                             Protocol::Tcp(_) | Protocol::Udp(_) => is_answered || has_replied,

@@ -56,6 +56,9 @@ pub struct ProbeResult {
     /// Who took what came to the port, at each node that has the address.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub servers: Vec<ServerResult>,
+    /// Who answered, of several that have its address as anycast.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answered_by: Option<String>,
     /// How many flows went through each node that should have a share of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flows: Vec<Flows>,

@@ -120,7 +120,7 @@ impl<'a> Run<'a> {
                 let mut probe = Probe::new(place, sender, to);
                 if let Expect::Spreads(Spread { sources: Some(_), .. }) = check.expect {
                     probe.witnesses = match check.to {
-                        Target::Node { node, .. } => vec![node],
+                        Target::Node { ref takers, .. } => takers.clone(),
                         Target::Address(to) => {
                             holders(lab, to).into_iter().map(|(node, ..)| node).collect()
                         }

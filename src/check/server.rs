@@ -107,9 +107,7 @@ pub(super) fn sites<'a>(lab: &'a Lab, check: &Check, to: IpAddr) -> Vec<Site<'a>
         return Vec::new();
     }
     let named = match &check.to {
-        Target::Node { node, vrf, .. } => {
-            Some((*node, vrf.as_ref().and_then(|vrf| lab[*node].vrf(vrf.as_str()))))
-        }
+        Target::Node { takers, vrf, .. } => Some((takers, vrf.as_ref())),
         Target::Address(_) => None,
         Target::OnLink { address, interface } => {
             let site = |(node, port): (NodeId, InterfaceId)| {
@@ -122,8 +120,9 @@ pub(super) fn sites<'a>(lab: &'a Lab, check: &Check, to: IpAddr) -> Vec<Site<'a>
     let holders = holders(lab, to).into_iter();
     holders
         .filter(|(node, table, _)| {
-            named.is_none_or(|(named, vrf)| {
-                named == *node && vrf.is_none_or(|vrf| vrf.table == *table)
+            named.is_none_or(|(takers, vrf)| {
+                let vrf = vrf.and_then(|vrf| lab[*node].vrf(vrf.as_str()));
+                takers.contains(node) && vrf.is_none_or(|vrf| vrf.table == *table)
             })
         })
         .map(|(node, table, _)| {

@@ -8,6 +8,7 @@ use super::run::Run;
 use super::server::Serving;
 use super::unique;
 use crate::compile::{Arrow, Check, Expect, Lab, NodeId, Protocol, Target};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// The result of a check that holds.
@@ -97,6 +98,12 @@ fn result(run: &Run<'_>, place: usize, failure: Option<(String, Vec<String>)>) -
     }
 }
 
+/// Whether several nodes have an address on purpose.
+fn is_anycast(lab: &Lab, address: IpAddr) -> bool {
+    let mut addresses = lab.nodes.iter().flat_map(|node| node.addresses());
+    addresses.any(|own| own.anycast && own.addr() == address)
+}
+
 fn probe_result(lab: &Lab, check: &Check, probe: &Probe) -> ProbeResult {
     let best = probe.best(lab, check);
     let trail = |leg| best.map(|attempt| Trail::new(lab, &attempt.sightings, leg));
@@ -128,6 +135,11 @@ fn probe_result(lab: &Lab, check: &Check, probe: &Probe) -> ProbeResult {
         answered: probe.answered(check).count(),
         rtt_ms: rtt.map(milliseconds),
         ttl: back.and_then(|back| back.taken_in(check.from.node)),
+        answered_by: is_anycast(lab, probe.to)
+            .then(|| trail(Leg::Forth)?.arrivals().last().map(|last| last.node))
+            .flatten()
+            .filter(|_| best.is_some_and(|best| best.answered.is_some()))
+            .map(|node| lab[node].name.to_string()),
         path: visits(Leg::Forth),
         back: visits(Leg::Back),
         servers: best.into_iter().flat_map(|best| &best.servers).filter_map(server(lab)).collect(),

@@ -162,6 +162,12 @@ fn nothing_runs(input: &Input) -> bool {
 fn conclude(input: &Input, report: &Report, failed: &[EndedCommand]) {
     let name = &input.lab.name;
     failures::print(&report.results);
+    let passed = report.results.iter().filter(|result| result.ok);
+    for (check, probe) in passed.flat_map(|it| it.probes.iter().map(move |probe| (it, probe))) {
+        if let Some(node) = &probe.answered_by {
+            out!("{name}: {} was answered by {node}", check.check);
+        }
+    }
     match (report.passed, report.failed) {
         (0, 0) => out!("{name}: no checks"),
         (passed, 0) => out!("{name}: {} passed", count(passed, "check")),

@@ -72,7 +72,7 @@ pub(super) fn fill(
             for id in asking.loopbacks.iter().filter(|_| pools.chosen) {
                 let node = &mut draft.lab[*id];
                 match pools.loopbacks.next(taken) {
-                    Some(net) => node.loopback.push(Spanned::filled(net)),
+                    Some(net) => node.loopback.push(Spanned::filled(net.into())),
                     None => errors.push(pools.loopbacks.exhausted(node.span)),
                 }
             }
@@ -181,7 +181,7 @@ fn fill_segment(
         .ports
         .iter()
         .flat_map(addresses)
-        .map(|address| address.value)
+        .map(|address| address.value.net)
         .filter(|net| pools.family.has(*net))
         .collect();
     // An address of a family that nobody else there has faces nobody.
@@ -228,7 +228,7 @@ fn fill_segment(
             continue;
         };
         let net = IpNet::new(address, subnet.prefix_len()).expect("a subnet's length is one");
-        interface.addresses.push(Spanned::filled(net));
+        interface.addresses.push(Spanned::filled(net.into()));
     }
 }
 

@@ -94,7 +94,13 @@ impl Reader<'_> {
                         None => error,
                     });
                 }
-                Target::Node { node: to, vrf, addresses }
+                let takers = match expect {
+                    Expect::Lost => vec![to],
+                    Expect::Arrives(_) | Expect::Spreads(_) | Expect::Rejected(_) => {
+                        self.lab.takers(to, addresses[0])
+                    }
+                };
+                Target::Node { node: to, takers, vrf, addresses }
             }
         };
         if let (Expect::Spreads(spread), Target::Address(address)) = (&expect, &to)
@@ -227,6 +233,11 @@ impl Reader<'_> {
         match expect {
             Expect::Lost => return addresses(all),
             Expect::Arrives(_) | Expect::Spreads(_) | Expect::Rejected(_) => {}
+        }
+        // By an address of its own a node is told from others.
+        let is_own = |address: &IpAddr| self.lab.takers(id, *address).len() == 1;
+        if all.iter().any(|(_, address, _)| is_own(address)) {
+            all.retain(|(_, address, _)| is_own(address));
         }
         let near = |ipv4: bool| {
             all.iter().copied().find(|(table, address, _)| {

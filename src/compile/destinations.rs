@@ -68,7 +68,10 @@ pub(super) fn all(lab: &Lab, layout: &Layout, routing: Routing) -> BTreeMap<usiz
         let mut routers: Vec<Context> = routers.collect();
         // Between two routers of a large network lies nobody else, and whoever sends to an end of
         // their link may as well send to the first of them, as to all else that it has.
-        if let (Some(rank), [near, far], 2) = (large.get(&domain), &routers[..], owners.len()) {
+        let shared = net.prefix_len() < net.max_prefix_len();
+        if let (Some(rank), [near, far], 2, true) =
+            (large.get(&domain), &routers[..], owners.len(), shared)
+        {
             let first = if rank.get(near) <= rank.get(far) { *near } else { *far };
             routers = vec![first];
         }

@@ -50,16 +50,16 @@ impl<'a> Gateways<'a> {
         let mut gateways = Self { node, entries: Vec::new() };
         for interface in &node.interfaces {
             for address in &interface.addresses {
-                gateways.address(node.table_of(interface), address.value, &interface.name);
+                gateways.address(node.table_of(interface), address.value.net, &interface.name);
             }
         }
         for vrf in &node.vrfs {
             for address in &vrf.addresses {
-                gateways.address(vrf.table, address.value, &vrf.name);
+                gateways.address(vrf.table, address.value.net, &vrf.name);
             }
         }
         for address in &node.loopback {
-            gateways.loopback(address.value);
+            gateways.loopback(address.value.net);
         }
         for route in routes {
             gateways.route(route);

@@ -2,9 +2,8 @@
 
 use super::lab::InterfaceId;
 use crate::diagnostic::{Span, Spanned};
-use crate::document::{DeviceName, MacvlanMode};
+use crate::document::{Address, DeviceName, MacvlanMode};
 use crate::iproute::{Netem, Tbf, Vlan};
-use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// An interface of a node.
@@ -19,7 +18,7 @@ pub struct Interface {
     /// The VRF or bridge that it belongs to.
     pub master: Option<Spanned<DeviceName>>,
     /// Its addresses.
-    pub addresses: Vec<Spanned<IpNet>>,
+    pub addresses: Vec<Spanned<Address>>,
     /// Its MTU in bytes, where it is not the kernel's default.
     pub mtu: Option<Spanned<u32>>,
     /// Its MAC address, where it is not the kernel's choice.

@@ -1,10 +1,9 @@
 //! The lab: complete and explicit, with nothing left for the kernel or the reader to guess.
 
-use crate::diagnostic::{Span, Spanned, Text};
-use crate::document::{Content, DeviceName, LabName, NodeName, Role};
+use crate::diagnostic::Span;
+use crate::document::{DeviceName, LabName};
 use crate::iproute::{
-    self, Attributes, Encap, IncomingLabel, Label, Leads, Netem, Protocol, Realms, RouteKind,
-    Scope, Tbf,
+    self, Attributes, Encap, IncomingLabel, Label, Leads, Protocol, Realms, RouteKind, Scope,
 };
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -13,6 +12,8 @@ use std::sync::Arc;
 
 use super::check::Check;
 use super::interface::{Interface, InterfaceKind};
+
+pub use super::node::{Adjustable, Command, Imports, Node, Vrf};
 
 /// The kernel's number of the main table.
 pub const MAIN: u32 = 254;
@@ -59,124 +60,6 @@ pub struct NodeId(pub usize);
 /// The place of an interface in [`Node::interfaces`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InterfaceId(pub usize);
-
-/// A node: one network namespace.
-#[derive(Debug, Clone)]
-pub struct Node {
-    /// Its name.
-    pub name: NodeName,
-    /// Where the file names it first.
-    pub span: Span,
-    /// The name of its namespace under `/run/netns`.
-    pub namespace: String,
-    /// What it is for.
-    pub role: Role,
-    /// Whether it forwards IP.
-    pub forwarding: bool,
-    /// Addresses on `lo`, beside the kernel's own.
-    pub loopback: Vec<Spanned<IpNet>>,
-    /// Its VRFs.
-    pub vrfs: Vec<Vrf>,
-    /// Its interfaces, those of links and others.
-    pub interfaces: Vec<Interface>,
-    /// Nexthop objects, groups behind their members.
-    pub nexthops: Vec<Spanned<NexthopObject>>,
-    /// Names for tables.
-    pub tables: Vec<(String, u32)>,
-    /// IP routes of all tables.
-    pub routes: Vec<Spanned<Route>>,
-    /// Policy rules, each with its priority.
-    pub rules: Vec<Spanned<Rule>>,
-    /// Label routes.
-    pub label_routes: Vec<Spanned<LabelRoute>>,
-    /// The priority of the local table's lookup, 0 where the kernel puts it.
-    pub local_rule: Spanned<u32>,
-    /// Settings that are applied before any interface is there, in this order.
-    pub early_sysctls: Vec<Spanned<Sysctl>>,
-    /// Settings that need the interfaces, in this order.
-    pub late_sysctls: Vec<Spanned<Sysctl>>,
-    /// A ruleset for nft.
-    pub nft: Option<Content>,
-    /// Files that it has of its own: their paths below `/etc`, and what is in them.
-    pub etc: Vec<(Text, Content)>,
-    /// Commands that are started when the network is up, in this order.
-    pub run: Vec<Command>,
-}
-
-/// A command that is part of a node.
-#[derive(Debug, Clone)]
-pub struct Command {
-    /// What a shell runs.
-    pub line: Text,
-    /// The VRF that its sockets are bound to.
-    pub vrf: Option<Spanned<DeviceName>>,
-}
-
-/// A VRF: a device that ties interfaces to a table.
-#[derive(Debug, Clone)]
-pub struct Vrf {
-    /// The device's name.
-    pub name: DeviceName,
-    /// Where it stands in the file.
-    pub span: Span,
-    /// Its table.
-    pub table: u32,
-    /// Addresses on the VRF device.
-    pub addresses: Vec<Spanned<IpNet>>,
-    /// Whose routes it gets beside its own.
-    pub imports: Imports,
-    /// Whether a lookup that finds nothing goes on in the main table.
-    pub fallthrough: bool,
-    /// The MTU of the VRF device in bytes, where it is not the kernel's default.
-    pub mtu: Option<Spanned<u32>>,
-    /// What is done to the packets that the node itself sends in the VRF, and to those that labels
-    /// lead into it.
-    pub netem: Option<Spanned<Netem>>,
-    /// How fast they leave.
-    pub tbf: Option<Spanned<Tbf>>,
-    /// Whether the VRF device is up.
-    pub up: bool,
-}
-
-impl Vrf {
-    /// A VRF of which nothing but its name is said, and whose table is not known yet.
-    pub(super) fn plain(name: DeviceName, span: Span) -> Self {
-        Self {
-            name,
-            span,
-            table: 0,
-            addresses: Vec::new(),
-            imports: Imports::default(),
-            fallthrough: false,
-            mtu: None,
-            netem: None,
-            tbf: None,
-            up: true,
-        }
-    }
-}
-
-/// What can be changed at a device while its lab stands.
-#[derive(Debug)]
-pub struct Adjustable<'a> {
-    /// What is done to the packets that leave through it.
-    pub netem: &'a mut Option<Spanned<Netem>>,
-    /// How fast they leave.
-    pub tbf: &'a mut Option<Spanned<Tbf>>,
-    /// Whether it is up.
-    pub up: &'a mut bool,
-}
-
-/// Whose routes a VRF gets beside its own, each once and one way.
-#[derive(Debug, Clone, Default)]
-pub struct Imports {
-    /// VPNs by name.
-    pub vpns: Vec<Spanned<DeviceName>>,
-    /// The node's own main table.
-    pub main: bool,
-    /// Whether default routes come with the others.
-    pub default: bool,
-}
 
 /// A link: a pair of joined interfaces.
 #[derive(Debug, Clone)]
@@ -281,6 +164,17 @@ impl Lab {
         self.nodes.iter().position(|node| node.name.as_str() == name).map(NodeId)
     }
 
+    /// The nodes that packets to an address of this one may come to: itself, or, where the address is
+    /// anycast, any that has it as such.
+    pub fn takers(&self, node: NodeId, address: IpAddr) -> Vec<NodeId> {
+        let anycast =
+            |id: NodeId| self[id].addresses().any(|own| own.anycast && own.addr() == address);
+        match anycast(node) {
+            true => (0..self.nodes.len()).map(NodeId).filter(|id| anycast(*id)).collect(),
+            false => vec![node],
+        }
+    }
+
     /// The texts that the lab has from files of their own, by the names that it has for them.
     pub fn files(&self) -> BTreeMap<String, String> {
         self.nodes
@@ -333,66 +227,6 @@ impl std::ops::Index<NodeId> for Lab {
 impl std::ops::IndexMut<NodeId> for Lab {
     fn index_mut(&mut self, id: NodeId) -> &mut Node {
         &mut self.nodes[id.0]
-    }
-}
-
-impl Node {
-    /// The interface of this name.
-    pub fn interface(&self, name: &str) -> Option<InterfaceId> {
-        self.interfaces
-            .iter()
-            .position(|interface| interface.name.as_str() == name)
-            .map(InterfaceId)
-    }
-
-    /// Whether a device is up; `lo` always is.
-    pub fn is_up(&self, device: &DeviceName) -> bool {
-        match self.interface(device.as_str()) {
-            Some(id) => self.comes_up(id),
-            None => self.vrf(device.as_str()).is_none_or(|vrf| vrf.up),
-        }
-    }
-
-    /// What can be changed at an interface or a VRF device of this name.
-    pub fn adjustable(&mut self, device: &str) -> Option<Adjustable<'_>> {
-        if let Some(id) = self.interface(device) {
-            let Interface { netem, tbf, up, .. } = &mut self.interfaces[id.0];
-            return Some(Adjustable { netem, tbf, up });
-        }
-        let vrf = self.vrfs.iter_mut().find(|vrf| vrf.name.as_str() == device)?;
-        let Vrf { netem, tbf, up, .. } = vrf;
-        Some(Adjustable { netem, tbf, up })
-    }
-
-    /// Whether an interface is up; the kernel takes it down with the one beneath.
-    pub fn comes_up(&self, id: InterfaceId) -> bool {
-        let beneath = |id: &InterfaceId| self.interfaces[id.0].kind.parent();
-        std::iter::successors(Some(id), beneath).all(|id| self.interfaces[id.0].up)
-    }
-
-    /// The VRF of this name.
-    pub fn vrf(&self, name: &str) -> Option<&Vrf> {
-        self.vrfs.iter().find(|vrf| vrf.name.as_str() == name)
-    }
-
-    /// The VRF that an interface is in, itself or through its bridge.
-    pub fn vrf_of(&self, interface: &Interface) -> Option<&Vrf> {
-        let master = interface.master.as_ref()?.value.as_str();
-        self.vrf(master).or_else(|| {
-            let bridge = self.interface(master)?;
-            self.vrf_of(&self.interfaces[bridge.0])
-        })
-    }
-
-    /// The ways on that a nexthop object stands for; none where it drops packets or is not there.
-    pub fn ways(&self, object: u32) -> Vec<Nexthop> {
-        let objects = self.nexthops.iter().map(|object| &object.value);
-        NexthopObject::ways(objects, object)
-    }
-
-    /// The table in which an interface's routes are.
-    pub fn table_of(&self, interface: &Interface) -> u32 {
-        self.vrf_of(interface).map_or(MAIN, |vrf| vrf.table)
     }
 }
 

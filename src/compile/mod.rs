@@ -17,6 +17,7 @@ mod labels;
 mod layout;
 mod names;
 mod network;
+mod node;
 mod objects;
 mod parts;
 mod pool;

@@ -10,7 +10,7 @@ use super::family::IpFamily;
 use super::interface::InterfaceKind;
 use super::lab::{Lab, MAIN};
 use super::layout::{Context, Layout, Port, compiled};
-use crate::document::{DeviceName, Routing};
+use crate::document::{Address, DeviceName, Routing};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::net::IpAddr;
@@ -223,17 +223,24 @@ impl Network {
 }
 
 /// The address of a port that packets from another one on its wire are sent to, and whether the kernel
-/// has to be told that it is on that wire. One on a common subnet is the better gateway.
+/// has to be told that it is on that wire. One on a common subnet is the better gateway; hosts take one
+/// that several routers have, so that either serves, and routers one that tells them apart. What the
+/// node has itself leads nowhere.
 pub(super) fn gateway(
     lab: &Lab,
     near: Port,
     far: Port,
     family: IpFamily,
 ) -> Option<(IpAddr, bool)> {
-    let near = &lab[near.0].interfaces[near.1.0];
-    let gateways = family.addresses(&lab[far.0].interfaces[far.1.0]);
-    let common = gateways.clone().find(|address| near.holds(address));
-    common.map(|via| (via, false)).or_else(|| Some((gateways.clone().next()?, true)))
+    let here = &lab[near.0];
+    let near = &here.interfaces[near.1.0];
+    let own = |address: &Address| address.anycast && here.has(address.addr());
+    let far = lab[far.0].interfaces[far.1.0].addresses.iter().map(|address| address.value);
+    let far = far.filter(|address| family.has(address.net) && !own(address));
+    let (via, onlink) = far
+        .map(|address| (address, !near.holds(&address.addr())))
+        .min_by_key(|(address, onlink)| (*onlink, address.anycast == here.forwarding))?;
+    Some((via.addr(), onlink))
 }
 
 /// Whether packets are routed at a port: a bridge without addresses, say, only joins others.

@@ -5,7 +5,7 @@ use super::destinations::{self, Destinations};
 use super::family::IpFamily;
 use super::lab::{Lab, MAIN, Nexthop, NodeId, Route};
 use super::layout::Layout;
-use super::network::{Network, Place, Step, gateway};
+use super::network::{Network, Place, Station, Step, gateway};
 use super::reach::{Reach, Reached, Reaches, Way, Ways};
 use super::summary::{Leaf, Tree};
 use super::vpn::{self, Core};
@@ -197,7 +197,7 @@ impl Source<'_> {
         let all_out = match (reach.way_out(table.place, &mut table.ways), sends_only) {
             _ if !with_default || written.contains(&default) || tree.len() == 0 => None,
             (Some(way), _) => Some(way),
-            (None, true) => tree.common(&leaves),
+            (None, true) => tree.common(&leaves).filter(|way| self.leads_on(station, table, *way)),
             (None, false) => None,
         };
         let mut routes = tree.routes(&leaves, all_out);
@@ -207,11 +207,23 @@ impl Source<'_> {
         }
         // What a VRF does not know ends in it.
         if context.table == MAIN && with_default && all_out.is_none() {
-            table.one_way[family.index()] = one_way(tree, &leaves, &written, &routes);
+            table.one_way[family.index()] = one_way(tree, &leaves, &written, &routes)
+                .filter(|way| self.leads_on(station, table, *way));
         }
         table.routes.extend(routes);
         if station.border {
             table.spare.extend(spare(reach, table.place, &reached, &mut table.ways));
+        }
+    }
+
+    /// Whether a way leads to those who take packets on.
+    fn leads_on(&self, station: &Station, table: &Table, way: u16) -> bool {
+        match table.ways.get(way) {
+            Way::Steps(steps) => steps.iter().all(|step| {
+                let next = &self.network.stations[station.steps[*step as usize].to];
+                next.through || next.border
+            }),
+            Way::Core(_) | Way::Vrf(_) | Way::Main => true,
         }
     }
 
@@ -395,7 +407,14 @@ fn nexthops(
                 let dev = lab[out.0].interfaces[out.1.0].name.clone();
                 Some(Nexthop { via: Some(via), onlink, ..Nexthop::to(dev) })
             });
-            nexthops.collect()
+            // Routers with one address between them are one gateway.
+            let mut unlike: Vec<Nexthop> = Vec::new();
+            nexthops.for_each(|it| {
+                if !unlike.contains(&it) {
+                    unlike.push(it);
+                }
+            });
+            unlike
         }
         Way::Core(edges) => edges
             .iter()

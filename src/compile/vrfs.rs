@@ -1,7 +1,7 @@
 //! VRFs with their tables, and which interfaces are in them.
 
 use super::interface::InterfaceKind;
-use super::lab::{Imports, NodeId, Vrf};
+use super::lab::{Imports, InterfaceId, NodeId, Vrf};
 use super::{Draft, WantedVrf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, nearest};
 use crate::document::{DeviceName, Role};
@@ -33,6 +33,7 @@ pub(super) fn fill(topology: &Topology, draft: &mut Draft, errors: &mut Diagnost
         draft.lab.nodes[index.index()].vrfs = vrfs.collect();
     }
     enslave(draft, errors);
+    self_links(draft, errors);
     names(draft, errors);
     lonely(topology, draft, errors);
     imports(topology, draft, errors);
@@ -85,6 +86,23 @@ fn enslave(draft: &mut Draft, errors: &mut Diagnostics) {
                 format!("give one of the nodes {pe}, or {vrfs}")
             }),
         });
+    }
+}
+
+/// Reports links of a node to itself that do not join two of its tables.
+fn self_links(draft: &Draft, errors: &mut Diagnostics) {
+    for link in &draft.lab.links {
+        let [near, far] = link.ends;
+        let node = &draft.lab[near.0];
+        let vrf = |port: InterfaceId| node.vrf_of(&node.interfaces[port.0]).map(|vrf| &vrf.name);
+        if near.0 == far.0 && vrf(near.1) == vrf(far.1) {
+            errors.push(
+                Diagnostic::error(Code::SelfLink, format!("a link from `{}` to itself", node.name))
+                    .at(link.span, "")
+                    .note("a link joins two nodes; what a node says to itself goes over its `lo`")
+                    .help("its ends can be in different VRFs of the node: `tailvrf` and `headvrf`"),
+            );
+        }
     }
 }
 

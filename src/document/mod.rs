@@ -2,6 +2,7 @@
 //!
 //! Names are still strings and nothing is looked up; every value keeps its place in the file.
 
+mod address;
 mod decode;
 mod dot;
 mod file;
@@ -13,6 +14,7 @@ mod tree;
 mod write;
 mod yaml;
 
+pub use address::Address;
 pub use file::{Files, STANDARD_INPUT, read, read_from};
 pub use name::{DeviceName, LabName, NodeName};
 pub use schema::schema;
@@ -136,7 +138,7 @@ pub struct Node {
     /// `routing`: whether routes are filled in here, whatever the whole file says.
     pub routing: Option<Spanned<Routing>>,
     /// `loopback`: addresses on `lo`; `None` lets the compiler choose, an empty list is none.
-    pub loopback: Option<Vec<Spanned<IpNet>>>,
+    pub loopback: Option<Vec<Spanned<Address>>>,
     /// `vrfs` in the file's order.
     pub vrfs: Vec<Vrf>,
     /// `interfaces` in the file's order.
@@ -189,7 +191,7 @@ pub struct Vrf {
     /// Its table, where the file gives one.
     pub table: Option<Spanned<u32>>,
     /// Addresses on the VRF device.
-    pub addresses: Vec<Spanned<IpNet>>,
+    pub addresses: Vec<Spanned<Address>>,
     /// `import`: names of VPNs, `main` and `default`.
     pub import: Vec<Text>,
     /// `fallthrough: true`: no unreachable default.
@@ -210,7 +212,7 @@ pub struct Interface {
     /// Its name.
     pub name: Text,
     /// `addresses`; `None` lets the compiler choose, an empty list is none.
-    pub addresses: Option<Vec<Spanned<IpNet>>>,
+    pub addresses: Option<Vec<Spanned<Address>>>,
     /// `vrf`.
     pub vrf: Option<Text>,
     /// `mtu` in bytes.
@@ -329,7 +331,7 @@ pub struct End {
     /// The interface's name, where the file gives one.
     pub interface: Option<Text>,
     /// Addresses; `None` lets the compiler choose, an empty list is none.
-    pub addresses: Option<Vec<Spanned<IpNet>>>,
+    pub addresses: Option<Vec<Spanned<Address>>>,
     /// The VRF that this end is to be in.
     pub vrf: Option<EndVrf>,
     /// `mtu` in bytes.

@@ -49,8 +49,12 @@ fn of(shape: &'static Shape, definitions: &mut Map<String, Value>) -> Value {
         Shape::OneOf(words) => json!({ "enum": words() }),
         // A line may look like a number, as a setting's value does.
         Shape::Line => json!({ "type": ["string", "number", "boolean"] }),
-        Shape::Address => json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+/[0-9]+$" }),
-        Shape::Loopback => json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+(/[0-9]+)?$" }),
+        Shape::Address => {
+            json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+/[0-9]+( +anycast)?$" })
+        }
+        Shape::Loopback => {
+            json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+(/[0-9]+)?( +anycast)?$" })
+        }
         Shape::Ip => json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+$" }),
         Shape::Mac => {
             json!({ "type": "string", "pattern": "^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$" })

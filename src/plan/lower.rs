@@ -215,16 +215,16 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
         push(up(interface.name.as_str()), interface.span);
     }
     for loopback in &node.loopback {
-        push(address("lo", loopback.value), loopback.span);
+        push(address("lo", loopback.value.net), loopback.span);
     }
     for vrf in &node.vrfs {
         for on_vrf in &vrf.addresses {
-            push(address(vrf.name.as_str(), on_vrf.value), on_vrf.span);
+            push(address(vrf.name.as_str(), on_vrf.value.net), on_vrf.span);
         }
     }
     for interface in &node.interfaces {
         for on_interface in &interface.addresses {
-            push(address(interface.name.as_str(), on_interface.value), on_interface.span);
+            push(address(interface.name.as_str(), on_interface.value.net), on_interface.span);
         }
     }
 }

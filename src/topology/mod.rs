@@ -6,11 +6,10 @@ pub use resolve::resolve;
 
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{
-    Addressing, Command, Content, DeviceName, Family, Interface as WrittenInterface, LabName,
-    NodeName, Role, Routing, Vpn, Vrf as WrittenVrf,
+    Address, Addressing, Command, Content, DeviceName, Family, Interface as WrittenInterface,
+    LabName, NodeName, Role, Routing, Vpn, Vrf as WrittenVrf,
 };
 use crate::iproute::{LabelRoute, NexthopObject, Route, Rule, Table};
-use ipnet::IpNet;
 use petgraph::graph::{NodeIndex, UnGraph};
 
 /// A file whose parts know each other.
@@ -66,7 +65,7 @@ pub struct Node {
     /// Which routes the compiler fills in here, where the file says so of this node.
     pub routing: Option<Routing>,
     /// Addresses on `lo`; `None` lets the compiler choose.
-    pub loopback: Option<Vec<Spanned<IpNet>>>,
+    pub loopback: Option<Vec<Spanned<Address>>>,
     /// Its VRFs, each name once.
     pub vrfs: Vec<Vrf>,
     /// What the file says of interfaces by name, each name once.

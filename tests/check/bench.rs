@@ -172,7 +172,9 @@ impl Bench {
             for address in words.get(1).into_iter().flat_map(|list| list.split(',')) {
                 steps.push(self.command(node, &["address", "add", address, "dev", &device]));
                 let address: IpNet = address.parse().unwrap();
-                self.lab[node].interfaces[interface.0].addresses.push(Spanned::filled(address));
+                self.lab[node].interfaces[interface.0]
+                    .addresses
+                    .push(Spanned::filled(address.into()));
             }
         }
         self.lab.links.push(Link { span: Span::NONE, ends: [made[0], made[1]], cost: 1 });

@@ -4,7 +4,7 @@ use crate::walk::{ends, visits};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use vrflab::compile::{Lab, MAIN, NodeId};
-use vrflab::diagnostic::{Severity, Source};
+use vrflab::diagnostic::{Code, Severity, Source};
 use vrflab::document::{Format, LabName};
 
 pub fn lab(text: &str) -> Lab {
@@ -263,6 +263,46 @@ fn there_is_room_for_labels_that_are_added_by_hand() {
     assert_eq!(room("mpls=\"20000 via inet 10.0.0.2\""), "21001");
     assert_eq!(room("mpls=\"1048574 via inet 10.0.0.2\""), "1048575");
     assert_eq!(room("sysctls=\"net.mpls.platform_labels 50\""), "50");
+}
+
+#[test]
+fn an_anycast_address_is_that_of_the_nearest() {
+    let text = "graph { node [role=router]; a -- b -- c -- d; node [role=host]
+         s1 [loopback=\"10.9.9.9/32 anycast\"]; s1 -- a
+         s2 [interfaces=\"d0 kind dummy addresses '10.9.9.9/32 anycast'\"]; s2 -- d }";
+    let anycast = lab(text);
+    let [s1, s2] = ["s1", "s2"].map(|node| anycast.node(node));
+    let from = |node: &str| ends(&anycast, lab_node(&anycast, node), "10.9.9.9".parse().unwrap());
+    assert_eq!(from("a"), BTreeSet::from([s1]));
+    assert_eq!(from("b"), BTreeSet::from([s1]));
+    assert_eq!(from("c"), BTreeSet::from([s2]));
+    assert_eq!(from("s1"), BTreeSet::from([s1]));
+    // Said by one of them alone it is a slip.
+    let source = Source { name: "lab.dot".to_owned(), text: text.replacen(" anycast", "", 1) };
+    let (none, said) =
+        vrflab::understand(&source, Format::Dot, None, &LabName::new("lab").unwrap());
+    assert!(none.is_none() && said.iter().any(|it| it.code == Code::DuplicateAddress), "{said:?}");
+}
+
+#[test]
+fn routers_with_one_address_are_one_gateway_to_hosts_and_none_to_each_other() {
+    let lab = lab("graph { node [role=router]; core -- a; core -- b; lan [role=switch]
+         a -- lan [taillabel=\"10.0.0.1/24 anycast\", tailmac=\"02:00:00:00:00:01\"]
+         b -- lan [taillabel=\"10.0.0.1/24 anycast\", tailmac=\"02:00:00:00:00:01\"]
+         h [role=host]; far [role=host]; h -- lan; far -- core }");
+    assert!(routes(&lab, "h").contains(&"default via 10.0.0.1 dev eth0".to_owned()));
+    assert!(routes(&lab, "h").iter().all(|route| !route.contains("nexthop")));
+    for router in ["a", "b"] {
+        assert!(routes(&lab, router).iter().all(|route| !route.contains("via 10.0.0.1")));
+    }
+    all_reach_all(&lab, &["h", "far"]);
+}
+
+#[test]
+fn a_link_of_a_node_to_itself_joins_two_of_its_tables() {
+    let lab = lab("graph { r [role=router, vrfs=\"red; blue\"]; node [role=host]
+         r:a -- r:b [tailvrf=red, headvrf=blue]; r -- h1 [vrf=red]; r -- h2 [vrf=blue] }");
+    all_reach_all(&lab, &["h1", "h2"]);
 }
 
 fn lab_node(lab: &Lab, name: &str) -> NodeId {

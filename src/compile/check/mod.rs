@@ -86,6 +86,8 @@ pub enum Target {
     Node {
         /// The node.
         node: NodeId,
+        /// Those that may take the probe: the node, or all that have its address as anycast.
+        takers: Vec<NodeId>,
         /// The VRF that the addresses are in.
         vrf: Option<DeviceName>,
         /// At least one.

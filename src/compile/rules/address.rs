@@ -17,8 +17,16 @@ enum Area {
     Link(usize),
 }
 
+/// Who has an address.
+struct User {
+    node: NodeId,
+    span: Span,
+    /// Whether others may have it too.
+    anycast: bool,
+}
+
 pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
-    let mut users: BTreeMap<(Area, IpAddr), Vec<(NodeId, Span)>> = BTreeMap::new();
+    let mut users: BTreeMap<(Area, IpAddr), Vec<User>> = BTreeMap::new();
     let segments = layout.segments.iter().enumerate();
     let segment_of: HashMap<Port, usize> = segments
         .flat_map(|(number, segment)| segment.ports.iter().map(move |port| (*port, number)))
@@ -37,7 +45,7 @@ pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
             vrf.addresses.iter().map(move |address| (context, None, *address))
         });
         for (context, segment, address) in on_interfaces.chain(on_lo).chain(on_vrfs) {
-            subnet(address.value, address.span, errors);
+            subnet(address.value.net, address.span, errors);
             let ip = address.value.addr();
             let area = match (ip, segment) {
                 (IpAddr::V6(ip), segment) if ip.is_unicast_link_local() => segment.map(Area::Link),
@@ -49,20 +57,27 @@ pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
             let users = users.entry((area, ip)).or_default();
             // One address of its own on several interfaces of a node is a common way to write
             // unnumbered links.
-            if !(single && users.last().is_some_and(|(other, _)| *other == id)) {
-                users.push((id, address.span));
+            if !(single && users.last().is_some_and(|other| other.node == id)) {
+                let anycast = address.value.anycast;
+                users.push(User { node: id, span: address.span, anycast });
             }
         }
     }
-    for ((_, ip), users) in users.iter().filter(|(_, users)| users.len() > 1) {
+    for ((_, ip), users) in users.iter().filter(|(_, users)| users.len() > 1 && !meant(users)) {
         errors.push(duplicate(lab, *ip, users));
     }
     links(lab, errors);
 }
 
+/// Whether an address is at several nodes on purpose, as each of them says.
+fn meant(users: &[User]) -> bool {
+    users.iter().all(|user| user.anycast)
+        && users.windows(2).all(|pair| pair[0].node != pair[1].node)
+}
+
 /// One address at several places, all of which it is told of at once.
-fn duplicate(lab: &Lab, ip: IpAddr, users: &[(NodeId, Span)]) -> Diagnostic {
-    let mut nodes: Vec<NodeId> = users.iter().map(|(node, _)| *node).collect();
+fn duplicate(lab: &Lab, ip: IpAddr, users: &[User]) -> Diagnostic {
+    let mut nodes: Vec<NodeId> = users.iter().map(|user| user.node).collect();
     nodes.dedup();
     let names = listed(nodes.iter().map(|node| format!("`{}`", lab[*node].name)));
     let title = match nodes[..] {
@@ -72,7 +87,7 @@ fn duplicate(lab: &Lab, ip: IpAddr, users: &[(NodeId, Span)]) -> Diagnostic {
     let error = Diagnostic::error(Code::DuplicateAddress, title);
     // A default is one place, however many nodes it is said of.
     let mut places: Vec<Span> = Vec::new();
-    for (_, span) in users {
+    for User { span, .. } in users {
         if !places.contains(span) && places.len() < MAX_NAMED {
             places.push(*span);
         }
@@ -83,8 +98,13 @@ fn duplicate(lab: &Lab, ip: IpAddr, users: &[(NodeId, Span)]) -> Diagnostic {
         [] => error,
     };
     let more = places.iter().skip(2);
-    more.fold(error, |error, span| error.beside(*span, "and here"))
-        .note("they are in one routing domain")
+    let error = more
+        .fold(error, |error, span| error.beside(*span, "and here"))
+        .note("they are in one routing domain");
+    match nodes[..] {
+        [_] => error,
+        _ => error.help(format!("where it is meant, each of them says so: `{ip}/LENGTH anycast`")),
+    }
 }
 
 fn subnet(net: IpNet, span: Span, errors: &mut Diagnostics) {
@@ -127,7 +147,7 @@ fn links(lab: &Lab, errors: &mut Diagnostics) {
             );
         }
         let subnets = [near, far].map(|interface| {
-            interface.addresses.iter().map(|address| address.value).collect::<Vec<_>>()
+            interface.addresses.iter().map(|address| address.value.net).collect::<Vec<_>>()
         });
         let [left, right] = &subnets;
         let shared = left.iter().any(|left| {

@@ -31,13 +31,14 @@ fn groups(lab: &Lab, segment: &Segment, ipv4: bool) -> Vec<Vec<Member>> {
     for port in &segment.ports {
         let addresses = lab[port.0].interfaces[port.1.0].addresses.iter();
         // What has no subnet is reached by routes of its own.
-        let in_subnets = addresses.filter(|address| {
-            let net = address.value;
+        let nets = addresses.map(|address| address.map(|address| address.net));
+        let in_subnets = nets.filter(|net| {
+            let net = net.value;
             net.addr().is_ipv4() == ipv4
                 && net.prefix_len() < net.max_prefix_len()
                 && !matches!(net, IpNet::V6(net) if net.addr().is_unicast_link_local())
         });
-        let member: Vec<Member> = in_subnets.map(|address| (*port, *address)).collect();
+        let member: Vec<Member> = in_subnets.map(|net| (*port, net)).collect();
         members.extend(Some(member).filter(|member| !member.is_empty()));
     }
     let all =

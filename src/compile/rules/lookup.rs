@@ -51,11 +51,11 @@ impl<'a> Tables<'a> {
                 table.ends.insert(net.trunc());
             };
             for port in &node.interfaces {
-                port.addresses.iter().for_each(|net| end(node.table_of(port), net.value));
+                port.addresses.iter().for_each(|net| end(node.table_of(port), net.value.net));
             }
-            node.loopback.iter().for_each(|net| end(MAIN, net.value));
+            node.loopback.iter().for_each(|net| end(MAIN, net.value.net));
             for vrf in &node.vrfs {
-                vrf.addresses.iter().for_each(|net| end(vrf.table, net.value));
+                vrf.addresses.iter().for_each(|net| end(vrf.table, net.value.net));
             }
             for route in &node.routes {
                 let table = tables.entry(context(route.value.table)).or_default();

@@ -63,7 +63,7 @@ pub(super) fn all(lab: &Lab, layout: &Layout, network: &Network, parts: &Parts) 
                 found.is_whole_node &= interface.addresses.is_empty();
                 continue;
             }
-            for net in interface.addresses.iter().map(|address| address.value) {
+            for net in interface.addresses.iter().map(|address| address.value.net) {
                 let address = net.addr();
                 let Some(part) = parts.of_port(port, address) else { continue };
                 found.parts.insert(part);

@@ -1,5 +1,6 @@
 //! The values of one map, each read as the table of keys says.
 
+use super::super::address::Address;
 use super::super::keys::{Choice, Key, Level, Shape};
 use super::super::tree::{Entry, Tree};
 use super::super::{Format, slips};
@@ -161,12 +162,12 @@ impl<'t> Fields<'t> {
     }
 
     /// Addresses of an interface with their lengths.
-    pub fn addresses(&self, name: &str, errors: &mut Diagnostics) -> Option<Vec<Spanned<IpNet>>> {
+    pub fn addresses(&self, name: &str, errors: &mut Diagnostics) -> Option<Vec<Spanned<Address>>> {
         self.many(name, errors, values::on_a_link)
     }
 
     /// Addresses that stand for themselves alone if they have no length.
-    pub fn loopbacks(&self, name: &str, errors: &mut Diagnostics) -> Option<Vec<Spanned<IpNet>>> {
+    pub fn loopbacks(&self, name: &str, errors: &mut Diagnostics) -> Option<Vec<Spanned<Address>>> {
         self.many(name, errors, values::loopback)
     }
 

@@ -2,12 +2,11 @@
 
 use super::super::keys::{END, LINK};
 use super::super::tree::{Entry, Tree};
-use super::super::{End, EndVrf, Link};
+use super::super::{Address, End, EndVrf, Link};
 use super::fields::Fields;
 use super::{names, values};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Notation, Span, Spanned, Text};
 use crate::iproute::{Netem, Tbf};
-use ipnet::IpNet;
 
 const HELP: &str = "write `h1:eth0 -- r1:eth1`, or a map with `ends: [h1:eth0, r1:eth1]`";
 
@@ -64,11 +63,7 @@ pub(super) fn link(tree: &Tree, defaults: &Tree, errors: &mut Diagnostics) -> Op
         }
     };
     match places {
-        Ok([Some(tail), Some(head)]) => {
-            let link = read(&fields, [tail, head], span, errors);
-            self_link(&link, errors)?;
-            Some(link)
-        }
+        Ok([Some(tail), Some(head)]) => Some(read(&fields, [tail, head], span, errors)),
         Ok(_) => {
             read(&fields, nowhere(), span, errors);
             None
@@ -161,7 +156,7 @@ fn read(fields: &Fields, ends: [Place; 2], span: Span, errors: &mut Diagnostics)
 }
 
 /// `addresses`: an item for each end, which is one address, a list of them, or `~` for none.
-fn both_addresses(fields: &Fields, errors: &mut Diagnostics) -> [Option<Vec<Spanned<IpNet>>>; 2] {
+fn both_addresses(fields: &Fields, errors: &mut Diagnostics) -> [Option<Vec<Spanned<Address>>>; 2] {
     match fields.tree("addresses") {
         None => [None, None],
         Some(Tree::Null(_)) => [Some(Vec::new()), Some(Vec::new())],
@@ -195,17 +190,4 @@ fn both_addresses(fields: &Fields, errors: &mut Diagnostics) -> [Option<Vec<Span
             [None, None]
         }
     }
-}
-
-fn self_link(link: &Link, errors: &mut Diagnostics) -> Option<()> {
-    let [one, other] = &link.ends;
-    if one.node.value != other.node.value {
-        return Some(());
-    }
-    errors.push(
-        Diagnostic::error(Code::SelfLink, format!("a link from `{}` to itself", one.node))
-            .at(link.span, "")
-            .note("a link joins two nodes; what a node says to itself goes over its `lo`"),
-    );
-    None
 }

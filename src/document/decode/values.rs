@@ -1,5 +1,6 @@
 //! Single values: numbers, flags, words, addresses.
 
+use super::super::address::{ANYCAST, Address};
 use super::super::keys::{Choice, Shape};
 use super::super::tree::Tree;
 use super::fields::wrong;
@@ -126,9 +127,21 @@ pub(in super::super) fn address(text: &Text) -> Result<Spanned<IpNet>, Diagnosti
     }
 }
 
+/// An address and the word that may stand behind it.
+fn with_word(
+    text: &Text,
+    read: impl FnOnce(&Text) -> Result<Spanned<IpNet>, Diagnostic>,
+) -> Result<Spanned<Address>, Diagnostic> {
+    let address = text.value.trim_end().strip_suffix(ANYCAST);
+    let address = address.filter(|address| address.ends_with(char::is_whitespace));
+    let end = address.map(|address| address.trim_end().len());
+    let net = read(&text.slice(0, end.unwrap_or(text.value.len())))?;
+    Ok(Spanned::new(Address { net: net.value, anycast: end.is_some() }, text.span))
+}
+
 /// An address with its prefix length that an interface can have, other than `lo` and VRF devices.
-pub(super) fn on_a_link(text: &Text) -> Result<Spanned<IpNet>, Diagnostic> {
-    let address = address(text)?;
+pub(super) fn on_a_link(text: &Text) -> Result<Spanned<Address>, Diagnostic> {
+    let address = with_word(text, address)?;
     let what = match address.value.addr() {
         // Of 240.0.0.0/4 Linux makes no difference but for the last address.
         IpAddr::V4(it) if it.is_multicast() => "a multicast address",
@@ -159,11 +172,11 @@ pub(super) fn ip(text: &Text) -> Result<Spanned<IpAddr>, Diagnostic> {
 }
 
 /// An address for which no prefix length means the address alone.
-pub(super) fn loopback(text: &Text) -> Result<Spanned<IpNet>, Diagnostic> {
-    match text.value.parse::<IpAddr>() {
+pub(super) fn loopback(text: &Text) -> Result<Spanned<Address>, Diagnostic> {
+    with_word(text, |text| match text.value.parse::<IpAddr>() {
         Ok(bare) => Ok(Spanned::new(IpNet::from(bare), text.span)),
         Err(_) => address(text),
-    }
+    })
 }
 
 fn not_an_address(text: &Text) -> Diagnostic {

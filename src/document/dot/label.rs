@@ -1,5 +1,6 @@
 //! The addresses in the labels at an edge's ends.
 
+use super::super::address::ANYCAST;
 use super::super::decode;
 use super::super::tree::Tree;
 use super::lexer::{Id, Style};
@@ -12,8 +13,19 @@ pub(super) fn addresses(label: &Id) -> Option<Tree> {
     if label.style == Style::Html {
         return None;
     }
-    let words = words(&label.text);
-    let found: Vec<Tree> = words.into_iter().filter(looks_like_one).map(Tree::Scalar).collect();
+    let mut found: Vec<Text> = Vec::new();
+    let mut is_behind_one = false;
+    for word in words(&label.text) {
+        let is_one = looks_like_one(&word);
+        match found.last_mut() {
+            Some(last) if is_behind_one && word.as_str() == ANYCAST => {
+                *last = Text::new(format!("{last} {ANYCAST}"), last.span.with(word.span));
+            }
+            Some(_) | None => found.extend(is_one.then_some(word)),
+        }
+        is_behind_one = is_one;
+    }
+    let found: Vec<Tree> = found.into_iter().map(Tree::Scalar).collect();
     (!found.is_empty()).then_some(Tree::List(found, label.text.span))
 }
 
