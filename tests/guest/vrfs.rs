@@ -58,7 +58,8 @@ fn a_thousand_vrfs_fit_in_one_node() {
         writeln!(text, "      v{vrf}: {{addresses: [10.0.{}.{}]}}", vrf / 250, vrf % 250 + 1)
             .unwrap();
     }
-    text += "checks: [\"r%v0 -> 10.0.0.1\", \"r%v999 -> 10.0.3.250\", \"r%v0 !> 10.0.3.250\"]\n";
+    text += "  h: {role: host}\nlinks: [{ends: [h, r], vrf: v0}]\n";
+    text += "checks: [r%v0 -> 10.0.0.1, r%v0 -> h, r%v999 -> 10.0.3.250, \"r%v0 !> 10.0.3.250\"]\n";
     let begun = Instant::now();
     let standing = up("thousand", &text);
     println!("a thousand VRFs built and read back in {:.1} s", begun.elapsed().as_secs_f64());
