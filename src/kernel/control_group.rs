@@ -9,10 +9,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Seek};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where the control groups are mounted when the host has no mount of them: in a mount namespace
 /// that ends with the thread.
@@ -130,13 +130,18 @@ pub fn forget_groups(home: &Home, namespaces: &[String], _worker: &mut Worker) -
             remove(&directory)?;
         }
     }
-    // Another lab of the name, in a container of its own, may have some below it too.
-    remove(&root.join(home.group_of_lab()))
+    // Another lab of the name, in a container of its own, may have some below it too, for as long as it
+    // stands.
+    remove_empty(&root.join(home.group_of_lab()))
 }
 
 /// Takes away a control group once the last process has wholly left it.
 fn remove(directory: &Path) -> io::Result<()> {
     wait_until_empty(directory)?;
+    remove_empty(directory)
+}
+
+fn remove_empty(directory: &Path) -> io::Result<()> {
     // A control group's files are the kernel's and go with it.
     match fs::remove_dir(directory) {
         Err(error) if is_gone(&error) => Ok(()),
@@ -148,22 +153,25 @@ fn remove(directory: &Path) -> io::Result<()> {
 
 /// A process that has ended may be counted for a moment more.
 fn wait_until_empty(directory: &Path) -> io::Result<()> {
-    let path = directory.join("cgroup.events");
-    let file = match File::open(&path) {
+    let deadline = Instant::now() + Duration::from_secs(1);
+    let mut file = match File::open(directory.join("cgroup.events")) {
         Err(error) if is_gone(&error) => return Ok(()),
         file => file?,
     };
     loop {
-        let events = match fs::read_to_string(&path) {
+        // Only what is read through the same file counts as seen, and is not told of again.
+        let mut events = String::new();
+        match file.rewind().and_then(|()| file.read_to_string(&mut events)) {
             Err(error) if is_gone(&error) => return Ok(()),
-            events => events?,
+            read => read?,
         };
-        if !events.lines().any(|line| line == "populated 1") {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || !events.lines().any(|line| line == "populated 1") {
             return Ok(());
         }
         let mut changed = [PollFd::new(file.as_fd(), PollFlags::POLLPRI)];
-        match poll(&mut changed, PollTimeout::from(1000_u16)) {
-            Ok(0) => return Ok(()),
+        let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
+        match poll(&mut changed, left) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error.into()),
         }

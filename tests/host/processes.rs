@@ -149,3 +149,30 @@ fn control_groups_go_with_their_lab() {
     }
     host.assert_nothing_is_left();
 }
+
+#[test]
+fn a_teardown_does_not_wait_for_another_lab_of_its_name() {
+    let host = Host::new();
+    host.done(&["up", "--no-check", "--name", "of-one-name", &lab("two-hosts.yaml")]);
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    let root = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2"));
+    // What stands in a container of its own is below the same control group.
+    let other = root.map(|root| {
+        let root = root.split(' ').nth(1).unwrap();
+        let group = format!("{root}/vrflab-of-one-name/1/other-ns");
+        fs::create_dir_all(&group).unwrap();
+        let child = Command::new("sleep").arg("1015").spawn().unwrap();
+        fs::write(format!("{group}/cgroup.procs"), child.id().to_string()).unwrap();
+        (group, child)
+    });
+    host.done(&["down"]);
+    if let Some((group, mut child)) = other {
+        assert!(child.try_wait().unwrap().is_none(), "it is nobody's of this lab");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for group in std::path::Path::new(&group).ancestors().take(3) {
+            until("the group is empty", || fs::remove_dir(group).is_ok());
+        }
+    }
+    host.assert_nothing_is_left();
+}
