@@ -28,7 +28,7 @@ pub enum Metric {
     Hoplimit,
     /// TCP's first congestion window, in segments.
     Initcwnd,
-    /// What TCP may use: the bits of [`FEATURES`].
+    /// What TCP may use: the bits of `FEATURES`.
     Features,
     /// The least time after which TCP sends again, in milliseconds; it is always locked.
     RtoMin,

@@ -43,7 +43,7 @@ impl Identity {
     /// That of the namespace that the caller is in.
     ///
     /// # Errors
-    /// As [`Identity::of`].
+    /// When the kernel refuses what the cookie or the boot is read by.
     pub fn own() -> io::Result<Option<Self>> {
         on_worker(|worker| Self::of(worker))
     }
