@@ -14,6 +14,7 @@ use super::region;
 use super::segment::Segment;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::{Family, Role, Routing};
+use crate::iproute::Table;
 use crate::topology::Topology;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -36,6 +37,13 @@ struct Pools {
     chosen: bool,
 }
 
+impl Pools {
+    /// Whether a prefix covers one of the pools.
+    fn any_lies_in(&self, net: IpNet) -> bool {
+        [&self.links, &self.lans, &self.loopbacks].into_iter().any(|pool| pool.lies_in(net))
+    }
+}
+
 /// What one run has to be given addresses for, in their order.
 #[derive(Default)]
 struct Asking<'a> {
@@ -52,8 +60,8 @@ pub(super) fn fill(
     draft: &mut Draft,
     errors: &mut Diagnostics,
 ) {
-    let taken = taken(layout, &draft.lab);
-    let nobody = Taken::default();
+    let own = own(layout, &draft.lab);
+    let routed_to = routed_to(topology, layout, &draft.lab);
     let mut runs = asking(topology, layout, &draft.lab);
     let has_core = runs.contains_key(&Run::Core);
     for (run, asking) in &mut runs {
@@ -61,17 +69,22 @@ pub(super) fn fill(
         if let Some(rank) = &rank {
             sort(layout, rank, asking);
         }
-        let taken = taken.get(run).unwrap_or(&nobody);
-        for mut pools in pools(topology, *run, has_core) {
+        let pools = pools(topology, *run, has_core);
+        // A route to all that a pool has, and perhaps more, leaves no other subnet to hand out.
+        let is_part = |net: &&IpNet| !pools.iter().any(|pools| pools.any_lies_in(**net));
+        let nets = own.get(run).into_iter().flatten();
+        let nets = nets.chain(routed_to.get(run).into_iter().flatten().filter(is_part));
+        let taken = Taken::of(nets.copied());
+        for mut pools in pools {
             if rank.is_some() {
                 pools.loopbacks.begin_even();
             }
             for segment in &asking.segments {
-                fill_segment(segment, taken, &mut pools, draft, errors);
+                fill_segment(segment, &taken, &mut pools, draft, errors);
             }
             for id in asking.loopbacks.iter().filter(|_| pools.chosen) {
                 let node = &mut draft.lab[*id];
-                match pools.loopbacks.next(taken) {
+                match pools.loopbacks.next(&taken) {
                     Some(net) => node.loopback.push(Spanned::filled(net.into())),
                     None => errors.push(pools.loopbacks.exhausted(node.span)),
                 }
@@ -91,15 +104,47 @@ fn sort(layout: &Layout, rank: &HashMap<Context, usize>, asking: &mut Asking<'_>
 }
 
 /// The file's own addresses by run.
-fn taken(layout: &Layout, lab: &Lab) -> BTreeMap<Run, Taken> {
+fn own(layout: &Layout, lab: &Lab) -> BTreeMap<Run, Vec<IpNet>> {
     let mut nets: BTreeMap<Run, Vec<IpNet>> = BTreeMap::new();
     for context in &layout.contexts {
         let own = super::destinations::own(lab, layout, *context);
-        if !own.is_empty() {
-            nets.entry(layout.run(*context)).or_default().extend(own);
+        nets.entry(layout.run(*context)).or_default().extend(own);
+    }
+    nets
+}
+
+/// The prefixes of the file's routes by run: they lead to something else than what is handed out. A
+/// route over a gateway that itself is handed out was written by somebody who knows what is.
+fn routed_to(topology: &Topology, layout: &Layout, lab: &Lab) -> BTreeMap<Run, Vec<IpNet>> {
+    let mut nets: BTreeMap<Run, Vec<IpNet>> = BTreeMap::new();
+    for index in topology.graph.node_indices() {
+        let id = NodeId(index.index());
+        let node = &lab[id];
+        let written = |via: IpAddr| {
+            let addresses = node.interfaces.iter().flat_map(|interface| &interface.addresses);
+            is_link_local(via) || addresses.into_iter().any(|it| it.value.net.contains(&via))
+        };
+        for route in topology.graph[index].routes.iter().map(|route| &route.value) {
+            let vrf = match &route.table {
+                Some(Table::Vrf(name)) => node.vrf(name.as_str()),
+                Some(Table::Number(table)) => node.vrfs.iter().find(|vrf| vrf.table == table.value),
+                Some(Table::Name(_)) | None => None,
+            };
+            let context = Context { node: id, table: vrf.map_or(MAIN, |vrf| vrf.table) };
+            let mut ways = route.nexthops.iter();
+            if ways.all(|way| way.onlink || way.via.is_none_or(|via| written(via.value))) {
+                nets.entry(layout.run(context)).or_default().push(route.destination.value);
+            }
         }
     }
-    nets.into_iter().map(|(run, nets)| (run, Taken::of(&nets))).collect()
+    nets
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
 }
 
 fn asking<'a>(topology: &Topology, layout: &'a Layout, lab: &Lab) -> BTreeMap<Run, Asking<'a>> {

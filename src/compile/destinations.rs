@@ -20,6 +20,8 @@ pub(super) struct Destinations {
     pub class_of: Vec<usize>,
     /// Who takes the packets to the prefixes of each class.
     pub classes: Vec<Class>,
+    /// The subnets in whose place the addresses of the nodes on them are destinations.
+    by_address: BTreeMap<IpNet, Vec<IpNet>>,
 }
 
 /// Who takes the packets to some prefixes.
@@ -42,6 +44,7 @@ pub(super) fn all(lab: &Lab, layout: &Layout, routing: Routing) -> BTreeMap<usiz
             owners.entry((domain, net)).or_default().insert(*context);
         }
     }
+    let by_address = by_address(lab, layout, &mut owners);
     // What is written at the provider's edge is known to the whole VPN.
     let mut edges: BTreeMap<(usize, IpNet), [BTreeSet<Context>; 2]> = BTreeMap::new();
     for context in layout.contexts.iter().filter(|context| context.table != MAIN) {
@@ -78,7 +81,37 @@ pub(super) fn all(lab: &Lab, layout: &Layout, routing: Routing) -> BTreeMap<usiz
         let owners = if routers.is_empty() { owners.into_iter().collect() } else { routers };
         nets.entry(domain).or_default().push((net, Class { owners, behind: Vec::new() }));
     }
-    nets.into_iter().map(|(domain, nets)| (domain, Destinations::of(nets))).collect()
+    let mut all: BTreeMap<usize, Destinations> =
+        nets.into_iter().map(|(domain, nets)| (domain, Destinations::of(nets))).collect();
+    for ((domain, net), addresses) in by_address {
+        all.entry(domain).or_default().by_address.insert(net, addresses);
+    }
+    all
+}
+
+/// Puts the addresses of those on a subnet in its place where none of them forwards: the others there
+/// cannot be reached over it.
+fn by_address(
+    lab: &Lab,
+    layout: &Layout,
+    owners: &mut BTreeMap<(usize, IpNet), BTreeSet<Context>>,
+) -> BTreeMap<(usize, IpNet), Vec<IpNet>> {
+    let shared = |net: &IpNet| net.prefix_len() < net.max_prefix_len();
+    let ends_there = |owners: &BTreeSet<Context>| !owners.iter().any(|it| lab[it.node].forwarding);
+    let subnets = owners.extract_if(.., |(_, net), owners| shared(net) && ends_there(owners));
+    let subnets: Vec<_> = subnets.collect();
+    let mut by_address: BTreeMap<(usize, IpNet), Vec<IpNet>> = BTreeMap::new();
+    for ((domain, net), contexts) in subnets {
+        for context in contexts {
+            let here = addresses(lab, layout, context, |port| lab.carries(context.node, port));
+            for address in here.into_iter().filter(|address| address.trunc() == net) {
+                let address = IpNet::from(address.addr());
+                owners.entry((domain, address)).or_default().insert(context);
+                by_address.entry((domain, net)).or_default().push(address);
+            }
+        }
+    }
+    by_address
 }
 
 /// The ranks of routers in those domains that are large.
@@ -120,6 +153,11 @@ impl Destinations {
         made.trees = prefixes.map(Tree::of);
         made
     }
+
+    /// The destinations that a subnet is.
+    pub fn of_subnet<'a>(&'a self, net: &'a IpNet) -> &'a [IpNet] {
+        self.by_address.get(net).map_or(std::slice::from_ref(net), Vec::as_slice)
+    }
 }
 
 /// The subnets and addresses of a context itself.
@@ -138,6 +176,17 @@ fn of_ports(
     context: Context,
     counts: impl Fn(InterfaceId) -> bool,
 ) -> Vec<IpNet> {
+    let addresses = addresses(lab, layout, context, counts).into_iter();
+    addresses.map(|address| address.trunc()).collect()
+}
+
+/// The addresses of a context, those of its interfaces where they count.
+fn addresses(
+    lab: &Lab,
+    layout: &Layout,
+    context: Context,
+    counts: impl Fn(InterfaceId) -> bool,
+) -> Vec<IpNet> {
     let node = &lab[context.node];
     let at = |place: InterfaceId| layout.context((context.node, place));
     let ports = node.interfaces.iter().enumerate();
@@ -150,8 +199,8 @@ fn of_ports(
     on_interfaces
         .chain(on_lo)
         .chain(on_vrfs.flat_map(|vrf| &vrf.addresses))
-        .filter(|address| !address.value.addr().is_loopback())
-        .map(|address| address.value.trunc())
+        .map(|address| address.value.net)
+        .filter(|address| !address.addr().is_loopback())
         .collect()
 }
 

@@ -14,7 +14,7 @@ pub(super) struct Pool {
     span: Span,
 }
 
-/// Addresses that the file itself uses, as ranges in their order without any overlap.
+/// Addresses that the file itself uses or has routes to, as ranges in their order without any overlap.
 #[derive(Default)]
 pub(super) struct Taken {
     ranges: [Vec<(u128, u128)>; 2],
@@ -62,6 +62,11 @@ impl Pool {
     /// The length of an address of its family.
     pub fn width(&self) -> u8 {
         self.net.max_prefix_len()
+    }
+
+    /// Whether a prefix covers it.
+    pub fn lies_in(&self, net: IpNet) -> bool {
+        net.contains(&self.net)
     }
 
     /// The length of its parts.
@@ -115,7 +120,7 @@ impl Pool {
 
 impl Taken {
     /// What these subnets cover.
-    pub fn of(nets: &[IpNet]) -> Self {
+    pub fn of(nets: impl IntoIterator<Item = IpNet>) -> Self {
         let mut taken = Self::default();
         for net in nets {
             let range = (number(net.network()), number(net.broadcast()));

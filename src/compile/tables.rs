@@ -192,7 +192,8 @@ impl Source<'_> {
             Reached::Inside(way) | Reached::Beyond(way) => Leaf::Way(way),
         }));
         let attached = destinations::attached(lab, layout, context);
-        let kept = attached.iter().chain(&written).filter_map(|net| tree.leaf(*net));
+        let attached = attached.iter().flat_map(|net| destinations.of_subnet(net));
+        let kept = attached.chain(&written).filter_map(|net| tree.leaf(*net));
         kept.for_each(|leaf| leaves[leaf] = Leaf::Own);
         let all_out = match (reach.way_out(table.place, &mut table.ways), sends_only) {
             _ if !with_default || written.contains(&default) || tree.len() == 0 => None,

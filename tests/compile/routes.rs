@@ -308,3 +308,35 @@ fn a_link_of_a_node_to_itself_joins_two_of_its_tables() {
 fn lab_node(lab: &Lab, name: &str) -> NodeId {
     lab.node(name).unwrap()
 }
+
+#[test]
+fn a_host_between_hosts_is_reached_at_its_own_addresses_alone() {
+    let lab = lab("graph { node [role=host]; a -- h -- b; s [role=switch]; b -- s; c -- s }");
+    // Beyond h and b, neither of which forwards, nobody can be reached.
+    assert_eq!(routes(&lab, "a"), ["172.16.0.2/32 via 172.16.0.1 dev eth0"]);
+    assert_eq!(routes(&lab, "h"), ["10.0.0.1/32 via 172.16.0.3 dev eth1"]);
+    assert_eq!(routes(&lab, "b"), ["172.16.0.1/32 via 172.16.0.2 dev eth0"]);
+    assert_eq!(routes(&lab, "c"), ["172.16.0.3/32 via 10.0.0.1 dev eth0"]);
+}
+
+#[test]
+fn what_a_written_route_leads_to_is_handed_out_to_nobody() {
+    let graph = |routes: &str| {
+        let routes = format!("r1 [routes=\"{routes}\"]");
+        lab(&format!(
+            "graph {{ r1:e0 -- r2 [taillabel=\"192.0.2.1/30\", headlabel=\"192.0.2.2/30\"];
+             h1 -- r1; h2 -- r1; {routes} }}"
+        ))
+    };
+    let first = |routes: &str| addresses(&graph(routes), "h1")[0].to_string();
+    assert_eq!(first("172.16.0.0/24 via 192.0.2.2"), "172.16.1.0");
+    // In any table, and whatever becomes of the packets.
+    assert_eq!(first("172.16.0.0/31 table 100 dev e0"), "172.16.0.2");
+    assert_eq!(first("blackhole 172.16.0.0/13"), "172.24.0.0");
+    // All there is cannot be kept free.
+    for all in ["default", "172.0.0.0/8", "172.16.0.0/12"] {
+        assert_eq!(first(&format!("{all} via 192.0.2.2")), "172.16.0.0", "{all}");
+    }
+    // Whoever names a gateway that is handed out knows what is.
+    assert_eq!(first("172.16.0.0/30 via 172.16.0.0"), "172.16.0.0");
+}

@@ -1,9 +1,12 @@
 //! Nodes that must forward and do not, and VRFs that let packets out.
 
 use super::Owners;
-use crate::compile::lab::{Lab, NodeId};
+use crate::compile::lab::{Lab, Node, NodeId};
 use crate::compile::layout::{Layout, Port};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use ipnet::IpNet;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 pub(super) fn hold(layout: &Layout, owners: &Owners, lab: &Lab, errors: &mut Diagnostics) {
     gateways(layout, owners, lab, errors);
@@ -37,13 +40,7 @@ fn gateways(layout: &Layout, owners: &Owners, lab: &Lab, errors: &mut Diagnostic
                 let Some(domain) = layout.domain(layout.context(port)) else { continue };
                 let Some(&(owner, _)) = owners.get(&(domain, via)) else { continue };
                 let gateway = &lab[owner];
-                let its_own = gateway.interfaces.iter().flat_map(|port| &port.addresses);
-                let ends_there = route.value.destination.prefix_len()
-                    == route.value.destination.max_prefix_len()
-                    && its_own
-                        .chain(&gateway.loopback)
-                        .any(|address| address.value.addr() == route.value.destination.addr());
-                if !gateway.forwarding && !ends_there {
+                if !gateway.forwarding && !ends_at(gateway, route.value.destination) {
                     errors.push(
                         Diagnostic::warning(
                             Code::NotForwarding,
@@ -60,4 +57,13 @@ fn gateways(layout: &Layout, owners: &Owners, lab: &Lab, errors: &mut Diagnostic
             }
         }
     }
+}
+
+/// Whether a node has every address of a prefix itself.
+fn ends_at(node: &Node, prefix: IpNet) -> bool {
+    let its_own = node.interfaces.iter().flat_map(|port| &port.addresses);
+    let its_own = its_own.chain(&node.loopback).map(|address| address.value.addr());
+    let inside: BTreeSet<IpAddr> = its_own.filter(|address| prefix.contains(address)).collect();
+    let free = u32::from(prefix.max_prefix_len() - prefix.prefix_len());
+    1usize.checked_shl(free) == Some(inside.len())
 }
