@@ -48,6 +48,7 @@ pub(super) fn fill(
     let routed = |node: NodeId| topology.routing_at(NodeIndex::new(node.0));
     let php = topology.vpn.php.is_none_or(|php| php.value);
     core.label(lab, &network, php, |node| routed(node) == Routing::Auto);
+    vpn::check_joined(lab, &network, &core, |node| routed(node) == Routing::Auto, errors);
 
     let importers = vpn::importers(lab, &network);
     let reaches = reaches(&network, &core, &destinations, &importers);

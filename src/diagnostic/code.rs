@@ -62,6 +62,7 @@ codes! {
     CompassPoint "compass-point" "A side of a node that looks like an interface of it.",
     StrictMerge "strict-merge" "Edges with different ports that `strict` merges.",
     LonelyVrf "lonely-vrf" "A VPN of one end of a link, with a name that looks like another's.",
+    SplitVpn "split-vpn" "A VPN whose PEs no label path joins.",
     SourceRoute "source-route" "A VRF without a route back to a source it must accept.",
     UndeclaredNode "undeclared-node" "A node of one link whose name is nearly a declared one's.",
     UnownedGateway "unowned-gateway" "A gateway in a connected subnet that no node has.",

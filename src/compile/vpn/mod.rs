@@ -5,8 +5,10 @@
 
 mod backbone;
 mod import;
+mod joined;
 mod overlap;
 
 pub(super) use backbone::Core;
 pub(super) use import::{importers, routes as imported};
+pub(super) use joined::check as check_joined;
 pub(super) use overlap::hold as hold_apart;
