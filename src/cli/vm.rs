@@ -60,8 +60,8 @@ enum Verb {
     Run {
         #[command(flatten)]
         choices: Choices,
-        /// See this directory as it is on the host now (the working directory and that of the
-        /// program always are)
+        /// See this directory as it is on the host at any moment (the working directory always is),
+        /// and not as it is when the command starts
         #[arg(long, value_name = "DIR")]
         fresh: Vec<PathBuf>,
         /// The command and its arguments

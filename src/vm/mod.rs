@@ -8,8 +8,9 @@
 //!
 //! All three are this program. A client is a command that the user types; it starts the broker
 //! where there is none. The broker holds the machine, for one user, and ends with it. The agent
-//! makes the host's root its own (read-only below, its memory above), and runs commands with the
-//! working directory and whatever else must be fresh bound from a second, uncached mount.
+//! makes the host's root its own (read-only below, its memory above), looks at it anew for each
+//! command, and runs commands with the working directory and whatever else must be fresh at any
+//! moment bound from a second, uncached mount.
 //!
 //! * [`setup`] gets a guest kernel; [`ready`] says whether there is one.
 //! * [`run`] runs a command, [`start`] only boots, [`stop`] ends the machine.

@@ -57,8 +57,7 @@ pub struct Request {
     pub args: Vec<OsString>,
     /// Variables set beside, or in place of, those of this process.
     pub env: Vec<(OsString, OsString)>,
-    /// Directories that are seen as they are on the host now, beside the working directory and the
-    /// program's own.
+    /// Directories that are seen as they are on the host at any moment, beside the working directory.
     pub fresh: Vec<PathBuf>,
     /// What it reads.
     pub input: Input,

@@ -66,6 +66,34 @@ fn files_that_the_host_changes_makes_and_removes_are_seen() {
 }
 
 #[test]
+fn what_the_host_changes_anywhere_is_seen_by_the_next_command() {
+    let vm = Machine::shared();
+    let (here, there) = (directory("elsewhere"), directory("outside"));
+    let script =
+        format!("cd {}; cat edited removed made replaced/inner; [ -x edited ]", there.display());
+    let look = || {
+        let output = vm.sh(&script).current_dir(&here).output().unwrap();
+        (out(&output), output.status.code())
+    };
+    for (name, text) in [("edited", "one\n"), ("removed", "gone\n")] {
+        fs::write(there.join(name), text).unwrap();
+    }
+    fs::create_dir(there.join("replaced")).unwrap();
+    assert_eq!(look(), ("one\ngone\n".to_owned(), Some(1)));
+    // Within a second, of the same length.
+    fs::write(there.join("edited"), "two\n").unwrap();
+    fs::set_permissions(there.join("edited"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::remove_file(there.join("removed")).unwrap();
+    fs::write(there.join("made"), "new\n").unwrap();
+    fs::rename(there.join("replaced"), there.join("kept")).unwrap();
+    fs::create_dir(there.join("replaced")).unwrap();
+    fs::write(there.join("replaced/inner"), "deep\n").unwrap();
+    assert_eq!(look(), ("two\nnew\ndeep\n".to_owned(), Some(0)));
+    fs::set_permissions(there.join("edited"), fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(look(), ("two\nnew\ndeep\n".to_owned(), Some(1)));
+}
+
+#[test]
 fn a_running_command_sees_what_the_host_changes() {
     let directory = directory("watched");
     let script = "echo ready; until [ -e go ]; do sleep 0.05; done; cat go";

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::super::frame::End;
 use super::super::order::{Order, OrderedProgram, Streams};
 use super::reaper::Reaper;
+use super::root::HostRoot;
 use super::{mounts, program};
 
 /// A command that runs.
@@ -43,14 +44,19 @@ impl Refusal {
 }
 
 /// Starts the command on a thread of its own, whose mount namespace the command inherits.
-pub(super) async fn start(order: Box<Order>, reaper: Reaper) -> Result<Started, Refusal> {
+pub(super) async fn start(
+    order: Box<Order>,
+    root: HostRoot,
+    reaper: Reaper,
+) -> Result<Started, Refusal> {
     let (sender, receiver) = oneshot::channel();
-    std::thread::spawn(move || drop(sender.send(start_here(&order, &reaper))));
+    std::thread::spawn(move || drop(sender.send(start_here(&order, &root, &reaper))));
     let died = |_| Refusal { status: 125, why: "the guest failed to start it".to_owned() };
     receiver.await.map_err(died)?
 }
 
-fn start_here(order: &Order, reaper: &Reaper) -> Result<Started, Refusal> {
+fn start_here(order: &Order, root: &HostRoot, reaper: &Reaper) -> Result<Started, Refusal> {
+    root.refresh().map_err(Refusal::ours("the host's files cannot be looked at anew"))?;
     mounts::separate().map_err(Refusal::ours("no mount namespace"))?;
     let mut command = match &order.program {
         OrderedProgram::Named(name) => Command::new(name),

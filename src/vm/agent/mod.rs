@@ -49,12 +49,12 @@ fn run() -> io::Result<()> {
     // The files are open, so the change of root below does not matter to the thread.
     let loading = std::thread::spawn(move || load(&lab_modules));
     load(&modules(place::ROOT_MODULES)?)?;
-    root::become_host_root()?;
+    let root = root::become_host_root()?;
     loading.join().map_err(|_| io::Error::other("loading modules panicked"))??;
     let _held = StaticKeys::hold().inspect_err(|error| {
         eprintln!("vrflab: the kernel will patch itself while labs run: {error}");
     });
-    serve::serve()
+    serve::serve(root)
 }
 
 fn modules(directory: &str) -> io::Result<Vec<File>> {

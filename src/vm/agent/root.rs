@@ -1,11 +1,13 @@
 //! Making the host's root the guest's, so that what is done to it stays in the guest.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::mount::{MsFlags, mount};
 use nix::sys::resource::{Resource, setrlimit};
@@ -25,7 +27,7 @@ const QUIET: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV).union(MsFlags
 
 /// What is set for the whole guest. Neighbour tables are shared by all namespaces, so a large lab
 /// needs large ones.
-const SYSCTLS: [(&str, &str); 12] = [
+const SYSCTLS: [(&str, &str); 13] = [
     ("net/ipv4/neigh/default/gc_thresh1", "8192"),
     ("net/ipv4/neigh/default/gc_thresh2", "32768"),
     ("net/ipv4/neigh/default/gc_thresh3", "65536"),
@@ -38,6 +40,8 @@ const SYSCTLS: [(&str, &str); 12] = [
     ("net/core/rmem_max", "16777216"),
     ("net/core/wmem_max", "16777216"),
     ("kernel/keys/maxkeys", "20000"),
+    // Drops nothing, and keeps the kernel from a line in its log for each time that something is.
+    ("vm/drop_caches", "4"),
 ];
 
 /// What the first steps need: devices and the kernel's own files.
@@ -47,8 +51,36 @@ pub(super) fn mount_kernel_filesystems() -> io::Result<()> {
     attach("sysfs", "/sys", QUIET, "")
 }
 
+/// The host's root as the guest's: what lies below the overlay stays open, since no path leads to
+/// it from within.
+#[derive(Clone)]
+pub(super) struct HostRoot {
+    lower: Arc<File>,
+}
+
+impl HostRoot {
+    /// Forgets what was looked up on the host, so that whatever looks next sees it as it is then.
+    /// What is in use at the time stays as it was found.
+    pub fn refresh(&self) -> io::Result<()> {
+        // A remount drops all names that are not in use, and changes nothing where it says what
+        // holds already. Names of the overlay hold those below it, so they go first.
+        let lower = format!("/proc/self/fd/{}", self.lower.as_raw_fd());
+        for (root, flags) in [("/", MsFlags::empty()), (lower.as_str(), MsFlags::MS_RDONLY)] {
+            let flags = flags | MsFlags::MS_REMOUNT;
+            mount(None::<&str>, root, None::<&str>, flags, None::<&str>).map_err(naming(root))?;
+        }
+        // What the names stood for is kept for a while even so, with its mode and its content. An
+        // inode that was used since the last time is passed over once.
+        (0..2).try_for_each(|_| fs::write("/proc/sys/vm/drop_caches", DROP_ALL))
+    }
+}
+
+/// Has the kernel drop the content of files, then names and inodes, that are not in use. An inode
+/// that still has content would stay.
+const DROP_ALL: &str = "3";
+
 /// Mounts the host's root below an overlay and goes there.
-pub(super) fn become_host_root() -> io::Result<()> {
+pub(super) fn become_host_root() -> io::Result<HostRoot> {
     let modules = OsString::from_vec(fs::read(Path::new("/").join(place::MODULES_PATH))?);
     let stamp = fs::read_to_string(Path::new("/").join(place::STAMP))?;
     let program = fs::read("/init")?;
@@ -58,6 +90,7 @@ pub(super) fn become_host_root() -> io::Result<()> {
         fs::create_dir(Path::new("/layers").join(layer))?;
     }
     mount_9p(CACHED_ROOT, "/layers/lower", MsFlags::MS_RDONLY, "loose")?;
+    let lower = Arc::new(File::open("/layers/lower")?);
     let layers = "lowerdir=/layers/lower,upperdir=/layers/upper,workdir=/layers/work";
     attach("overlay", "/layers/root", MsFlags::empty(), layers)?;
     for (tag, target, cache) in
@@ -78,7 +111,8 @@ pub(super) fn become_host_root() -> io::Result<()> {
     fs::create_dir_all(HELD)?;
     fs::create_dir_all(PROGRAMS)?;
     furnish(Path::new(&modules))?;
-    super::program::keep(&stamp, &program)
+    super::program::keep(&stamp, &program)?;
+    Ok(HostRoot { lower })
 }
 
 /// Everything else that programs expect to find.

@@ -20,6 +20,7 @@ use super::super::engine::PORT;
 use super::super::frame::{Decoder, Frame, Message};
 use super::outlet::Outlet;
 use super::reaper::Reaper;
+use super::root::HostRoot;
 use super::session::{self, Outgoing};
 use crate::state::outlines;
 
@@ -27,12 +28,12 @@ use crate::state::outlines;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Serves until the host's end of the port closes.
-pub(super) fn serve() -> io::Result<()> {
+pub(super) fn serve(root: HostRoot) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, serve_here())
+    LocalSet::new().block_on(&runtime, serve_here(root))
 }
 
-async fn serve_here() -> io::Result<()> {
+async fn serve_here(root: HostRoot) -> io::Result<()> {
     let port = Rc::new(Outlet::new(open_port()?)?);
     let (outgoing, mut frames) = mpsc::unbounded_channel::<Frame>();
     let writer = port.clone();
@@ -64,7 +65,7 @@ async fn serve_here() -> io::Result<()> {
         }
         decoder.push(&buffer[..count]);
         while let Some(frame) = decoder.next().map_err(io::Error::other)? {
-            handle(frame, &mut commands, &reaper, &outgoing)?;
+            handle(frame, &root, &mut commands, &reaper, &outgoing)?;
         }
     }
 }
@@ -73,6 +74,7 @@ type Commands = HashMap<u32, mpsc::UnboundedSender<Message>>;
 
 fn handle(
     frame: Frame,
+    root: &HostRoot,
     commands: &mut Commands,
     reaper: &Reaper,
     outgoing: &Outgoing,
@@ -88,8 +90,8 @@ fn handle(
             commands.retain(|_, messages| !messages.is_closed());
             let (messages, incoming) = mpsc::unbounded_channel();
             commands.insert(stream, messages);
-            let (reaper, outgoing) = (reaper.clone(), outgoing.clone());
-            spawn_local(session::run(stream, order, reaper, incoming, outgoing));
+            let (root, reaper, outgoing) = (root.clone(), reaper.clone(), outgoing.clone());
+            spawn_local(session::run(stream, order, root, reaper, incoming, outgoing));
         }
         message => {
             if let Some(messages) = commands.get(&stream) {

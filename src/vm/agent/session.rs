@@ -14,6 +14,7 @@ use super::super::order::Order;
 use super::command::{self, Ends};
 use super::outlet::Outlet;
 use super::reaper::Reaper;
+use super::root::HostRoot;
 
 /// How long a command has, after its client is gone, to clear up.
 const GRACE: Duration = Duration::from_secs(10);
@@ -60,6 +61,7 @@ impl Credit {
 pub(super) async fn run(
     stream: u32,
     order: Box<Order>,
+    root: HostRoot,
     reaper: Reaper,
     mut incoming: mpsc::UnboundedReceiver<Message>,
     outgoing: Outgoing,
@@ -68,7 +70,7 @@ pub(super) async fn run(
         // The port closes only when the whole guest ends.
         let _ = outgoing.send(Frame { stream, message });
     };
-    let started = match command::start(order, reaper).await {
+    let started = match command::start(order, root, reaper).await {
         Ok(started) => started,
         Err(refusal) => return send(Message::Refused(refusal.status, refusal.why)),
     };
