@@ -49,7 +49,7 @@ pub fn understand(
     name: Option<&LabName>,
     fallback: &LabName,
 ) -> (Option<Lab>, Vec<Diagnostic>) {
-    understand_with(source, format, name, fallback, &Files::beside(&source.name))
+    understand_with(source, format, name, fallback, &Files::beside(&source.name, &[]))
 }
 
 /// [`understand`], with the files that the lab's file names taken from `files`.

@@ -4,7 +4,7 @@ use super::exit::{Exit, cannot};
 use super::input::{self, Input};
 use super::interrupt::{self, Interrupt};
 use super::labs;
-use super::output::{err, out};
+use super::output::{self, err, out};
 use super::place::{self, Kernel, Place, state_error};
 use super::{count, failures, report, sample};
 use crate::check::{self, Report};
@@ -134,7 +134,7 @@ pub(super) fn said(input: &Input, interrupt: &Interrupt, patience: Patience, jso
                 if json {
                     let mut value = serde_json::json!(report);
                     value["failed_commands"] = serde_json::json!(failed);
-                    out!("{value:#}");
+                    output::json(&value);
                 } else {
                     conclude(input, &report, &failed);
                 }

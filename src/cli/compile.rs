@@ -1,12 +1,11 @@
 //! `vrflab compile`: prints the lab of a file with nothing left out.
 
 use super::exit::{Exit, cannot};
-use super::input;
-use super::output::out;
+use super::input::{self, LabFile};
+use super::output;
 use super::report::Amount;
 use crate::compile;
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,8 +16,8 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The lab's .dot or .yaml file, `-` for standard input
-    file: PathBuf,
+    #[command(flatten)]
+    file: LabFile,
     /// The language to print it in
     #[arg(long, value_name = "LANGUAGE", default_value = "yaml")]
     to: Language,
@@ -50,6 +49,6 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             Err(error) => return cannot(error),
         },
     };
-    out!("{}", text.trim_end());
+    output::lines(text.as_bytes());
     Exit::Done
 }

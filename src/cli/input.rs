@@ -8,6 +8,7 @@ use crate::document::{self, DeviceName, Files, Format, LabName, NodeName};
 use crate::iproute::{Netem, Tbf};
 use crate::plan::{self, Plan};
 use crate::state::{Change, LinkChange, Record};
+use clap::Args;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -43,11 +44,32 @@ pub(super) struct Reading {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// A lab's file on the command line, and what it may name.
+#[derive(Debug, Args)]
+pub(super) struct LabFile {
+    /// The lab's .dot or .yaml file, `-` for standard input
+    #[arg(id = "file", value_name = "FILE")]
+    pub path: PathBuf,
+    /// Let FILE name files below DIR, where otherwise they must be below its own directory, or below
+    /// the working directory for standard input; may be given several times
+    #[arg(long, value_name = "DIR", value_parser = directory)]
+    allow_files: Vec<PathBuf>,
+}
+
+/// A directory on the command line.
+fn directory(path: &str) -> Result<PathBuf, String> {
+    match Path::new(path).canonicalize() {
+        Ok(path) if path.is_dir() => Ok(path),
+        Ok(_) => Err("it is not a directory".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Reads a file given on the command line; `-` is the standard input.
-pub(super) fn read(file: &Path, name: Option<&LabName>) -> Reading {
-    let source = document::read(file);
-    let files = Files::beside(&file.display().to_string());
-    understand(source, file, name, &files)
+pub(super) fn read(file: &LabFile, name: Option<&LabName>) -> Reading {
+    let LabFile { path, allow_files } = file;
+    let files = Files::beside(&path.display().to_string(), allow_files);
+    understand(document::read(path), path, name, &files)
 }
 
 fn understand(
@@ -82,15 +104,16 @@ fn shown(file: &Path) -> String {
 
 /// Reads a file and says what is wrong with it, and what follows from errors.
 pub(super) fn load(
-    file: &Path,
+    file: &LabFile,
     name: Option<&LabName>,
     amount: Amount,
     consequence: &str,
 ) -> Result<Input, Exit> {
     let reading = read(file, name);
     report(&reading.diagnostics, &reading.source, amount, consequence);
+    let path = &file.path;
     let path =
-        (file.as_os_str() != "-").then(|| file.canonicalize().unwrap_or_else(|_| file.to_owned()));
+        (path.as_os_str() != "-").then(|| path.canonicalize().unwrap_or_else(|_| path.to_owned()));
     reading.into_input(path)
 }
 

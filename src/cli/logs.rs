@@ -3,7 +3,7 @@
 use super::exit::{Exit, wrong};
 use super::input;
 use super::labs;
-use super::output::out;
+use super::output::{self, out};
 use super::place::{self, Kernel, Place, state_error};
 use crate::document::LabName;
 use crate::kernel::Home;
@@ -84,9 +84,8 @@ fn show(lab: &LabName, node: Option<&str>) -> Result<Exit, Exit> {
         let command = command.map_or_else(String::new, |it| format!(": {}", it.line));
         out!("== {node} {number}{command}");
         let text = fs::read(home(lab).output(&node, number)).map_err(state_error)?;
-        let text = String::from_utf8_lossy(&text);
         if !text.is_empty() {
-            out!("{}", text.trim_end_matches('\n'));
+            output::lines(&text);
         }
     }
     Ok(Exit::Done)

@@ -1,7 +1,7 @@
 //! `vrflab ls`: lists the labs.
 
 use super::exit::Exit;
-use super::output::{err, out};
+use super::output::{self, err, out};
 use super::place::{Kernel, Place};
 use super::{failures, labs};
 use crate::state::Record;
@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
                 serde_json::json!({ "lab": name, "kernel": kernel, "failed_commands": lab.failed })
             })
             .collect();
-        out!("{:#}", serde_json::Value::from(labs));
+        output::json(&labs.into());
         return Exit::Done;
     }
     for (lab, kernel) in lines {

@@ -1,13 +1,12 @@
 //! `vrflab plan`: shows the steps that build a lab.
 
 use super::exit::Exit;
-use super::input;
-use super::output::out;
+use super::input::{self, LabFile};
+use super::output::{self, out};
 use super::report::Amount;
 use crate::compile::Lab;
 use crate::plan::Plan;
 use clap::Args;
-use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -18,8 +17,8 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The lab's .dot or .yaml file, `-` for standard input
-    file: PathBuf,
+    #[command(flatten)]
+    file: LabFile,
     /// Print JSON: each step with its command and the steps it needs before it
     #[arg(long)]
     json: bool,
@@ -32,8 +31,10 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
         Ok(input) => input,
         Err(exit) => return exit,
     };
-    let text = if arguments.json { json(&input.lab, &input.plan) } else { commands(&input.plan) };
-    out!("{}", text.trim_end());
+    match arguments.json {
+        true => output::json(&json(&input.lab, &input.plan)),
+        false => out!("{}", commands(&input.plan).trim_end()),
+    }
     Exit::Done
 }
 
@@ -41,7 +42,7 @@ fn commands(plan: &Plan) -> String {
     plan.steps().map(|step| format!("{}\n", step.op)).collect()
 }
 
-fn json(lab: &Lab, plan: &Plan) -> String {
+fn json(lab: &Lab, plan: &Plan) -> serde_json::Value {
     let steps: Vec<_> = plan
         .steps()
         .enumerate()
@@ -53,5 +54,5 @@ fn json(lab: &Lab, plan: &Plan) -> String {
             })
         })
         .collect();
-    format!("{:#}\n", serde_json::json!({ "lab": lab.name.as_str(), "steps": steps }))
+    serde_json::json!({ "lab": lab.name.as_str(), "steps": steps })
 }

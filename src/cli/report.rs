@@ -2,7 +2,7 @@
 //! a total at the end.
 
 use super::count;
-use super::output::err;
+use super::output::{err, rendered};
 use crate::diagnostic::{Diagnostic, Severity, Source, bound, render};
 use clap::Args;
 
@@ -43,7 +43,7 @@ pub(super) fn report(
         return;
     }
     let shown = amount.for_people(diagnostics);
-    err!("{}", render::text(&shown, source, render::Style { colour: is_coloured() }));
+    rendered(&render::text(&shown, source, render::Style { colour: is_coloured() }));
     let (errors, warnings) = counts(diagnostics);
     let is_bounded = shown != diagnostics;
     if errors == 0 && !is_bounded {
@@ -65,7 +65,7 @@ pub(super) fn counts(diagnostics: &[Diagnostic]) -> (usize, usize) {
 /// Prints diagnostics and no total: what is wrong is not with a file as a whole.
 pub(super) fn print(diagnostics: &[Diagnostic], source: &Source) {
     if !diagnostics.is_empty() {
-        err!("{}", render::text(diagnostics, source, render::Style { colour: is_coloured() }));
+        rendered(&render::text(diagnostics, source, render::Style { colour: is_coloured() }));
     }
 }
 

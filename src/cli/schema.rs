@@ -1,10 +1,10 @@
 //! `vrflab schema`: the language of YAML files as a JSON Schema.
 
 use super::exit::Exit;
-use super::output::out;
+use super::output;
 use crate::document;
 
 pub(super) fn run() -> Exit {
-    out!("{:#}", document::schema());
+    output::json(&document::schema());
     Exit::Done
 }

@@ -2,7 +2,7 @@
 
 use super::check::{self, Patience};
 use super::exit::{Exit, cannot, wrong};
-use super::input::{self, Input, Sent};
+use super::input::{self, Input, LabFile, Sent};
 use super::interrupt::{self, Interrupt};
 use super::output::{err, out};
 use super::place::{self, Kernel, Place, state_error};
@@ -31,8 +31,8 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The lab's .dot or .yaml file, `-` for standard input
-    file: PathBuf,
+    #[command(flatten)]
+    file: LabFile,
     /// Do not run the checks
     #[arg(long)]
     no_check: bool,
@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
 fn decide(arguments: &Arguments, kernel: Kernel, interrupt: &Interrupt) -> Decided {
     let Arguments { file, name, .. } = arguments;
     let input = match arguments.sent {
-        true => input::receive(file, arguments.path.clone(), name.as_ref()),
+        true => input::receive(&file.path, arguments.path.clone(), name.as_ref()),
         false => input::load(file, name.as_ref(), arguments.amount, "; nothing was made"),
     };
     let input = match input {
@@ -116,7 +116,7 @@ fn in_vm(arguments: &Arguments, input: &Input) -> Exit {
     if let Some(path) = &input.path {
         line.extend(["--path".into(), path.into()]);
     }
-    line.extend(["--".into(), arguments.file.clone().into()]);
+    line.extend(["--".into(), arguments.file.path.clone().into()]);
     let sent = vm::Input::Bytes(Sent::of(input).into_bytes());
     place::forward(line, sent).unwrap_or_else(cannot)
 }

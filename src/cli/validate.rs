@@ -2,13 +2,12 @@
 
 use super::count;
 use super::exit::Exit;
-use super::input;
-use super::output::out;
+use super::input::{self, LabFile};
+use super::output::{self, out};
 use super::report::{Amount, counts, report};
 use super::sample;
 use crate::diagnostic::json;
 use clap::{Args, ValueEnum};
-use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -19,8 +18,8 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The lab's .dot or .yaml file, `-` for standard input
-    file: PathBuf,
+    #[command(flatten)]
+    file: LabFile,
     /// How to say it
     #[arg(long, value_name = "HOW", default_value = "text")]
     format: Format,
@@ -42,7 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     match arguments.format {
         Format::Json => {
             let diagnostics = arguments.amount.for_programs(diagnostics);
-            out!("{:#}", json::array(&diagnostics, &reading.source));
+            output::json(&json::array(&diagnostics, &reading.source));
         }
         Format::Text => {
             report(diagnostics, &reading.source, arguments.amount, "");

@@ -1,7 +1,7 @@
 //! `vrflab vm`: the micro-VM by hand.
 
 use super::exit::{Exit, cannot};
-use super::output::{err, out};
+use super::output::{self, err, out};
 use super::shell;
 use std::ffi::OsString;
 use std::fs;
@@ -183,7 +183,7 @@ fn stop() -> Result<(), Error> {
 fn status(json: bool) -> Result<(), Error> {
     let (status, labs) = (vm::running()?, labs()?);
     if json {
-        out!("{}", as_json(status.as_ref(), &labs));
+        output::json(&as_json(status.as_ref(), &labs));
         return Ok(());
     }
     match status {
@@ -241,7 +241,8 @@ fn log() -> Result<(), Error> {
             path: path.clone(),
             error,
         })?;
-        out!("==> {} <==\n{}", path.display(), String::from_utf8_lossy(&text).trim_end());
+        out!("==> {} <==", path.display());
+        output::lines(&text);
     }
     Ok(())
 }

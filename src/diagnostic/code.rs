@@ -24,6 +24,7 @@ macro_rules! codes {
 
 codes! {
     Unreadable "unreadable" "The file cannot be read.",
+    OutsideFile "outside-file" "A file that the lab's file names and may not.",
     NotText "not-text" "The file is not UTF-8 text.",
     TooLarge "too-large" "The file is too large or nests too deeply.",
     Empty "empty" "The file holds no topology.",

@@ -9,6 +9,7 @@ mod span;
 mod lines;
 mod nearest;
 mod notation;
+mod visible;
 pub mod bound;
 pub mod json;
 pub mod render;
@@ -17,6 +18,7 @@ pub use code::Code;
 pub use nearest::nearest;
 pub use notation::Notation;
 pub use span::{Source, Span, Spanned, Text};
+pub use visible::{is_obeyed, visible, visible_json};
 
 use std::collections::HashSet;
 

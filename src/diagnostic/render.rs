@@ -1,7 +1,7 @@
 //! Diagnostics for people: the shape of rustc's messages.
 
 use super::lines::Lines;
-use super::{Diagnostic, Label, Severity, Source};
+use super::{Diagnostic, Label, Severity, Source, visible};
 use annotate_snippets::{
     AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
 };
@@ -22,11 +22,13 @@ pub struct Style {
 pub fn text(diagnostics: &[Diagnostic], source: &Source, style: Style) -> String {
     let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
     let lines = Lines::of(&source.text);
+    let name = visible(&source.name);
     let messages: Vec<String> = diagnostics
         .iter()
         .map(|diagnostic| {
             let text =
-                renderer.render(&[group(diagnostic, source, &lines)]).trim_end().to_owned() + "\n";
+                renderer.render(&[group(diagnostic, source, &name, &lines)]).trim_end().to_owned()
+                    + "\n";
             match text.split_once('\n') {
                 // Without line numbers beside it the arrow would stand further left than ever.
                 Some((title, rest)) if diagnostic.labels.is_empty() => {
@@ -36,10 +38,17 @@ pub fn text(diagnostics: &[Diagnostic], source: &Source, style: Style) -> String
             }
         })
         .collect();
-    messages.join("\n")
+    // The renderer shows control characters of ASCII, and of the others those that turn writing
+    // round; what it leaves has the width that it counted for it.
+    messages.join("\n").replace(|it| matches!(it, '\u{80}'..='\u{9f}'), "\u{fffd}")
 }
 
-fn group<'a>(diagnostic: &'a Diagnostic, source: &'a Source, lines: &Lines) -> Group<'a> {
+fn group<'a>(
+    diagnostic: &'a Diagnostic,
+    source: &'a Source,
+    name: &'a str,
+    lines: &Lines,
+) -> Group<'a> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -48,10 +57,10 @@ fn group<'a>(diagnostic: &'a Diagnostic, source: &'a Source, lines: &Lines) -> G
     let title = normalize_untrusted_str(&diagnostic.title.replace('\n', "\\n"));
     let mut group = Group::with_title(level.primary_title(title).id(diagnostic.code.as_str()));
     if diagnostic.labels.is_empty() {
-        group = group.element(Origin::path(source.name.as_str()));
+        group = group.element(Origin::path(name));
     }
     for labels in pieces(&diagnostic.labels, source) {
-        group = group.element(snippet(&labels, source, lines));
+        group = group.element(snippet(&labels, source, name, lines));
     }
     for note in &diagnostic.notes {
         group = group.element(Level::NOTE.message(normalize_untrusted_str(note)));
@@ -89,6 +98,7 @@ fn bytes(label: &Label, source: &Source) -> Range<usize> {
 fn snippet<'a>(
     labels: &[(Range<usize>, &'a Label)],
     source: &'a Source,
+    name: &'a str,
     lines: &Lines,
 ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
     let text = source.text.as_str();
@@ -96,11 +106,8 @@ fn snippet<'a>(
     let last = labels.iter().map(|(range, _)| range.end).max().unwrap_or(0);
     let (line, start) = lines.line(first);
     let end = text[last..].find('\n').map_or(text.len(), |newline| last + newline + 1);
-    Snippet::source(&text[start..end])
-        .path(source.name.as_str())
-        .line_start(line)
-        .fold(true)
-        .annotations(labels.iter().map(|(range, label)| {
+    Snippet::source(&text[start..end]).path(name).line_start(line).fold(true).annotations(
+        labels.iter().map(|(range, label)| {
             let kind =
                 if label.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
             let mark = kind.span(range.start - start..range.end - start);
@@ -109,5 +116,6 @@ fn snippet<'a>(
             } else {
                 mark.label(normalize_untrusted_str(&label.text))
             }
-        }))
+        }),
+    )
 }

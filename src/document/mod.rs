@@ -15,7 +15,7 @@ mod write;
 mod yaml;
 
 pub use address::Address;
-pub use file::{Files, STANDARD_INPUT, read, read_from};
+pub use file::{Directories, Files, STANDARD_INPUT, read, read_from};
 pub use name::{DeviceName, LabName, NodeName};
 pub use schema::schema;
 pub use write::{Entries, Link as LinkSheet, Sheet, Unwritable, Value};
@@ -391,7 +391,7 @@ impl Format {
 ///
 /// Without a format the text tells: a DOT file begins with `graph`, `digraph` or `strict`.
 pub fn parse(source: &Source, format: Option<Format>) -> (Option<Document>, Vec<Diagnostic>) {
-    parse_with(source, format, &Files::beside(&source.name))
+    parse_with(source, format, &Files::beside(&source.name, &[]))
 }
 
 /// [`parse`], with the files that the lab's file names taken from `files`.

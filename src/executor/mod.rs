@@ -78,7 +78,15 @@ pub fn refused(op: &Op, span: Span, refusal: &Reason) -> Diagnostic {
                 .note(format!("{port}, and neither forwards nor blocks"))
         }
     };
-    error.at(span, "asked for here").note(format!("the step is the same as `{op}`"))
+    let error = error.at(span, "asked for here");
+    match op {
+        // The text may be that of a file which is not the user's to read.
+        Op::Etc { namespace, path, .. } => {
+            error.note(format!("the step writes /etc/{path} of {namespace}"))
+        }
+        Op::Filter { namespace, .. } => error.note(format!("the step loads rules in {namespace}")),
+        op => error.note(format!("the step is the same as `{op}`")),
+    }
 }
 
 /// Carries out a plan's steps in order, each namespace marked before its name appears. Commands are

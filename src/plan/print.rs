@@ -3,6 +3,7 @@
 use super::device::{STP_TIMERS, StpTimers};
 use super::{DeviceKind, Family, Op, Qdisc, RuleChange, VethEnd};
 use crate::compile::sysctl_name;
+use crate::diagnostic::is_obeyed;
 use std::fmt;
 
 impl fmt::Display for Op {
@@ -12,11 +13,12 @@ impl fmt::Display for Op {
             Op::Sysctl { namespace, key, value, optional } => {
                 let ignore = if *optional { "e" } else { "" };
                 let name = sysctl_name(key);
-                let quote = if value.contains(char::is_whitespace) { "'" } else { "" };
-                write!(
-                    f,
-                    "ip netns exec {namespace} sysctl -{ignore}qw {quote}{name}={value}{quote}"
-                )
+                let setting = format!("{name}={value}");
+                let setting = match value.contains(|it: char| it.is_whitespace() || is_obeyed(it)) {
+                    true => quoted(&setting),
+                    false => setting,
+                };
+                write!(f, "ip netns exec {namespace} sysctl -{ignore}qw {setting}")
             }
             Op::Veth { ends: [near, far] } => {
                 f.write_str("ip link add ")?;
@@ -140,9 +142,26 @@ impl fmt::Display for Op {
     }
 }
 
-/// A text as one word of a shell's.
+/// A text as one word of a shell's: one that a terminal would obey is not sent to it.
 fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
+    if !text.contains(is_obeyed) {
+        return format!("'{}'", text.replace('\'', "'\\''"));
+    }
+    let mut word = "$'".to_owned();
+    for character in text.chars() {
+        match character {
+            '\'' | '\\' => word.extend(['\\', character]),
+            '\r' => word += "\\r",
+            '\u{1b}' => word += "\\e",
+            obeyed if is_obeyed(obeyed) => {
+                let mut bytes = [0; 4];
+                let bytes = obeyed.encode_utf8(&mut bytes).bytes();
+                word.extend(bytes.map(|byte| format!("\\{byte:03o}")));
+            }
+            other => word.push(other),
+        }
+    }
+    word + "'"
 }
 
 /// The words without their own mark of the family, which stands as an option of `ip` instead.

@@ -3,4 +3,5 @@
 
 mod program;
 mod report;
+mod trust;
 mod verbs;

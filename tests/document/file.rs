@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use vrflab::diagnostic::{Code, Diagnostic};
-use vrflab::document;
+use vrflab::diagnostic::{Code, Diagnostic, Text};
+use vrflab::document::{self, Files};
 
 /// A file of these bytes in a directory of this test's own.
 fn file(name: &str, bytes: &[u8]) -> PathBuf {
@@ -95,4 +96,78 @@ fn a_file_that_is_too_large_is_not_read() {
         document::read_from(io::repeat(b'a'), "<stdin>").expect_err("refused").code,
         Code::TooLarge
     );
+}
+
+/// A directory with a lab's file in `lab`, beside which stands what the file may name, and a secret
+/// above it.
+fn with_a_secret(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    let _none_yet = fs::remove_dir_all(&folder);
+    fs::create_dir_all(folder.join("lab/conf")).expect("made");
+    fs::write(folder.join("secret"), "root:x").expect("written");
+    fs::write(folder.join("lab/conf/motd"), "hello\n").expect("written");
+    fs::write(folder.join("lab/empty"), "").expect("written");
+    folder.canonicalize().expect("it is there")
+}
+
+#[test]
+fn a_lab_names_files_below_its_own_directory() {
+    let folder = with_a_secret("files-below");
+    symlink("conf/motd", folder.join("lab/link")).expect("linked");
+    symlink("../secret", folder.join("lab/way-out")).expect("linked");
+    symlink("/", folder.join("lab/root")).expect("linked");
+    let lab = folder.join("lab/x.yaml");
+    let files = Files::beside(lab.to_str().expect("text"), &[]);
+    let read =
+        |name: &str| files.read(&Text::filled(name)).map_err(|fault| (fault.code, said(&fault)));
+    let motd = Ok("hello\n".to_owned());
+    let absolute = folder.join("lab/conf/motd");
+    for name in ["conf/motd", "link", "./conf/../conf/motd", absolute.to_str().expect("text")] {
+        assert_eq!(read(name), motd, "{name}");
+    }
+    assert_eq!(read("empty"), Ok(String::new()));
+
+    let secret = folder.join("secret");
+    let (secret, shown) = (secret.to_str().expect("text"), folder.join("lab"));
+    let shown = |name: &str| shown.join(name).display().to_string();
+    let above = format!("lab/root{secret}");
+    for name in [secret, "../secret", "way-out", above.strip_prefix("lab/").expect("it begins so")]
+    {
+        let (code, words) = read(name).expect_err(name);
+        assert_eq!(code, Code::OutsideFile, "{name}");
+        let leads =
+            if name == secret { String::new() } else { format!("; it leads to `{secret}`") };
+        let way_out = format!("`--allow-files {}` allows", folder.display());
+        let begins = format!(
+            "`{}` is outside of the directory of the lab's file{leads}; {way_out}",
+            shown(name)
+        );
+        assert!(words.starts_with(&begins), "{words}");
+        assert!(!words.contains("root:x"), "{words}");
+    }
+    let files = Files::beside(lab.to_str().expect("text"), &["/nowhere".into(), folder]);
+    assert_eq!(files.read(&Text::filled("way-out")), Ok("root:x".to_owned()));
+}
+
+#[test]
+fn what_is_no_regular_file_is_neither_waited_for_nor_read() {
+    let folder = with_a_secret("files-special");
+    let pipe = folder.join("lab/pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("made");
+    let socket = std::os::unix::net::UnixListener::bind(folder.join("lab/socket"));
+    let large = fs::File::create(folder.join("lab/large")).expect("made");
+    large.set_len((8 << 20) + 1).expect("sparse");
+    let lab = folder.join("lab/x.yaml");
+    let files = Files::beside(lab.to_str().expect("text"), &["/dev".into()]);
+    for (name, what) in [
+        ("pipe", "is a pipe, not a regular file"),
+        ("socket", "is a socket, not a regular file"),
+        ("conf", "is a directory, not a regular file"),
+        ("/dev/zero", "is a device, not a regular file"),
+        ("large", "is too large; a file may have 8 MiB"),
+    ] {
+        let fault = files.read(&Text::filled(name)).expect_err(name);
+        assert!(said(&fault).ends_with(what), "{}", said(&fault));
+    }
+    drop(socket);
 }

@@ -1,6 +1,7 @@
 //! A sheet as YAML, and the same tree as JSON.
 
 use super::{Entries, Link, Sheet, Value};
+use crate::diagnostic::visible_json;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_yaml::{FlowMap, FlowSeq};
 
@@ -16,7 +17,8 @@ impl Sheet {
     /// The sheet as JSON, which is YAML too.
     pub fn json(&self) -> String {
         let text = serde_json::to_string_pretty(self);
-        text.expect("a tree of strings, numbers and flags can be written") + "\n"
+        let text = text.expect("a tree of strings, numbers and flags can be written");
+        format!("{}\n", visible_json(&text))
     }
 }
 
