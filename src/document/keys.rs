@@ -208,7 +208,11 @@ pub(super) static VPN: Level = Level {
     short: None,
     keys: &[
         key("php", Shape::Flag, "Whether the last router before the egress pops the outer label."),
-        key("ttl", Shape::OneOf(words::<Ttl>), "Whether the core's hops count in a packet's TTL."),
+        key(
+            "ttl",
+            Shape::OneOf(words::<Ttl>),
+            "Whether labels begin with the packet's TTL (uniform) or with 255 (pipe).",
+        ),
     ],
 };
 

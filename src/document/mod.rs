@@ -76,17 +76,18 @@ pub enum Routing {
 pub struct Vpn {
     /// `php`: whether the last router before the egress pops the outer label.
     pub php: Option<Spanned<bool>>,
-    /// `ttl`: what a packet's TTL has to do with its labels'.
+    /// `ttl`: what TTL labels begin with.
     pub ttl: Option<Spanned<Ttl>>,
 }
 
-/// What a packet's TTL has to do with that of its labels.
+/// What TTL labels begin with. Where one is popped above another Linux drops its TTL, so that with the two
+/// labels of a compiled VPN the core takes as much of a packet's TTL either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Ttl {
-    /// A label begins with the packet's TTL and gives back what is left: the core's hops count.
+    /// The packet's, and the last label gives back what is left: it has to last for the whole core.
     #[default]
     Uniform,
-    /// The core is one hop, however many routers it has.
+    /// 255, and nothing is given back.
     Pipe,
 }
 

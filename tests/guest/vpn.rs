@@ -44,7 +44,7 @@ fn without_penultimate_hop_popping_the_egress_takes_both_labels() {
 }
 
 #[test]
-fn the_core_can_be_one_hop_to_a_ttl() {
+fn labels_can_have_a_ttl_of_their_own() {
     all_hold("tests/guest/vpn/pipe.dot", "vpn-pipe");
 }
 
