@@ -85,6 +85,7 @@ impl Policy {
         match check.sends.protocol {
             // Nobody means the port of flows that name none.
             Protocol::Echo => Policy::Open,
+            Protocol::Tcp(_) | Protocol::Udp(_) if check.sends.opened => Policy::Open,
             Protocol::Tcp(_) | Protocol::Udp(_) => Policy::Await,
         }
     }

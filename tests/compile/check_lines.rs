@@ -108,7 +108,7 @@ fn line() -> impl Strategy<Value = String> {
             perhaps(hops().prop_map(|hops| format!("back via {hops}"))),
         ],
     ];
-    let answerer = || select(&["served", "refused"][..]).prop_map(str::to_owned);
+    let answerer = || select(&["served", "refused", "opened"][..]).prop_map(str::to_owned);
     let served = vec![
         number("udp", 1, 65535).prop_map(Some).boxed(),
         answerer().prop_map(Some).boxed(),

@@ -78,12 +78,16 @@ fn a_port_is_left_to_the_commands_of_its_node() {
 
     let only = |check: &str| host.run(&["check", "serving", "--only", check]);
     let lives = "late runs `sleep 2; exec /usr/bin/python3 -m http.server 80`, which may yet listen \
-                 there, so vrflab does not.";
+                 there, so vrflab does not, unless the check says `tcp 81 opened`.";
     let died = "All commands of dead have ended: `printf begun; exit 3` ended with status 3 \
                 (`vrflab logs serving dead`). vrflab does not listen in their place.";
     for (check, reason, why) in [
         ("client -> late tcp 81", "nobody listens on tcp port 81 of late", lives),
-        ("client -> late udp 81", "nobody listens on udp port 81 of late", lives),
+        (
+            "client -> late udp 81",
+            "nobody listens on udp port 81 of late",
+            &lives.replace("tcp", "udp"),
+        ),
         ("client -> dead tcp 80", "nobody listens on tcp port 80 of dead", died),
         ("client -> dead tcp 80 served", "nobody listens on tcp port 80 of dead", ""),
         (
@@ -102,6 +106,21 @@ fn a_port_is_left_to_the_commands_of_its_node() {
         );
         assert!(said.out.contains(why), "{}", said.out);
     }
+    // None of the commands is meant to have it; who has it is left to answer all the same.
+    for check in [
+        "client -> late tcp 81 opened",
+        "client -> late udp 81 opened count 3",
+        "client -> dead tcp 80 opened",
+        "client -> late tcp 80 opened",
+    ] {
+        let said = only(check);
+        assert_eq!(said.status, 0, "{}{}", said.out, said.err);
+    }
+    let said = only("client !> late tcp 81 opened").out;
+    assert!(
+        said.starts_with("FAILED  client !> late tcp 81 opened\n        late answers\n"),
+        "{said}"
+    );
     host.done(&["down"]);
     std::fs::remove_dir_all("/run/vrflab").unwrap();
     host.assert_nothing_is_left();

@@ -71,8 +71,10 @@ pub(super) fn explain(lab: &Lab, check: &Check, probe: &Probe) -> Vec<String> {
                 "A server that runs in {name} has {port} of {to}, so it was left to answer."
             )),
             Serving::Awaited(commands) => Some(format!(
-                "{name} runs {}, which may yet listen there, so vrflab does not.",
-                list(commands.iter().map(|command| format!("`{command}`")))
+                "{name} runs {}, which may yet listen there, so vrflab does not, unless the check says \
+                 `{} opened`.",
+                list(commands.iter().map(|command| format!("`{command}`"))),
+                port.replace(" port", "")
             )),
             Serving::Ended(commands) => Some(format!(
                 "All commands of {name} have ended: {} (`vrflab logs {} {name}`). vrflab does not \

@@ -138,6 +138,9 @@ impl fmt::Display for Sends {
             Protocol::Tcp(port) => write!(f, " tcp {port}")?,
             Protocol::Udp(port) => write!(f, " udp {port}")?,
         }
+        if self.opened {
+            f.write_str(" opened")?;
+        }
         option(f, "size", self.size)?;
         if self.df {
             f.write_str(" df")?;

@@ -5,7 +5,8 @@
 //! SENDER !> TARGET [OPTION]…      TARGET: NODE[%VRF], ADDRESS, or LINK-LOCAL%INTERFACE of the sender
 //!
 //! tcp PORT | udp PORT             what is sent instead of an echo request
-//! served | refused                by a server that is there; by nobody, as the target says
+//! served | refused | opened       by a server that is there; by nobody, as the target says; by the
+//!                                 port that is opened for the check, whatever commands run there
 //! size N  df  hops N              N bytes of data (not tcp), never fragmented (not tcp), this TTL
 //! from ADDRESS                    the source; behind `!>` without `error` any, else the sender's own
 //! count N                         so many, each to be answered unless `loss` says otherwise
@@ -109,6 +110,9 @@ pub enum Target {
 pub struct Sends {
     /// `tcp PORT`, `udp PORT`, or an echo request.
     pub protocol: Protocol,
+    /// `opened`: whether the port is opened for the check also where commands of the far node run, since
+    /// none of them is meant to have it.
+    pub opened: bool,
     /// `size`: bytes of an echo request's or a datagram's data.
     pub size: Option<u16>,
     /// `df`: whether no router may fragment it, nor the sender.

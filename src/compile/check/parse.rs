@@ -14,8 +14,8 @@ use std::str::FromStr;
 
 /// The words with which something begins that is said of a check.
 pub(in crate::compile) const WORDS: &[&str] = &[
-    "tcp", "udp", "served", "refused", "unique", "size", "df", "hops", "from", "count", "ttl",
-    "rtt", "loss", "error", "via", "back", "spread",
+    "tcp", "udp", "served", "refused", "opened", "unique", "size", "df", "hops", "from", "count",
+    "ttl", "rtt", "loss", "error", "via", "back", "spread",
 ];
 
 /// How many bytes a probe's data has at the least.
@@ -64,6 +64,7 @@ type Said<T> = Option<(Text, T)>;
 struct Options {
     protocol: Said<Protocol>,
     answerer: Said<Answerer>,
+    opened: Said<()>,
     unique: Said<()>,
     size: Said<u16>,
     df: Said<()>,
@@ -87,6 +88,7 @@ impl Options {
             "udp" => once(&mut self.protocol, word, Protocol::Udp(port(words, word)?)),
             "served" => once(&mut self.answerer, word, Answerer::Server),
             "refused" => once(&mut self.answerer, word, Answerer::Refusal),
+            "opened" => once(&mut self.opened, word, ()),
             "unique" => once(&mut self.unique, word, ()),
             "size" => {
                 let size = number(words, word, SMALLEST, LARGEST);
@@ -161,6 +163,7 @@ impl Options {
         let (via, back, spread) = (word(&self.via), word(&self.back), word(&self.spread));
         let (ttl, rtt, loss) = (word(&self.ttl), word(&self.rtt), word(&self.loss));
         let (answerer, unique) = (word(&self.answerer), word(&self.unique));
+        let opened = word(&self.opened);
         let mut faults = match arrow {
             Arrow::Misses => vec![
                 (answerer, "what does not arrive has no answer, and a refusal is one: write `->`"),
@@ -188,7 +191,14 @@ impl Options {
         if self.protocol.is_some() {
             faults.push((unique, "who else has an address is asked by echo requests"));
         } else {
-            faults.push((answerer, "only `tcp` and `udp` have a port that somebody answers on"));
+            let why = "only `tcp` and `udp` have a port that somebody answers on";
+            faults.extend([answerer, opened].map(|word| (word, why)));
+        }
+        if self.answerer.is_some() {
+            faults.push((opened, "a port that is opened is neither served nor refused"));
+        }
+        if self.error.as_ref().is_some_and(|(_, it)| it.kind == RejectionKind::PortUnreachable) {
+            faults.push((opened, "the error of a port that nobody has"));
         }
         if let (Some((_, Answerer::Refusal)), Some((_, Protocol::Udp(_)))) =
             (&self.answerer, &self.protocol)
@@ -234,6 +244,7 @@ impl Options {
         }
         let sends = Sends {
             protocol: value(self.protocol).unwrap_or_default(),
+            opened: self.opened.is_some(),
             size: value(self.size),
             df: self.df.is_some(),
             hops: value(self.hops),
