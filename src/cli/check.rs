@@ -176,6 +176,9 @@ fn conclude(input: &Input, report: &Report, failed: &[EndedCommand]) {
     for failed in failures::commands(name, failed) {
         out!("{failed}");
     }
+    if input.commands.number > 0 && input.commands.left_out {
+        out!("{name}: {}", input.commands);
+    }
     for change in &input.changes {
         out!("{name}: {change}");
     }

@@ -7,7 +7,7 @@ use crate::diagnostic::{Diagnostic, Source, Spanned, Text};
 use crate::document::{self, DeviceName, Files, Format, LabName, NodeName};
 use crate::iproute::{Netem, Tbf};
 use crate::plan::{self, Plan};
-use crate::state::{Change, LinkChange, Record};
+use crate::state::{Change, Commands, LinkChange, Record};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,8 +27,28 @@ pub(super) struct Input {
     pub lab: Lab,
     /// The steps that build it.
     pub plan: Plan,
+    /// The commands that it starts; they are in the lab and the plan unless they are left out.
+    pub commands: Commands,
     /// What was changed since it came up, which is in the lab and the plan.
     pub changes: Vec<Change>,
+}
+
+impl Input {
+    /// The same without its commands.
+    pub fn without_commands(mut self) -> Self {
+        leave_out_commands(&mut self.lab);
+        let commands = Commands { left_out: true, ..self.commands };
+        Self { plan: plan::lower(&self.lab), commands, ..self }
+    }
+}
+
+/// The commands that a lab starts in its nodes.
+pub(super) fn commands(lab: &Lab) -> Commands {
+    Commands { number: lab.nodes.iter().map(|node| node.run.len()).sum(), left_out: false }
+}
+
+fn leave_out_commands(lab: &mut Lab) {
+    lab.nodes.iter_mut().for_each(|node| node.run.clear());
 }
 
 /// What was found in a file: a lab where nothing is wrong with it, and what there is to say.
@@ -155,7 +175,8 @@ impl Reading {
     fn into_input(self, path: Option<PathBuf>) -> Result<Input, Exit> {
         let Some(lab) = self.lab else { return Err(Exit::Wrong) };
         let plan = plan::lower(&lab);
-        Ok(Input { source: self.source, format: self.format, path, lab, plan, changes: Vec::new() })
+        let (commands, changes) = (commands(&lab), Vec::new());
+        Ok(Input { source: self.source, format: self.format, path, lab, plan, commands, changes })
     }
 }
 
@@ -191,9 +212,13 @@ pub(super) fn reload(record: &Record) -> Result<Input, Exit> {
         lab.sample = whole.sample;
     }
     record.changes.iter().for_each(|change| apply(change, &mut lab));
+    let commands = Commands { left_out: record.commands.left_out, ..commands(&lab) };
+    if commands.left_out {
+        leave_out_commands(&mut lab);
+    }
     let plan = plan::lower(&lab);
     let changes = record.changes.clone();
-    Ok(Input { source, format, path: record.path.clone(), lab, plan, changes })
+    Ok(Input { source, format, path: record.path.clone(), lab, plan, commands, changes })
 }
 
 /// The interfaces round whose links routes are led.

@@ -175,7 +175,8 @@ mod tests {
         let nodes = nodes.iter().map(|node| (*node).to_owned()).collect();
         let name = LabName::new(name).unwrap();
         let (path, user, failed) = (Some(path.into()), Some(user), Vec::new());
-        Found { lab: Outline { name, path, nodes, user, failed }, place }
+        let commands = state::Commands::default();
+        Found { lab: Outline { name, path, nodes, user, commands, failed }, place }
     }
 
     #[test]

@@ -37,7 +37,13 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
         let labs: Vec<_> = lines
             .map(|(lab, kernel)| {
                 let name = lab.name.as_str();
-                serde_json::json!({ "lab": name, "kernel": kernel, "failed_commands": lab.failed })
+                serde_json::json!({
+                    "lab": name,
+                    "kernel": kernel,
+                    "commands": lab.commands.number,
+                    "commands_left_out": lab.commands.left_out,
+                    "failed_commands": lab.failed,
+                })
             })
             .collect();
         output::json(&labs.into());
@@ -45,6 +51,9 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     }
     for (lab, kernel) in lines {
         out!("{:32} {kernel}", lab.name.as_str());
+        if lab.commands.number > 0 {
+            out!("  {}", lab.commands);
+        }
         for failed in failures::commands(&lab.name, &lab.failed) {
             out!("  {failed}");
         }

@@ -25,6 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   vrflab up labs/l3vpn.dot
   vrflab up --name second --no-check labs/two-hosts.yaml
+  vrflab up --no-run labs/frr.yaml
   vrflab up - < lab.dot";
 
 /// The arguments of `vrflab up`.
@@ -36,6 +37,9 @@ pub(super) struct Arguments {
     /// Do not run the checks
     #[arg(long)]
     no_check: bool,
+    /// Do not run the commands of the lab's file
+    #[arg(long)]
+    no_run: bool,
     /// Retry failing checks for up to this many seconds [default: 60 where the lab runs commands,
     /// which may need time, else 0]
     #[arg(long, value_name = "SECONDS")]
@@ -86,9 +90,13 @@ fn decide(arguments: &Arguments, kernel: Kernel, interrupt: &Interrupt) -> Decid
         false => input::load(file, name.as_ref(), arguments.amount, "; nothing was made"),
     };
     let input = match input {
+        Ok(input) if arguments.no_run => input.without_commands(),
         Ok(input) => input,
         Err(exit) => return Decided::Here(exit),
     };
+    if input.commands.number > 0 && !input.commands.left_out && !arguments.sent {
+        err!("{}: {}", input.lab.name, input.commands);
+    }
     // A lab that stands stays where it is, whichever kernel a new one would go to.
     let place = match labs::named(input.lab.name.as_str(), Kernel::Auto) {
         Ok(Some((_, place))) => Ok(place),
@@ -108,6 +116,9 @@ fn in_vm(arguments: &Arguments, input: &Input) -> Exit {
     let mut line: Vec<OsString> = vec!["up".into(), "--sent".into()];
     if arguments.no_check {
         line.push("--no-check".into());
+    }
+    if arguments.no_run {
+        line.push("--no-run".into());
     }
     if let Some(wait) = arguments.wait {
         line.extend(["--wait".into(), wait.to_string().into()]);
@@ -196,6 +207,14 @@ fn make_room(lock: Lock, input: &Input) -> Result<Lock, Exit> {
         Phase::Up if is_same(&record, input) => {
             return Err(already(&record));
         }
+        Phase::Up
+            if record.commands.left_out != input.commands.left_out && made_from(&record, input) =>
+        {
+            let was = record.commands;
+            return Err(wrong(format!(
+                "{name} is up already and {was}; `vrflab down {name}` takes it away"
+            )));
+        }
         Phase::Up => {
             let path = record.path.map_or(String::new(), |path| format!(" ({})", path.display()));
             return Err(wrong(format!(
@@ -238,9 +257,14 @@ fn already(record: &Record) -> Exit {
     Exit::Done
 }
 
+/// Whether a lab was made from this very text.
+fn made_from(record: &Record, input: &Input) -> bool {
+    record.text == input.source.text && record.files == input.lab.files()
+}
+
 /// Whether a file says what the lab was made from: the same steps and checks, whatever its comments.
 fn is_same(record: &Record, input: &Input) -> bool {
-    if record.text == input.source.text && record.files == input.lab.files() {
+    if made_from(record, input) && record.commands.left_out == input.commands.left_out {
         return true;
     }
     let Ok(before) = input::reload(&Record { changes: Vec::new(), ..record.clone() }) else {
@@ -347,6 +371,7 @@ fn prepare(input: &Input) -> io::Result<Record> {
             Format::Yaml => false,
         },
         files: input.lab.files(),
+        commands: input.commands,
         changes: Vec::new(),
     })
 }

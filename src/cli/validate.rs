@@ -56,6 +56,10 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
                     parts.push(count(warnings, "warning"));
                 }
                 out!("{}: {}", lab.name, parts.join(", "));
+                let commands = input::commands(lab);
+                if commands.number > 0 {
+                    out!("{}: {commands}", lab.name);
+                }
                 sample::print(lab);
             }
         }

@@ -10,7 +10,7 @@ mod record;
 
 pub use lock::{Lock, Shared};
 pub use outline::{Outline, invoking_user, outlines};
-pub use record::{Change, LinkChange, Phase, Record};
+pub use record::{Change, Commands, LinkChange, Phase, Record};
 
 use crate::document::LabName;
 use std::fs;

@@ -1,6 +1,6 @@
 //! What tells labs apart for somebody who names none of them.
 
-use super::{Record, all, directory};
+use super::{Commands, Record, all, directory};
 use crate::document::LabName;
 use crate::kernel::{EndedCommand, Home};
 use nix::unistd::geteuid;
@@ -18,7 +18,9 @@ pub struct Outline {
     pub nodes: Vec<String>,
     /// The user who brought it up; nothing where that is not known.
     pub user: Option<u32>,
-    /// Those of its commands that failed.
+    /// The commands that its file starts.
+    pub commands: Commands,
+    /// Those of them that failed.
     pub failed: Vec<EndedCommand>,
 }
 
@@ -28,12 +30,19 @@ pub struct Outline {
 /// The directory of all labs cannot be read.
 pub fn outlines() -> io::Result<Vec<Outline>> {
     let outline = |(name, record): (LabName, io::Result<Record>)| match record {
-        Ok(Record { path, nodes, user, .. }) => {
+        Ok(Record { path, nodes, user, commands, .. }) => {
             // A lab that goes in this moment has none to tell of.
             let failed = Home::of(directory(&name)).failed_commands().unwrap_or_default();
-            Outline { name, path, nodes, user, failed }
+            Outline { name, path, nodes, user, commands, failed }
         }
-        Err(_) => Outline { name, path: None, nodes: Vec::new(), user: None, failed: Vec::new() },
+        Err(_) => Outline {
+            name,
+            path: None,
+            nodes: Vec::new(),
+            user: None,
+            commands: Commands::default(),
+            failed: Vec::new(),
+        },
     };
     Ok(all()?.into_iter().map(outline).collect())
 }

@@ -45,9 +45,34 @@ pub struct Record {
     /// The texts of the files that it names.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
+    /// The commands that the file starts.
+    #[serde(default)]
+    pub commands: Commands,
     /// What was changed since it came up, by interface.
     #[serde(default)]
     pub changes: Vec<Change>,
+}
+
+/// The commands that a lab's file starts in its nodes, as root.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commands {
+    /// How many there are.
+    pub number: usize,
+    /// Whether the lab was built without starting any.
+    pub left_out: bool,
+}
+
+impl fmt::Display for Commands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let commands = match self.number {
+            1 => "1 command".to_owned(),
+            number => format!("{number} commands"),
+        };
+        match self.left_out {
+            false => write!(f, "runs {commands} as root in its nodes"),
+            true => write!(f, "was built without running its {commands}"),
+        }
+    }
 }
 
 /// What was changed at an interface since the lab came up.

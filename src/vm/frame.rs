@@ -10,12 +10,12 @@ use super::status::Status;
 use super::wire::{Malformed, Reader, Writer};
 use crate::document::LabName;
 use crate::kernel::raw::WindowSize;
-use crate::state::Outline;
+use crate::state::{Commands, Outline};
 use std::path::PathBuf;
 
 /// Raised whenever a frame changes its meaning: a client and a broker of different numbers do not
 /// talk to each other.
-pub(super) const PROTOCOL: u64 = 3;
+pub(super) const PROTOCOL: u64 = 4;
 
 /// How many bytes of output a command may send ahead of its client, and of input the other way.
 pub(super) const WINDOW: u32 = 256 * 1024;
@@ -171,6 +171,8 @@ impl Message {
                     writer.list(&lab.nodes, |writer, node| {
                         writer.string(node);
                     });
+                    let Commands { number, left_out } = lab.commands;
+                    writer.number(number as u64).number(left_out.into());
                     writer.list(&lab.failed, |writer, ended| {
                         let json = serde_json::to_string(ended);
                         writer.string(json.expect("strings and numbers can be written as JSON"));
@@ -271,6 +273,7 @@ fn outline(reader: &mut Reader<'_>) -> Result<Outline, Malformed> {
         path: Some(PathBuf::from(reader.string()?)).filter(|path| !path.as_os_str().is_empty()),
         nodes: reader.list(Reader::text)?,
         user: None,
+        commands: Commands { number: reader.number()? as usize, left_out: reader.number()? != 0 },
         failed: reader.list(|reader| {
             let malformed = |_| Malformed("a command cannot have ended so");
             serde_json::from_str(&reader.text()?).map_err(malformed)
@@ -301,7 +304,8 @@ mod tests {
                 end: end.clone(),
             };
             let failed = nodes.iter().enumerate().map(ended).collect();
-            Outline { name, path, nodes, user: None, failed }
+            let commands = Commands { number: nodes.len(), left_out: nodes.len() > 2 };
+            Outline { name, path, nodes, user: None, commands, failed }
         })
     }
 

@@ -70,6 +70,7 @@ impl Built {
             text: String::new(),
             dot: true,
             files: self.lab.files(),
+            commands: Default::default(),
             changes: Vec::new(),
         }
     }

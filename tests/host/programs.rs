@@ -355,3 +355,46 @@ fn settings_and_rulesets_that_would_be_refused_are_all_found_before_anything_is_
     host.done(&["down"]);
     host.assert_nothing_is_left();
 }
+
+#[test]
+fn a_lab_says_that_it_runs_commands_and_can_be_built_without_them() {
+    let host = Host::new();
+    let path = "/run/runs.yaml";
+    let lab = "nodes: {h1: {run: [sleep 1003, exit 1]}, h2: {run: sleep 1003}}\n\
+               links: [h1 -- h2]\nchecks: [h1 -> h2 tcp 80]\n";
+    std::fs::write(path, lab).unwrap();
+    let runs = "runs: runs 3 commands as root in its nodes\n";
+    let validate = host.done(&["validate", path]);
+    assert!(validate.ends_with(&format!("1 check\n{runs}")), "{validate}");
+
+    let without = "runs: was built without running its 3 commands\n";
+    let up = host.run(&["up", "--no-run", path]);
+    assert_eq!((up.status, up.err.as_str()), (0, ""));
+    assert!(up.out.ends_with(&format!("runs: 1 check passed\n{without}")), "{}", up.out);
+    let listed = |label: &str| {
+        let head = format!("{:32} host\n", "runs");
+        assert_eq!(host.done(&["ls"]), format!("{head}  {label}\n"));
+    };
+    listed("was built without running its 3 commands");
+    assert!(!is_running("sleep 1003"));
+    assert_eq!(host.done(&["check"]), format!("runs: 1 check passed\n{without}"));
+    host.done(&["reset"]);
+    assert!(!is_running("sleep 1003"), "a lab is reset to what it was");
+    assert_eq!(host.done(&["up", "--no-check", "--no-run", path]), "runs is up already\n");
+    let with = host.run(&["up", path]);
+    let already = "vrflab: runs is up already and was built without running its 3 commands; \
+                   `vrflab down runs` takes it away\n";
+    assert_eq!((with.status, with.err), (2, format!("{runs}{already}")));
+    host.done(&["down"]);
+
+    let up = host.run(&["up", "--no-check", path]);
+    assert_eq!((up.status, up.err.as_str()), (0, runs));
+    assert!(is_running("sleep 1003"));
+    let with = |ls: &str| ls.contains("\n  runs 3 commands as root in its nodes\n  h1: `exit 1`");
+    until("the failed command is listed", || with(&host.done(&["ls"])));
+    let list: serde_json::Value = serde_json::from_str(&host.done(&["ls", "--json"])).unwrap();
+    assert_eq!((&list[0]["commands"], &list[0]["commands_left_out"]), (&3.into(), &false.into()));
+    host.done(&["down"]);
+    std::fs::remove_dir_all("/run/vrflab").unwrap();
+    host.assert_nothing_is_left();
+}

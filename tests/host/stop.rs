@@ -192,6 +192,7 @@ fn two_nodes() -> (Plan, Record, Lock) {
         text: String::new(),
         dot: true,
         files: Default::default(),
+        commands: Default::default(),
         changes: Vec::new(),
         lab: name.clone(),
     };

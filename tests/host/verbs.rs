@@ -53,7 +53,13 @@ fn a_report_is_data_where_it_is_asked_for() {
     assert_eq!(report["checks"][0]["check"], "h1 -> h2");
     assert_eq!(report["checks"][0]["ok"], true);
     let list: serde_json::Value = serde_json::from_str(&host.done(&["ls", "--json"])).unwrap();
-    let lab = serde_json::json!({ "lab": "two-hosts", "kernel": "host", "failed_commands": [] });
+    let lab = serde_json::json!({
+        "lab": "two-hosts",
+        "kernel": "host",
+        "commands": 0,
+        "commands_left_out": false,
+        "failed_commands": [],
+    });
     assert_eq!(list, serde_json::json!([lab]));
     host.done(&["down"]);
     host.assert_nothing_is_left();
