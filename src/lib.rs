@@ -37,7 +37,7 @@ pub mod cli;
 
 use compile::Lab;
 use diagnostic::{Diagnostic, Diagnostics, Notation, Source};
-use document::{DeviceName, Files, Format, LabName, NodeName};
+use document::{DeviceName, Files, Format, LabName, Limits, NodeName};
 
 /// The lab that a file says, where nothing is wrong with it, and all there is to say of the file, in
 /// the order of its places.
@@ -60,24 +60,34 @@ pub fn understand_with(
     fallback: &LabName,
     files: &Files,
 ) -> (Option<Lab>, Vec<Diagnostic>) {
-    understand_without(source, format, name, fallback, files, &[])
+    understand_under(source, format, name, fallback, files, &Options::default())
 }
 
-/// [`understand_with`], as if the file said of some interfaces that they are down: routes that the
-/// compiler fills in go round their links.
-pub fn understand_without(
+/// What holds of a lab beside what its file says.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Interfaces that are down whatever the file says: routes that the compiler fills in go round
+    /// their links.
+    pub down: Vec<(NodeName, DeviceName)>,
+    /// How much the file may make.
+    pub limits: Limits,
+}
+
+/// [`understand_with`], under these options.
+pub fn understand_under(
     source: &Source,
     format: Format,
     name: Option<&LabName>,
     fallback: &LabName,
     files: &Files,
-    down: &[(NodeName, DeviceName)],
+    options: &Options,
 ) -> (Option<Lab>, Vec<Diagnostic>) {
-    let (document, said) = document::parse_with(source, Some(format), files);
+    let (document, said) = document::parse_with(source, Some(format), files, &options.limits);
     let mut diagnostics = Diagnostics::from(said);
-    let lab = document.map(|document| {
+    let lab = document.and_then(|document| {
         let mut topology = topology::resolve(document, name.cloned(), fallback, &mut diagnostics);
-        topology.down = down.to_vec();
+        topology.down = options.down.clone();
+        topology.limits = options.limits.clone();
         compile::compile(topology, &mut diagnostics)
     });
     let lab = lab.filter(|_| !diagnostics.has_errors());

@@ -2,15 +2,17 @@
 
 use super::exit::{Exit, cannot};
 use super::report::{Amount, print, report};
+use crate::Options;
 use crate::compile::{Check, Lab};
 use crate::diagnostic::{Diagnostic, Source, Spanned, Text};
-use crate::document::{self, DeviceName, Files, Format, LabName, NodeName};
+use crate::document::{self, DeviceName, Files, Format, LabName, Limit, Limits, NodeName};
 use crate::iproute::{Netem, Tbf};
 use crate::plan::{self, Plan};
 use crate::state::{Change, Commands, LinkChange, Record};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -74,6 +76,21 @@ pub(super) struct LabFile {
     /// the working directory for standard input; may be given several times
     #[arg(long, value_name = "DIR", value_parser = directory)]
     allow_files: Vec<PathBuf>,
+    /// Refuse FILE if it makes more than NUMBER of WHAT: nodes, links, interfaces, routes, checks, and
+    /// of what routes are found by, neighbours and paths; may be given several times
+    #[arg(long = "limit", value_name = "WHAT=NUMBER")]
+    limits: Vec<Limit>,
+}
+
+impl LabFile {
+    fn limits(&self) -> Limits {
+        Limits::default().with(&self.limits)
+    }
+
+    /// The arguments that say the same limits.
+    pub fn limit_arguments(&self) -> impl Iterator<Item = OsString> {
+        self.limits.iter().flat_map(|limit| ["--limit".into(), limit.to_string().into()])
+    }
 }
 
 /// A directory on the command line.
@@ -87,26 +104,28 @@ fn directory(path: &str) -> Result<PathBuf, String> {
 
 /// Reads a file given on the command line; `-` is the standard input.
 pub(super) fn read(file: &LabFile, name: Option<&LabName>) -> Reading {
-    let LabFile { path, allow_files } = file;
+    let LabFile { path, allow_files, limits: _ } = file;
     let files = Files::beside(&path.display().to_string(), allow_files);
-    understand(document::read(path), path, name, &files)
+    understand(document::read(path), file, name, &files)
 }
 
 fn understand(
     source: Result<Source, Diagnostic>,
-    file: &Path,
+    file: &LabFile,
     name: Option<&LabName>,
     files: &Files,
 ) -> Reading {
     match source {
         Ok(source) => {
             let format = Format::of_name(&source.name).unwrap_or_else(|| Format::of_text(&source));
+            let options = Options { limits: file.limits(), ..Options::default() };
+            let fallback = fallback(&file.path);
             let (lab, diagnostics) =
-                crate::understand_with(&source, format, name, &fallback(file), files);
+                crate::understand_under(&source, format, name, &fallback, files, &options);
             Reading { source, format, lab, diagnostics }
         }
         Err(fault) => Reading {
-            source: Source { name: shown(file), text: String::new() },
+            source: Source { name: shown(&file.path), text: String::new() },
             format: Format::Yaml,
             lab: None,
             diagnostics: vec![fault],
@@ -158,12 +177,12 @@ impl Sent {
 /// Reads a file that another `vrflab` read, told the user all there is to say of, and sends on the
 /// standard input; `path` is the file's absolute path there.
 pub(super) fn receive(
-    file: &Path,
+    file: &LabFile,
     path: Option<PathBuf>,
     name: Option<&LabName>,
 ) -> Result<Input, Exit> {
     let sent: Sent = serde_json::from_reader(std::io::stdin().lock()).map_err(cannot)?;
-    let source = document::read_from(sent.text.as_bytes(), &shown(file));
+    let source = document::read_from(sent.text.as_bytes(), &shown(&file.path));
     let reading = understand(source, file, name, &Files::Kept(sent.files));
     if reading.lab.is_none() {
         print(&reading.diagnostics, &reading.source);
@@ -188,8 +207,10 @@ pub(super) fn reload(record: &Record) -> Result<Input, Exit> {
     let files = Files::Kept(record.files.clone());
     let name = &record.lab;
     let compile = |down: &[_]| {
+        // It was made already, under whatever limits.
+        let options = Options { down: down.to_vec(), limits: Limits::none() };
         let (lab, diagnostics) =
-            crate::understand_without(&source, format, Some(name), name, &files, down);
+            crate::understand_under(&source, format, Some(name), name, &files, &options);
         lab.ok_or_else(|| {
             // Only another version of the program can have taken the file.
             print(&diagnostics, &source);

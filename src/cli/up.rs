@@ -86,7 +86,7 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
 fn decide(arguments: &Arguments, kernel: Kernel, interrupt: &Interrupt) -> Decided {
     let Arguments { file, name, .. } = arguments;
     let input = match arguments.sent {
-        true => input::receive(&file.path, arguments.path.clone(), name.as_ref()),
+        true => input::receive(file, arguments.path.clone(), name.as_ref()),
         false => input::load(file, name.as_ref(), arguments.amount, "; nothing was made"),
     };
     let input = match input {
@@ -123,6 +123,7 @@ fn in_vm(arguments: &Arguments, input: &Input) -> Exit {
     if let Some(wait) = arguments.wait {
         line.extend(["--wait".into(), wait.to_string().into()]);
     }
+    line.extend(arguments.file.limit_arguments());
     line.extend(["--name".into(), input.lab.name.as_str().into()]);
     if let Some(path) = &input.path {
         line.extend(["--path".into(), path.into()]);

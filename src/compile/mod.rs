@@ -53,17 +53,20 @@ pub use print::print;
 pub use words::sysctl_name;
 
 use crate::diagnostic::{Diagnostics, Text};
-use crate::document::Routing;
+use crate::document::{Quantity, Routing};
 use crate::iproute;
-use crate::topology::Topology;
+use crate::topology::{self, Topology};
 use layout::Layout;
 use parts::Parts;
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeSet;
 
-/// The lab of a topology. What is wrong goes to `errors`; with errors among them the lab is not
-/// whole.
-pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Lab {
+/// The lab of a topology, or nothing where it is past a limit. What is wrong goes to `errors`; with
+/// errors among them the lab is not whole.
+pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Option<Lab> {
+    for (quantity, count) in written(&topology) {
+        errors.keep(topology.limits.hold(quantity, count))?;
+    }
     let roles = roles::infer(&topology.graph);
     let mut draft = interfaces::build(&topology, &roles, errors);
     vrfs::fill(&topology, &mut draft, errors);
@@ -76,7 +79,10 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Lab {
     policy::resolve(&topology, &mut lab, errors);
     labels::resolve(&topology, &mut lab, errors);
     let routed = match routing {
-        Routing::Auto => Some(tables::fill(&topology, &layout, &mut lab, errors)),
+        Routing::Auto => {
+            let filled = tables::fill(&topology, &layout, &mut lab, errors);
+            Some(errors.keep(filled)?)
+        }
         Routing::None => None,
     };
     programs::resolve(&topology, &mut lab, errors);
@@ -94,7 +100,20 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Lab {
         (None, Some(_), Routing::None) | (None, None, _) => {}
     }
     rules::hold(&layout, routing, &lab, errors);
-    lab
+    Some(lab)
+}
+
+/// How much the file itself says to make.
+fn written(topology: &Topology) -> [(Quantity, usize); 3] {
+    let nodes = || topology.graph.node_weights();
+    let is_made = |interface: &&topology::Interface| interface.written.kind.is_some();
+    let made = nodes().map(|node| node.interfaces.iter().filter(is_made).count());
+    let of_links = 2 * topology.graph.edge_count();
+    [
+        (Quantity::Interfaces, of_links + made.sum::<usize>()),
+        (Quantity::Routes, nodes().map(|node| node.routes.len()).sum()),
+        (Quantity::Checks, topology.checks.as_ref().map_or(0, Vec::len)),
+    ]
 }
 
 /// A lab whose interfaces may still lack their addresses.

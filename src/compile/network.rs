@@ -10,7 +10,8 @@ use super::family::IpFamily;
 use super::interface::InterfaceKind;
 use super::lab::{Lab, MAIN};
 use super::layout::{Context, Layout, Port, compiled};
-use crate::document::{Address, DeviceName, Routing};
+use crate::diagnostic::Diagnostic;
+use crate::document::{Address, Counter, DeviceName, Routing};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 use std::net::IpAddr;
@@ -82,14 +83,15 @@ impl Station {
 }
 
 impl Network {
-    /// The network of a lab. Hosts are stepped to only where `wanted` says that they are somebody's
+    /// The network of a lab, as far as the limits allow. Hosts are stepped to only where `wanted` says that they are somebody's
     /// destination beside their links.
     pub fn of(
         lab: &Lab,
         layout: &Layout,
         routing: Routing,
         wanted: impl Fn(Context) -> bool,
-    ) -> Self {
+        mut neighbours: Counter<'_>,
+    ) -> Result<Self, Diagnostic> {
         let mut place_of = HashMap::new();
         let mut stations = Vec::new();
         for context in &layout.contexts {
@@ -138,6 +140,7 @@ impl Network {
                 .copied()
                 .filter(|(_, place)| network.stations[*place].is_numbered())
                 .collect();
+            neighbours.add(ends.len().saturating_sub(1) * goals.len())?;
             for (out, from) in &ends {
                 let station = &mut network.stations[*from];
                 let on = station.through || station.border;
@@ -152,7 +155,7 @@ impl Network {
                 }
             }
         }
-        network
+        Ok(network)
     }
 
     /// The place of a context.

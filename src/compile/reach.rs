@@ -11,7 +11,8 @@ use super::lab::NodeId;
 use super::layout::Context;
 use super::network::{FAR, Network, Place};
 use super::vpn::Core;
-use crate::document::DeviceName;
+use crate::diagnostic::Diagnostic;
+use crate::document::{Counter, DeviceName};
 use std::collections::{BTreeMap, HashMap};
 
 /// A way on from a context.
@@ -95,7 +96,8 @@ struct Goal {
 }
 
 impl<'a> Reach<'a> {
-    /// Searches a domain. `importers` are the contexts inside it that know more than the domain.
+    /// Searches a domain. `importers` are the contexts inside it that know more than the domain, and
+    /// `paths` counts what is searched for in all domains.
     pub fn of(
         network: &'a Network,
         core: &'a Core,
@@ -103,7 +105,8 @@ impl<'a> Reach<'a> {
         family: IpFamily,
         places: Vec<Place>,
         importers: &[Place],
-    ) -> Self {
+        paths: &mut Counter<'_>,
+    ) -> Result<Self, Diagnostic> {
         let mut reach = Self {
             network,
             core,
@@ -119,6 +122,7 @@ impl<'a> Reach<'a> {
             exits: Vec::new(),
         };
         reach.find_goals();
+        paths.add(reach.goals.len() * reach.count)?;
         reach.distances = vec![FAR; reach.goals.len() * reach.count];
         if reach.count > 0 {
             for (goal, row) in reach.goals.iter().zip(reach.distances.chunks_mut(reach.count)) {
@@ -148,7 +152,7 @@ impl<'a> Reach<'a> {
             (vpn, row)
         };
         reach.exits = ways_out.into_iter().map(distances_to).collect();
-        reach
+        Ok(reach)
     }
 
     /// Gives a row to each place that somebody of the family looks for a way to.

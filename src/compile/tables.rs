@@ -9,8 +9,8 @@ use super::network::{Network, Place, Station, Step, gateway};
 use super::reach::{Reach, Reached, Reaches, Way, Ways};
 use super::summary::{Leaf, Tree};
 use super::vpn::{self, Core};
-use crate::diagnostic::{Diagnostics, Spanned};
-use crate::document::Routing;
+use crate::diagnostic::{Diagnostic, Diagnostics, Spanned};
+use crate::document::{Limits, Quantity, Routing};
 use crate::iproute::RouteKind;
 use crate::topology::Topology;
 use ipnet::IpNet;
@@ -34,15 +34,21 @@ struct Table {
 
 /// Adds the routes and labels of a lab where the file has none of its own. Returns the graph that they
 /// follow.
+///
+/// # Errors
+/// There would be more of something than the limits allow.
 pub(super) fn fill(
     topology: &Topology,
     layout: &Layout,
     lab: &mut Lab,
     errors: &mut Diagnostics,
-) -> (Network, Core) {
+) -> Result<(Network, Core), Diagnostic> {
+    let limits = &topology.limits;
     let destinations = destinations::all(lab, layout, Routing::Auto);
     let wanted = destinations::wanted(&destinations);
-    let network = Network::of(lab, layout, Routing::Auto, |context| wanted.contains(&context));
+    let neighbours = limits.counter(Quantity::Neighbours);
+    let is_wanted = |context| wanted.contains(&context);
+    let network = Network::of(lab, layout, Routing::Auto, is_wanted, neighbours)?;
     vpn::hold_apart(lab, layout, &network, &destinations, errors);
     let core = Core::of(lab, layout, &network, errors);
     let routed = |node: NodeId| topology.routing_at(NodeIndex::new(node.0));
@@ -51,15 +57,25 @@ pub(super) fn fill(
     vpn::check_joined(lab, &network, &core, |node| routed(node) == Routing::Auto, errors);
 
     let importers = vpn::importers(lab, &network);
-    let reaches = reaches(&network, &core, &destinations, &importers);
+    let reaches = reaches(&network, &core, &destinations, &importers, limits)?;
     let mut filled = Vec::new();
+    let mut made = lab.nodes.iter().map(|node| node.routes.len()).sum();
+    let mut done = 0;
     for domain in destinations.keys() {
         let both = IpFamily::BOTH.map(|family| &reaches[&(*domain, family)]);
         let source = Source { topology, lab, layout, network: &network, reaches: &reaches, both };
-        let mut tables: Vec<Table> =
-            both[0].places.iter().map(|place| source.table(*place, &[])).collect();
+        let mut tables: Vec<Table> = Vec::with_capacity(both[0].places.len());
+        for place in &both[0].places {
+            let table = source.table(*place, &[]);
+            (made, done) = (made + table.len(), done + 1);
+            limits.hold_so_far(Quantity::Routes, made, Some((done, network.stations.len())))?;
+            tables.push(table);
+        }
         for (place, families) in source.circles(&tables) {
-            tables[place] = source.table(tables[place].place, &families);
+            let table = source.table(tables[place].place, &families);
+            made = made + table.len() - tables[place].len();
+            limits.hold_so_far(Quantity::Routes, made, Some((done, network.stations.len())))?;
+            tables[place] = table;
         }
         for table in &mut tables {
             table.shorten();
@@ -71,7 +87,7 @@ pub(super) fn fill(
         let node = network.stations[place].context.node;
         lab[node].routes.extend(routes.into_iter().map(Spanned::filled));
     }
-    (network, core)
+    Ok((network, core))
 }
 
 fn reaches<'a>(
@@ -79,7 +95,8 @@ fn reaches<'a>(
     core: &'a Core,
     destinations: &'a BTreeMap<usize, Destinations>,
     importers: &[Place],
-) -> Reaches<'a> {
+    limits: &Limits,
+) -> Result<Reaches<'a>, Diagnostic> {
     let mut places: BTreeMap<usize, Vec<Place>> = BTreeMap::new();
     for (place, station) in network.stations.iter().enumerate() {
         if let Some(domain) = station.domain {
@@ -87,17 +104,19 @@ fn reaches<'a>(
         }
     }
     let mut reaches = Reaches::new();
+    let mut paths = limits.counter(Quantity::Paths);
     for (domain, destinations) in destinations {
         let places = places.remove(domain).unwrap_or_default();
         let of_domain = |it: &Place| network.stations[*it].domain == Some(*domain);
         let importers: Vec<Place> = importers.iter().copied().filter(of_domain).collect();
         for family in IpFamily::BOTH {
             let places = places.clone();
-            let reach = Reach::of(network, core, destinations, family, places, &importers);
+            let reach =
+                Reach::of(network, core, destinations, family, places, &importers, &mut paths)?;
             reaches.insert((*domain, family), reach);
         }
     }
-    reaches
+    Ok(reaches)
 }
 
 /// What the tables of a routing domain are made from.
@@ -278,6 +297,13 @@ impl Source<'_> {
 }
 
 impl Table {
+    /// How many routes are left of it after [`Table::shorten`].
+    fn len(&self) -> usize {
+        let kept = |net: &IpNet| self.one_way[IpFamily::of(net.addr()).index()].is_none();
+        let kept = self.routes.iter().filter(|(net, _)| kept(net)).count();
+        kept + self.one_way.iter().flatten().count() + self.spare.len()
+    }
+
     /// Puts a default route in the place of routes that all leave one way.
     fn shorten(&mut self) {
         for family in IpFamily::BOTH {

@@ -27,6 +27,7 @@ codes! {
     OutsideFile "outside-file" "A file that the lab's file names and may not.",
     NotText "not-text" "The file is not UTF-8 text.",
     TooLarge "too-large" "The file is too large or nests too deeply.",
+    TooMany "too-many" "More of something than the limit allows.",
     Empty "empty" "The file holds no topology.",
     Syntax "syntax" "The text is not DOT or not YAML.",
     UnknownKey "unknown-key" "A key that means nothing here.",

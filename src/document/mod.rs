@@ -7,6 +7,7 @@ mod decode;
 mod dot;
 mod file;
 mod keys;
+mod limits;
 mod name;
 mod schema;
 mod slips;
@@ -16,6 +17,8 @@ mod yaml;
 
 pub use address::Address;
 pub use file::{Directories, Files, STANDARD_INPUT, read, read_from};
+pub(crate) use limits::Counter;
+pub use limits::{Limit, Limits, Quantity};
 pub use name::{DeviceName, LabName, NodeName};
 pub use schema::schema;
 pub use write::{Entries, Link as LinkSheet, Sheet, Unwritable, Value};
@@ -392,14 +395,15 @@ impl Format {
 ///
 /// Without a format the text tells: a DOT file begins with `graph`, `digraph` or `strict`.
 pub fn parse(source: &Source, format: Option<Format>) -> (Option<Document>, Vec<Diagnostic>) {
-    parse_with(source, format, &Files::beside(&source.name, &[]))
+    parse_with(source, format, &Files::beside(&source.name, &[]), &Limits::default())
 }
 
-/// [`parse`], with the files that the lab's file names taken from `files`.
+/// [`parse`], with the files that the lab's file names taken from `files`, and with these limits.
 pub fn parse_with(
     source: &Source,
     format: Option<Format>,
     files: &Files,
+    limits: &Limits,
 ) -> (Option<Document>, Vec<Diagnostic>) {
     let mut errors = Diagnostics::default();
     let format = format.unwrap_or_else(|| Format::of_text(source));
@@ -408,7 +412,7 @@ pub fn parse_with(
         Format::Dot => dot::read(source, &mut errors),
     };
     let document = reading.and_then(|reading| {
-        let document = decode::lab(&reading.tree, files, &mut errors);
+        let document = decode::lab(&reading.tree, files, limits, &mut errors)?;
         reading.whole.then_some(document)
     });
     (document, errors.into_sorted())

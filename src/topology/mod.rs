@@ -7,7 +7,7 @@ pub use resolve::resolve;
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{
     Address, Addressing, Command, Content, DeviceName, Family, Interface as WrittenInterface,
-    LabName, NodeName, Role, Routing, Vpn, Vrf as WrittenVrf,
+    LabName, Limits, NodeName, Role, Routing, Vpn, Vrf as WrittenVrf,
 };
 use crate::iproute::{LabelRoute, NexthopObject, Route, Rule, Table};
 use petgraph::graph::{NodeIndex, UnGraph};
@@ -31,6 +31,8 @@ pub struct Topology {
     pub graph: UnGraph<Node, Link>,
     /// Interfaces that are down whatever the file says: the links of a lab that stands can fail.
     pub down: Vec<(NodeName, DeviceName)>,
+    /// How much may be made of it.
+    pub limits: Limits,
     /// The checks' lines; `None` where the file has no such key.
     pub checks: Option<Vec<Text>>,
 }

@@ -2,7 +2,7 @@
 
 use super::{End, Interface, Link, Node, Topology, Vrf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
-use crate::document::{self, DeviceName, Document, LabName, NodeName};
+use crate::document::{self, DeviceName, Document, LabName, Limits, NodeName};
 use crate::iproute::{LabelRoute, NexthopObject, Route, Rule};
 use petgraph::graph::{NodeIndex, UnGraph};
 use std::collections::HashMap;
@@ -70,6 +70,7 @@ pub fn resolve(
         vpn: document.vpn,
         graph,
         down: Vec::new(),
+        limits: Limits::default(),
         checks: document.checks,
     }
 }

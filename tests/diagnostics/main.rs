@@ -2,14 +2,14 @@
 //! writes the texts anew.
 //!
 //! A file here is about one code, which its name begins with; those in `together/` have several
-//! faults, all of which are said at once.
+//! faults, all of which are said at once. What a first line says behind `--limit` is its limit.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use vrflab::diagnostic::{Code, Diagnostic, Source, render};
-use vrflab::document::{self, Format, LabName};
+use vrflab::document::{self, Files, Format, LabName, Limits};
 use vrflab::executor;
 use vrflab::kernel::{Reason, Refusal};
 use vrflab::plan::{Op, lower};
@@ -43,7 +43,12 @@ fn said_of(file: &Path) -> (Source, Vec<Diagnostic>) {
     };
     let format = Format::of_name(&source.name).unwrap_or_else(|| Format::of_text(&source));
     let lab = LabName::new("lab").unwrap();
-    let (lab, mut said) = vrflab::understand(&source, format, None, &lab);
+    let limit = source.text.lines().next().and_then(|line| line.split_once("--limit "));
+    let limit = limit.map(|(_, limit)| limit.parse().unwrap());
+    let limits = Limits::default().with(limit.as_slice());
+    let options = vrflab::Options { limits, ..vrflab::Options::default() };
+    let files = Files::beside(&source.name, &[]);
+    let (lab, mut said) = vrflab::understand_under(&source, format, None, &lab, &files, &options);
     if source.name.starts_with(Code::Refused.as_str()) {
         said.push(refused(&lower(&lab.unwrap())));
     }

@@ -11,17 +11,23 @@ pub(super) use values::address;
 
 use super::keys::{ADDRESSING, DEFAULTS, LAB, VPN};
 use super::tree::{Entry, Tree};
-use super::{Addressing, Document, Files, Link, Node, Vpn};
+use super::{Addressing, Document, Files, Limits, Link, Node, Quantity, Vpn};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Text};
 use fields::Fields;
 use std::collections::HashSet;
 
-/// Reads a whole lab. What is wrong is left out of the document and said in the errors.
-pub(super) fn lab(tree: &Tree, files: &Files, errors: &mut Diagnostics) -> Document {
+/// Reads a whole lab. What is wrong is left out of the document and said in the errors; of more nodes or
+/// links than the limits allow none is read.
+pub(super) fn lab(
+    tree: &Tree,
+    files: &Files,
+    limits: &Limits,
+    errors: &mut Diagnostics,
+) -> Option<Document> {
     let clab = tree.entries().iter().find(|entry| entry.key.as_str() == "topology");
     if let Some(Entry { key, value: Tree::Map(..) }) = clab {
         errors.push(containerlab(key));
-        return Document::default();
+        return Some(Document::default());
     }
     let fields = Fields::new(tree, &LAB, errors);
     let nothing = Tree::Null(Span::NONE);
@@ -38,12 +44,14 @@ pub(super) fn lab(tree: &Tree, files: &Files, errors: &mut Diagnostics) -> Docum
         Some(Tree::Null(_) | Tree::Scalar(_)) | None => 0,
     };
     let (links_there, nodes_there) = (count("links"), count("nodes"));
+    errors.keep(limits.hold(Quantity::Links, links_there))?;
     let link_defaults = bounded(link_defaults, links_there, &nothing, errors);
     // Links can name two nodes each that stand nowhere else.
     let node_defaults = bounded(node_defaults, nodes_there + 2 * links_there, &nothing, errors);
     let links = links(&fields, link_defaults, errors);
+    errors.keep(limits.hold(Quantity::Nodes, count_names(&fields, &links)))?;
     let nodes = nodes(&fields, &links, node_defaults, files, errors);
-    Document {
+    Some(Document {
         name: fields.checked("name", errors, names::lab),
         netns: fields.checked("netns", errors, pattern),
         family: fields.choice("family", errors),
@@ -53,7 +61,7 @@ pub(super) fn lab(tree: &Tree, files: &Files, errors: &mut Diagnostics) -> Docum
         nodes,
         links,
         checks: fields.lines("checks", errors),
-    }
+    })
 }
 
 fn containerlab(key: &Text) -> Diagnostic {
@@ -147,6 +155,13 @@ fn nodes(
         }
     }
     nodes
+}
+
+/// How many nodes the file names.
+fn count_names(fields: &Fields, links: &[Link]) -> usize {
+    let described = fields.tree("nodes").map_or(&[][..], Tree::entries);
+    let of_links = links.iter().flat_map(|link| &link.ends).map(|end| end.node.as_str());
+    described.iter().map(|entry| entry.key.as_str()).chain(of_links).collect::<HashSet<_>>().len()
 }
 
 fn links(fields: &Fields, defaults: &Tree, errors: &mut Diagnostics) -> Vec<Link> {
