@@ -7,6 +7,7 @@ use super::place::{self, Kernel, Place, state_error};
 use crate::document::LabName;
 use crate::executor::{self, Left};
 use crate::state::{self, Lock, Record};
+use crate::vm;
 use clap::Args;
 use nix::unistd::Pid;
 use std::fs;
@@ -43,7 +44,10 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     if let Err(exit) = down.choose(arguments, kernel) {
         return exit;
     }
-    let mut exit = Exit::Done;
+    let mut exit = down.foreign.as_deref().map_or(Exit::Done, labs::roots);
+    if let Some(error) = down.unknown {
+        exit = cannot(error);
+    }
     for lab in down.here {
         if let Err(failed) = one(&lab, arguments.force) {
             exit = failed;
@@ -66,6 +70,10 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
 struct Down {
     here: Vec<LabName>,
     in_vm: Vec<LabName>,
+    /// Labs that are meant too, and another user's.
+    foreign: Option<String>,
+    /// Why it is not known which labs in the micro-VM are meant.
+    unknown: Option<vm::Error>,
 }
 
 impl Down {
@@ -78,10 +86,14 @@ impl Down {
 
     /// Finds what is meant; nothing goes where one of the words means nothing.
     fn choose(&mut self, arguments: &Arguments, kernel: Kernel) -> Result<(), Exit> {
-        let labs = labs::all(kernel)?;
+        let (labs, unknown) = labs::as_known(self.kernels(arguments, kernel)?)?;
+        self.unknown = unknown;
         if arguments.all {
             self.all(&labs, kernel)?;
         } else if arguments.labs.is_empty() {
+            if let Some(error) = self.unknown.take() {
+                return Err(cannot(error));
+            }
             let is_there = labs.iter().any(|found| labs::is_own(found.place));
             if !is_there && arguments.if_exists {
                 return Ok(());
@@ -94,6 +106,11 @@ impl Down {
             .iter()
             .filter_map(|word| self.word(word, &labs).transpose())
             .collect::<Result<_, _>>()?;
+        if !unknown.is_empty()
+            && let Some(error) = self.unknown.take()
+        {
+            return Err(cannot(error));
+        }
         if arguments.if_exists {
             return Ok(());
         }
@@ -102,6 +119,18 @@ impl Down {
             exit = Err(wrong(said));
         }
         exit
+    }
+
+    /// Where labs are looked for: nobody asks the micro-VM for labs that are known to be here.
+    fn kernels(&self, arguments: &Arguments, kernel: Kernel) -> Result<Kernel, Exit> {
+        let mut labs = arguments.labs.iter();
+        let is_elsewhere = |word: &String| match is_file(word) {
+            true => Ok(true),
+            false => labs::named_here(word, kernel).map(|here| here.is_none()),
+        };
+        let asked =
+            labs.len() == 0 || labs.try_fold(false, |any, it| Ok(any | is_elsewhere(it)?))?;
+        Ok(if asked { kernel } else { Kernel::Host })
     }
 
     fn all(&mut self, labs: &[Found], kernel: Kernel) -> Result<(), Exit> {
@@ -114,7 +143,11 @@ impl Down {
             self.here.sort();
             self.here.dedup();
         }
-        if self.here.is_empty() && self.in_vm.is_empty() {
+        let foreign = labs.iter().filter(|found| !labs::is_own(found.place));
+        let foreign: Vec<&str> = foreign.map(|found| found.lab.name.as_str()).collect();
+        self.foreign = (!foreign.is_empty()).then(|| foreign.join(", "));
+        let is_nothing = self.here.is_empty() && self.in_vm.is_empty();
+        if is_nothing && self.foreign.is_none() && self.unknown.is_none() {
             out!("no lab is up");
         }
         Ok(())
@@ -123,12 +156,15 @@ impl Down {
     /// Adds the labs that a word means, or says that it means none. A word with an extension or a
     /// slash is a file, known by the path that was recorded at `up`.
     fn word(&mut self, word: &str, labs: &[Found]) -> Result<Option<String>, Exit> {
-        if word.contains('/') || Path::new(word).extension().is_some() {
+        if is_file(word) {
             let path = absolute(word);
             let of_file = labs.iter().filter(|found| found.lab.path.as_deref() == Some(&path));
             let of_file: Vec<&Found> = of_file.filter(|found| labs::is_own(found.place)).collect();
             of_file.iter().for_each(|found| self.add(found.lab.name.clone(), found.place));
-            return Ok(of_file.is_empty().then(|| format!("no lab of {word} is up")));
+            // Which file another user's lab is of is not for everybody to read.
+            let hidden = labs.iter().any(|found| !labs::is_own(found.place));
+            let hidden = if hidden { " that is yours; others are root's" } else { "" };
+            return Ok(of_file.is_empty().then(|| format!("no lab of {word} is up{hidden}")));
         }
         // One of this user's before one of root's of the same name.
         let named = || labs.iter().filter(|found| found.lab.name.as_str() == word);
@@ -144,6 +180,11 @@ impl Down {
         }
         Ok(None)
     }
+}
+
+/// Whether a word means a file and not a lab's name.
+fn is_file(word: &str) -> bool {
+    word.contains('/') || Path::new(word).extension().is_some()
 }
 
 /// The path that `up` would have recorded for a file, which may be gone.

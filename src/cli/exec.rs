@@ -102,6 +102,9 @@ fn split_lab(words: &[OsString], kernel: Kernel) -> Result<(Option<&str>, &[OsSt
     let [first, rest @ ..] = words else { return Ok((None, words)) };
     let Some(first) = first.to_str() else { return Ok((None, words)) };
     let node = rest.first().filter(|word| !word.to_string_lossy().starts_with('-'));
+    if node.is_some() && labs::named_here(first, kernel).map_err(|_| Exit::NotStarted)?.is_some() {
+        return Ok((Some(first), rest));
+    }
     let labs = labs::all(kernel).map_err(|_| Exit::NotStarted)?;
     let is_lab = labs.iter().any(|found| found.lab.name.as_str() == first);
     match node {

@@ -21,27 +21,44 @@ pub(super) struct Found {
     pub place: Place,
 }
 
-/// The labs of both places, by name.
+/// The labs of both places, by name; an error where it is not known which there are.
 pub(super) fn all(kernel: Kernel) -> Result<Vec<Found>, Exit> {
-    let mut labs = Vec::new();
-    let found = |place| move |lab| Found { lab, place };
-    if kernel != Kernel::Vm {
-        let here = match state::outlines() {
-            // Root may keep them to itself; then they are nothing to this user.
-            Err(error)
-                if error.kind() == io::ErrorKind::PermissionDenied && !is_own(Place::Here) =>
-            {
-                Vec::new()
-            }
-            here => here.map_err(state_error)?,
-        };
-        labs.extend(here.into_iter().map(found(Place::Here)));
-    }
-    if kernel != Kernel::Host && !vm::inside_guest() {
-        labs.extend(vm::labs().map_err(cannot)?.into_iter().map(found(Place::Vm)));
-    }
+    let (labs, unknown) = as_known(kernel)?;
+    unknown.map_or(Ok(labs), |error| Err(cannot(error)))
+}
+
+/// The labs of both places, by name, and why those in the micro-VM are not known.
+pub(super) fn as_known(kernel: Kernel) -> Result<(Vec<Found>, Option<vm::Error>), Exit> {
+    let mut labs = if kernel == Kernel::Vm { Vec::new() } else { here()? };
+    let in_vm = match kernel == Kernel::Host || vm::inside_guest() {
+        true => Ok(Vec::new()),
+        false => vm::labs(),
+    };
+    let (in_vm, unknown) = in_vm.map_or_else(|error| (Vec::new(), Some(error)), |it| (it, None));
+    labs.extend(in_vm.into_iter().map(|lab| Found { lab, place: Place::Vm }));
     labs.sort_by(|one, other| (&one.lab.name, one.place).cmp(&(&other.lab.name, other.place)));
-    Ok(labs)
+    Ok((labs, unknown))
+}
+
+/// The labs on this kernel.
+fn here() -> Result<Vec<Found>, Exit> {
+    let here = match state::outlines() {
+        // Root may keep them to itself; then they are nothing to this user.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && !is_own(Place::Here) => {
+            Vec::new()
+        }
+        here => here.map_err(state_error)?,
+    };
+    Ok(here.into_iter().map(|lab| Found { lab, place: Place::Here }).collect())
+}
+
+/// The lab of this name on this kernel, where it is this user's to work on: then nobody has to ask the
+/// micro-VM, which may not answer.
+pub(super) fn named_here(name: &str, kernel: Kernel) -> Result<Option<Found>, Exit> {
+    if kernel == Kernel::Vm || !is_own(Place::Here) {
+        return Ok(None);
+    }
+    Ok(here()?.into_iter().find(|found| found.lab.name.as_str() == name))
 }
 
 /// Whether labs there are this user's to work on: those on this kernel are root's.
@@ -49,15 +66,21 @@ pub(super) fn is_own(place: Place) -> bool {
     place == Place::Vm || nix::unistd::geteuid().is_root()
 }
 
-/// Says that a lab is not this user's to work on.
-pub(super) fn roots(lab: &str) -> Exit {
-    cannot(format!("{lab} is root's, as all labs on this kernel are; run it with sudo"))
+/// Says that labs are not this user's to work on.
+pub(super) fn roots(labs: &str) -> Exit {
+    let are = if labs.contains(", ") { "are" } else { "is" };
+    cannot(format!("{labs} {are} root's, as all labs on this kernel are; run it with sudo"))
 }
 
 /// The lab of this name, if one is up that this user may work on.
 pub(super) fn named(name: &str, kernel: Kernel) -> Result<Option<(LabName, Place)>, Exit> {
-    let mut labs = all(kernel)?.into_iter().filter(|found| is_own(found.place));
-    let named = labs.find(|found| found.lab.name.as_str() == name);
+    let named = match named_here(name, kernel)? {
+        Some(here) => Some(here),
+        None => {
+            let mut labs = all(kernel)?.into_iter().filter(|found| is_own(found.place));
+            labs.find(|found| found.lab.name.as_str() == name)
+        }
+    };
     Ok(named.map(|found| (found.lab.name, found.place)))
 }
 
@@ -68,8 +91,14 @@ pub(super) fn find(
     node: Option<&str>,
     kernel: Kernel,
 ) -> Result<(LabName, Place), Exit> {
+    let of_environment = from_environment();
+    if let Some(name) = name.or(of_environment.as_deref())
+        && let Some(found) = named_here(name, kernel)?
+    {
+        return Ok((found.lab.name, found.place));
+    }
     let labs = all(kernel)?;
-    let found = match (name, from_environment()) {
+    let found = match (name, of_environment) {
         (Some(name), _) => by_name(&labs, name, "")?,
         (None, Some(name)) => by_name(&labs, &name, &format!(", which {VARIABLE} names,"))?,
         (None, None) => {

@@ -1,9 +1,10 @@
 //! `vrflab ls`: lists the labs.
 
-use super::exit::Exit;
+use super::exit::{Exit, cannot};
+use super::failures;
+use super::labs::{self, Found};
 use super::output::{self, err, out};
 use super::place::{Kernel, Place};
-use super::{failures, labs};
 use crate::state::Record;
 use clap::Args;
 
@@ -22,10 +23,20 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
-    let found = match labs::all(kernel) {
-        Ok(labs) => labs,
+    let (found, unknown) = match labs::as_known(kernel) {
+        Ok(known) => known,
         Err(exit) => return exit,
     };
+    list(arguments, &found);
+    // Labs here are root's to read.
+    let here = found.iter().filter(|it| it.place == Place::Here && labs::is_own(it.place));
+    for error in here.filter_map(|found| Record::load(&found.lab.name).err()) {
+        err!("vrflab: {error}");
+    }
+    unknown.map_or(Exit::Done, cannot)
+}
+
+fn list(arguments: &Arguments, found: &[Found]) {
     let lines = found.iter().map(|found| {
         let kernel = match found.place {
             Place::Here => "host",
@@ -47,7 +58,7 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
             })
             .collect();
         output::json(&labs.into());
-        return Exit::Done;
+        return;
     }
     for (lab, kernel) in lines {
         out!("{:32} {kernel}", lab.name.as_str());
@@ -58,10 +69,4 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
             out!("  {failed}");
         }
     }
-    // Labs here are root's to read.
-    let here = found.iter().filter(|it| it.place == Place::Here && labs::is_own(it.place));
-    for error in here.filter_map(|found| Record::load(&found.lab.name).err()) {
-        err!("vrflab: {error}");
-    }
-    Exit::Done
 }

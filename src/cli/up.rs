@@ -97,8 +97,10 @@ fn decide(arguments: &Arguments, kernel: Kernel, interrupt: &Interrupt) -> Decid
     if input.commands.number > 0 && !input.commands.left_out && !arguments.sent {
         err!("{}: {}", input.lab.name, input.commands);
     }
-    // A lab that stands stays where it is, whichever kernel a new one would go to.
-    let place = match labs::named(input.lab.name.as_str(), Kernel::Auto) {
+    // A lab that stands stays where it is, whichever kernel a new one would go to; but whoever wants
+    // the host's kernel has nothing to do with the micro-VM.
+    let known = if kernel == Kernel::Host { Kernel::Host } else { Kernel::Auto };
+    let place = match labs::named(input.lab.name.as_str(), known) {
         Ok(Some((_, place))) => Ok(place),
         Ok(None) => place::for_plan(&input.plan, kernel),
         Err(exit) => Err(exit),

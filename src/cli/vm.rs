@@ -47,7 +47,11 @@ enum Verb {
     /// Boot the VM if it is not up
     Start(Choices),
     /// End the VM with all that runs in it
-    Stop,
+    Stop {
+        /// Kill it, whether it answers or not
+        #[arg(long)]
+        force: bool,
+    },
     /// Say what runs
     Status {
         /// Print JSON
@@ -122,7 +126,8 @@ pub(super) fn run(arguments: Arguments) -> Exit {
     let outcome = match arguments.verb {
         Verb::Setup { vmlinuz, modules, force } => setup(vmlinuz.zip(modules), force),
         Verb::Start(choices) => start(&choices),
-        Verb::Stop => stop(),
+        Verb::Stop { force: false } => stop(),
+        Verb::Stop { force: true } => kill(),
         Verb::Status { json } => status(json),
         Verb::Log => log(),
         Verb::Run { choices, fresh, command } => return run_command(&choices, fresh, command),
@@ -161,7 +166,7 @@ fn setup(files: Option<(PathBuf, PathBuf)>, force: bool) -> Result<(), Error> {
 
 fn start(choices: &Choices) -> Result<(), Error> {
     let status = vm::start(&choices.options()?, &mut say)?;
-    print_status(&status, &labs()?);
+    print_status(&status, Some(&labs()?));
     Ok(())
 }
 
@@ -171,8 +176,9 @@ fn stop() -> Result<(), Error> {
         return Ok(());
     };
     out!("the VM is stopped");
-    for lab in &stopped.labs {
-        out!("the lab {lab} ended with it");
+    match &stopped.labs {
+        Some(labs) => labs.iter().for_each(|lab| out!("the lab {lab} ended with it")),
+        None => out!("it did not say which labs ended with it"),
     }
     for command in &stopped.commands {
         out!("this command ended with it: {command}");
@@ -180,17 +186,27 @@ fn stop() -> Result<(), Error> {
     Ok(())
 }
 
-fn status(json: bool) -> Result<(), Error> {
-    let (status, labs) = (vm::running()?, labs()?);
-    if json {
-        output::json(&as_json(status.as_ref(), &labs));
-        return Ok(());
+fn kill() -> Result<(), Error> {
+    let killed = vm::kill()?;
+    match killed.is_empty() {
+        true => out!("no VM is up"),
+        false => out!("the VM is stopped, and all that was in it"),
     }
-    match status {
-        Some(status) => print_status(&status, &labs),
-        None => out!("no VM is up"),
+    for process in killed {
+        out!("the process {process} was killed");
     }
     Ok(())
+}
+
+fn status(json: bool) -> Result<(), Error> {
+    let (status, labs) = (vm::running()?, labs());
+    let known = labs.as_deref().ok();
+    match (json, &status) {
+        (true, status) => output::json(&as_json(status.as_ref(), known)),
+        (false, Some(status)) => print_status(status, known),
+        (false, None) => out!("no VM is up"),
+    }
+    labs.map(drop)
 }
 
 /// The names of the labs in the VM.
@@ -198,7 +214,7 @@ fn labs() -> Result<Vec<String>, Error> {
     Ok(vm::labs()?.into_iter().map(|lab| lab.name.to_string()).collect())
 }
 
-fn print_status(status: &Status, labs: &[String]) {
+fn print_status(status: &Status, labs: Option<&[String]>) {
     let list = |items: &[String]| match items {
         [] => "none".to_owned(),
         items => items.join(", "),
@@ -210,12 +226,12 @@ fn print_status(status: &Status, labs: &[String]) {
     out!("kernel    {}", status.kernel.as_deref().unwrap_or("still booting"));
     out!("up        {} s{boot}", status.uptime.as_secs());
     out!("memory    {} MiB, {} processors", status.memory, status.cpus);
-    out!("labs      {}", list(labs));
+    out!("labs      {}", labs.map_or("not known".to_owned(), list));
     out!("commands  {}", list(&status.commands));
     out!("console   {}", status.console.display());
 }
 
-fn as_json(status: Option<&Status>, labs: &[String]) -> serde_json::Value {
+fn as_json(status: Option<&Status>, labs: Option<&[String]>) -> serde_json::Value {
     let Some(status) = status else { return serde_json::json!({ "up": false }) };
     serde_json::json!({
         "up": status.kernel.is_some(),

@@ -1,23 +1,13 @@
 //! Processes that live in a namespace and would keep it.
 
-use super::{Groups, raw};
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use super::{Groups, HeldProcess};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
-
-/// A process of a node, held so that its number cannot come to mean another one.
-#[derive(Debug)]
-struct Holder {
-    pid: Pid,
-    fd: OwnedFd,
-}
 
 /// What is left when processes were ended.
 #[derive(Debug, Default)]
@@ -45,7 +35,7 @@ pub fn end(namespaces: &BTreeSet<u64>, groups: &Groups) -> io::Result<Remaining>
         let (holders, unseen) = find(namespaces, groups)?;
         let passed = begun.elapsed();
         if holders.is_empty() || passed > SHUTDOWN_TIMEOUT {
-            let alive = holders.iter().map(|holder| holder.pid).collect();
+            let alive = holders.iter().map(|holder| holder.pid()).collect();
             return Ok(Remaining { alive, unseen });
         }
         // Whoever is asked to end may start another one for that, which is asked too. Past the time
@@ -55,9 +45,10 @@ pub fn end(namespaces: &BTreeSet<u64>, groups: &Groups) -> io::Result<Remaining>
         if left.is_zero() {
             groups.kill();
         }
+        // Whoever may not be ended lives on, and is said to.
         holders.iter().try_for_each(|holder| holder.signal(signal))?;
         let deadline = Instant::now() + if left.is_zero() { GRACE } else { left };
-        holders.iter().try_for_each(|holder| holder.wait(deadline))?;
+        holders.iter().try_for_each(|holder| holder.wait(deadline).map(drop))?;
     }
 }
 
@@ -67,11 +58,11 @@ pub fn end(namespaces: &BTreeSet<u64>, groups: &Groups) -> io::Result<Remaining>
 /// `/proc` cannot be read.
 pub fn processes_in(namespaces: &BTreeSet<u64>) -> io::Result<Vec<Pid>> {
     let (holders, _) = find(namespaces, &Groups::default())?;
-    Ok(holders.iter().map(|holder| holder.pid).collect())
+    Ok(holders.iter().map(|holder| holder.pid()).collect())
 }
 
 /// The processes that are there, and those of which that cannot be said.
-fn find(namespaces: &BTreeSet<u64>, groups: &Groups) -> io::Result<(Vec<Holder>, Vec<Pid>)> {
+fn find(namespaces: &BTreeSet<u64>, groups: &Groups) -> io::Result<(Vec<HeldProcess>, Vec<Pid>)> {
     let in_groups: BTreeSet<i32> = groups.processes()?.into_iter().map(Pid::as_raw).collect();
     let (mut holders, mut unseen) = (Vec::new(), Vec::new());
     if namespaces.is_empty() && in_groups.is_empty() {
@@ -92,12 +83,10 @@ fn find(namespaces: &BTreeSet<u64>, groups: &Groups) -> io::Result<(Vec<Holder>,
             Place::Outside => continue,
             Place::Unknown if groups.may_lack(pid) => unseen.push(pid),
             Place::Unknown => continue,
-            Place::Inside => match raw::pidfd_open(pid) {
+            Place::Inside => holders.extend(
                 // Only now is it sure that the number still means the process that was looked at.
-                Ok(fd) if place(pid) == Place::Inside => holders.push(Holder { pid, fd }),
-                Ok(_) | Err(Errno::ESRCH) => {}
-                Err(error) => return Err(error.into()),
-            },
+                HeldProcess::open(pid)?.filter(|_| place(pid) == Place::Inside),
+            ),
         }
     }
     Ok((holders, unseen))
@@ -128,26 +117,4 @@ fn place(pid: Pid, namespaces: &BTreeSet<u64>) -> Place {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let mut places = threads.map(|thread| of(format!("{}/ns/net", thread.path().display())));
     places.find(|place| *place != Place::Outside).unwrap_or(Place::Outside)
-}
-
-impl Holder {
-    fn signal(&self, signal: Signal) -> io::Result<()> {
-        match raw::pidfd_send_signal(&self.fd, signal) {
-            // Whoever may not be ended lives on, and is said to.
-            Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Waits until it has ended, or the time is over.
-    fn wait(&self, deadline: Instant) -> io::Result<()> {
-        let mut ended = [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)];
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match poll(&mut ended, PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO)) {
-                Err(Errno::EINTR) => {}
-                result => return result.map(drop).map_err(io::Error::from),
-            }
-        }
-    }
 }

@@ -67,6 +67,11 @@ impl Dirs {
         self.runtime.join("broker.lock")
     }
 
+    /// The processes that are the machine.
+    pub fn processes(&self) -> PathBuf {
+        self.runtime.join("processes")
+    }
+
     pub fn broker_log(&self) -> PathBuf {
         self.runtime.join("broker.log")
     }

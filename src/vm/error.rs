@@ -86,6 +86,9 @@ pub enum Error {
     /// The machine ended, or did not come up.
     #[error("{0}")]
     Gone(String),
+    /// The machine is there, and no answer comes.
+    #[error("the micro-VM does not answer: {0}; `vrflab vm stop --force` ends it")]
+    Silent(String),
     /// The machine could not start the command: status and reason.
     #[error("{why}")]
     Refused {

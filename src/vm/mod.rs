@@ -34,6 +34,7 @@ mod initramfs;
 mod modules;
 mod options;
 mod order;
+mod processes;
 mod readiness;
 mod relay;
 mod run;
@@ -47,7 +48,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::state::Outline;
-use client::Connection;
+use client::{Awaited, Connection};
 use dirs::Dirs;
 use frame::Message;
 
@@ -99,7 +100,7 @@ fn open() -> Result<Option<Connection>, Error> {
 fn ask_status(connection: &mut Connection) -> Result<Status, Error> {
     connection.send(Message::AskStatus)?;
     loop {
-        match connection.receive()? {
+        match connection.receive(Awaited::Broker)? {
             Message::Status(status) => return Ok(*status),
             Message::Gone(why) => return Err(Error::Gone(why)),
             _ => {}
@@ -109,12 +110,24 @@ fn ask_status(connection: &mut Connection) -> Result<Status, Error> {
 
 /// The labs in the machine; none where no machine is up.
 pub fn labs() -> Result<Vec<Outline>, Error> {
-    let Some(mut connection) = open()? else { return Ok(Vec::new()) };
+    match open()? {
+        Some(mut connection) => match ask_labs(&mut connection, Awaited::Guest) {
+            // It ended in this moment.
+            Err(Error::Gone(_)) => Ok(Vec::new()),
+            labs => labs,
+        },
+        None => Ok(Vec::new()),
+    }
+}
+
+fn ask_labs(connection: &mut Connection, guest: Awaited) -> Result<Vec<Outline>, Error> {
+    // The broker answers at once, and tells which process has to be there for the guest to answer.
+    ask_status(connection)?;
     connection.send(Message::ListLabs)?;
     loop {
-        match connection.receive()? {
+        match connection.receive(guest)? {
             Message::Labs(labs) => return Ok(labs),
-            Message::Gone(_) => return Ok(Vec::new()),
+            Message::Gone(why) => return Err(Error::Gone(why)),
             _ => {}
         }
     }
@@ -123,27 +136,41 @@ pub fn labs() -> Result<Vec<Outline>, Error> {
 /// What [`stop`] has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {
-    /// The names of the labs that were in the machine.
-    pub labs: Vec<String>,
+    /// The names of the labs that were in the machine; nothing where the guest did not say.
+    pub labs: Option<Vec<String>>,
     /// The commands that ran in it.
     pub commands: Vec<String>,
 }
 
 /// Ends the machine with everything in it; `None` where none runs.
 pub fn stop() -> Result<Option<Stopped>, Error> {
-    let labs = match labs() {
-        // It can be stopped even so.
-        Err(Error::OtherVersion) => Vec::new(),
-        labs => labs?.into_iter().map(|lab| lab.name.to_string()).collect(),
-    };
     let Some(dirs) = Dirs::find()? else { return Ok(None) };
+    // One that speaks another version of the protocol can be stopped even so.
+    let labs = match Connection::open(&dirs) {
+        Ok(Some(mut connection)) => ask_labs(&mut connection, Awaited::GuestBriefly).ok(),
+        Ok(None) => return Ok(None),
+        Err(Error::OtherVersion) => None,
+        Err(error) => return Err(error),
+    };
+    let labs = labs.map(|labs| labs.into_iter().map(|lab| lab.name.to_string()).collect());
     let Some(mut connection) = Connection::open_any(&dirs)? else { return Ok(None) };
     let status = ask_status(&mut connection);
     connection.send(Message::Stop)?;
     // It says that it is gone, then closes the connection.
-    while connection.receive().is_ok() {}
-    client::wait_for_end(&dirs)?;
+    loop {
+        match connection.receive(Awaited::Broker) {
+            Ok(_) => {}
+            Err(error @ Error::Silent(_)) => return Err(error),
+            Err(_) => break,
+        }
+    }
+    connection.wait_for_end()?;
     Ok(Some(Stopped { labs, commands: status.map(|status| status.commands).unwrap_or_default() }))
+}
+
+/// Kills the machine, whether it answers or not, and says which processes it was.
+pub fn kill() -> Result<Vec<u32>, Error> {
+    Dirs::find()?.map_or(Ok(Vec::new()), |dirs| processes::kill(&dirs))
 }
 
 /// The files in which the machine that runs, or ran last, keeps what was said: the guest's console,

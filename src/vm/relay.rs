@@ -6,13 +6,14 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Stderr, Stdin, Stdout, Write};
 use std::os::fd::AsFd;
+use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 
-use super::client::{Connection, lost};
+use super::client::{Awaited, Connection, GUEST_PATIENCE, LOOK, lost};
 use super::error::Error;
 use super::frame::{CHUNK, Channel, End, Frame, Message, WINDOW};
 use super::run::Input;
@@ -35,6 +36,8 @@ pub(super) struct Relay<'a> {
     /// Why an output could not be written, but that its reader has gone.
     unwritten: Option<io::Error>,
     signals: Signals,
+    /// Since when no answer can come from the guest.
+    silent: Option<Instant>,
     _raw: Option<RawTerminal>,
 }
 
@@ -91,6 +94,7 @@ impl<'a> Relay<'a> {
             error: Sink::new(io::stderr()),
             unwritten: None,
             signals: Signals::catch().map_err(Error::system("wait for signals"))?,
+            silent: None,
             _raw: terminal.then(RawTerminal::enter).transpose().map_err(failed)?,
         })
     }
@@ -110,6 +114,9 @@ impl<'a> Relay<'a> {
             }
             self.offer_bytes();
             let ready = self.wait(end.is_some()).map_err(Error::system("wait"))?;
+            if end.is_none() {
+                self.look()?;
+            }
             if ready.signal {
                 self.pass_signals().map_err(Error::system("wait for signals"))?;
             }
@@ -157,7 +164,8 @@ impl<'a> Relay<'a> {
         }
         let mut asked: Vec<PollFd> =
             files.iter().map(|(_, file, flags)| PollFd::new(*file, *flags)).collect();
-        match poll(&mut asked, PollTimeout::NONE) {
+        let slice = PollTimeout::try_from(LOOK).unwrap_or(PollTimeout::NONE);
+        match poll(&mut asked, slice) {
             Ok(_) | Err(nix::Error::EINTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -177,6 +185,27 @@ impl<'a> Relay<'a> {
             }
         }
         Ok(ready)
+    }
+
+    /// Gives up where the command cannot go on for long, or is to end meanwhile: a command that says
+    /// nothing may be at work, but not while what runs it is stopped.
+    fn look(&mut self) -> Result<(), Error> {
+        let Err(error) = self.connection.look(Awaited::Guest) else {
+            self.silent = None;
+            return Ok(());
+        };
+        let since = *self.silent.get_or_insert_with(Instant::now);
+        let mut gives_up = since.elapsed() > GUEST_PATIENCE;
+        // What is passed on would not arrive, and what is left unread would end us without a word.
+        while let Some(caught) = self
+            .signals
+            .file
+            .read_signal()
+            .map_err(|it| Error::system("wait for signals")(it.into()))?
+        {
+            gives_up |= caught.ssi_signo != Signal::SIGWINCH as u32;
+        }
+        if gives_up { Err(error) } else { Ok(()) }
     }
 
     fn send(&mut self, message: Message) {
@@ -265,8 +294,8 @@ impl<'a> Relay<'a> {
                 _ => return Err(Error::system("listen to the VM's broker")(error)),
             },
         }
-        while let Some(frame) = self.connection.decoder.next()? {
-            match frame.message {
+        while let Some(message) = self.connection.next()? {
+            match message {
                 Message::Data(Channel::Output, bytes) => self.output.pending.extend(bytes),
                 Message::Data(Channel::Error, bytes) => self.error.pending.extend(bytes),
                 Message::InputCredit(bytes) => self.input_credit += bytes as usize,
@@ -324,11 +353,16 @@ struct Signals {
 impl Signals {
     fn catch() -> io::Result<Self> {
         let set = SigSet::from_iter(SIGNALS);
-        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-        let file = SignalFd::with_flags(&set, flags)?;
         let before = SigSet::thread_get_mask()?;
         set.thread_block()?;
-        Ok(Self { file, before })
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        match SignalFd::with_flags(&set, flags) {
+            Ok(file) => Ok(Self { file, before }),
+            Err(error) => {
+                before.thread_set_mask()?;
+                Err(error.into())
+            }
+        }
     }
 }
 

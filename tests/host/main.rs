@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod change;
+mod deaf;
 mod exec;
 mod host;
 mod kernel;

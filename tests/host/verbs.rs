@@ -182,12 +182,19 @@ fn the_labs_of_root_are_nobody_elses() {
     let nobody = |words: &[&str]| {
         said(&Command::new(program).args(words).uid(65534).env("HOME", "/").output().unwrap())
     };
-    for words in [["down", "two-hosts"], ["check", "two-hosts"], ["reset", "two-hosts"]] {
+    let verbs =
+        [["down", "two-hosts"], ["down", "--all"], ["check", "two-hosts"], ["reset", "two-hosts"]];
+    for words in verbs {
         let said = nobody(&[&["--kernel", "host"], &words[..]].concat());
         assert_eq!(said.status, 3, "{said:?}");
         assert!(said.err.contains("two-hosts is root's"), "{}", said.err);
     }
-    assert_eq!(nobody(&["--kernel", "host", "down", "--all"]).out, "no lab is up\n");
+    let said = nobody(&["--kernel", "host", "down", &lab("two-hosts.yaml")]);
+    assert_eq!(said.status, 2);
+    assert!(
+        said.err.ends_with("two-hosts.yaml is up that is yours; others are root's\n"),
+        "{said:?}"
+    );
     assert!(nobody(&["--kernel", "host", "ls"]).out.starts_with("two-hosts "));
     fs::remove_file(program).unwrap();
     host.done(&["down"]);

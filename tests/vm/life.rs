@@ -2,6 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
@@ -66,6 +68,84 @@ fn stopping_says_what_ended_and_twice_is_no_error() {
     let again = vm.vrflab(&["vm", "stop"]).output().unwrap();
     assert!(again.status.success());
     assert_eq!(out(&again), "no VM is up\n");
+}
+
+/// Whether a process has a file to read its signals from.
+fn passes_signals_on(process: Pid) -> bool {
+    let files = std::fs::read_dir(format!("/proc/{process}/fd")).into_iter().flatten().flatten();
+    let mut files = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+    files.any(|file| file.to_string_lossy().contains("signalfd"))
+}
+
+/// Runs a verb, which is to end by itself long before any deadline, and returns its status and all it
+/// said.
+fn ends_soon(command: &mut Command) -> (Option<i32>, String) {
+    let begun = Instant::now();
+    let output = command.output().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(15), "{command:?}: {:?}", begun.elapsed());
+    (output.status.code(), out(&output) + &err(&output))
+}
+
+#[test]
+fn a_machine_whose_engine_is_stopped_holds_up_no_verb_and_can_be_stopped() {
+    let vm = Machine::own("engine-stopped");
+    assert!(vm.vrflab(&["vm", "start"]).status().unwrap().success());
+    let engine = process(&vm.status(), "qemu_pid");
+    kill(engine, Signal::SIGSTOP).unwrap();
+    let silent = format!(
+        "vrflab: the micro-VM does not answer: QEMU is stopped, and goes on with `kill -CONT \
+         {engine}`; `vrflab vm stop --force` ends it\n"
+    );
+    for verb in [&["ls"][..], &["--kernel", "vm", "down", "blue"], &["vm", "status"]] {
+        let (status, said) = ends_soon(&mut vm.vrflab(verb));
+        assert_eq!(status, Some(3), "{verb:?}: {said}");
+        assert!(said.ends_with(&silent), "{verb:?}: {said}");
+    }
+    assert_eq!(ends_soon(&mut vm.vrflab(&["--kernel", "host", "ls"])).0, Some(0));
+
+    // What was there before is waited for, and goes on if the engine does.
+    let child = piped(&mut vm.sh("exit 5"));
+    kill(engine, Signal::SIGCONT).unwrap();
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(5));
+    kill(engine, Signal::SIGSTOP).unwrap();
+
+    // Whoever does not want to wait need not.
+    let mut child = piped(&mut vm.sh("exit 5"));
+    let client = Pid::from_raw(child.id().cast_signed());
+    until("it passes signals on", || passes_signals_on(client));
+    kill(client, Signal::SIGINT).unwrap();
+    let begun = Instant::now();
+    assert_eq!(child.wait().unwrap().code(), Some(125));
+    assert!(begun.elapsed() < Duration::from_secs(15));
+
+    let (status, said) = ends_soon(&mut vm.vrflab(&["vm", "stop"]));
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains("it did not say which labs"), "{said}");
+    assert!(!is_alive(engine));
+}
+
+#[test]
+fn a_machine_whose_broker_is_stopped_holds_up_no_verb_and_ends_by_force() {
+    let vm = Machine::own("broker-stopped");
+    let (status, said) = ends_soon(&mut vm.vrflab(&["vm", "stop", "--force"]));
+    assert_eq!((status, said.as_str()), (Some(0), "no VM is up\n"));
+    assert!(vm.vrflab(&["vm", "start"]).status().unwrap().success());
+    let status = vm.status();
+    let (broker, engine) = (process(&status, "broker_pid"), process(&status, "qemu_pid"));
+    kill(broker, Signal::SIGSTOP).unwrap();
+    for verb in [&["ls"][..], &["vm", "status"], &["vm", "stop"], &["vm", "start"]] {
+        let (status, said) = ends_soon(&mut vm.vrflab(verb));
+        assert_eq!(status, Some(3), "{verb:?}: {said}");
+        assert!(said.contains("does not answer: its broker is stopped"), "{verb:?}: {said}");
+    }
+    assert_eq!(ends_soon(&mut vm.run(&["true"])).0, Some(125));
+    assert_eq!(ends_soon(&mut vm.vrflab(&["--kernel", "host", "ls"])).0, Some(0));
+    let (status, said) = ends_soon(&mut vm.vrflab(&["vm", "stop", "--force"]));
+    assert_eq!(status, Some(0), "{said}");
+    assert!(said.contains(&format!("the process {broker} was killed")), "{said}");
+    assert!(said.contains(&format!("the process {engine} was killed")), "{said}");
+    assert!(!is_alive(broker) && !is_alive(engine));
+    assert_eq!(vm.status()["up"], false);
 }
 
 #[test]

@@ -22,7 +22,7 @@ use super::super::error::Error;
 use super::super::frame::{Frame, Message};
 use super::super::guest_kernel::GuestKernel;
 use super::super::options::Options;
-use super::super::{initramfs, readiness};
+use super::super::{initramfs, processes, readiness};
 use super::hub::{Hub, Phase};
 use super::port::Port;
 use super::{OWN_STREAM, destroy, end_of, with_console};
@@ -175,6 +175,9 @@ async fn try_way(materials: &Materials, way: Way, hub: &Rc<Hub>) -> Result<Machi
         .spawn()
         .map_err(|error| format!("{} does not start: {error}", materials.qemu.display()))?;
     hub.set_engine(engine.id());
+    if let Err(error) = processes::note(&materials.dirs, engine.id()) {
+        eprintln!("vrflab: `vm stop --force` will not find QEMU: {error}");
+    }
     let fatal = watch_stderr(engine.stderr.take(), &materials.dirs.qemu_log());
     let (mut port, to_guest) = Port::new(ours);
     let why = tokio::select! {

@@ -27,6 +27,7 @@ use super::dirs::Dirs;
 use super::error::Error;
 use super::frame::Message;
 use super::options::Options;
+use super::processes;
 use hub::{Hub, Phase};
 
 /// What the broker says on its standard output as soon as clients can connect.
@@ -84,6 +85,7 @@ async fn serve(dirs: &Dirs, options: &Options) -> Result<(), Error> {
     let listener =
         UnixListener::bind(&path).map_err(|error| Error::file("listen at", &path, error))?;
     let socket = Socket(path);
+    processes::note(dirs, None)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::system("wait for TERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::system("wait for INT"))?;
     let _ = writeln!(std::io::stdout(), "{READY}");
