@@ -12,6 +12,9 @@
 //! One value per stage, one function that makes it, and nothing flows back. The `mod` lines below
 //! stand in the order of the flow, and a module uses only those above it; a test holds that.
 //!
+//! What is particular to a kind of interface, from its keys to its netlink attributes, is in its file in
+//! [`link`], and nowhere else.
+//!
 //! Rooms left of [`kernel`] do no input or output but reading the file they are given and those that
 //! it names: they need no root and no Linux feature. [`kernel`] is the only room with netlink, with
 //! entering namespaces and with unsafe code. [`cli`] is the only one that prints.
@@ -23,6 +26,8 @@
 
 pub mod diagnostic;
 pub mod iproute;
+pub mod vocabulary;
+pub mod link;
 pub mod document;
 pub mod topology;
 pub mod compile;

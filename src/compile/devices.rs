@@ -5,18 +5,16 @@ use super::interface::{Interface, InterfaceKind};
 use super::interfaces::BRIDGE;
 use super::lab::{InterfaceId, Node, NodeId};
 use super::routes::unknown;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
-use crate::document::{DeviceName, Interface as Written, Kind, MacvlanMode, Role};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
+use crate::document::{DeviceName, Interface as Written, Role};
 use crate::iproute::Vlan;
+use crate::link::{Dummy, Keys, Kind, KindName, LowerDevice, Medium, Mtu};
 use crate::topology;
+use crate::vocabulary::{Given, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many ports the kernel's bridge takes (`BR_MAX_PORTS` of `net/bridge/br_private.h`).
 const MOST_PORTS: usize = 1023;
-/// The port of the standard; the kernel's own is an older one.
-const VXLAN_PORT: u16 = 4789;
-/// What a VXLAN adds to a packet: its header, UDP's, Ethernet's, and that of IP.
-const VXLAN_OVERHEAD: [u32; 2] = [50, 70];
 /// The MTU that the kernel gives an Ethernet device.
 const MTU: u32 = 1500;
 
@@ -61,12 +59,15 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
     }
     for (place, written) in &added {
         let interface = &draft.lab[id].interfaces[place.0];
-        let joins = match interface.kind {
-            InterfaceKind::Vlan { .. }
-            | InterfaceKind::Vxlan { .. }
-            | InterfaceKind::Macvlan { .. } => true,
-            InterfaceKind::Bridge { vlan_filtering, stp: _ } => !vlan_filtering,
-            InterfaceKind::Veth { .. } | InterfaceKind::Dummy | InterfaceKind::Ifb => false,
+        let joins = match interface.kind.of_device().map(Kind::medium) {
+            None | Some(Medium::Alone | Medium::Bridge { vlan_filtering: true }) => false,
+            Some(
+                Medium::Bridge { vlan_filtering: false }
+                | Medium::Tagged(_)
+                | Medium::Untagged
+                | Medium::Whole
+                | Medium::Tunnel { .. },
+            ) => true,
         };
         let port = draft.lab[id].bridge_of(*place).is_some();
         if joins && !port && written.addresses.is_none() {
@@ -84,43 +85,24 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
         );
         // Whoever goes down from child to parent comes to an end.
         for (place, _) in added {
-            lab_node.interfaces[place.0].kind = InterfaceKind::Dummy;
+            lab_node.interfaces[place.0].kind = InterfaceKind::device(Kind::Dummy(Dummy));
         }
     }
 }
 
 fn made_by_link(interface: &topology::Interface, errors: &mut Diagnostics) {
-    let foreign = foreign(&interface.written, None);
-    if let Some((word, span)) = foreign.first() {
+    let Written { kind, own, .. } = &interface.written;
+    let kind = kind.map(|kind| ("kind", kind.span));
+    let own = own.iter().map(|given| (given.key, given.value.span));
+    if let Some((word, span)) = kind.into_iter().chain(own).next() {
         errors.push(
             Diagnostic::error(
                 Code::DuplicateInterface,
                 format!("interface `{}` is made by a link", interface.name.value),
             )
-            .at(*span, format!("so it has no `{word}` of its own")),
+            .at(span, format!("so it has no `{word}` of its own")),
         );
     }
-}
-
-/// The keys that are written and are none of a kind's, or of a link's end.
-fn foreign(written: &Written, kind: Option<Kind>) -> Vec<(&'static str, Span)> {
-    let span = |text: &Text| text.span;
-    let keys: [(&str, Option<Span>, &[Kind]); 10] = [
-        ("kind", written.kind.map(|it| it.span).filter(|_| kind.is_none()), &[]),
-        ("ports", written.ports.as_ref().and_then(|it| it.first()).map(span), &[Kind::Bridge]),
-        ("vlan_filtering", written.vlan_filtering.map(|it| it.span), &[Kind::Bridge]),
-        ("stp", written.stp.map(|it| it.span), &[Kind::Bridge]),
-        ("id", written.id.map(|it| it.span), &[Kind::Vlan, Kind::Vxlan]),
-        ("parent", written.parent.as_ref().map(span), &[Kind::Vlan, Kind::Macvlan]),
-        ("local", written.local.map(|it| it.span), &[Kind::Vxlan]),
-        ("remote", written.remote.map(|it| it.span), &[Kind::Vxlan]),
-        ("dstport", written.dstport.map(|it| it.span), &[Kind::Vxlan]),
-        ("mode", written.mode.map(|it| it.span), &[Kind::Macvlan]),
-    ];
-    keys.into_iter()
-        .filter(|(_, _, kinds)| kind.is_none_or(|kind| !kinds.contains(&kind)))
-        .filter_map(|(key, span, _)| Some((key, span?)))
-        .collect()
 }
 
 /// What is said of the bridge that a switch is.
@@ -131,8 +113,11 @@ fn switch(
     errors: &mut Diagnostics,
 ) {
     let addresses = written.addresses.as_ref().and_then(|it| it.first());
-    let foreign = foreign(written, None).into_iter();
-    let foreign = foreign.filter(|(key, _)| !matches!(*key, "vlan_filtering" | "stp"));
+    let kind = written.kind.map(|kind| ("kind", kind.span));
+    let own = written.own.iter().map(|given| (given.key, given.value.span));
+    // Its ports are the switch's links.
+    let foreign = own.filter(|(key, _)| !matches!(*key, "vlan_filtering" | "stp"));
+    let foreign = kind.into_iter().chain(foreign);
     let other = addresses.map(|it| ("addresses", it.span));
     let other = other.or(written.vrf.as_ref().map(|it| ("vrf", it.span)));
     for (key, span) in foreign.chain(other) {
@@ -141,17 +126,30 @@ fn switch(
                 .at(span, format!("`{BRIDGE}` is there by the node's role")),
         );
     }
-    bridge.kind = bridge_kind(node, written);
+    let name = bridge.name.clone();
+    let kind = Spanned::filled(KindName::Bridge);
+    match parse(&name, node, written, kind) {
+        Ok(kind) => bridge.kind = InterfaceKind::device(kind),
+        Err(error) => errors.push(error),
+    }
     (bridge.mtu, bridge.mac) = (written.mtu, written.mac);
     bridge.up = written.up.is_none_or(|up| up.value);
 }
 
-/// What a bridge is; whether it runs STP its node may say for all of its bridges.
-fn bridge_kind(node: &topology::Node, written: &Written) -> InterfaceKind {
-    InterfaceKind::Bridge {
-        vlan_filtering: written.vlan_filtering.is_some_and(|it| it.value),
-        stp: written.stp.or(node.stp).is_some_and(|it| it.value),
-    }
+/// What an interface is, from its keys; whether its bridges run STP a node may say for all of them.
+fn parse(
+    interface: &DeviceName,
+    node: &topology::Node,
+    written: &Written,
+    kind: Spanned<KindName>,
+) -> Result<Kind, Diagnostic> {
+    let mut given = written.own.clone();
+    let of_node = node.stp.filter(|_| !given.iter().any(|given| given.key == "stp"));
+    given.extend(of_node.map(|stp| {
+        let value = Spanned::new(Value::Flag(stp.value), stp.span);
+        Given { key: "stp", value }
+    }));
+    kind.value.parse(&Keys { interface: interface.as_str(), kind, given: &given })
 }
 
 /// Adds an interface that no link makes; of what kind it is is not known yet.
@@ -190,12 +188,12 @@ fn one(
         tbf: written.tbf.clone(),
         offload: written.offload.unwrap_or(Spanned::filled(true)),
         up: written.up.is_none_or(|up| up.value),
-        ..Interface::plain(name.value.clone(), name.span, InterfaceKind::Dummy)
+        ..Interface::plain(name.value.clone(), name.span, InterfaceKind::device(Kind::Dummy(Dummy)))
     });
     Some(place)
 }
 
-/// What an interface is, from the keys of its kind.
+/// What an interface is, and what it rests on.
 fn kind(
     node: &Node,
     place: InterfaceId,
@@ -204,78 +202,37 @@ fn kind(
     errors: &mut Diagnostics,
 ) -> Result<InterfaceKind, Diagnostic> {
     let said = written.kind.expect("an interface without a kind was not added");
-    let word = said.value.word();
-    for (key, span) in foreign(written, Some(said.value)) {
+    let interface = &node.interfaces[place.0].name;
+    let keys = Keys { interface: interface.as_str(), kind: said, given: &written.own };
+    for (key, span) in keys.foreign() {
+        let word = said.value.word();
         errors.push(
             Diagnostic::error(Code::BadValue, format!("a {word} has no `{key}`"))
                 .at(span, "not of its kind"),
         );
     }
-    let missing = |key: &str, example: &[(&str, &str)]| {
-        Diagnostic::error(Code::BadValue, format!("a {word} without `{key}`"))
-            .at(said.span, "")
-            .help_in(|notation| {
-                format!(
-                    "as in {}",
-                    notation.interface(node.interfaces[place.0].name.as_str(), example)
-                )
-            })
-    };
-    let id = |most: u32, example: &[(&str, &str)]| {
-        let id = written.id.ok_or_else(|| missing("id", example))?;
-        match id.value <= most && (id.value > 0 || said.value == Kind::Vxlan) {
-            true => Ok(id.value),
-            false => Err(Diagnostic::error(Code::BadValue, format!("no {word} has the id {id}"))
-                .at(id.span, format!("up to {most}"))),
-        }
-    };
-    let parent = |example: &[(&str, &str)]| {
-        let name = written.parent.as_ref().ok_or_else(|| missing("parent", example))?;
-        node.interface(name.as_str()).ok_or_else(|| {
+    let kind = parse(interface, topology, written, said)?;
+    let lower = said.value.description().lower;
+    let name = lower.key().and_then(|key| keys.line(key));
+    let lower = match (name, lower) {
+        (None, LowerDevice::None | LowerDevice::Underlay) => None,
+        (None, LowerDevice::Parent) => return Err(keys.missing("parent")),
+        (Some(name), _) => Some(node.interface(name.as_str()).ok_or_else(|| {
             let known = node.interfaces.iter().map(|it| it.name.as_str());
             unknown(Code::UnknownInterface, node, "interface", name, known)
-        })
+        })?),
     };
-    Ok(match said.value {
-        Kind::Dummy => InterfaceKind::Dummy,
-        Kind::Ifb => InterfaceKind::Ifb,
-        Kind::Bridge => bridge_kind(topology, written),
-        Kind::Vlan => {
-            let example = [("kind", "vlan"), ("id", "100"), ("parent", "eth0")];
-            let id = u16::try_from(id(4094, &example)?).expect("it was bounded");
-            InterfaceKind::Vlan { id, parent: parent(&example)? }
-        }
-        Kind::Macvlan => InterfaceKind::Macvlan {
-            parent: parent(&[("kind", "macvlan"), ("parent", "eth0")])?,
-            mode: written.mode.map_or(MacvlanMode::Bridge, |mode| mode.value),
-        },
-        Kind::Vxlan => {
-            let example =
-                &[("kind", "vxlan"), ("id", "10"), ("local", "10.0.0.1"), ("remote", "10.0.0.2")];
-            let remote = written.remote.ok_or_else(|| missing("remote", example))?;
-            let local = written.local.filter(|it| it.value.is_ipv4() != remote.value.is_ipv4());
-            if let Some(local) = local {
-                return Err(Diagnostic::error(
-                    Code::BadValue,
-                    "the ends of a vxlan in two families",
-                )
-                .at(local.span, "this one")
-                .beside(remote.span, "and this one"));
-            }
-            InterfaceKind::Vxlan {
-                id: id((1 << 24) - 1, example)?,
-                local: written.local.map(|it| it.value),
-                remote: remote.value,
-                dstport: written.dstport.map_or(VXLAN_PORT, |port| port.value as u16),
-            }
-        }
-    })
+    Ok(InterfaceKind::Device { kind, lower })
 }
 
 /// Makes the ports of a bridge.
 fn ports(node: &mut Node, bridge: InterfaceId, written: &Written, errors: &mut Diagnostics) {
     let bridge = node.interfaces[bridge.0].name.clone();
-    for name in written.ports.iter().flatten() {
+    let ports = written.own.iter().filter_map(|given| match &given.value.value {
+        Value::Lines(lines) if given.key == "ports" => Some(lines),
+        _ => None,
+    });
+    for name in ports.flatten() {
         let Some(port) = node.interface(name.as_str()) else {
             let known = node.interfaces.iter().map(|it| it.name.as_str());
             errors.push(unknown(Code::UnknownInterface, node, "interface", name, known));
@@ -299,9 +256,8 @@ fn ports(node: &mut Node, bridge: InterfaceId, written: &Written, errors: &mut D
 
 /// Gives the ports of bridges that mind VLANs theirs; the plain one where nothing is said.
 fn vlans(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
-    let filters = |bridge: &Interface| {
-        matches!(bridge.kind, InterfaceKind::Bridge { vlan_filtering: true, .. })
-    };
+    let filters =
+        |bridge: &Interface| bridge.kind.as_bridge().is_some_and(|bridge| bridge.vlan_filtering);
     for place in 0..node.interfaces.len() {
         let interface = &node.interfaces[place];
         let bridge = node.bridge_of(InterfaceId(place)).map(|it| &node.interfaces[it.0]);
@@ -364,13 +320,13 @@ fn circle(node: &Node) -> Option<Span> {
     let beneath = |place: InterfaceId| {
         let ports = (0..node.interfaces.len()).map(InterfaceId);
         let ports = ports.filter(move |port| node.bridge_of(*port) == Some(place));
-        node.interfaces[place.0].kind.parent().into_iter().chain(ports)
+        node.interfaces[place.0].kind.lower().into_iter().chain(ports)
     };
     // Those that rest on nothing that is left go one after the other.
     let mut left: BTreeSet<InterfaceId> = (0..node.interfaces.len()).map(InterfaceId).collect();
     let rests = |place: &InterfaceId| {
-        let kind = node.interfaces[place.0].kind;
-        kind.parent().is_some() || kind.is_bridge()
+        let kind = &node.interfaces[place.0].kind;
+        kind.lower().is_some() || kind.is_bridge()
     };
     left.retain(rests);
     loop {
@@ -390,43 +346,22 @@ pub(super) fn mtus(node: &mut Node) {
         let interface = &node.interfaces[place.0];
         let ports = node.interfaces.iter().enumerate();
         let ports = ports.filter(|(port, _)| node.bridge_of(InterfaceId(*port)) == Some(place));
-        let chosen = match interface.kind {
-            _ if interface.mtu.is_some() => continue,
-            InterfaceKind::Vlan { parent, .. } | InterfaceKind::Macvlan { parent, .. } => {
-                mtu(&node.interfaces[parent.0])
-            }
-            InterfaceKind::Vxlan { remote, .. } => {
-                MTU - VXLAN_OVERHEAD[usize::from(remote.is_ipv6())]
-            }
+        let kind = match interface.kind.of_device() {
+            Some(kind) if interface.mtu.is_none() => kind,
+            Some(_) | None => continue,
+        };
+        let below = interface.kind.lower().map(|lower| &node.interfaces[lower.0]);
+        let chosen = match kind.mtu() {
+            Mtu::Own(own) => own,
+            Mtu::Lower => below.map_or(MTU, mtu),
+            Mtu::Less(overhead) => below.map_or(MTU, mtu).saturating_sub(overhead),
             // The ports of a switch have no VLANs above them.
-            InterfaceKind::Bridge { .. } if node.role == Role::Switch => continue,
-            InterfaceKind::Bridge { .. } => ports.map(|(_, port)| mtu(port)).min().unwrap_or(MTU),
-            InterfaceKind::Veth { .. } | InterfaceKind::Dummy | InterfaceKind::Ifb => continue,
+            Mtu::LeastOfPorts if node.role == Role::Switch => continue,
+            Mtu::LeastOfPorts => ports.map(|(_, port)| mtu(port)).min().unwrap_or(MTU),
         };
         if chosen != MTU {
             node.interfaces[place.0].mtu = Some(Spanned::filled(chosen));
         }
-    }
-}
-
-impl InterfaceKind {
-    /// The interface beneath.
-    pub fn parent(self) -> Option<InterfaceId> {
-        match self {
-            InterfaceKind::Vlan { parent, .. } | InterfaceKind::Macvlan { parent, .. } => {
-                Some(parent)
-            }
-            InterfaceKind::Veth { .. }
-            | InterfaceKind::Bridge { .. }
-            | InterfaceKind::Dummy
-            | InterfaceKind::Vxlan { .. }
-            | InterfaceKind::Ifb => None,
-        }
-    }
-
-    /// Whether it joins ports.
-    pub fn is_bridge(self) -> bool {
-        matches!(self, InterfaceKind::Bridge { .. })
     }
 }
 
@@ -440,7 +375,7 @@ impl Node {
     /// The interfaces, each behind those that it rests on.
     pub fn parents_first(&self) -> Vec<InterfaceId> {
         let depth = |place: InterfaceId| {
-            std::iter::successors(Some(place), |it| self.interfaces[it.0].kind.parent()).count()
+            std::iter::successors(Some(place), |it| self.interfaces[it.0].kind.lower()).count()
         };
         let is_bridge = |place: &InterfaceId| self.interfaces[place.0].kind.is_bridge();
         let all = || (0..self.interfaces.len()).map(InterfaceId);
@@ -448,7 +383,7 @@ impl Node {
         // Whatever rests on a bridge comes behind it, and whatever is its port before.
         let rests_on_bridge = |place: &InterfaceId| {
             let mut beneath =
-                std::iter::successors(Some(*place), |it| self.interfaces[it.0].kind.parent());
+                std::iter::successors(Some(*place), |it| self.interfaces[it.0].kind.lower());
             beneath.any(|it| is_bridge(&it))
         };
         let mut phases = [Vec::new(), Vec::new(), Vec::new()];

@@ -2,9 +2,9 @@
 
 use super::lab::InterfaceId;
 use crate::diagnostic::{Span, Spanned};
-use crate::document::{Address, DeviceName, MacvlanMode};
+use crate::document::{Address, DeviceName};
 use crate::iproute::{Netem, Tbf, Vlan};
-use std::net::IpAddr;
+use crate::link;
 
 /// An interface of a node.
 #[derive(Debug, Clone)]
@@ -38,6 +38,11 @@ pub struct Interface {
 }
 
 impl Interface {
+    /// Whether it is a port of the device of this name, or in that VRF.
+    pub fn is_port_of(&self, device: &DeviceName) -> bool {
+        self.master.as_ref().is_some_and(|master| master.value == *device)
+    }
+
     /// An interface that is up and of which nothing else is said.
     pub fn plain(name: DeviceName, span: Span, kind: InterfaceKind) -> Self {
         Self {
@@ -59,49 +64,70 @@ impl Interface {
 }
 
 /// What makes an interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InterfaceKind {
-    /// One end of a link: its place in [`super::Lab::links`] and which of the two ends it is.
+    /// One end of a link.
     Veth {
         /// The link's place in [`super::Lab::links`].
         link: usize,
         /// 0 or 1.
         end: usize,
     },
-    /// A bridge, which joins its ports.
-    Bridge {
-        /// Whether it minds the VLANs of its ports.
-        vlan_filtering: bool,
-        /// Whether it runs the kernel's spanning tree protocol.
-        stp: bool,
+    /// A device of a kind of its own.
+    Device {
+        /// What it is.
+        kind: link::Kind,
+        /// The interface that it rests on.
+        lower: Option<InterfaceId>,
     },
-    /// A device that drops what it is given.
-    Dummy,
-    /// The packets of its parent that have a tag.
-    Vlan {
-        /// The tag, 1 to 4094.
-        id: u16,
-        /// The interface beneath.
-        parent: InterfaceId,
-    },
-    /// A tunnel that carries Ethernet in UDP.
-    Vxlan {
-        /// The network's number, below 2²⁴.
-        id: u32,
-        /// This end.
-        local: Option<IpAddr>,
-        /// The far end.
-        remote: IpAddr,
-        /// The UDP port of both.
-        dstport: u16,
-    },
-    /// Another address on the wire of its parent.
-    Macvlan {
-        /// The interface beneath.
-        parent: InterfaceId,
-        /// What it has to do with others of its parent.
-        mode: MacvlanMode,
-    },
-    /// A device that takes other devices' incoming packets for their queues.
-    Ifb,
+}
+
+impl InterfaceKind {
+    /// A device that rests on no other.
+    pub fn device(kind: link::Kind) -> Self {
+        InterfaceKind::Device { kind, lower: None }
+    }
+
+    /// The place, in [`super::Lab::links`], of the link that makes it.
+    pub fn link(&self) -> Option<usize> {
+        match self {
+            InterfaceKind::Veth { link, .. } => Some(*link),
+            InterfaceKind::Device { .. } => None,
+        }
+    }
+
+    /// What it is, where no link makes it.
+    pub fn of_device(&self) -> Option<&link::Kind> {
+        match self {
+            InterfaceKind::Veth { .. } => None,
+            InterfaceKind::Device { kind, .. } => Some(kind),
+        }
+    }
+
+    /// The interface that it rests on.
+    pub fn lower(&self) -> Option<InterfaceId> {
+        match self {
+            InterfaceKind::Veth { .. } => None,
+            InterfaceKind::Device { lower, .. } => *lower,
+        }
+    }
+
+    /// The interface whose frames it sends and takes: without that one it is down itself.
+    pub fn parent(&self) -> Option<InterfaceId> {
+        let InterfaceKind::Device { kind, lower } = self else { return None };
+        match kind.description().lower {
+            link::LowerDevice::Parent => *lower,
+            link::LowerDevice::None | link::LowerDevice::Underlay => None,
+        }
+    }
+
+    /// What it is as a bridge.
+    pub fn as_bridge(&self) -> Option<&link::Bridge> {
+        self.of_device()?.as_bridge()
+    }
+
+    /// Whether it joins ports.
+    pub fn is_bridge(&self) -> bool {
+        self.as_bridge().is_some()
+    }
 }

@@ -5,6 +5,7 @@ use super::lab::{InterfaceId, Lab, Link, Node, NodeId};
 use super::{Draft, WantedVrf, devices};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
 use crate::document::{DeviceName, EndVrf, Role};
+use crate::link;
 use crate::topology::{self, Topology};
 use petgraph::graph::NodeIndex;
 use std::collections::{BTreeSet, HashSet};
@@ -66,11 +67,8 @@ fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
     if role == Role::Switch {
         let stp = node.stp.is_some_and(|stp| stp.value);
         let name = DeviceName::new(BRIDGE).expect("a bridge's name is a device's name");
-        interfaces.push(Interface::plain(
-            name,
-            node.name.span,
-            InterfaceKind::Bridge { vlan_filtering: false, stp },
-        ));
+        let bridge = link::Kind::Bridge(link::Bridge { vlan_filtering: false, stp });
+        interfaces.push(Interface::plain(name, node.name.span, InterfaceKind::device(bridge)));
     }
     Node {
         name: node.name.value.clone(),

@@ -189,7 +189,7 @@ impl Lab {
     pub fn carries(&self, node: NodeId, interface: InterfaceId) -> bool {
         let here = &self[node];
         let is_up = |(node, interface): (NodeId, InterfaceId)| self[node].comes_up(interface);
-        let beneath = here.interfaces[interface.0].kind.parent();
+        let beneath = here.interfaces[interface.0].kind.lower();
         is_up((node, interface))
             && self.peer(node, interface).is_none_or(is_up)
             && beneath.is_none_or(|parent| self.carries(node, parent))
@@ -199,12 +199,7 @@ impl Lab {
     pub fn peer(&self, node: NodeId, interface: InterfaceId) -> Option<(NodeId, InterfaceId)> {
         match self[node].interfaces[interface.0].kind {
             InterfaceKind::Veth { link, end } => Some(self.links[link].ends[1 - end]),
-            InterfaceKind::Bridge { .. }
-            | InterfaceKind::Dummy
-            | InterfaceKind::Vlan { .. }
-            | InterfaceKind::Vxlan { .. }
-            | InterfaceKind::Macvlan { .. }
-            | InterfaceKind::Ifb => None,
+            InterfaceKind::Device { .. } => None,
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::Draft;
 use super::gateways::{From, Gateways};
-use super::interface::InterfaceKind;
 use super::lab::{Lab, LabelNexthop, LabelRoute, MAIN, Node, NodeId};
 use super::layout::Layout;
 use super::routes::device;
@@ -37,15 +36,7 @@ pub(super) fn mark_core(draft: &mut Draft, routing: Routing) {
         let links: Vec<usize> = segment
             .ports
             .iter()
-            .filter_map(|(node, interface)| match draft.lab[*node].interfaces[interface.0].kind {
-                InterfaceKind::Veth { link, .. } => Some(link),
-                InterfaceKind::Bridge { .. }
-                | InterfaceKind::Dummy
-                | InterfaceKind::Vlan { .. }
-                | InterfaceKind::Vxlan { .. }
-                | InterfaceKind::Macvlan { .. }
-                | InterfaceKind::Ifb => None,
-            })
+            .filter_map(|(node, interface)| draft.lab[*node].interfaces[interface.0].kind.link())
             .collect();
         for link in links {
             for (node, interface) in draft.lab.links[link].ends {

@@ -7,7 +7,6 @@
 //! maps: a lab of a thousand routers asks for tens of millions of them.
 
 use super::family::IpFamily;
-use super::interface::InterfaceKind;
 use super::lab::{Lab, MAIN};
 use super::layout::{Context, Layout, Port, compiled};
 use crate::diagnostic::Diagnostic;
@@ -249,20 +248,16 @@ pub(super) fn gateway(
 /// Whether packets are routed at a port: a bridge without addresses, say, only joins others.
 fn routes(lab: &Lab, (node, interface): Port) -> bool {
     let interface = &lab[node].interfaces[interface.0];
-    matches!(interface.kind, InterfaceKind::Veth { .. }) || !interface.addresses.is_empty()
+    interface.kind.link().is_some() || !interface.addresses.is_empty()
 }
 
 /// What it costs to leave through a port: what its link does, a VLAN's that of the interface beneath,
 /// and what has no link as much as a link of which nothing is said.
 pub(super) fn cost(lab: &Lab, (node, interface): Port) -> u32 {
-    match lab[node].interfaces[interface.0].kind {
-        InterfaceKind::Veth { link, .. } => lab.links[link].cost,
-        InterfaceKind::Vlan { parent, .. } | InterfaceKind::Macvlan { parent, .. } => {
-            cost(lab, (node, parent))
-        }
-        InterfaceKind::Bridge { .. }
-        | InterfaceKind::Dummy
-        | InterfaceKind::Vxlan { .. }
-        | InterfaceKind::Ifb => 1,
+    let kind = &lab[node].interfaces[interface.0].kind;
+    match (kind.link(), kind.parent()) {
+        (Some(link), _) => lab.links[link].cost,
+        (None, Some(parent)) => cost(lab, (node, parent)),
+        (None, None) => 1,
     }
 }

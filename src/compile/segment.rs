@@ -4,8 +4,9 @@
 use super::interface::InterfaceKind;
 use super::lab::{InterfaceId, Lab, NodeId};
 use super::layout::Port;
-use crate::document::{MacvlanMode, Role};
+use crate::document::Role;
 use crate::iproute::Vlan;
+use crate::link::{Kind, KindName, Medium};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -62,7 +63,7 @@ fn joined(lab: &Lab, is_joint: impl Fn(&Joint) -> bool) -> Vec<Segment> {
     let linked = lab.links.iter().flat_map(|link| link.ends);
     let others = lab.nodes.iter().enumerate().flat_map(|(place, node)| {
         let interfaces = node.interfaces.iter().enumerate();
-        let others = interfaces.filter(|(_, it)| !matches!(it.kind, InterfaceKind::Veth { .. }));
+        let others = interfaces.filter(|(_, it)| it.kind.link().is_none());
         others.map(move |(interface, _)| (NodeId(place), InterfaceId(interface)))
     });
     let mut segments: Vec<Segment> = Vec::new();
@@ -87,8 +88,9 @@ fn joined(lab: &Lab, is_joint: impl Fn(&Joint) -> bool) -> Vec<Segment> {
 /// Whether an interface can have addresses: no port of a bridge can, nor anything in a switch.
 fn has_addresses(lab: &Lab, (node, interface): Port) -> bool {
     let node = &lab[node];
-    let kind = node.interfaces[interface.0].kind;
-    node.role != Role::Switch && node.bridge_of(interface).is_none() && kind != InterfaceKind::Ifb
+    let kind = node.interfaces[interface.0].kind.of_device();
+    let is_ifb = kind.is_some_and(|kind| kind.name() == KindName::Ifb);
+    node.role != Role::Switch && node.bridge_of(interface).is_none() && !is_ifb
 }
 
 /// Places that are joined to each other, directly or over others.
@@ -135,7 +137,7 @@ pub(super) fn joints(lab: &Lab, each: &mut impl FnMut(Joint)) {
 fn tags(lab: &Lab) -> Vec<Option<u16>> {
     let mut tags: BTreeSet<u16> = BTreeSet::new();
     for interface in lab.nodes.iter().flat_map(|node| &node.interfaces) {
-        if let InterfaceKind::Vlan { id, .. } = interface.kind {
+        if let Some(Medium::Tagged(id)) = interface.kind.of_device().map(Kind::medium) {
             tags.insert(id);
         }
         // What only passes through needs no number: both of its ends have one.
@@ -170,29 +172,22 @@ impl<F: FnMut(Joint)> Walk<'_, F> {
         let (node, id) = port;
         let interface = &lab[node].interfaces[id.0];
         let wire = |id: InterfaceId, tag| (node, id, Side::Wire, tag);
-        match interface.kind {
+        match &interface.kind {
             InterfaceKind::Veth { link, end: 0 } => {
-                self.join_all(port, lab.links[link].ends[1], None);
+                self.join_all(port, lab.links[*link].ends[1], None);
             }
-            InterfaceKind::Vlan { id: tag, parent } => {
-                self.join(wire(id, None), wire(parent, Some(tag)));
-            }
-            InterfaceKind::Macvlan { parent, mode } => match mode {
-                MacvlanMode::Bridge | MacvlanMode::Vepa | MacvlanMode::Private => {
-                    self.join(wire(id, None), wire(parent, None));
-                }
-                MacvlanMode::Passthru => self.join_all(port, (node, parent), None),
+            InterfaceKind::Veth { .. } | InterfaceKind::Device { lower: None, .. } => {}
+            InterfaceKind::Device { kind, lower: Some(lower) } => match kind.medium() {
+                Medium::Tagged(tag) => self.join(wire(id, None), wire(*lower, Some(tag))),
+                Medium::Untagged => self.join(wire(id, None), wire(*lower, None)),
+                Medium::Whole => self.join_all(port, (node, *lower), None),
+                Medium::Alone | Medium::Bridge { .. } | Medium::Tunnel { .. } => {}
             },
-            InterfaceKind::Veth { .. }
-            | InterfaceKind::Bridge { .. }
-            | InterfaceKind::Dummy
-            | InterfaceKind::Vxlan { .. }
-            | InterfaceKind::Ifb => {}
         }
         let bridge = lab[node].bridge_of(id);
         let minds = |bridge: InterfaceId| {
-            let kind = lab[node].interfaces[bridge.0].kind;
-            matches!(kind, InterfaceKind::Bridge { vlan_filtering: true, .. })
+            let bridge = lab[node].interfaces[bridge.0].kind.as_bridge();
+            bridge.is_some_and(|bridge| bridge.vlan_filtering)
         };
         match bridge {
             Some(bridge) if minds(bridge) => self.vlans(port, bridge),
@@ -229,16 +224,17 @@ impl<F: FnMut(Joint)> Walk<'_, F> {
             }
         }
         // Tunnels that wait for one that leads back, by their number, where they are and lead to.
-        let mut open: BTreeMap<(u32, NodeId, NodeId), Vec<Port>> = BTreeMap::new();
+        let mut open: BTreeMap<(KindName, u32, NodeId, NodeId), Vec<Port>> = BTreeMap::new();
         for (place, node) in lab.nodes.iter().enumerate() {
             for (interface, made) in node.interfaces.iter().enumerate() {
-                let InterfaceKind::Vxlan { id, remote, .. } = made.kind else { continue };
+                let Some(kind) = made.kind.of_device() else { continue };
+                let Medium::Tunnel { id, remote } = kind.medium() else { continue };
                 let Some(far) = owners.get(&remote) else { continue };
-                let port = (NodeId(place), InterfaceId(interface));
-                for back in open.get(&(id, *far, port.0)).into_iter().flatten() {
+                let (name, port) = (kind.name(), (NodeId(place), InterfaceId(interface)));
+                for back in open.get(&(name, id, *far, port.0)).into_iter().flatten() {
                     self.join_all(*back, port, None);
                 }
-                open.entry((id, port.0, *far)).or_default().push(port);
+                open.entry((name, id, port.0, *far)).or_default().push(port);
             }
         }
     }

@@ -1,6 +1,5 @@
 //! VRFs with their tables, and which interfaces are in them.
 
-use super::interface::InterfaceKind;
 use super::lab::{Imports, InterfaceId, NodeId, Vrf};
 use super::{Draft, WantedVrf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, nearest};
@@ -54,9 +53,7 @@ fn enslave(draft: &mut Draft, errors: &mut Diagnostics) {
         let node = &mut draft.lab[wish.node];
         let declared = node.vrf(wish.vrf.as_str()).is_some();
         let can = declared || node.role == Role::Pe;
-        if let (false, InterfaceKind::Veth { link, .. }) =
-            (wish.here, node.interfaces[wish.interface.0].kind)
-        {
+        if let (false, Some(link)) = (wish.here, node.interfaces[wish.interface.0].kind.link()) {
             placed.entry(link).or_insert((false, wish)).0 |= can;
             if !can {
                 continue;

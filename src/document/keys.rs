@@ -3,154 +3,52 @@
 //! Everything that depends on which keys there are reads them here: which are unknown, what a DOT
 //! string stands for, which values are of the right kind.
 
-use super::{Family, Kind, MacvlanMode, Role, Routing, Ttl};
-
-/// A key of a map.
-#[derive(Debug)]
-pub(super) struct Key {
-    /// Its name, the same in both formats.
-    pub name: &'static str,
-    /// What its value looks like.
-    pub shape: Shape,
-    /// What it says, in one sentence.
-    pub doc: &'static str,
-}
-
-/// A map with these keys and no others.
-#[derive(Debug)]
-pub(super) struct Level {
-    /// What the map describes, with its article.
-    pub what: &'static str,
-    /// Its keys.
-    pub keys: &'static [Key],
-    /// The key that a lone value in the map's place stands for.
-    pub short: Option<&'static str>,
-}
-
-impl Level {
-    /// The key of this name.
-    pub fn key(&self, name: &str) -> Option<&'static Key> {
-        self.keys.iter().find(|key| key.name == name)
-    }
-
-    /// The keys' names.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.keys.iter().map(|key| key.name)
-    }
-}
-
-/// What a value looks like.
-#[derive(Debug)]
-pub(super) enum Shape {
-    /// `true` or `false`.
-    Flag,
-    /// A whole number in these bounds, both included.
-    Number(u32, u32),
-    /// One of these words.
-    OneOf(fn() -> Vec<&'static str>),
-    /// A string: a name, or a line in a language of its own.
-    Line,
-    /// `10.1.1.1/24`.
-    Address,
-    /// `10.1.1.1`, without a length.
-    Ip,
-    /// An address, for which one without a length stands for itself alone.
-    Loopback,
-    /// `02:00:00:00:00:01`.
-    Mac,
-    /// Values in order; one value is a list of one.
-    List(&'static Shape),
-    /// Values by a name that the user chooses; names alone may also be a list.
-    Named(&'static Shape),
-    /// A map with keys of the language.
-    Map(&'static Level),
-    /// A link: a map, or its two ends in a string.
-    Link,
-    /// An end of a link: a map, or node and interface in a string.
-    End,
-}
-
-/// A kind of value that is one of a few words.
-pub(super) trait Choice: Copy + 'static {
-    /// Every word with what it stands for.
-    const WORDS: &'static [(&'static str, Self)];
-}
+use super::{Family, Role, Routing, Ttl};
+use crate::link;
+use crate::vocabulary::{Choice, Key, Level, Shape, key, words};
 
 impl Choice for Role {
-    const WORDS: &'static [(&'static str, Role)] = &[
-        ("host", Role::Host),
-        ("router", Role::Router),
-        ("ce", Role::Ce),
-        ("pe", Role::Pe),
-        ("p", Role::P),
-        ("switch", Role::Switch),
-    ];
+    fn words() -> Vec<(&'static str, Self)> {
+        vec![
+            ("host", Role::Host),
+            ("router", Role::Router),
+            ("ce", Role::Ce),
+            ("pe", Role::Pe),
+            ("p", Role::P),
+            ("switch", Role::Switch),
+        ]
+    }
 }
 
 impl Choice for Family {
-    const WORDS: &'static [(&'static str, Family)] =
-        &[("ipv4", Family::Ipv4), ("ipv6", Family::Ipv6), ("dual", Family::Dual)];
-}
-
-impl Choice for Routing {
-    const WORDS: &'static [(&'static str, Routing)] =
-        &[("auto", Routing::Auto), ("none", Routing::None)];
-}
-
-impl Choice for Ttl {
-    const WORDS: &'static [(&'static str, Ttl)] = &[("uniform", Ttl::Uniform), ("pipe", Ttl::Pipe)];
-}
-
-impl Choice for Kind {
-    const WORDS: &'static [(&'static str, Kind)] = &[
-        ("dummy", Kind::Dummy),
-        ("bridge", Kind::Bridge),
-        ("vlan", Kind::Vlan),
-        ("vxlan", Kind::Vxlan),
-        ("macvlan", Kind::Macvlan),
-        ("ifb", Kind::Ifb),
-    ];
-}
-
-impl Choice for MacvlanMode {
-    const WORDS: &'static [(&'static str, MacvlanMode)] = &[
-        ("bridge", MacvlanMode::Bridge),
-        ("private", MacvlanMode::Private),
-        ("vepa", MacvlanMode::Vepa),
-        ("passthru", MacvlanMode::Passthru),
-    ];
-}
-
-impl Kind {
-    /// Its word in a file.
-    pub fn word(self) -> &'static str {
-        let known = Self::WORDS.iter().find(|(_, kind)| *kind == self);
-        known.expect("every kind has its word").0
+    fn words() -> Vec<(&'static str, Self)> {
+        vec![("ipv4", Family::Ipv4), ("ipv6", Family::Ipv6), ("dual", Family::Dual)]
     }
 }
 
-impl MacvlanMode {
-    /// Its word in a file and for `ip`.
-    pub fn word(self) -> &'static str {
-        let known = Self::WORDS.iter().find(|(_, mode)| *mode == self);
-        known.expect("every mode has its word").0
+impl Choice for Routing {
+    fn words() -> Vec<(&'static str, Self)> {
+        vec![("auto", Routing::Auto), ("none", Routing::None)]
+    }
+}
+
+impl Choice for Ttl {
+    fn words() -> Vec<(&'static str, Self)> {
+        vec![("uniform", Ttl::Uniform), ("pipe", Ttl::Pipe)]
     }
 }
 
 impl Role {
     /// Its word in a file.
     pub fn word(self) -> &'static str {
-        let known = Self::WORDS.iter().find(|(_, role)| *role == self);
+        let known = <Self as Choice>::words().into_iter().find(|(_, role)| *role == self);
         known.expect("every role has its word").0
     }
 }
 
-fn words<C: Choice>() -> Vec<&'static str> {
-    C::WORDS.iter().map(|(word, _)| *word).collect()
-}
-
-const fn key(name: &'static str, shape: Shape, doc: &'static str) -> Key {
-    Key { name, shape, doc }
+/// No keys from elsewhere.
+fn none() -> &'static [&'static Key] {
+    &[]
 }
 
 /// The smallest MTU with which IPv4 works, and the largest that Linux gives a veth.
@@ -167,6 +65,7 @@ const NAMES: Shape = Shape::List(&Shape::Line);
 pub(super) static LAB: Level = Level {
     what: "a lab",
     short: None,
+    more: none,
     keys: &[
         key("name", Shape::Line, "The lab's name."),
         key("netns", Shape::Line, "How a node's namespace is named, with {lab} and {node}."),
@@ -196,6 +95,7 @@ pub(super) static LAB: Level = Level {
 pub(super) static DEFAULTS: Level = Level {
     what: "`defaults`",
     short: None,
+    more: none,
     keys: &[
         key("node", Shape::Map(&NODE), "Beneath every node."),
         key("link", Shape::Map(&LINK), "Beneath every link."),
@@ -206,6 +106,7 @@ pub(super) static DEFAULTS: Level = Level {
 pub(super) static VPN: Level = Level {
     what: "`vpn`",
     short: None,
+    more: none,
     keys: &[
         key("php", Shape::Flag, "Whether the last router before the egress pops the outer label."),
         key(
@@ -220,6 +121,7 @@ pub(super) static VPN: Level = Level {
 pub(super) static ADDRESSING: Level = Level {
     what: "`addressing`",
     short: None,
+    more: none,
     keys: &[
         key("links", Shape::Address, "A /31 per link."),
         key("lans", Shape::Address, "A /24 per LAN."),
@@ -234,6 +136,7 @@ pub(super) static ADDRESSING: Level = Level {
 pub(super) static NODE: Level = Level {
     what: "a node",
     short: None,
+    more: none,
     keys: &[
         key("role", Shape::OneOf(words::<Role>), "What the node is for."),
         key("forwarding", Shape::Flag, "Whether it forwards, whatever its role."),
@@ -259,6 +162,7 @@ pub(super) static NODE: Level = Level {
 pub(super) static CONTENT: Level = Level {
     what: "a text",
     short: Some("text"),
+    more: none,
     keys: &[
         key("text", Shape::Line, "The text itself."),
         key("file", Shape::Line, "The file that holds it, seen from the lab's."),
@@ -269,6 +173,7 @@ pub(super) static CONTENT: Level = Level {
 pub(super) static COMMAND: Level = Level {
     what: "a command",
     short: Some("command"),
+    more: none,
     keys: &[
         key("command", Shape::Line, "What a shell runs."),
         key("vrf", Shape::Line, "The VRF that its sockets are bound to."),
@@ -279,6 +184,7 @@ pub(super) static COMMAND: Level = Level {
 pub(super) static VRF: Level = Level {
     what: "a VRF",
     short: Some("table"),
+    more: none,
     keys: &[
         key("table", ANY, "Its routing table."),
         key("addresses", LOOPBACKS, "Addresses on the VRF device."),
@@ -295,6 +201,7 @@ pub(super) static VRF: Level = Level {
 pub(super) static INTERFACE: Level = Level {
     what: "an interface",
     short: None,
+    more: link::keys,
     keys: &[
         key("addresses", ADDRESSES, "Its addresses."),
         key("vrf", Shape::Line, "The VRF that it is in."),
@@ -306,16 +213,7 @@ pub(super) static INTERFACE: Level = Level {
         key("offload", Shape::Flag, "Whether checksums and segments are left to the far end."),
         key("up", Shape::Flag, "Whether it is up."),
         key("vlans", LINES, "What follows `bridge vlan add vid`, of a bridge or its port."),
-        key("kind", Shape::OneOf(words::<Kind>), "What it is, if no link makes it."),
-        key("ports", NAMES, "The ports of a bridge."),
-        key("vlan_filtering", Shape::Flag, "Whether a bridge minds VLANs."),
-        key("stp", Shape::Flag, "Whether a bridge runs the kernel's spanning tree protocol."),
-        key("id", ANY, "The number of a VLAN or VXLAN."),
-        key("parent", Shape::Line, "The interface beneath a VLAN or macvlan."),
-        key("local", Shape::Ip, "The near end of a VXLAN."),
-        key("remote", Shape::Ip, "The far end of a VXLAN."),
-        key("dstport", Shape::Number(1, 65535), "The UDP port of a VXLAN; 4789 if absent."),
-        key("mode", Shape::OneOf(words::<MacvlanMode>), "What a macvlan has to do with others."),
+        key("kind", Shape::OneOf(words::<link::KindName>), "What it is, if no link makes it."),
     ],
 };
 
@@ -324,6 +222,7 @@ pub(super) static INTERFACE: Level = Level {
 pub(super) static LINK: Level = Level {
     what: "a link",
     short: None,
+    more: none,
     keys: &[
         key("ends", Shape::List(&Shape::End), "Its two ends, `node` or `node:interface`."),
         key("addresses", Shape::List(&ADDRESSES), "The addresses of its two ends."),
@@ -360,6 +259,7 @@ pub(super) static LINK: Level = Level {
 pub(super) static END: Level = Level {
     what: "an end of a link",
     short: None,
+    more: none,
     keys: &[
         key("node", Shape::Line, "The node's name."),
         key("interface", Shape::Line, "The interface's name; absent, the next free one."),

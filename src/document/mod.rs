@@ -25,8 +25,9 @@ pub use write::{Entries, Link as LinkSheet, Sheet, Unwritable, Value};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Spanned, Text};
 use crate::iproute::{Netem, Tbf, Vlan};
+use crate::link::KindName;
+use crate::vocabulary::Given;
 use ipnet::IpNet;
-use std::net::IpAddr;
 use std::path::Path;
 
 /// A whole file.
@@ -234,27 +235,11 @@ pub struct Interface {
     /// `up`.
     pub up: Option<Spanned<bool>>,
     /// `kind`, of an interface that no link makes.
-    pub kind: Option<Spanned<Kind>>,
-    /// `ports` of a bridge.
-    pub ports: Option<Vec<Text>>,
-    /// `vlan_filtering` of a bridge.
-    pub vlan_filtering: Option<Spanned<bool>>,
-    /// `stp` of a bridge.
-    pub stp: Option<Spanned<bool>>,
+    pub kind: Option<Spanned<KindName>>,
+    /// The keys of the kinds of interface, in the order of their table.
+    pub own: Vec<Given>,
     /// `vlans` of a bridge or its port: what follows `bridge vlan add vid`.
     pub vlans: Option<Vec<Spanned<Vlan>>>,
-    /// `id` of a VLAN or VXLAN.
-    pub id: Option<Spanned<u32>>,
-    /// `parent` of a VLAN or macvlan.
-    pub parent: Option<Text>,
-    /// `local` of a VXLAN.
-    pub local: Option<Spanned<IpAddr>>,
-    /// `remote` of a VXLAN.
-    pub remote: Option<Spanned<IpAddr>>,
-    /// `dstport` of a VXLAN.
-    pub dstport: Option<Spanned<u32>>,
-    /// `mode` of a macvlan.
-    pub mode: Option<Spanned<MacvlanMode>>,
 }
 
 impl Interface {
@@ -271,49 +256,11 @@ impl Interface {
             tbf: None,
             offload: None,
             up: None,
-            kind: Some(Spanned::filled(Kind::Dummy)),
-            ports: None,
-            vlan_filtering: None,
-            stp: None,
+            kind: Some(Spanned::filled(KindName::Dummy)),
+            own: Vec::new(),
             vlans: None,
-            id: None,
-            parent: None,
-            local: None,
-            remote: None,
-            dstport: None,
-            mode: None,
         }
     }
-}
-
-/// The kinds of interface that no link makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A device that drops what it is given.
-    Dummy,
-    /// One that joins its ports.
-    Bridge,
-    /// The packets of its parent that have a tag.
-    Vlan,
-    /// A tunnel that carries Ethernet in UDP (RFC 7348).
-    Vxlan,
-    /// Another address on the wire of its parent.
-    Macvlan,
-    /// A device that takes other devices' incoming packets for their queues.
-    Ifb,
-}
-
-/// What the macvlans of one parent have to do with each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum MacvlanMode {
-    /// They reach each other.
-    Bridge,
-    /// They do not.
-    Private,
-    /// They do if the far end of the parent sends packets back.
-    Vepa,
-    /// There is only one.
-    Passthru,
 }
 
 /// A link as written.

@@ -2,7 +2,8 @@
 //!
 //! It is made from the same table of keys that files are read by, so the two cannot differ.
 
-use super::keys::{self, Level, Shape};
+use super::keys;
+use crate::vocabulary::{Level, Shape};
 use serde_json::{Map, Value, json};
 
 /// The schema of a whole file.
@@ -18,8 +19,7 @@ pub fn schema() -> Value {
 /// A map with the language's keys. Those used in several places are defined once.
 fn level(level: &'static Level, definitions: &mut Map<String, Value>) -> Value {
     let properties: Map<String, Value> = level
-        .keys
-        .iter()
+        .keys()
         .map(|key| {
             let mut value = of(&key.shape, definitions);
             value["description"] = json!(key.doc);

@@ -5,9 +5,10 @@
 
 use super::Format;
 use super::Role;
-use super::keys::{Choice, INTERFACE, LINK, Level, NODE};
+use super::keys::{INTERFACE, LINK, NODE};
 use crate::diagnostic::Text;
 use crate::iproute::Netem;
+use crate::vocabulary::{Choice, Level};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -169,7 +170,7 @@ fn is_address_word(word: &str) -> bool {
 /// The role of a node that is said to be this.
 fn role(kind: &str) -> Option<Role> {
     let kind = kind.to_lowercase();
-    let known = Role::WORDS.iter().find(|(word, _)| *word == kind).map(|(_, role)| *role);
+    let known = Role::words().into_iter().find(|(word, _)| *word == kind).map(|(_, role)| role);
     known.or(match kind.as_str() {
         "bridge" | "hub" | "lan" | "l2switch" => Some(Role::Switch),
         "server" | "client" | "pc" | "computer" | "endpoint" | "workstation" => Some(Role::Host),

@@ -2,7 +2,7 @@
 
 use super::{Kernel, Observer, Stopped};
 use crate::kernel::Reason;
-use crate::plan::{DeviceKind, Op, Step};
+use crate::plan::{Op, Step};
 use std::time::{Duration, Instant};
 
 /// How long one bridge is looked at, between two looks at whether the user wants to end it.
@@ -53,7 +53,7 @@ pub(super) fn wait(
 
 fn runs_stp(op: &Op) -> bool {
     match op {
-        Op::Device { device, .. } => matches!(device.kind, DeviceKind::Bridge { stp: true, .. }),
+        Op::Device { device, .. } => device.kind.as_bridge().is_some_and(|bridge| bridge.stp),
         Op::Namespace { .. }
         | Op::Sysctl { .. }
         | Op::Veth { .. }

@@ -1,7 +1,7 @@
 //! Which features this kernel has: asked by trying, in a namespace that nobody sees.
 
 use super::machine::{Reason, Refused};
-use super::message::LOOPBACK;
+use super::message::{LOOPBACK, of_kind};
 use super::nexthop::NexthopMessage;
 use super::socket::{Mode, Request, SendError, Socket};
 use super::{Worker, program, route, rule, sysctl};
@@ -9,17 +9,17 @@ use crate::compile::{Nexthop, NexthopObject, Route, Rule};
 use crate::diagnostic::Text;
 use crate::document::DeviceName;
 use crate::iproute::{Encap, Label, Leads, Netem, Resilient, RuleAction, Seg6Mode, Tbf, Tunnel};
+use crate::link::{KindName, LowerDevice};
 use crate::plan::{Feature, Qdisc};
 use ipnet::IpNet;
 use nix::libc::AF_MPLS;
-use rtnetlink::packet_route::link::{BridgeVlanInfoFlags, LinkMessage, MacVlanMode};
+use rtnetlink::packet_route::link::{BridgeVlanInfoFlags, LinkMessage};
 use rtnetlink::packet_route::route::MplsLabel;
 use rtnetlink::packet_route::rule::RuleMessage;
 use rtnetlink::packet_route::tc::TcHandle;
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{
-    LinkBridge, LinkBridgeVlan, LinkDummy, LinkIfb, LinkMacVlan, LinkUnspec, LinkVeth, LinkVlan,
-    LinkVrf, LinkVxlan, RouteMessageBuilder,
+    LinkBridge, LinkBridgeVlan, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder,
 };
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -61,16 +61,25 @@ pub fn lacks(
 }
 
 /// The number of an interface that others are tried on.
-const PARENT: u32 = 500;
+const LOWER: u32 = 500;
 
-/// The request for a device on an interface, which is there then.
-fn on_parent(device: LinkMessage, socket: &mut Socket) -> Result<RouteNetlinkMessage, Refused> {
-    let parent = LinkVeth::new("try11", "try12").index(PARENT).build();
-    match socket.send(vec![(Mode::Create, RouteNetlinkMessage::NewLink(parent))]) {
-        Err(SendError::Refused { refusal, .. }) if refusal.errno == nix::Error::EEXIST => {}
-        made => made?,
-    }
-    Ok(RouteNetlinkMessage::NewLink(device))
+/// A device of a kind; what it has to rest on is there then.
+fn sample(name: KindName, socket: &mut Socket) -> Result<LinkMessage, Refused> {
+    let lower = match name.description().lower {
+        LowerDevice::None | LowerDevice::Underlay => None,
+        LowerDevice::Parent => {
+            let veth = LinkVeth::new("try11", "try12").index(LOWER).build();
+            match socket.send(vec![(Mode::Create, RouteNetlinkMessage::NewLink(veth))]) {
+                Err(SendError::Refused { refusal, .. }) if refusal.errno == nix::Error::EEXIST => {}
+                made => made?,
+            }
+            Some(LOWER)
+        }
+    };
+    let builder = LinkMessageBuilder::<LinkUnspec>::default();
+    let mut message = builder.name(&format!("try-{}", name.word())).build();
+    message.attributes.extend(of_kind(&name.sample(), lower));
+    Ok(message)
 }
 
 fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(), Refused> {
@@ -91,21 +100,13 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
             queue(Qdisc::Tbf { tbf, behind_netem: false })
         }
         Feature::BridgeVlan => {
-            let bridge = LinkBridge::new("try6").index(PARENT + 1).build();
+            let bridge = LinkBridge::new("try6").index(LOWER + 1).build();
             socket.send(vec![(Mode::Replace, RouteNetlinkMessage::NewLink(bridge))])?;
             let flags = BridgeVlanInfoFlags::empty();
-            let vlan = LinkBridgeVlan::new(PARENT + 1).bridge_self().vlan(2, flags).build();
+            let vlan = LinkBridgeVlan::new(LOWER + 1).bridge_self().vlan(2, flags).build();
             return Ok(socket.send(vec![(Mode::Change, RouteNetlinkMessage::SetLink(vlan))])?);
         }
-        Feature::Vlan => on_parent(LinkVlan::new("try7", PARENT, 2).build(), socket)?.into(),
-        Feature::Macvlan => {
-            on_parent(LinkMacVlan::new("try8", PARENT, MacVlanMode::Bridge).build(), socket)?.into()
-        }
-        Feature::Vxlan => {
-            let vxlan = LinkVxlan::new("try9", 10).port(4789).remote(Ipv4Addr::new(192, 0, 2, 1));
-            RouteNetlinkMessage::NewLink(vxlan.build()).into()
-        }
-        Feature::Ifb => RouteNetlinkMessage::NewLink(LinkIfb::new("try10").build()).into(),
+        Feature::Device(name) => RouteNetlinkMessage::NewLink(sample(name, socket)?).into(),
         Feature::Ipv6 => {
             sysctl::read(worker, "net/ipv6/conf/all/forwarding")?;
             return Ok(());
@@ -113,9 +114,6 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
         Feature::DscpRules => return try_dscp(socket),
         Feature::Nftables => return program::try_nft(worker),
         Feature::Veth => RouteNetlinkMessage::NewLink(LinkVeth::new("try0", "try1").build()).into(),
-        Feature::Bridge => RouteNetlinkMessage::NewLink(LinkBridge::new("try2").build()).into(),
-        Feature::Dummy => RouteNetlinkMessage::NewLink(LinkDummy::new("try3").build()).into(),
-        Feature::Vrf => RouteNetlinkMessage::NewLink(LinkVrf::new("try4", 10).build()).into(),
         Feature::MplsRouting => {
             // The kernel loads the module for a socket of the family, never for a route of it; that
             // no such socket can be had in the end says nothing.

@@ -3,22 +3,17 @@
 use super::nexthop::NexthopMessage;
 use super::socket::{Mode, Request};
 use super::{qdisc, route, rule};
-use crate::document::MacvlanMode;
-use crate::plan::{Device, DeviceKind, Edit, Family, Op, RuleChange, STP_TIMERS, VethEnd};
+use crate::link::{Kind, LowerDevice};
+use crate::plan::{Edit, Family, Op, RuleChange, VethEnd};
 use ipnet::IpNet;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
 };
 use rtnetlink::packet_route::link::{
-    BridgeStpState, BridgeVlanInfoFlags, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage,
-    MacVlanMode as KernelMode,
+    BridgeVlanInfoFlags, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
-use rtnetlink::{
-    LinkBridge, LinkBridgeVlan, LinkDummy, LinkIfb, LinkMacVlan, LinkMessageBuilder, LinkUnspec,
-    LinkVeth, LinkVlan, LinkVrf, LinkVxlan,
-};
-use std::net::IpAddr;
+use rtnetlink::{LinkBridgeVlan, LinkMessageBuilder, LinkUnspec, LinkVeth};
 use std::os::fd::RawFd;
 
 /// Finds the numbers that the kernel has for the plan's names.
@@ -47,56 +42,13 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
             create(RouteNetlinkMessage::NewLink(near.build()))
         }
         Op::Device { namespace, device } => {
-            let name = &device.name;
-            let message = match &device.kind {
-                DeviceKind::Vrf { table } => {
-                    link(LinkVrf::new(name, *table), namespace, device, numbers)
-                }
-                DeviceKind::Bridge { vlan_filtering, stp } => {
-                    let bridge = LinkMessageBuilder::<LinkBridge>::new(name);
-                    let bridge = match vlan_filtering {
-                        false => bridge,
-                        // Ports have the VLANs that the lab gives them and no others.
-                        true => bridge.vlan_filtering(true).vlan_default_pvid(0),
-                    };
-                    let bridge = match stp {
-                        false => bridge,
-                        // It is the kernel's own protocol that this turns on. A user's program,
-                        // `/sbin/bridge-stp`, is asked first in the host's own namespace alone, where
-                        // no lab has a bridge.
-                        true => bridge
-                            .forward_delay(STP_TIMERS.forward_delay)
-                            .hello_time(STP_TIMERS.hello_time)
-                            .max_age(STP_TIMERS.max_age)
-                            .stp_state(BridgeStpState::KernelStp),
-                    };
-                    link(bridge, namespace, device, numbers)
-                }
-                DeviceKind::Dummy => link(LinkDummy::new(name), namespace, device, numbers),
-                DeviceKind::Vlan { id, parent } => {
-                    let vlan = LinkVlan::new(name, numbers.index(namespace, parent), *id);
-                    link(vlan, namespace, device, numbers)
-                }
-                DeviceKind::Macvlan { parent, mode } => {
-                    let mode = macvlan_mode(*mode);
-                    let macvlan = LinkMacVlan::new(name, numbers.index(namespace, parent), mode);
-                    link(macvlan, namespace, device, numbers)
-                }
-                DeviceKind::Vxlan { id, local, remote, dstport } => {
-                    let vxlan = LinkVxlan::new(name, *id).port(*dstport);
-                    let vxlan = match remote {
-                        IpAddr::V4(remote) => vxlan.remote(*remote),
-                        IpAddr::V6(remote) => vxlan.remote6(*remote),
-                    };
-                    let vxlan = match local {
-                        None => vxlan,
-                        Some(IpAddr::V4(local)) => vxlan.local(*local),
-                        Some(IpAddr::V6(local)) => vxlan.local6(*local),
-                    };
-                    link(vxlan, namespace, device, numbers)
-                }
-                DeviceKind::Ifb => link(LinkIfb::new(name), namespace, device, numbers),
-            };
+            let lower = device.lower.as_deref().map(|lower| numbers.index(namespace, lower));
+            let builder = LinkMessageBuilder::<LinkUnspec>::default()
+                .name(&device.name)
+                .index(numbers.index(namespace, &device.name))
+                .setns_by_fd(numbers.fd(namespace));
+            let mut message = mac_of(mtu_of(builder, device.mtu), device.mac).build();
+            message.attributes.extend(of_kind(&device.kind, lower));
             create(RouteNetlinkMessage::NewLink(message))
         }
         Op::Enslave { namespace, port, master } => {
@@ -175,13 +127,13 @@ pub(super) fn edit(edit: &Edit, numbers: &impl Numbers) -> Requests {
     }
 }
 
-fn macvlan_mode(mode: MacvlanMode) -> KernelMode {
-    match mode {
-        MacvlanMode::Bridge => KernelMode::Bridge,
-        MacvlanMode::Private => KernelMode::Private,
-        MacvlanMode::Vepa => KernelMode::Vepa,
-        MacvlanMode::Passthru => KernelMode::Passthrough,
-    }
+/// What the kernel is told of a device's kind, and of the index of the device below.
+pub(super) fn of_kind(kind: &Kind, lower: Option<u32>) -> Vec<LinkAttribute> {
+    let description = kind.description();
+    let parent = lower.filter(|_| description.lower == LowerDevice::Parent);
+    let mut info = vec![LinkInfo::Kind(description.info.clone())];
+    info.extend(kind.data(lower).map(LinkInfo::Data));
+    parent.map(LinkAttribute::Link).into_iter().chain([LinkAttribute::LinkInfo(info)]).collect()
 }
 
 /// The requests that mark a new namespace: the mark is the alias of its `lo`.
@@ -216,17 +168,6 @@ fn end<T>(
         .append_extra_attribute(LinkAttribute::NumTxQueues(1))
         .append_extra_attribute(LinkAttribute::NumRxQueues(1));
     mac_of(mtu_of(builder, end.mtu), end.mac)
-}
-
-fn link<T>(
-    builder: LinkMessageBuilder<T>,
-    namespace: &str,
-    device: &Device,
-    numbers: &impl Numbers,
-) -> LinkMessage {
-    let builder =
-        builder.index(numbers.index(namespace, &device.name)).setns_by_fd(numbers.fd(namespace));
-    mac_of(mtu_of(builder, device.mtu), device.mac).build()
 }
 
 fn mtu_of<T>(builder: LinkMessageBuilder<T>, mtu: Option<u32>) -> LinkMessageBuilder<T> {

@@ -1,12 +1,12 @@
 //! A lab as steps.
 
-use super::{Device, DeviceKind, Op, Plan, Qdisc, RuleChange, Step, VethEnd};
+use super::{Device, Op, Plan, Qdisc, RuleChange, Step, VethEnd};
 use crate::compile::{
-    InterfaceId, InterfaceKind, LOCAL, Lab, NexthopObject, Node, Route, Rule, UNREACHABLE_METRIC,
-    Vrf,
+    InterfaceKind, LOCAL, Lab, NexthopObject, Node, Route, Rule, UNREACHABLE_METRIC, Vrf,
 };
 use crate::diagnostic::{Span, Spanned};
 use crate::iproute::{Leads, RouteKind, RuleAction, Vlan};
+use crate::link::{self, Kind};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// The priority at which the kernel puts the lookup of the local table.
@@ -95,18 +95,18 @@ fn devices(steps: &mut Vec<Step>, node: &Node) {
         steps.push(Step { op: Op::Device { namespace: node.namespace.clone(), device }, span });
     };
     for vrf in &node.vrfs {
-        let kind = DeviceKind::Vrf { table: vrf.table };
+        let kind = Kind::Vrf(link::Vrf { table: vrf.table });
         let (name, mtu) = (vrf.name.to_string(), vrf.mtu.map(|mtu| mtu.value));
-        push(Device { name, kind, mtu, mac: None }, vrf.span);
+        push(Device { name, kind, lower: None, mtu, mac: None }, vrf.span);
     }
-    for (device, span) in own_devices(node).filter(|(device, _)| !device.kind.is_made_inside()) {
+    for (device, span) in own_devices(node).filter(|(device, _)| !device.is_made_inside()) {
         push(device, span);
     }
 }
 
 /// The devices that are made from inside their namespace, parents first.
 fn inner_devices(steps: &mut Vec<Step>, node: &Node) {
-    for (device, span) in own_devices(node).filter(|(device, _)| device.kind.is_made_inside()) {
+    for (device, span) in own_devices(node).filter(|(device, _)| device.is_made_inside()) {
         steps.push(Step { op: Op::Device { namespace: node.namespace.clone(), device }, span });
     }
 }
@@ -115,25 +115,11 @@ fn inner_devices(steps: &mut Vec<Step>, node: &Node) {
 fn own_devices(node: &Node) -> impl Iterator<Item = (Device, Span)> {
     node.parents_first().into_iter().filter_map(|id| {
         let interface = &node.interfaces[id.0];
-        let parent = |id: InterfaceId| node.interfaces[id.0].name.to_string();
-        let kind = match interface.kind {
-            InterfaceKind::Veth { .. } => return None,
-            InterfaceKind::Bridge { vlan_filtering, stp } => {
-                DeviceKind::Bridge { vlan_filtering, stp }
-            }
-            InterfaceKind::Dummy => DeviceKind::Dummy,
-            InterfaceKind::Vlan { id, parent: it } => DeviceKind::Vlan { id, parent: parent(it) },
-            InterfaceKind::Vxlan { id, local, remote, dstport } => {
-                DeviceKind::Vxlan { id, local, remote, dstport }
-            }
-            InterfaceKind::Macvlan { parent: it, mode } => {
-                DeviceKind::Macvlan { parent: parent(it), mode }
-            }
-            InterfaceKind::Ifb => DeviceKind::Ifb,
-        };
+        let InterfaceKind::Device { kind, lower } = &interface.kind else { return None };
         let device = Device {
             name: interface.name.to_string(),
-            kind,
+            kind: kind.clone(),
+            lower: lower.map(|lower| node.interfaces[lower.0].name.to_string()),
             mtu: interface.mtu.map(|mtu| mtu.value),
             mac: interface.mac.map(|mac| mac.value),
         };

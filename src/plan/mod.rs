@@ -12,8 +12,7 @@ mod observed;
 mod op;
 mod print;
 
-pub(crate) use device::STP_TIMERS;
-pub use device::{Device, DeviceKind, VethEnd};
+pub use device::{Device, VethEnd};
 pub use edit::{Edit, Edits, edits};
 pub use lower::lower;
 pub use needs::{Feature, Needs};

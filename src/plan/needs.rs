@@ -1,8 +1,9 @@
 //! What a plan asks of a kernel.
 
-use super::{DeviceKind, Op, Qdisc};
+use super::{Op, Qdisc};
 use crate::compile::Nexthop;
 use crate::iproute::{Encap, Leads};
+use crate::link::KindName;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that a kernel has or lacks.
@@ -12,12 +13,8 @@ pub enum Feature {
     Ipv6,
     /// Pairs of joined interfaces.
     Veth,
-    /// Bridges.
-    Bridge,
-    /// Dummy devices.
-    Dummy,
-    /// VRF devices.
-    Vrf,
+    /// Devices of a kind.
+    Device(KindName),
     /// Label routes.
     MplsRouting,
     /// Routes that push labels.
@@ -28,14 +25,6 @@ pub enum Feature {
     Tbf,
     /// Bridges that mind VLANs.
     BridgeVlan,
-    /// VLAN devices.
-    Vlan,
-    /// VXLAN devices.
-    Vxlan,
-    /// Macvlan devices.
-    Macvlan,
-    /// Ifb devices.
-    Ifb,
     /// Routes that put on lists of segments.
     Seg6Encap,
     /// Routes that tell a tunnel device the outer header.
@@ -51,22 +40,15 @@ pub enum Feature {
 }
 
 impl Feature {
-    /// Every feature there is.
-    pub const ALL: [Feature; 20] = [
+    /// Every feature that is no kind of device.
+    const OTHERS: [Feature; 13] = [
         Self::Ipv6,
         Self::Veth,
-        Self::Bridge,
-        Self::Dummy,
-        Self::Vrf,
         Self::MplsRouting,
         Self::MplsEncap,
         Self::Netem,
         Self::Tbf,
         Self::BridgeVlan,
-        Self::Vlan,
-        Self::Vxlan,
-        Self::Macvlan,
-        Self::Ifb,
         Self::Seg6Encap,
         Self::IpEncap,
         Self::Nexthops,
@@ -75,23 +57,22 @@ impl Feature {
         Self::Nftables,
     ];
 
+    /// Every feature there is.
+    pub fn all() -> impl Iterator<Item = Feature> {
+        Self::OTHERS.into_iter().chain(KindName::ALL.iter().copied().map(Self::Device))
+    }
+
     /// What it is, for people.
     pub fn title(self) -> &'static str {
         match self {
             Self::Ipv6 => "IPv6",
             Self::Veth => "veth pairs",
-            Self::Bridge => "bridges",
-            Self::Dummy => "dummy devices",
-            Self::Vrf => "VRF devices",
+            Self::Device(kind) => kind.description().title,
             Self::MplsRouting => "MPLS label routes",
             Self::MplsEncap => "routes that push MPLS labels",
             Self::Netem => "netem queues",
             Self::Tbf => "tbf queues",
             Self::BridgeVlan => "bridges that mind VLANs",
-            Self::Vlan => "VLAN devices",
-            Self::Vxlan => "VXLAN devices",
-            Self::Macvlan => "macvlan devices",
-            Self::Ifb => "ifb devices",
             Self::Seg6Encap => "routes that put on segments",
             Self::IpEncap => "routes that tell tunnels where to lead",
             Self::Nexthops => "nexthop objects",
@@ -106,18 +87,12 @@ impl Feature {
         match self {
             Self::Ipv6 => "CONFIG_IPV6",
             Self::Veth => "CONFIG_VETH",
-            Self::Bridge => "CONFIG_BRIDGE",
-            Self::Dummy => "CONFIG_DUMMY",
-            Self::Vrf => "CONFIG_NET_VRF",
+            Self::Device(kind) => kind.description().config,
             Self::MplsRouting => "CONFIG_MPLS_ROUTING",
             Self::MplsEncap => "CONFIG_MPLS_IPTUNNEL",
             Self::Netem => "CONFIG_NET_SCH_NETEM",
             Self::Tbf => "CONFIG_NET_SCH_TBF",
             Self::BridgeVlan => "CONFIG_BRIDGE_VLAN_FILTERING",
-            Self::Vlan => "CONFIG_VLAN_8021Q",
-            Self::Vxlan => "CONFIG_VXLAN",
-            Self::Macvlan => "CONFIG_MACVLAN",
-            Self::Ifb => "CONFIG_IFB",
             Self::Seg6Encap => "CONFIG_IPV6_SEG6_LWTUNNEL",
             Self::IpEncap => "CONFIG_LWTUNNEL",
             Self::Nexthops => "Linux 5.3",
@@ -132,18 +107,12 @@ impl Feature {
         Some(match self {
             Self::Ipv6 => "ipv6",
             Self::Veth => "veth",
-            Self::Bridge => "bridge",
-            Self::Dummy => "dummy",
-            Self::Vrf => "vrf",
+            Self::Device(kind) => kind.description().module,
             Self::MplsRouting => "mpls_router",
             Self::MplsEncap => "mpls_iptunnel",
             Self::Netem => "sch_netem",
             Self::Tbf => "sch_tbf",
             Self::BridgeVlan => "bridge",
-            Self::Vlan => "8021q",
-            Self::Vxlan => "vxlan",
-            Self::Macvlan => "macvlan",
-            Self::Ifb => "ifb",
             Self::Nftables => "nf_tables",
             Self::Seg6Encap
             | Self::IpEncap
@@ -171,15 +140,7 @@ impl Needs {
                     }
                 }
                 Op::Device { namespace, device } => {
-                    let feature = match device.kind {
-                        DeviceKind::Vrf { .. } => Feature::Vrf,
-                        DeviceKind::Bridge { .. } => Feature::Bridge,
-                        DeviceKind::Dummy => Feature::Dummy,
-                        DeviceKind::Vlan { .. } => Feature::Vlan,
-                        DeviceKind::Vxlan { .. } => Feature::Vxlan,
-                        DeviceKind::Macvlan { .. } => Feature::Macvlan,
-                        DeviceKind::Ifb => Feature::Ifb,
-                    };
+                    let feature = Feature::Device(device.kind.name());
                     needs.add(feature, namespace);
                 }
                 Op::LabelRoute { namespace, .. } => needs.add(Feature::MplsRouting, namespace),
@@ -187,7 +148,7 @@ impl Needs {
                     if key.starts_with("net/mpls/") {
                         needs.add(Feature::MplsRouting, namespace);
                     } else if key.starts_with("net/vrf/") {
-                        needs.add(Feature::Vrf, namespace);
+                        needs.add(Feature::Device(KindName::Vrf), namespace);
                     } else if key.starts_with("net/ipv6/") {
                         needs.add(Feature::Ipv6, namespace);
                     }

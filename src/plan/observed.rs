@@ -1,6 +1,7 @@
 //! What a kernel holds of a lab, and how it differs from what the plan says.
 
-use super::{Device, DeviceKind, Op, Plan, Qdisc};
+use super::{Device, Op, Plan, Qdisc};
+use crate::link::Kind;
 use std::collections::BTreeSet;
 
 /// The state of namespaces, said in the steps that would make it.
@@ -72,7 +73,7 @@ pub(super) fn as_kept(mut op: Op) -> Op {
 /// Leaves out the MTU of a bridge that a plan leaves to it: that of its ports.
 fn without_own_mtu(mut op: Op, planned: &BTreeSet<Op>) -> Op {
     let said = op.clone();
-    if let Op::Device { device: Device { kind: DeviceKind::Bridge { .. }, mtu, .. }, .. } = &mut op
+    if let Op::Device { device: Device { kind: Kind::Bridge(_), mtu, .. }, .. } = &mut op
         && mtu.take().is_some()
         && !planned.contains(&op)
     {

@@ -241,7 +241,7 @@ impl Op {
             | Op::Filter { .. }
             | Op::Etc { .. } => Way::Alone,
             Op::Run { .. } => Way::Process,
-            Op::Device { device, .. } if device.kind.is_made_inside() => Way::Configuration,
+            Op::Device { device, .. } if device.is_made_inside() => Way::Configuration,
             Op::Veth { .. } | Op::Device { .. } => Way::Devices,
             Op::Enslave { .. }
             | Op::BridgeVlan { .. }
@@ -354,7 +354,7 @@ impl Op {
                     things.push(device(name));
                 }
             }
-            Op::Device { device: made, .. } => things.extend(made.kind.parent().map(device)),
+            Op::Device { device: made, .. } => things.extend(made.lower.as_deref().map(device)),
             Op::Filter { .. } | Op::Etc { .. } => {}
             Op::Run { vrf, .. } => {
                 things.extend(vrf.iter().map(|vrf| Thing::Up(here(), vrf.clone())));

@@ -1,7 +1,6 @@
 //! A step as the command that does the same.
 
-use super::device::{STP_TIMERS, StpTimers};
-use super::{DeviceKind, Family, Op, Qdisc, RuleChange, VethEnd};
+use super::{Family, Op, Qdisc, RuleChange, VethEnd};
 use crate::compile::sysctl_name;
 use crate::diagnostic::is_obeyed;
 use std::fmt;
@@ -29,39 +28,7 @@ impl fmt::Display for Op {
             Op::Device { namespace, device } => {
                 write!(f, "ip -n {namespace} link add name {}", device.name)?;
                 hardware(f, device.mtu, device.mac)?;
-                match &device.kind {
-                    DeviceKind::Vrf { table } => write!(f, " type vrf table {table}"),
-                    DeviceKind::Bridge { vlan_filtering, stp } => {
-                        f.write_str(" type bridge")?;
-                        if *vlan_filtering {
-                            f.write_str(" vlan_filtering 1 vlan_default_pvid 0")?;
-                        }
-                        if *stp {
-                            let StpTimers { forward_delay, hello_time, max_age } = STP_TIMERS;
-                            write!(
-                                f,
-                                " stp_state 1 forward_delay {forward_delay} hello_time \
-                                 {hello_time} max_age {max_age}"
-                            )?;
-                        }
-                        Ok(())
-                    }
-                    DeviceKind::Dummy => f.write_str(" type dummy"),
-                    DeviceKind::Vlan { id, parent } => {
-                        write!(f, " link {parent} type vlan id {id}")
-                    }
-                    DeviceKind::Vxlan { id, local, remote, dstport } => {
-                        write!(f, " type vxlan id {id}")?;
-                        if let Some(local) = local {
-                            write!(f, " local {local}")?;
-                        }
-                        write!(f, " remote {remote} dstport {dstport}")
-                    }
-                    DeviceKind::Macvlan { parent, mode } => {
-                        write!(f, " link {parent} type macvlan mode {}", mode.word())
-                    }
-                    DeviceKind::Ifb => f.write_str(" type ifb"),
-                }
+                f.write_str(&device.words())
             }
             Op::Enslave { namespace, port, master } => {
                 write!(f, "ip -n {namespace} link set dev {port} master {master}")

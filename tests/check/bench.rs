@@ -10,6 +10,7 @@ use vrflab::compile::{
 };
 use vrflab::diagnostic::{Span, Spanned, Text};
 use vrflab::document::{DeviceName, LabName, NodeName, Role};
+use vrflab::link::{Bridge, Kind};
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
@@ -130,7 +131,8 @@ impl Bench {
         }
         if role == Role::Switch {
             steps.push(self.command(id, &["link", "add", "name", "br0", "up", "type", "bridge"]));
-            self.interface(id, "br0", InterfaceKind::Bridge { vlan_filtering: false, stp: false });
+            let bridge = Bridge { vlan_filtering: false, stp: false };
+            self.interface(id, "br0", InterfaceKind::device(Kind::Bridge(bridge)));
         }
         steps
     }

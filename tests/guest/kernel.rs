@@ -6,7 +6,7 @@ use vrflab::plan::Feature;
 #[test]
 fn the_guest_has_every_feature_that_a_lab_can_need() {
     // Rules by DSCP came with Linux 6.13, behind the kernels of Debian.
-    let all = Feature::ALL.into_iter().filter(|it| *it != Feature::DscpRules);
+    let all = Feature::all().filter(|it| *it != Feature::DscpRules);
     let lacks = on_worker(|worker| feature::lacks(worker, all)).unwrap();
     assert!(lacks.is_empty(), "{lacks:?}");
 }

@@ -2,12 +2,13 @@
 
 use crate::host::{Host, lab, names};
 use vrflab::kernel::{feature, on_worker};
+use vrflab::link::KindName;
 use vrflab::plan::Feature;
 
 #[test]
 fn a_lab_comes_up_where_the_kernel_has_what_it_needs_and_else_the_lack_is_named() {
     let host = Host::new();
-    let wanted = [Feature::Vrf, Feature::MplsRouting, Feature::MplsEncap];
+    let wanted = [Feature::Device(KindName::Vrf), Feature::MplsRouting, Feature::MplsEncap];
     let lacks = on_worker(|worker| feature::lacks(worker, wanted)).unwrap();
     let said = host.run(&["up", &lab("l3vpn.dot")]);
     if lacks.is_empty() {

@@ -4,6 +4,7 @@ use crate::compile::interface::{Interface, InterfaceKind};
 use crate::compile::lab::{Command, Imports, Node, Sysctl, Vrf};
 use crate::compile::sysctl_name;
 use crate::document::{Content, Entries, Role, Value};
+use crate::vocabulary;
 
 pub(super) fn print(node: &Node) -> (String, Entries) {
     let Node {
@@ -63,26 +64,10 @@ fn said<const N: usize>(keys: [(&str, Value); N], even_empty: impl Fn(&str) -> b
 
 /// Whether an interface is there for the node's role, and cannot be said again.
 fn made_by_role(role: Role, interface: &Interface) -> bool {
-    match (interface.kind, role) {
-        // Unless something is said of it, which stands under its name.
-        (InterfaceKind::Bridge { vlan_filtering, stp }, Role::Switch) => {
-            let Interface { mtu, mac, up, .. } = interface;
-            !vlan_filtering && !stp && mtu.is_none() && mac.is_none() && *up
-        }
-        (
-            InterfaceKind::Bridge { .. },
-            Role::Host | Role::Router | Role::Ce | Role::Pe | Role::P,
-        )
-        | (
-            InterfaceKind::Veth { .. }
-            | InterfaceKind::Dummy
-            | InterfaceKind::Vlan { .. }
-            | InterfaceKind::Vxlan { .. }
-            | InterfaceKind::Macvlan { .. }
-            | InterfaceKind::Ifb,
-            _,
-        ) => false,
-    }
+    // Unless something is said of it, which stands under its name.
+    let plain = interface.kind.as_bridge().is_some_and(|it| !it.vlan_filtering && !it.stp);
+    let Interface { mtu, mac, up, .. } = interface;
+    role == Role::Switch && plain && mtu.is_none() && mac.is_none() && *up
 }
 
 fn vrf(vrf: &Vrf) -> (String, Value) {
@@ -131,47 +116,26 @@ fn interface(node: &Node, interface: &Interface) -> (String, Value) {
     } = interface;
     let mut keys = Entries::new();
     let mut say = |key: &str, value| keys.push((key.to_owned(), value));
-    match kind {
-        // Its addresses are at its link.
-        InterfaceKind::Veth { link: _, end: _ } => {}
-        InterfaceKind::Bridge { vlan_filtering, stp } => {
-            if role != Role::Switch {
-                let ports = node.interfaces.iter();
-                let ports =
-                    ports.filter(|it| it.master.as_ref().is_some_and(|it| it.value == *name));
-                say("kind", Value::line("bridge"));
-                say("ports", Value::lines(ports.map(|port| &port.name)));
+    if let InterfaceKind::Device { kind, lower } = kind {
+        let of_role = kind.as_bridge().is_some() && role == Role::Switch;
+        if !of_role {
+            let ports: Vec<_> = node.interfaces.iter().filter(|it| it.is_port_of(name)).collect();
+            say("kind", Value::line(kind.name().word()));
+            if kind.as_bridge().is_some() {
+                say("ports", Value::lines(ports.iter().map(|port| &port.name)));
             }
-            say("vlan_filtering", Value::Flag(*vlan_filtering));
-            say("stp", Value::Flag(*stp));
         }
-        InterfaceKind::Dummy => say("kind", Value::line("dummy")),
-        InterfaceKind::Ifb => say("kind", Value::line("ifb")),
-        InterfaceKind::Vlan { id, parent } => {
-            say("kind", Value::line("vlan"));
-            say("id", Value::Number(u64::from(*id)));
-            say("parent", Value::line(&node.interfaces[parent.0].name));
+        let lower = lower.map(|lower| &node.interfaces[lower.0].name);
+        if let Some((key, lower)) = kind.description().lower.key().zip(lower) {
+            say(key, Value::line(lower));
         }
-        InterfaceKind::Macvlan { parent, mode } => {
-            say("kind", Value::line("macvlan"));
-            say("parent", Value::line(&node.interfaces[parent.0].name));
-            say("mode", Value::line(mode.word()));
+        for (key, value) in kind.keys() {
+            say(key, given(value));
         }
-        InterfaceKind::Vxlan { id, local, remote, dstport } => {
-            say("kind", Value::line("vxlan"));
-            say("id", Value::Number(u64::from(*id)));
-            if let Some(local) = local {
-                say("local", Value::line(local));
-            }
-            say("remote", Value::line(remote));
-            say("dstport", Value::Number(u64::from(*dstport)));
+        // Those of a link's end are at the link.
+        if !of_role {
+            say("addresses", Value::lines(addresses));
         }
-    }
-    match kind {
-        // Its addresses are at its link.
-        InterfaceKind::Veth { .. } => {}
-        InterfaceKind::Bridge { .. } if role == Role::Switch => {}
-        _ => say("addresses", Value::lines(addresses)),
     }
     if !vlans.is_empty() {
         say("vlans", Value::lines(vlans));
@@ -204,6 +168,17 @@ fn interface(node: &Node, interface: &Interface) -> (String, Value) {
     say("mpls", Value::Flag(*mpls));
     say("up", Value::Flag(*up));
     (name.to_string(), Value::Map(keys))
+}
+
+/// A value as a file gives it.
+fn given(value: vocabulary::Value) -> Value {
+    match value {
+        vocabulary::Value::Flag(flag) => Value::Flag(flag),
+        vocabulary::Value::Number(number) => Value::Number(number.into()),
+        vocabulary::Value::Line(line) => Value::line(line),
+        vocabulary::Value::Ip(address) => Value::line(address),
+        vocabulary::Value::Lines(lines) => Value::lines(lines),
+    }
 }
 
 /// A text, in place: the printed file needs no other.

@@ -6,17 +6,17 @@
 //! be found are the loops of bridges without the protocol alone.
 
 use super::{MAX_NAMED, listed};
+use crate::compile::Interface;
 use crate::compile::lab::{InterfaceId, Lab, NodeId};
 use crate::compile::layout::Port;
 use crate::compile::segment::{self, Frames, Joint, Side, Wires};
-use crate::compile::{Interface, InterfaceKind};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::document::Role;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 pub(super) fn check(lab: &Lab, diagnostics: &mut Diagnostics) {
     let plain =
-        |interface: &Interface| matches!(interface.kind, InterfaceKind::Bridge { stp: false, .. });
+        |interface: &Interface| interface.kind.as_bridge().is_some_and(|bridge| !bridge.stp);
     if !lab.nodes.iter().flat_map(|node| &node.interfaces).any(plain) {
         return;
     }
@@ -99,19 +99,13 @@ struct Loop {
 
 impl Loop {
     fn of(lab: &Lab, path: &[Frames]) -> Self {
-        let kind = |(node, id, _, _): &Frames| lab[*node].interfaces[id.0].kind;
         let mut bridges: Vec<Port> = Vec::new();
         let mut links: Vec<usize> = Vec::new();
         for frames in path {
-            match kind(frames) {
-                InterfaceKind::Bridge { .. } => bridges.push((frames.0, frames.1)),
-                InterfaceKind::Veth { link, .. } => links.push(link),
-                InterfaceKind::Dummy
-                | InterfaceKind::Vlan { .. }
-                | InterfaceKind::Vxlan { .. }
-                | InterfaceKind::Macvlan { .. }
-                | InterfaceKind::Ifb => {}
-            }
+            let (node, id, _, _) = *frames;
+            let kind = &lab[node].interfaces[id.0].kind;
+            bridges.extend(kind.is_bridge().then_some((node, id)));
+            links.extend(kind.link());
         }
         bridges.dedup();
         if bridges.len() > 1 && bridges.first() == bridges.last() {

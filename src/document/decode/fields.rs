@@ -1,11 +1,11 @@
 //! The values of one map, each read as the table of keys says.
 
 use super::super::address::Address;
-use super::super::keys::{Choice, Key, Level, Shape};
 use super::super::tree::{Entry, Tree};
 use super::super::{Format, slips};
 use super::values;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, nearest};
+use crate::vocabulary::{Choice, Given, Key, Level, Shape, Value};
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
@@ -124,6 +124,36 @@ impl<'t> Fields<'t> {
         parse: impl Fn(&Text) -> Result<T, Diagnostic>,
     ) -> Option<Vec<Spanned<T>>> {
         self.many(name, errors, |text| Ok(Spanned::new(parse(text)?, text.span)))
+    }
+
+    /// The values of those of the keys that the file gives, in the keys' order.
+    pub fn given(&self, keys: &[&'static Key], errors: &mut Diagnostics) -> Vec<Given> {
+        let mut given = Vec::new();
+        for Key { name, shape, .. } in keys {
+            let value = match shape {
+                Shape::Flag => self.flag(name, errors).map(|it| (it.span, Value::Flag(it.value))),
+                Shape::Number(..) => {
+                    self.number(name, errors).map(|it| (it.span, Value::Number(it.value)))
+                }
+                Shape::Ip => self.ip(name, errors).map(|it| (it.span, Value::Ip(it.value))),
+                Shape::List(_) => self.lines(name, errors).map(|lines| {
+                    (lines.first().map_or(Span::NONE, |line| line.span), Value::Lines(lines))
+                }),
+                Shape::Line
+                | Shape::OneOf(_)
+                | Shape::Address
+                | Shape::Loopback
+                | Shape::Mac
+                | Shape::Named(_)
+                | Shape::Map(_)
+                | Shape::Link
+                | Shape::End => self.line(name, errors).map(|it| (it.span, Value::Line(it))),
+            };
+            given.extend(
+                value.map(|(span, value)| Given { key: name, value: Spanned::new(value, span) }),
+            );
+        }
+        given
     }
 
     /// A string.
@@ -266,5 +296,5 @@ fn unknown(Entry { key, value }: &Entry, level: &Level) -> Diagnostic {
 
 /// The keys that a user can write, as a sentence lists them.
 fn listed(level: &Level) -> String {
-    level.keys.iter().map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ")
+    level.keys().map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ")
 }

@@ -1,12 +1,14 @@
 //! A node, its VRFs and its interfaces.
 
-use super::super::keys::{COMMAND, CONTENT, INTERFACE, Level, NODE, VRF};
+use super::super::keys::{COMMAND, CONTENT, INTERFACE, NODE, VRF};
 use super::super::tree::{Entry, Tree};
 use super::super::{Command, Content, Files, Interface, Node, Vrf};
 use super::fields::{Fields, wrong};
 use super::{names, values};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Notation, Spanned, Text};
 use crate::iproute::{Netem, Tbf, Vlan};
+use crate::link;
+use crate::vocabulary::Level;
 
 /// Reads a node from its map, in which its defaults are already.
 pub(super) fn node(name: Text, tree: &Tree, files: &Files, errors: &mut Diagnostics) -> Node {
@@ -71,16 +73,8 @@ fn interfaces(fields: &Fields, errors: &mut Diagnostics) -> Vec<Interface> {
             offload: fields.flag("offload", errors),
             up: fields.flag("up", errors),
             kind: fields.choice("kind", errors),
-            ports: fields.lines("ports", errors),
-            vlan_filtering: fields.flag("vlan_filtering", errors),
-            stp: fields.flag("stp", errors),
+            own: fields.given(link::keys(), errors),
             vlans: fields.all_parsed("vlans", errors, Vlan::parse),
-            id: fields.number("id", errors),
-            parent: fields.line("parent", errors),
-            local: fields.ip("local", errors),
-            remote: fields.ip("remote", errors),
-            dstport: fields.number("dstport", errors),
-            mode: fields.choice("mode", errors),
         };
         if interface.kind.is_none() && fields.tree("kind").is_some() {
             // That there is no such kind was said, and nothing follows from it.

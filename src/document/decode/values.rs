@@ -1,10 +1,11 @@
 //! Single values: numbers, flags, words, addresses.
 
 use super::super::address::{ANYCAST, Address};
-use super::super::keys::{Choice, Shape};
+
 use super::super::tree::Tree;
 use super::fields::wrong;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text, nearest};
+use crate::vocabulary::{Choice, Shape};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
@@ -95,8 +96,8 @@ pub(super) fn choice<C: Choice>(
     text: &Text,
     shape: &Shape,
 ) -> Result<Spanned<C>, Diagnostic> {
-    if let Some((_, value)) = C::WORDS.iter().find(|(word, _)| *word == text.as_str()) {
-        return Ok(Spanned::new(*value, text.span));
+    if let Some((_, value)) = C::words().into_iter().find(|(word, _)| *word == text.as_str()) {
+        return Ok(Spanned::new(value, text.span));
     }
     let fault =
         Diagnostic::error(Code::BadValue, format!("`{name}` cannot be `{text}`")).at(text.span, "");

@@ -1,12 +1,13 @@
 //! Attributes that are not the language's: most mean something to Graphviz or to another program,
 //! some are slips.
 
-use super::super::keys::{LAB, LINK, Level, NODE};
+use super::super::keys::{LAB, LINK, NODE};
 use super::super::{Format, slips};
 use super::drawing::COMPASS;
 use super::lexer::{Id, Style};
 use super::parser::{Attribute, Member, Statement, Target};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Text, nearest};
+use crate::vocabulary::Level;
 
 /// The names of Graphviz's attributes, as its documentation lists them, in order.
 const GRAPHVIZ: &[&str] = &[

@@ -11,9 +11,10 @@ pub(super) use drawing::COMPASS;
 pub(super) use lexer::is_keyword;
 
 use super::LabName;
-use super::keys::{LAB, LINK, Level, NODE};
+use super::keys::{LAB, LINK, NODE};
 use super::tree::{Entry, Reading, Tree};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span, Text};
+use crate::vocabulary::Level;
 use drawing::{Attributes, Edge};
 use lexer::{Keyword, Lexer, Style, TokenKind};
 use parser::Attribute;

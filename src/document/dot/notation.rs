@@ -4,9 +4,9 @@
 //! entry has `,` between its items, and single quotes hold what has spaces or `;` in it, a quote itself
 //! twice.
 
-use super::super::keys::{Level, Shape};
 use super::super::tree::{Entry, Tree};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Text};
+use crate::vocabulary::{Level, Shape};
 
 /// The tree that the string stands for, given what its key's value looks like.
 pub(super) fn tree(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree {

@@ -1,24 +1,20 @@
 //! Devices, who is whose port, and which are up.
 
 use super::Devices;
-use crate::document::MacvlanMode;
 use crate::iproute::Vlan;
 use crate::kernel::{SendError, Socket};
-use crate::plan::{Device, DeviceKind, Op, VethEnd};
+use crate::link::{Kind, LowerDevice, Mtu};
+use crate::plan::{Device, Op, VethEnd};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
-    AfSpecBridge, BridgeStpState, BridgeVlanInfoFlags, InfoBridge, InfoData, InfoKind, InfoMacVlan,
-    InfoVlan, InfoVrf, InfoVxlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
-    MacVlanMode as KernelMode,
+    AfSpecBridge, BridgeVlanInfoFlags, InfoBridge, InfoData, InfoKind, LinkAttribute,
+    LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 /// The MTU that the kernel gives an Ethernet device.
 const MTU: u32 = 1500;
-/// The MTU that the kernel gives a VRF device.
-const VRF_MTU: u32 = 65575;
 
 /// The ends of veth pairs by their indices, of which no two are the same in a lab.
 #[derive(Debug, Default)]
@@ -43,22 +39,12 @@ impl Ends {
 struct Shown {
     name: String,
     kind: Option<InfoKind>,
-    table: Option<u32>,
     master: Option<u32>,
     peer: Option<u32>,
     mtu: u32,
     mac: Option<[u8; 6]>,
     up: bool,
-    /// Of a bridge, whether it minds VLANs.
-    filters: bool,
-    /// Of a bridge, whether it runs the kernel's spanning tree protocol.
-    stp: bool,
-    /// Of a VLAN or VXLAN.
-    id: Option<u32>,
-    local: Option<IpAddr>,
-    remote: Option<IpAddr>,
-    dstport: u16,
-    mode: Option<MacvlanMode>,
+    data: Option<InfoData>,
 }
 
 /// Reads a namespace's devices; ends of pairs are collected, everything else goes to `ops`.
@@ -75,7 +61,7 @@ pub(super) fn read(
         }
     }
     let minding: BTreeSet<u32> =
-        shown.iter().filter(|(_, link)| link.filters).map(|(index, _)| *index).collect();
+        shown.iter().filter(|(_, link)| link.minds_vlans()).map(|(index, _)| *index).collect();
     let devices: Devices = shown.iter().map(|(index, link)| (*index, link.name.clone())).collect();
     if !minding.is_empty() {
         vlans(namespace, socket, &devices, &minding, ops)?;
@@ -83,39 +69,25 @@ pub(super) fn read(
     let namespace = || namespace.to_owned();
     for (index, link) in shown {
         let name = link.name;
-        let default = if link.kind == Some(InfoKind::Vrf) { VRF_MTU } else { MTU };
-        let mtu = Some(link.mtu).filter(|mtu| *mtu != default);
-        let parent = link.peer.and_then(|parent| devices.get(&parent)).cloned();
-        let kind = match &link.kind {
-            Some(InfoKind::Veth) => {
-                let end =
-                    VethEnd { namespace: namespace(), name: name.clone(), mtu, mac: link.mac };
-                ends.0.insert(index, (link.peer.unwrap_or_default(), end));
-                None
-            }
-            Some(InfoKind::Vrf) => Some(DeviceKind::Vrf { table: link.table.unwrap_or_default() }),
-            Some(InfoKind::Bridge) => {
-                Some(DeviceKind::Bridge { vlan_filtering: link.filters, stp: link.stp })
-            }
-            Some(InfoKind::Dummy) => Some(DeviceKind::Dummy),
-            Some(InfoKind::Ifb) => Some(DeviceKind::Ifb),
-            Some(InfoKind::Vlan) => {
-                parent.map(|parent| DeviceKind::Vlan { id: link.id.unwrap_or(0) as u16, parent })
-            }
-            Some(InfoKind::MacVlan) => {
-                parent.zip(link.mode).map(|(parent, mode)| DeviceKind::Macvlan { parent, mode })
-            }
-            Some(InfoKind::Vxlan) => link.remote.map(|remote| DeviceKind::Vxlan {
-                id: link.id.unwrap_or(0),
-                local: link.local,
-                remote,
-                dstport: link.dstport,
-            }),
-            // `lo`, and devices of kinds that no plan makes.
-            Some(_) | None => None,
+        let read = link.kind.as_ref().and_then(|kind| Kind::read(kind, link.data.as_ref()));
+        let default = match read.as_ref().map(|(kind, _)| kind.mtu()) {
+            Some(Mtu::Own(mtu)) => mtu,
+            None | Some(Mtu::Lower | Mtu::LeastOfPorts | Mtu::Less(_)) => MTU,
         };
-        if let Some(kind) = kind {
-            let device = Device { name: name.clone(), kind, mtu, mac: link.mac };
+        let mtu = Some(link.mtu).filter(|mtu| *mtu != default);
+        if link.kind == Some(InfoKind::Veth) {
+            let end = VethEnd { namespace: namespace(), name: name.clone(), mtu, mac: link.mac };
+            ends.0.insert(index, (link.peer.unwrap_or_default(), end));
+        }
+        // `lo`, and devices of kinds that no plan makes, are none.
+        if let Some((kind, underlay)) = read {
+            let lower = match kind.description().lower {
+                LowerDevice::None => None,
+                LowerDevice::Parent => link.peer,
+                LowerDevice::Underlay => underlay,
+            };
+            let lower = lower.and_then(|lower| devices.get(&lower)).cloned();
+            let device = Device { name: name.clone(), kind, lower, mtu, mac: link.mac };
             ops.insert(Op::Device { namespace: namespace(), device });
         }
         if let Some(master) = link.master.and_then(|master| devices.get(&master)) {
@@ -153,47 +125,15 @@ impl Shown {
     fn take(&mut self, info: &LinkInfo) {
         match info {
             LinkInfo::Kind(kind) => self.kind = Some(kind.clone()),
-            LinkInfo::Data(InfoData::Vrf(data)) => {
-                for item in data {
-                    if let InfoVrf::TableId(table) = item {
-                        self.table = Some(*table);
-                    }
-                }
-            }
-            LinkInfo::Data(InfoData::Bridge(data)) => {
-                self.filters = data.contains(&InfoBridge::VlanFiltering(true));
-                self.stp = data.contains(&InfoBridge::StpState(BridgeStpState::KernelStp));
-            }
-            LinkInfo::Data(InfoData::Vlan(data)) => {
-                self.id = data.iter().find_map(|item| match item {
-                    InfoVlan::Id(id) => Some(u32::from(*id)),
-                    _ => None,
-                });
-            }
-            LinkInfo::Data(InfoData::MacVlan(data)) => {
-                self.mode = data.iter().find_map(|item| match item {
-                    InfoMacVlan::Mode(KernelMode::Bridge) => Some(MacvlanMode::Bridge),
-                    InfoMacVlan::Mode(KernelMode::Private) => Some(MacvlanMode::Private),
-                    InfoMacVlan::Mode(KernelMode::Vepa) => Some(MacvlanMode::Vepa),
-                    InfoMacVlan::Mode(KernelMode::Passthrough) => Some(MacvlanMode::Passthru),
-                    _ => None,
-                });
-            }
-            LinkInfo::Data(InfoData::Vxlan(data)) => {
-                for item in data {
-                    match item {
-                        InfoVxlan::Id(id) => self.id = Some(*id),
-                        InfoVxlan::Group(remote) => self.remote = Some((*remote).into()),
-                        InfoVxlan::Group6(remote) => self.remote = Some((*remote).into()),
-                        InfoVxlan::Local(local) => self.local = Some((*local).into()),
-                        InfoVxlan::Local6(local) => self.local = Some((*local).into()),
-                        InfoVxlan::Port(port) => self.dstport = *port,
-                        _ => {}
-                    }
-                }
-            }
+            LinkInfo::Data(data) => self.data = Some(data.clone()),
             _ => {}
         }
+    }
+
+    /// Whether it is a bridge that minds VLANs.
+    fn minds_vlans(&self) -> bool {
+        let Some(InfoData::Bridge(data)) = &self.data else { return false };
+        data.contains(&InfoBridge::VlanFiltering(true))
     }
 }
 
