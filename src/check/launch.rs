@@ -9,6 +9,7 @@ use super::ready::Ready;
 use super::run::Run;
 use super::server::{Serving, inode};
 use super::shape::Shape;
+use super::sockets;
 use crate::compile::{Expect, NodeId, Protocol, Spread};
 use std::io;
 use std::net::IpAddr;
@@ -43,7 +44,7 @@ impl Run<'_> {
             let server = &mut self.sockets.servers[number];
             server.users += usize::from(is_first);
             let node = server.site.node;
-            let entered = self.worker.enter(&self.sockets.namespaces[node.0]);
+            let entered = sockets::enter(self.worker, lab, node);
             let prepared = entered.and_then(|()| {
                 let own = &mut self.sockets.own;
                 let (serving, opened) = server.prepare(lab, check, self.worker, own);
@@ -76,7 +77,7 @@ impl Run<'_> {
                 };
             }
             Protocol::Tcp(port) => {
-                self.worker.enter(&self.sockets.namespaces[check.from.node.0])?;
+                sockets::enter(self.worker, self.lab, check.from.node)?;
                 Flight::connect(&mut self.signature, shape, mark, to, port)?
             }
             Protocol::Udp(port) => {
@@ -94,7 +95,7 @@ impl Run<'_> {
                     data = Data::Silent;
                 }
                 let data = self.signature.token.data(mark, data, size);
-                self.worker.enter(&self.sockets.namespaces[check.from.node.0])?;
+                sockets::enter(self.worker, self.lab, check.from.node)?;
                 Flight::send(&mut self.signature, shape, to, port, &data)?
             }
         };

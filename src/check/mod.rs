@@ -42,4 +42,4 @@ pub use report::{
     Visit,
 };
 pub use run::{run, run_until};
-pub use sockets::Error;
+pub use sockets::{Error, files};

@@ -10,7 +10,7 @@ use super::ready::Ready;
 use super::report::{CheckResult, Report};
 use super::server::{self, Site};
 use super::shape::Shape;
-use super::sockets::{self, Error, Origin, Sockets};
+use super::sockets::{Error, Origin, Sockets};
 use super::verdict;
 use crate::compile::{Check, Expect, Lab, NodeId, Spread, Target};
 use crate::kernel::{Worker, on_worker};
@@ -21,7 +21,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 /// How many probes may be on their way without being late, so that no queue overflows.
-const WINDOW: usize = 256;
+pub(super) const WINDOW: usize = 256;
 /// When a probe is late and no longer holds up others.
 pub(super) const LATE: Duration = Duration::from_millis(300);
 /// How soon an interrupt is noticed.
@@ -55,7 +55,6 @@ pub fn run_until(
     if checks.is_empty() {
         return Ok(Report::of(Vec::new()));
     }
-    sockets::raise_file_limit();
     let mut all = checks.to_vec();
     all.extend(control::missing(lab, checks));
     on_worker(|worker| {

@@ -1,13 +1,15 @@
 //! The sockets of a run: opened in the nodes' namespaces, read in one place.
 
+use super::control;
 use super::mark::Token;
+use super::message::Version;
+use super::run::WINDOW;
 use super::sender::Sender;
-use super::server::{Server, Site};
+use super::server::{self, Server, Site};
 use super::shape::Shape;
 use super::watch::Watch;
-use crate::compile::{Lab, NodeId};
+use crate::compile::{Check, Lab, NodeId, Protocol};
 use crate::kernel::{Namespace, Worker};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
@@ -51,8 +53,6 @@ pub(super) type Origin<'a> = (NodeId, Shape<'a>);
 /// What is open in the namespaces of a lab.
 #[derive(Debug)]
 pub(super) struct Sockets<'a> {
-    /// The namespaces of the nodes.
-    pub(super) namespaces: Vec<Namespace>,
     /// A watch per node.
     pub(super) watches: Vec<Watch>,
     /// The senders by their numbers. One that could not be opened, for want of its VRF, is a refusal
@@ -73,22 +73,18 @@ impl<'a> Sockets<'a> {
         sites: BTreeMap<Site<'a>, usize>,
         worker: &mut Worker,
     ) -> Result<Self, Error> {
-        let mut namespaces = Vec::with_capacity(lab.nodes.len());
         let mut watches = Vec::with_capacity(lab.nodes.len());
         let mut senders: Vec<(usize, io::Result<Sender>)> = Vec::with_capacity(origins.len());
         let mut origins = origins.iter().peekable();
         for (place, node) in lab.nodes.iter().enumerate() {
             let id = NodeId(place);
-            let namespace = Namespace::open(&node.namespace)
-                .and_then(|namespace| worker.enter(&namespace).map(|()| namespace))
-                .map_err(|source| Error::Enter {
-                    node: node.name.to_string(),
-                    namespace: node.namespace.clone(),
-                    source,
-                })?;
+            enter(worker, lab, id).map_err(|source| Error::Enter {
+                node: node.name.to_string(),
+                namespace: node.namespace.clone(),
+                source,
+            })?;
             let watch = Watch::open(token, id, worker)
                 .map_err(|source| Error::Watch { node: node.name.to_string(), source })?;
-            namespaces.push(namespace);
             watches.push(watch);
             while let Some((origin, number)) = origins.next_if(|((node, _), _)| *node == id) {
                 senders.push((*number, Sender::open(token, origin.1)));
@@ -96,8 +92,34 @@ impl<'a> Sockets<'a> {
         }
         let servers = sites.into_iter().map(|(site, number)| (number, Server::new(site)));
         let (senders, servers) = (in_order(senders), in_order(servers.collect()));
-        Ok(Self { namespaces, watches, senders, servers, own: BTreeSet::new() })
+        Ok(Self { watches, senders, servers, own: BTreeSet::new() })
     }
+}
+
+/// Brings the worker into a node. No namespace is held open: a lab may have more of them than files may
+/// be open.
+pub(super) fn enter(worker: &mut Worker, lab: &Lab, node: NodeId) -> io::Result<()> {
+    worker.enter(&Namespace::open(&lab[node].namespace)?)
+}
+
+/// How many files the checks of a lab have open at the most.
+pub fn files(lab: &Lab, checks: &[Check]) -> usize {
+    let controls = control::missing(lab, checks);
+    let (mut origins, mut sites) = (BTreeSet::new(), BTreeSet::new());
+    let mut flights = Vec::new();
+    for check in checks.iter().chain(&controls) {
+        for &to in check.to.addresses() {
+            origins.insert((check.from.node, Shape::of(check, Version::of(to))));
+            sites.extend(server::sites(lab, check, to));
+            if check.protocol() != Protocol::Echo {
+                flights.push(check.count().unwrap_or(1));
+            }
+        }
+    }
+    // Probes beyond the window wait for others to be done.
+    flights.sort_unstable();
+    let flights: usize = flights.iter().rev().take(WINDOW).sum();
+    lab.nodes.len() + origins.len() + sites.len() + flights
 }
 
 fn in_order<T>(mut numbered: Vec<(usize, T)>) -> Vec<T> {
@@ -118,16 +140,5 @@ impl Drop for Sockets<'_> {
                 scope.spawn(move || drop(some));
             }
         });
-    }
-}
-
-/// A lab of a thousand nodes needs some thousand sockets; the limit that programs start with is
-/// often 1024, and the one they may raise it to far higher.
-pub(super) fn raise_file_limit() {
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && soft < hard
-    {
-        // Where it fails, opening sockets says what is missing.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }

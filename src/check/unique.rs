@@ -5,6 +5,7 @@ use super::holder::holders;
 use super::path::{Leg, Trail};
 use super::probe::Probe;
 use super::run::Run;
+use super::sockets;
 use crate::compile::{Check, Lab, NodeId, Target};
 use crate::kernel::{Mac, Solicitation, interfaces};
 use std::collections::BTreeSet;
@@ -51,7 +52,7 @@ impl Run<'_> {
         let asked = hop.map(|hop| {
             wait += self.delays.at(hop.node);
             owners = self.owners(hop.node, &hop.interface);
-            self.worker.enter(&self.sockets.namespaces[hop.node.0])?;
+            sockets::enter(self.worker, self.lab, hop.node)?;
             Solicitation::send(self.worker, &hop.interface, self.probes[place].to)
         });
         let until = Instant::now() + wait;
@@ -65,7 +66,7 @@ impl Run<'_> {
         let mut owners = Vec::new();
         for (node, port) in neighbours(self.lab, node, id) {
             let name = self.lab[node].interfaces[port.0].name.as_str();
-            let entered = self.worker.enter(&self.sockets.namespaces[node.0]);
+            let entered = sockets::enter(self.worker, self.lab, node);
             let known = entered.and_then(|()| interfaces(self.worker)).unwrap_or_default();
             owners.extend(known.get(name).and_then(|state| Some((state.mac?, node))));
         }

@@ -6,7 +6,7 @@ use super::interrupt::{self, Interrupt};
 use super::labs;
 use super::output::{self, err, out};
 use super::place::{self, Kernel, Place, state_error};
-use super::{count, failures, report, sample};
+use super::{count, failures, files, report, sample};
 use crate::check::{self, Report};
 use crate::compile::{Check, Lab, read_check};
 use crate::diagnostic::{Diagnostics, Source, Span, Text};
@@ -69,6 +69,7 @@ fn here(lab: &LabName, arguments: &Arguments) -> Result<Exit, Exit> {
         input.lab.checks = only(&input.lab, &arguments.only)?;
         input.lab.sample = None;
     }
+    files::suffice(&input, false, true)?;
     let patience = Patience::For(Duration::from_secs(arguments.wait));
     let foreign = executor::foreign(&record, &record.namespaces).map_err(cannot)?;
     if let Some(namespace) = foreign {

@@ -10,6 +10,7 @@ mod down;
 mod exec;
 mod exit;
 mod failures;
+mod files;
 mod foreign;
 mod impair;
 mod input;
@@ -135,6 +136,9 @@ fn run(arguments: Arguments) -> Exit {
     // What is made for a lab is the same whatever the caller's umask. A command in a node keeps that.
     if !matches!(arguments.verb, Verb::Exec(_) | Verb::Vm(_)) {
         umask(Mode::S_IWGRP | Mode::S_IWOTH);
+    }
+    if let Err(exit) = files::raise_limit() {
+        return exit;
     }
     match arguments.verb {
         Verb::Up(verb) => up::run(&verb, kernel),

@@ -4,7 +4,7 @@ use super::exit::{Exit, cannot, wrong};
 use super::interrupt::{self, Interrupt};
 use super::output::err;
 use super::place::{self, Kernel, Place, state_error};
-use super::{input, labs, up};
+use super::{files, input, labs, up};
 use crate::document::LabName;
 use crate::executor;
 use crate::state::{Lock, Record};
@@ -49,6 +49,7 @@ fn listened(lab: &LabName, interrupt: &Interrupt) -> Result<(), Exit> {
     record.changes.clear();
     let input = input::reload(&record)?;
     // What could not be built again is not taken away.
+    files::suffice(&input, true, false)?;
     let names = input.plan.namespaces();
     if let Some(namespace) = executor::foreign(&record, names).map_err(cannot)? {
         return Err(up::taken(namespace));

@@ -8,7 +8,7 @@ use super::output::{err, out};
 use super::place::{self, Kernel, Place, state_error};
 use super::progress::Progress;
 use super::report::{self, Amount};
-use super::{down, labs, neighbours};
+use super::{down, files, labs, neighbours};
 use crate::compile::{Check, Node, names};
 use crate::document::{Format, LabName};
 use crate::executor::{self, Failed, Fault, Stopped};
@@ -137,7 +137,8 @@ fn in_vm(arguments: &Arguments, input: &Input) -> Exit {
 
 fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
     let name = &input.lab.name;
-    if let Err(exit) = place::outside_of_nodes() {
+    let possible = place::outside_of_nodes();
+    if let Err(exit) = possible.and_then(|()| files::suffice(input, true, !arguments.no_check)) {
         return exit;
     }
     match executor::rehearse(&input.plan, &input.source) {

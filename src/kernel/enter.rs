@@ -1,6 +1,6 @@
 //! Becoming a command inside a node.
 
-use super::{Home, Namespace, control_group, raw, vrf_bind};
+use super::{FileLimit, Home, Namespace, control_group, raw, vrf_bind};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MsFlags, mount};
@@ -92,6 +92,10 @@ impl Entry<'_> {
             })?;
         fresh_signals().map_err(|error| EntryError::Enter {
             action: "give the command its signals back",
+            error,
+        })?;
+        FileLimit::callers().and_then(FileLimit::set).map_err(|error| EntryError::Enter {
+            action: "give the command its limit of open files back",
             error,
         })?;
         let Err(errno) = nix::unistd::execvp(&words[0], &words);

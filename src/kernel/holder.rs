@@ -83,13 +83,21 @@ fn find(namespaces: &BTreeSet<u64>, groups: &Groups) -> io::Result<(Vec<HeldProc
             Place::Outside => continue,
             Place::Unknown if groups.may_lack(pid) => unseen.push(pid),
             Place::Unknown => continue,
-            Place::Inside => holders.extend(
+            Place::Inside => match HeldProcess::open(pid) {
                 // Only now is it sure that the number still means the process that was looked at.
-                HeldProcess::open(pid)?.filter(|_| place(pid) == Place::Inside),
-            ),
+                Ok(held) => holders.extend(held.filter(|_| place(pid) == Place::Inside)),
+                // Those that are held are ended first, and the others found then.
+                Err(error) if is_full(&error) && !holders.is_empty() => break,
+                Err(error) => return Err(error),
+            },
         }
     }
     Ok((holders, unseen))
+}
+
+/// Whether this process has as many files open as it may.
+fn is_full(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(nix::libc::EMFILE)
 }
 
 /// Where a process is.

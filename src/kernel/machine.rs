@@ -17,13 +17,16 @@ const FIRST_INDEX: u32 = 101;
 /// What a plan's order of steps promises.
 const BUILDING: &str = "a namespace is made before anything in it";
 
-/// Namespaces that are being built, with a socket in each.
+/// Namespaces that are being built. Each is held by one open file and no more: there may be as many as
+/// this process may open.
 #[derive(Debug)]
 pub struct Machine<'w> {
     worker: &'w mut Worker,
     built: HashMap<String, Building>,
-    /// The namespace whose socket makes the devices of all.
-    first: Option<String>,
+    /// The namespace whose socket makes the devices of all, and that.
+    first: Option<(String, Socket)>,
+    /// The namespace that was last configured, and the socket in it.
+    last: Option<(String, Socket)>,
     /// How many devices have got an index.
     numbered: u32,
     /// What programs in the namespaces see as their own.
@@ -35,7 +38,6 @@ pub struct Machine<'w> {
 #[derive(Debug)]
 struct Building {
     namespace: Namespace,
-    socket: Socket,
     devices: HashMap<String, u32>,
 }
 
@@ -67,7 +69,7 @@ impl<'w> Machine<'w> {
     /// Nothing is built yet.
     pub fn new(worker: &'w mut Worker, home: Home) -> Self {
         let built = HashMap::new();
-        Self { worker, built, first: None, numbered: 0, home, inherited: None }
+        Self { worker, built, first: None, last: None, numbered: 0, home, inherited: None }
     }
 
     /// Makes a namespace with a mark, in which nothing of the host's settings is left.
@@ -92,8 +94,8 @@ impl<'w> Machine<'w> {
         })?;
         let socket = socket.expect("the namespace was marked through its socket");
         let devices = HashMap::from([("lo".to_owned(), LOOPBACK)]);
-        self.built.insert(name.to_owned(), Building { namespace, socket, devices });
-        self.first.get_or_insert_with(|| name.to_owned());
+        self.built.insert(name.to_owned(), Building { namespace, devices });
+        self.first.get_or_insert_with(|| (name.to_owned(), socket));
         Ok(())
     }
 
@@ -137,23 +139,39 @@ impl<'w> Machine<'w> {
     /// The first step that the kernel refused; those behind it may have been carried out.
     pub fn send(&mut self, ops: &[&Op]) -> Result<(), Refused> {
         let Some(first) = ops.first() else { return Ok(()) };
-        let sender = match first.way() {
-            Way::Process => return supervisor::start(ops, &self.home),
-            Way::Devices => self.first.clone().expect(BUILDING),
-            Way::Alone | Way::Configuration => first.namespace().to_owned(),
-        };
+        if first.way() == Way::Process {
+            return supervisor::start(ops, &self.home);
+        }
         for op in ops {
             self.number(op);
         }
         if ops.iter().any(|op| minds_carriers(op)) {
-            self.worker.enter(&self.built.get(&sender).expect(BUILDING).namespace)?;
+            self.enter(first.namespace())?;
             settle()?;
         }
         let requests: Vec<_> = ops.iter().map(|op| message::requests(op, self)).collect();
         debug_assert!(requests.iter().all(|requests| requests.len() == 1), "one step, one request");
-        let requests = requests.into_iter().flatten().collect();
-        let building = self.built.get_mut(&sender).expect(BUILDING);
-        Ok(building.socket.send(requests)?)
+        let socket = match first.way() {
+            Way::Devices => &mut self.first.as_mut().expect(BUILDING).1,
+            Way::Alone | Way::Configuration | Way::Process => self.socket(first.namespace())?,
+        };
+        Ok(socket.send(requests.into_iter().flatten().collect())?)
+    }
+
+    fn enter(&mut self, namespace: &str) -> io::Result<()> {
+        self.worker.enter(&self.built.get(namespace).expect(BUILDING).namespace)
+    }
+
+    /// A socket in a namespace: steps that configure one follow each other.
+    fn socket(&mut self, namespace: &str) -> io::Result<&mut Socket> {
+        let last = match self.last.take().filter(|(name, _)| name == namespace) {
+            Some(last) => last,
+            None => {
+                self.enter(namespace)?;
+                (namespace.to_owned(), Socket::open()?)
+            }
+        };
+        Ok(&mut self.last.insert(last).1)
     }
 
     /// Waits, no longer than `moment`, until every port of a namespace's bridges forwards or blocks.
@@ -166,7 +184,7 @@ impl<'w> Machine<'w> {
         namespace: &str,
         moment: Duration,
     ) -> Result<Option<String>, Refused> {
-        self.worker.enter(&self.built.get(namespace).expect(BUILDING).namespace)?;
+        self.enter(namespace)?;
         Ok(settle::ports(moment)?)
     }
 
@@ -182,8 +200,7 @@ impl<'w> Machine<'w> {
                 .into_iter()
                 .map(|(device, state)| (device, state.index))
                 .collect();
-            let building = Building { namespace, socket: Socket::open()?, devices };
-            self.built.insert(name.to_owned(), building);
+            self.built.insert(name.to_owned(), Building { namespace, devices });
         }
         Ok(())
     }
@@ -196,13 +213,12 @@ impl<'w> Machine<'w> {
         let Some(name) = edits.first().map(Edit::namespace) else { return Ok(()) };
         self.join(name)?;
         if edits.iter().any(|edit| matches!(edit, Edit::Make(_) | Edit::PutRoute { .. })) {
-            self.worker.enter(&self.built.get(name).expect(BUILDING).namespace)?;
+            self.enter(name)?;
             settle()?;
         }
         let requests: Vec<_> = edits.iter().map(|edit| message::edit(edit, self)).collect();
         debug_assert!(requests.iter().all(|requests| requests.len() == 1), "one each");
-        let building = self.built.get_mut(name).expect(BUILDING);
-        Ok(building.socket.send(requests.into_iter().flatten().collect())?)
+        Ok(self.socket(name)?.send(requests.into_iter().flatten().collect())?)
     }
 
     /// Gives indices to the devices that a step makes, no two devices of a lab the same one: up to

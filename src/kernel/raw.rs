@@ -15,6 +15,8 @@ use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 use tokio::io::unix::AsyncFd;
 
+use super::FileLimit;
+
 /// `pidfd_open(2)`: a file that becomes readable when the process ends.
 pub(super) fn pidfd_open(pid: Pid) -> Result<OwnedFd, Errno> {
     // SAFETY: the call takes two integers and touches no memory of ours.
@@ -112,6 +114,12 @@ pub fn die_with_parent(command: &mut Command) {
     let prepare = || nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(Into::into);
     // SAFETY: the call is a plain system call, which may be made between fork and exec.
     unsafe { command.pre_exec(prepare) };
+}
+
+/// Lets the command have this limit of open files, whatever that of this process is.
+pub fn limit_files(command: &mut Command, limit: FileLimit) {
+    // SAFETY: the call is a plain system call, which may be made between fork and exec.
+    unsafe { command.pre_exec(move || limit.set()) };
 }
 
 /// Lets the command inherit no open file but its standard streams: whatever else this process was

@@ -1,7 +1,7 @@
 //! The commands of a node: started in it, and watched over by a process that ends with the last.
 
 use super::machine::{Reason, Refused};
-use super::{CommandEnd, EndedCommand, Entry, Home, Namespace, raw, vrf_bind};
+use super::{CommandEnd, EndedCommand, Entry, FileLimit, Home, Namespace, raw, vrf_bind};
 use crate::plan::Op;
 use nix::errno::Errno;
 use nix::libc;
@@ -24,6 +24,7 @@ const VERB: &str = "supervise";
 #[derive(Serialize, Deserialize)]
 struct Order {
     parent: i32,
+    files: FileLimit,
     directory: PathBuf,
     namespace: String,
     commands: Vec<Started>,
@@ -53,6 +54,7 @@ pub(super) fn start(ops: &[&Op], home: &Home) -> Result<(), Refused> {
     });
     let order = Order {
         parent: Pid::this().as_raw(),
+        files: FileLimit::callers()?,
         directory: home.directory().to_owned(),
         namespace: ops[0].namespace().to_owned(),
         commands: commands.collect(),
@@ -157,6 +159,7 @@ fn spawn(order: &Order, home: &Home, command: &Started) -> io::Result<(i32, File
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", &command.line]).stdin(Stdio::null());
     shell.stdout(output.try_clone()?).stderr(output.try_clone()?);
+    raw::limit_files(&mut shell, order.files);
     let child = match &command.vrf {
         None => shell.spawn()?,
         // A process is born into its parent's group, so that not even its first socket is unbound.

@@ -7,6 +7,7 @@ mod exec;
 mod host;
 mod kernel;
 mod labs;
+mod limits;
 mod marks;
 mod processes;
 mod programs;
