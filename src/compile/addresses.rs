@@ -12,7 +12,8 @@ use super::layout::{Context, Layout, Port, Run};
 use super::pool::{Pool, Taken};
 use super::region;
 use super::segment::Segment;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
+use super::subnets::Subnets;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::document::{Family, Role, Routing};
 use crate::iproute::Table;
 use crate::topology::Topology;
@@ -60,6 +61,7 @@ pub(super) fn fill(
     draft: &mut Draft,
     errors: &mut Diagnostics,
 ) {
+    let subnets = Subnets::of(topology, layout, &draft.lab, errors);
     let own = own(layout, &draft.lab);
     let routed_to = routed_to(topology, layout, &draft.lab);
     let mut runs = asking(topology, layout, &draft.lab);
@@ -72,7 +74,9 @@ pub(super) fn fill(
         let pools = pools(topology, *run, has_core);
         // A route to all that a pool has, and perhaps more, leaves no other subnet to hand out.
         let is_part = |net: &&IpNet| !pools.iter().any(|pools| pools.any_lies_in(**net));
-        let nets = own.get(run).into_iter().flatten();
+        let given = asking.segments.iter().flat_map(|segment| subnets.at(segment));
+        let given = given.map(|subnet| &subnet.value);
+        let nets = own.get(run).into_iter().flatten().chain(given);
         let nets = nets.chain(routed_to.get(run).into_iter().flatten().filter(is_part));
         let taken = Taken::of(nets.copied());
         for mut pools in pools {
@@ -80,7 +84,7 @@ pub(super) fn fill(
                 pools.loopbacks.begin_even();
             }
             for segment in &asking.segments {
-                fill_segment(segment, &taken, &mut pools, draft, errors);
+                fill_segment(segment, subnets.at(segment), &taken, &mut pools, draft, errors);
             }
             for id in asking.loopbacks.iter().filter(|_| pools.chosen) {
                 let node = &mut draft.lab[*id];
@@ -207,10 +211,11 @@ fn pools(topology: &Topology, run: Run, has_core: bool) -> [Pools; 2] {
     }
 }
 
-/// Gives addresses to those ports of a segment that lack them: from the subnet that the file has
-/// there already, else from the pool.
+/// Gives addresses to those ports of a segment that lack them: from the subnet that the file gives it or
+/// has there already, else from the pool. What has a subnet is of its families alone.
 fn fill_segment(
     segment: &Segment,
+    subnets: &[Spanned<IpNet>],
     taken: &Taken,
     pools: &mut Pools,
     draft: &mut Draft,
@@ -233,7 +238,9 @@ fn fill_segment(
     let alone = |port: &Port| {
         segment.ports.iter().any(|other| other != port && !addresses(other).is_empty())
     };
-    let unasked = match pools.chosen {
+    let given = subnets.iter().find(|subnet| pools.family.has(subnet.value));
+    let chosen = if subnets.is_empty() { pools.chosen } else { given.is_some() };
+    let unasked = match chosen {
         true => here.is_empty() && matches!(&lacking[..], [one] if alone(one)),
         false => here.is_empty() || lacking.iter().any(|port| !addresses(port).is_empty()),
     };
@@ -241,9 +248,11 @@ fn fill_segment(
         return;
     }
     let place = draft.lab[lacking[0].0].interfaces[lacking[0].1.0].span;
-    let (subnet, used) = match here.first() {
-        Some(net) => (net.trunc(), here.iter().map(IpNet::addr).collect::<BTreeSet<_>>()),
-        None => {
+    let used: BTreeSet<IpAddr> = here.iter().map(IpNet::addr).collect();
+    let subnet = match (here.first(), given) {
+        (Some(net), _) => net.trunc(),
+        (None, Some(subnet)) => subnet.value,
+        (None, None) => {
             let pool = match segment.point_to_point {
                 true => &mut pools.links,
                 false => &mut pools.lans,
@@ -256,7 +265,7 @@ fn fill_segment(
                 false => pool.part().min(width - bits),
             };
             match pool.next_of(part, taken) {
-                Some(net) => (net, BTreeSet::new()),
+                Some(net) => net,
                 None => return errors.push(pool.exhausted(place)),
             }
         }
@@ -273,7 +282,9 @@ fn fill_segment(
             continue;
         };
         let net = IpNet::new(address, subnet.prefix_len()).expect("a subnet's length is one");
-        interface.addresses.push(Spanned::filled(net.into()));
+        // Two that are one for the subnets' sake are told of there.
+        let span = given.map_or(Span::NONE, |subnet| subnet.span);
+        interface.addresses.push(Spanned::new(net.into(), span));
     }
 }
 

@@ -158,7 +158,7 @@ fn add_end(
 
     let place = InterfaceId(draft.lab[id].interfaces.len());
     let addresses = one(
-        from_link.addresses.as_ref(),
+        end.addresses.as_ref(),
         written.and_then(|written| written.addresses.as_ref()),
         // An empty list has no place of its own.
         |addresses| addresses.first().map_or(Span::NONE, |address| address.span),

@@ -30,6 +30,7 @@ mod routes;
 mod policy;
 mod rules;
 mod segment;
+mod subnets;
 mod summary;
 mod synthetic;
 mod sysctls;

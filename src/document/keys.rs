@@ -57,6 +57,7 @@ const MTU: Shape = Shape::Number(68, 65535);
 const VRF_MTU: Shape = Shape::Number(1280, 65575);
 const ANY: Shape = Shape::Number(0, u32::MAX);
 const ADDRESSES: Shape = Shape::List(&Shape::Address);
+const END_ADDRESSES: Shape = Shape::List(&Shape::EndAddress);
 const LOOPBACKS: Shape = Shape::List(&Shape::Loopback);
 const LINES: Shape = Shape::List(&Shape::Line);
 const NAMES: Shape = Shape::List(&Shape::Line);
@@ -142,6 +143,7 @@ pub(super) static NODE: Level = Level {
         key("forwarding", Shape::Flag, "Whether it forwards, whatever its role."),
         key("stp", Shape::Flag, "Whether its bridges run the kernel's spanning tree protocol."),
         key("routing", Shape::OneOf(words::<Routing>), "Which routes the compiler fills in here."),
+        key("subnet", ADDRESSES, "The subnet of a switch's LAN."),
         key("loopback", LOOPBACKS, "Addresses on its `lo`."),
         key("vrfs", Shape::Named(&Shape::Map(&VRF)), "Its VRFs by name."),
         key("interfaces", Shape::Named(&Shape::Map(&INTERFACE)), "Its interfaces by name."),
@@ -225,9 +227,10 @@ pub(super) static LINK: Level = Level {
     more: none,
     keys: &[
         key("ends", Shape::List(&Shape::End), "Its two ends, `node` or `node:interface`."),
-        key("addresses", Shape::List(&ADDRESSES), "The addresses of its two ends."),
-        key("tailaddresses", ADDRESSES, "The addresses of its first end."),
-        key("headaddresses", ADDRESSES, "The addresses of its second end."),
+        key("subnet", ADDRESSES, "Its subnet, of which an end may say the host part alone."),
+        key("addresses", Shape::List(&END_ADDRESSES), "The addresses of its two ends."),
+        key("tailaddresses", END_ADDRESSES, "The addresses of its first end."),
+        key("headaddresses", END_ADDRESSES, "The addresses of its second end."),
         key("vrf", Shape::Line, "The VRF for each end that can be in it."),
         key("tailvrf", Shape::Line, "The VRF that its first end is in."),
         key("headvrf", Shape::Line, "The VRF that its second end is in."),

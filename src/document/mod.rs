@@ -15,7 +15,7 @@ mod tree;
 mod write;
 mod yaml;
 
-pub use address::Address;
+pub use address::{Address, EndAddress, HostPart};
 pub use file::{Directories, Files, STANDARD_INPUT, read, read_from};
 pub(crate) use limits::Counter;
 pub use limits::{Limit, Limits, Quantity};
@@ -142,6 +142,8 @@ pub struct Node {
     pub stp: Option<Spanned<bool>>,
     /// `routing`: whether routes are filled in here, whatever the whole file says.
     pub routing: Option<Spanned<Routing>>,
+    /// `subnet` of a switch: that of its LAN, at most one of each family.
+    pub subnets: Vec<Spanned<IpNet>>,
     /// `loopback`: addresses on `lo`; `None` lets the compiler choose, an empty list is none.
     pub loopback: Option<Vec<Spanned<Address>>>,
     /// `vrfs` in the file's order.
@@ -272,6 +274,8 @@ pub struct Link {
     pub ends: [End; 2],
     /// `cost`, for shortest paths.
     pub cost: Option<Spanned<u32>>,
+    /// `subnet`: at most one of each family.
+    pub subnets: Vec<Spanned<IpNet>>,
 }
 
 /// One end of a link as written; what a link says of both ends stands at each.
@@ -282,7 +286,7 @@ pub struct End {
     /// The interface's name, where the file gives one.
     pub interface: Option<Text>,
     /// Addresses; `None` lets the compiler choose, an empty list is none.
-    pub addresses: Option<Vec<Spanned<Address>>>,
+    pub addresses: Option<Vec<Spanned<EndAddress>>>,
     /// The VRF that this end is to be in.
     pub vrf: Option<EndVrf>,
     /// `mtu` in bytes.

@@ -52,6 +52,11 @@ fn of(shape: &'static Shape, definitions: &mut Map<String, Value>) -> Value {
         Shape::Address => {
             json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+/[0-9]+( +anycast)?$" })
         }
+        // A host part, `.5`, looks like a number.
+        Shape::EndAddress => json!({
+            "type": ["string", "number"],
+            "pattern": "^[0-9A-Fa-f.:]+(/[0-9]+)?( +anycast)?$",
+        }),
         Shape::Loopback => {
             json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+(/[0-9]+)?( +anycast)?$" })
         }

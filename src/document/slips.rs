@@ -54,6 +54,10 @@ impl Slip<'_> {
                     format!("write {}", self.said(&format!("{side}addresses"), address))
                 }
             }),
+            "network" | "prefix" | "cidr" | "net" if side.is_empty() => {
+                self.value.parse::<IpNet>().ok()?;
+                Some(format!("write {}", self.said("subnet", self.value)))
+            }
             "mac" if side.is_empty() => {
                 Some(format!("write {} or `headmac`", self.said("tailmac", self.value)))
             }

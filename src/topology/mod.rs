@@ -1,6 +1,7 @@
 //! What was meant: the document as a graph of nodes and links, its names resolved.
 
 mod resolve;
+mod subnet;
 
 pub use resolve::resolve;
 
@@ -10,6 +11,7 @@ use crate::document::{
     LabName, Limits, NodeName, Role, Routing, Vpn, Vrf as WrittenVrf,
 };
 use crate::iproute::{LabelRoute, NexthopObject, Route, Rule, Table};
+use ipnet::IpNet;
 use petgraph::graph::{NodeIndex, UnGraph};
 
 /// A file whose parts know each other.
@@ -66,6 +68,8 @@ pub struct Node {
     pub stp: Option<Spanned<bool>>,
     /// Which routes the compiler fills in here, where the file says so of this node.
     pub routing: Option<Routing>,
+    /// The subnets of a switch's LAN, at most one of each family.
+    pub subnets: Vec<Spanned<IpNet>>,
     /// Addresses on `lo`; `None` lets the compiler choose.
     pub loopback: Option<Vec<Spanned<Address>>>,
     /// Its VRFs, each name once.
@@ -119,6 +123,8 @@ pub struct Link {
     pub span: Span,
     /// What it costs on a shortest path.
     pub cost: u32,
+    /// The subnets that the file gives it, or the LAN that it leads into, at most one of each family.
+    pub subnets: Vec<Spanned<IpNet>>,
     /// Its ends; that of a graph's edge's first node comes first.
     pub ends: [End; 2],
 }
@@ -132,6 +138,8 @@ pub struct End {
     pub span: Span,
     /// The interface's name, where the file gives one.
     pub interface: Option<Spanned<DeviceName>>,
-    /// What the file says of the interface at this end.
+    /// Its addresses; `None` lets the compiler choose, an empty list is none.
+    pub addresses: Option<Vec<Spanned<Address>>>,
+    /// What else the file says of the interface at this end.
     pub written: crate::document::End,
 }

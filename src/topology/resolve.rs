@@ -1,5 +1,6 @@
 //! Names to what they name.
 
+use super::subnet;
 use super::{End, Interface, Link, Node, Topology, Vrf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
 use crate::document::{self, DeviceName, Document, LabName, Limits, NodeName};
@@ -58,8 +59,10 @@ pub fn resolve(
                 );
             }
         }
-        graph.add_edge(near.node, far.node, Link { span, cost, ends: [near, far] });
+        let subnets = link.subnets;
+        graph.add_edge(near.node, far.node, Link { span, cost, subnets, ends: [near, far] });
     }
+    subnet::complete(&mut graph, errors);
     let written = document.name.and_then(|name| LabName::new(name.as_str()));
     Topology {
         name: name.or(written).unwrap_or_else(|| fallback.clone()),
@@ -78,7 +81,7 @@ pub fn resolve(
 fn resolve_end(end: document::End, by_name: &HashMap<String, NodeIndex>) -> Option<End> {
     let node = *by_name.get(end.node.as_str())?;
     let interface = end.interface.as_ref().and_then(device);
-    Some(End { node, span: end.node.span, interface, written: end })
+    Some(End { node, span: end.node.span, interface, addresses: None, written: end })
 }
 
 fn resolve_node(node: document::Node, name: NodeName, errors: &mut Diagnostics) -> Node {
@@ -125,6 +128,7 @@ fn resolve_node(node: document::Node, name: NodeName, errors: &mut Diagnostics) 
         forwarding: node.forwarding,
         stp: node.stp,
         routing: node.routing.map(|routing| routing.value),
+        subnets: node.subnets,
         loopback: node.loopback,
         vrfs,
         interfaces,

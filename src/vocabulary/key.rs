@@ -54,6 +54,8 @@ pub(crate) enum Shape {
     Line,
     /// `10.1.1.1/24`.
     Address,
+    /// The same at the end of a link, where the subnet may be the link's.
+    EndAddress,
     /// `10.1.1.1`, without a length.
     Ip,
     /// An address, for which one without a length stands for itself alone.

@@ -9,5 +9,6 @@ mod plans;
 mod print;
 mod settings;
 mod routes;
+mod subnets;
 mod synthetic;
 mod walk;

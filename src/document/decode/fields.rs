@@ -1,6 +1,6 @@
 //! The values of one map, each read as the table of keys says.
 
-use super::super::address::Address;
+use super::super::address::{Address, EndAddress};
 use super::super::tree::{Entry, Tree};
 use super::super::{Format, slips};
 use super::values;
@@ -142,6 +142,7 @@ impl<'t> Fields<'t> {
                 Shape::Line
                 | Shape::OneOf(_)
                 | Shape::Address
+                | Shape::EndAddress
                 | Shape::Loopback
                 | Shape::Mac
                 | Shape::Named(_)
@@ -194,6 +195,33 @@ impl<'t> Fields<'t> {
     /// Addresses of an interface with their lengths.
     pub fn addresses(&self, name: &str, errors: &mut Diagnostics) -> Option<Vec<Spanned<Address>>> {
         self.many(name, errors, values::on_a_link)
+    }
+
+    /// Addresses at the end of a link.
+    pub fn end_addresses(
+        &self,
+        name: &str,
+        errors: &mut Diagnostics,
+    ) -> Option<Vec<Spanned<EndAddress>>> {
+        self.many(name, errors, values::at_an_end)
+    }
+
+    /// Subnets, at most one of each family.
+    pub fn subnets(&self, name: &str, errors: &mut Diagnostics) -> Vec<Spanned<IpNet>> {
+        let mut subnets: Vec<Spanned<IpNet>> = Vec::new();
+        for subnet in self.many(name, errors, values::subnet).unwrap_or_default() {
+            let is_v4 = subnet.value.addr().is_ipv4();
+            match subnets.iter().find(|other| other.value.addr().is_ipv4() == is_v4) {
+                None => subnets.push(subnet),
+                Some(first) => errors.push(
+                    Diagnostic::error(Code::BadValue, "a link has one subnet of each family")
+                        .at(subnet.span, "the second one")
+                        .beside(first.span, "the first one")
+                        .help("more addresses stand at its ends, with their lengths"),
+                ),
+            }
+        }
+        subnets
     }
 
     /// Addresses that stand for themselves alone if they have no length.

@@ -2,7 +2,7 @@
 
 use super::super::keys::{END, LINK};
 use super::super::tree::{Entry, Tree};
-use super::super::{Address, End, EndVrf, Link};
+use super::super::{End, EndAddress, EndVrf, Link};
 use super::fields::Fields;
 use super::{names, values};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Notation, Span, Spanned, Text};
@@ -141,7 +141,7 @@ fn read(fields: &Fields, ends: [Place; 2], span: Span, errors: &mut Diagnostics)
         End {
             node,
             interface,
-            addresses: fields.addresses(&own("addresses"), errors).or(addresses),
+            addresses: fields.end_addresses(&own("addresses"), errors).or(addresses),
             vrf: vrf_here.map(EndVrf::Here).or(vrf.clone()),
             mtu: fields.number(&own("mtu"), errors).or(mtu),
             mac: fields.mac(&own("mac"), errors),
@@ -152,17 +152,21 @@ fn read(fields: &Fields, ends: [Place; 2], span: Span, errors: &mut Diagnostics)
             up: fields.flag(&own("up"), errors).or(up),
         }
     });
-    Link { span, ends, cost: fields.number("cost", errors) }
+    let cost = fields.number("cost", errors);
+    Link { span, ends, cost, subnets: fields.subnets("subnet", errors) }
 }
 
 /// `addresses`: an item for each end, which is one address, a list of them, or `~` for none.
-fn both_addresses(fields: &Fields, errors: &mut Diagnostics) -> [Option<Vec<Spanned<Address>>>; 2] {
+fn both_addresses(
+    fields: &Fields,
+    errors: &mut Diagnostics,
+) -> [Option<Vec<Spanned<EndAddress>>>; 2] {
     match fields.tree("addresses") {
         None => [None, None],
         Some(Tree::Null(_)) => [Some(Vec::new()), Some(Vec::new())],
         Some(Tree::List(items, _)) if items.len() == 2 => {
             let mut read =
-                |item| Some(values::list("addresses", item, errors, &mut values::on_a_link));
+                |item| Some(values::list("addresses", item, errors, &mut values::at_an_end));
             [read(&items[0]), read(&items[1])]
         }
         Some(other) => {

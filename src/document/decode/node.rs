@@ -19,6 +19,7 @@ pub(super) fn node(name: Text, tree: &Tree, files: &Files, errors: &mut Diagnost
         forwarding: fields.flag("forwarding", errors),
         stp: fields.flag("stp", errors),
         routing: fields.choice("routing", errors),
+        subnets: fields.subnets("subnet", errors),
         loopback: fields.loopbacks("loopback", errors),
         vrfs: vrfs(&fields, errors),
         interfaces: interfaces(&fields, errors),

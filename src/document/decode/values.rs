@@ -1,7 +1,6 @@
 //! Single values: numbers, flags, words, addresses.
 
-use super::super::address::{ANYCAST, Address};
-
+use super::super::address::{ANYCAST, Address, EndAddress, HostPart};
 use super::super::tree::Tree;
 use super::fields::wrong;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text, nearest};
@@ -19,7 +18,7 @@ pub(super) fn expected(shape: &Shape) -> &'static str {
         Shape::Number(..) => "a number",
         Shape::OneOf(_) => "one word",
         Shape::Line => "a string",
-        Shape::Address | Shape::Loopback | Shape::Ip => "an address",
+        Shape::Address | Shape::EndAddress | Shape::Loopback | Shape::Ip => "an address",
         Shape::Mac => "a MAC address",
         Shape::List(_) => "a list",
         Shape::Link => "a link",
@@ -113,17 +112,7 @@ pub(super) fn choice<C: Choice>(
 pub(in super::super) fn address(text: &Text) -> Result<Spanned<IpNet>, Diagnostic> {
     match (text.value.parse(), text.value.parse::<IpAddr>()) {
         (Ok(address), _) => Ok(Spanned::new(address, text.span)),
-        (Err(_), Ok(bare)) => {
-            let (alone, subnet) = match bare {
-                IpAddr::V4(_) => (32, 24),
-                IpAddr::V6(_) => (128, 64),
-            };
-            let title = format!("the address {bare} has no prefix length");
-            Err(Diagnostic::error(Code::BadValue, title).at(text.span, "").help(format!(
-                "write the length of its subnet, {bare}/{subnet} say, or {bare}/{alone} for \
-                     the address alone"
-            )))
-        }
+        (Err(_), Ok(bare)) => Err(HostPart::whole(bare).without_subnet(text.span)),
         (Err(_), Err(_)) => Err(not_an_address(text)),
     }
 }
@@ -133,26 +122,50 @@ fn with_word(
     text: &Text,
     read: impl FnOnce(&Text) -> Result<Spanned<IpNet>, Diagnostic>,
 ) -> Result<Spanned<Address>, Diagnostic> {
+    let (address, anycast) = without_word(text);
+    let net = read(&address)?.value;
+    Ok(Spanned::new(Address { net, anycast }, text.span))
+}
+
+/// What stands before the word, and whether that is there.
+fn without_word(text: &Text) -> (Text, bool) {
     let address = text.value.trim_end().strip_suffix(ANYCAST);
     let address = address.filter(|address| address.ends_with(char::is_whitespace));
     let end = address.map(|address| address.trim_end().len());
-    let net = read(&text.slice(0, end.unwrap_or(text.value.len())))?;
-    Ok(Spanned::new(Address { net: net.value, anycast: end.is_some() }, text.span))
+    (text.slice(0, end.unwrap_or(text.value.len())), end.is_some())
+}
+
+/// An address at the end of a link, whole or the part that the link's subnet leaves open.
+pub(super) fn at_an_end(text: &Text) -> Result<Spanned<EndAddress>, Diagnostic> {
+    let (part, anycast) = without_word(text);
+    let address = match HostPart::parse(part.as_str()) {
+        Some(part) => EndAddress::Part(part, anycast),
+        None => EndAddress::Whole(on_a_link(text)?.value),
+    };
+    Ok(Spanned::new(address, text.span))
+}
+
+/// A subnet whose addresses interfaces can have.
+pub(super) fn subnet(text: &Text) -> Result<Spanned<IpNet>, Diagnostic> {
+    let subnet = address(text)?;
+    if let Some(what) = unfit(subnet.value.addr()).filter(|_| subnet.value.prefix_len() > 0) {
+        let title = format!("`{text}` cannot be the subnet of a link");
+        return Err(Diagnostic::error(Code::BadValue, title).at(text.span, what));
+    }
+    let whole = subnet.value.trunc();
+    if whole != subnet.value {
+        let title = format!("{text} is an address in {whole}, and no subnet");
+        return Err(Diagnostic::error(Code::BadValue, title)
+            .at(text.span, "")
+            .help(format!("the subnet is {whole}; addresses stand at the ends of the link")));
+    }
+    Ok(subnet)
 }
 
 /// An address with its prefix length that an interface can have, other than `lo` and VRF devices.
 pub(super) fn on_a_link(text: &Text) -> Result<Spanned<Address>, Diagnostic> {
     let address = with_word(text, address)?;
-    let what = match address.value.addr() {
-        // Of 240.0.0.0/4 Linux makes no difference but for the last address.
-        IpAddr::V4(it) if it.is_multicast() => "a multicast address",
-        IpAddr::V4(it) if it.is_loopback() => "a loopback address",
-        IpAddr::V4(it) if it.is_broadcast() || it.octets()[0] == 0 => "no address of a host",
-        IpAddr::V6(it) if it.is_multicast() => "a multicast address",
-        IpAddr::V6(it) if it.is_loopback() => "a loopback address",
-        IpAddr::V6(it) if it.is_unspecified() => "no address of a host",
-        IpAddr::V4(_) | IpAddr::V6(_) => return Ok(address),
-    };
+    let Some(what) = unfit(address.value.addr()) else { return Ok(address) };
     let title = format!("`{text}` cannot be the address of an interface");
     let fault = Diagnostic::error(Code::BadValue, title).at(text.span, what);
     Err(match address.value.addr().is_loopback() {
@@ -161,6 +174,20 @@ pub(super) fn on_a_link(text: &Text) -> Result<Spanned<Address>, Diagnostic> {
         ),
         false => fault.note("the kernel neither sends to it nor takes it for a source"),
     })
+}
+
+/// What makes an address one that no interface but `lo` can have.
+fn unfit(address: IpAddr) -> Option<&'static str> {
+    match address {
+        // Of 240.0.0.0/4 Linux makes no difference but for the last address.
+        IpAddr::V4(it) if it.is_multicast() => Some("a multicast address"),
+        IpAddr::V4(it) if it.is_loopback() => Some("a loopback address"),
+        IpAddr::V4(it) if it.is_broadcast() || it.octets()[0] == 0 => Some("no address of a host"),
+        IpAddr::V6(it) if it.is_multicast() => Some("a multicast address"),
+        IpAddr::V6(it) if it.is_loopback() => Some("a loopback address"),
+        IpAddr::V6(it) if it.is_unspecified() => Some("no address of a host"),
+        IpAddr::V4(_) | IpAddr::V6(_) => None,
+    }
 }
 
 /// An address without a length.

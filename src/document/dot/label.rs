@@ -1,10 +1,11 @@
-//! The addresses in the labels at an edge's ends.
+//! The addresses in the labels at an edge's ends, and the subnets in those of edges and switches.
 
-use super::super::address::ANYCAST;
+use super::super::address::{ANYCAST, HostPart};
 use super::super::decode;
 use super::super::tree::Tree;
 use super::lexer::{Id, Style};
 use crate::diagnostic::Text;
+use ipnet::IpNet;
 use std::net::Ipv6Addr;
 
 /// The addresses of a label, or `None` where it is only a label: HTML, or nothing in it looks like
@@ -26,6 +27,23 @@ pub(super) fn addresses(label: &Id) -> Option<Tree> {
         is_behind_one = is_one;
     }
     let found: Vec<Tree> = found.into_iter().map(Tree::Scalar).collect();
+    (!found.is_empty()).then_some(Tree::List(found, label.text.span))
+}
+
+/// The subnets of an edge's or a switch's label, or `None` where it is only a label. What has the bits of
+/// a host is an address that somebody drew there, and no subnet.
+pub(super) fn subnets(label: &Id) -> Option<Tree> {
+    if label.style == Style::Html {
+        return None;
+    }
+    let is_subnet = |word: &Text| {
+        let net = word.value.parse::<IpNet>();
+        net.is_ok_and(|net| {
+            net == net.trunc() && (1..net.max_prefix_len()).contains(&net.prefix_len())
+        })
+    };
+    let found = words(&label.text).into_iter().filter(is_subnet).map(Tree::Scalar);
+    let found: Vec<Tree> = found.collect();
     (!found.is_empty()).then_some(Tree::List(found, label.text.span))
 }
 
@@ -55,7 +73,7 @@ fn words(text: &Text) -> Vec<Text> {
 /// Whether whoever wrote this meant an address: what is one, numbers with at least two dots or
 /// with one and a length, and what has an IPv6 address's colons and a length.
 fn looks_like_one(word: &Text) -> bool {
-    if decode::address(word).is_ok() {
+    if decode::address(word).is_ok() || HostPart::parse(word.as_str()).is_some() {
         return true;
     }
     let (ip, length) = match word.value.split_once('/') {

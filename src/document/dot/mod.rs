@@ -10,9 +10,9 @@ mod parser;
 pub(super) use drawing::COMPASS;
 pub(super) use lexer::is_keyword;
 
-use super::LabName;
 use super::keys::{LAB, LINK, NODE};
 use super::tree::{Entry, Reading, Tree};
+use super::{LabName, Role};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Span, Text};
 use crate::vocabulary::Level;
 use drawing::{Attributes, Edge};
@@ -35,8 +35,12 @@ pub(super) fn read(source: &Source, errors: &mut Diagnostics) -> Option<Reading>
     let edges = &drawing.edges;
     let links = edges.iter().map(|edge| link(edge, errors)).collect();
     let nodes = drawing.nodes.into_iter().map(|node| {
-        let value = Tree::Map(ours(&node.attributes, &NODE, errors), node.name.span);
-        Entry { key: node.name, value }
+        let mut entries = ours(&node.attributes, &NODE, errors);
+        let role = node.attributes.get("role").map(|role| role.value.text.as_str());
+        if role == Some(Role::Switch.word()) {
+            labelled_subnet(&mut entries, &node.attributes);
+        }
+        Entry { value: Tree::Map(entries, node.name.span), key: node.name }
     });
     entries.push(entry("nodes", Tree::Map(nodes.collect(), whole)));
     entries.push(entry("links", Tree::List(links, whole)));
@@ -91,6 +95,7 @@ fn link(edge: &Edge, errors: &mut Diagnostics) -> Tree {
             entries.push(entry(key, addresses));
         }
     }
+    labelled_subnet(&mut entries, &edge.attributes);
     let attributes = ["tailport", "headport"].map(|key| edge.attributes.get(key));
     let ends =
         edge.names.iter().zip(&edge.ports).zip(attributes).map(|((name, port), attribute)| {
@@ -101,6 +106,14 @@ fn link(edge: &Edge, errors: &mut Diagnostics) -> Tree {
         });
     entries.push(entry("ends", Tree::List(ends.collect(), edge.span)));
     Tree::Map(entries, edge.span)
+}
+
+/// Adds the subnet that the label in the middle of an edge, or of a switch, draws, where none is written.
+fn labelled_subnet(entries: &mut Vec<Entry>, attributes: &Attributes) {
+    let written = entries.iter().any(|entry| entry.key.as_str() == "subnet");
+    let label = attributes.get("label").filter(|_| !written);
+    let subnets = label.and_then(|label| label::subnets(&label.value));
+    entries.extend(subnets.map(|subnets| entry("subnet", subnets)));
 }
 
 /// An entry whose key nobody wrote.

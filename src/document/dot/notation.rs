@@ -17,7 +17,7 @@ pub(super) fn tree(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree
     match shape {
         Shape::List(item) => {
             // Addresses have no commas in them, so that either mark will do.
-            let addresses = matches!(item, Shape::Address | Shape::Loopback);
+            let addresses = matches!(item, Shape::Address | Shape::EndAddress | Shape::Loopback);
             let separators: &[char] = if addresses { &[';', ','] } else { &[';'] };
             let items = split(&text, separators);
             let items = items.iter().map(|part| inner(part, item, errors)).collect();
@@ -39,6 +39,7 @@ pub(super) fn tree(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree
         | Shape::OneOf(_)
         | Shape::Line
         | Shape::Address
+        | Shape::EndAddress
         | Shape::Loopback
         | Shape::Ip
         | Shape::Mac
@@ -68,6 +69,7 @@ fn inner(text: &Text, shape: &Shape, errors: &mut Diagnostics) -> Tree {
         | Shape::OneOf(_)
         | Shape::Line
         | Shape::Address
+        | Shape::EndAddress
         | Shape::Loopback
         | Shape::Ip
         | Shape::Mac
