@@ -4,7 +4,7 @@ use super::check::{Check, Expect, Goal, Line, OPTIONS, Place, Sender, Target};
 use super::lab::{InterfaceId, Lab, MAIN, Node, NodeId};
 use super::layout::{Context, Layout};
 use super::routes::unknown;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Text, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Text, few, nearest};
 use crate::document::{DeviceName, Routing};
 use crate::iproute::Words;
 use std::net::{IpAddr, Ipv6Addr};
@@ -193,7 +193,7 @@ impl Reader<'_> {
     }
 
     fn node(&self, name: &Text, options: &[&str]) -> Result<NodeId, Diagnostic> {
-        self.lab.node(name.as_str()).ok_or_else(|| {
+        self.layout.node(name.as_str()).ok_or_else(|| {
             let error = Diagnostic::error(Code::UnknownNode, format!("there is no node `{name}`"))
                 .at(name.span, "no node of this file");
             let known = self.lab.nodes.iter().map(|node| node.name.as_str());
@@ -276,7 +276,7 @@ impl Reader<'_> {
             format!("`{}` has no address {source}, so no answer comes back to it", node.name),
         )
         .at(at, "not an address of the sender")
-        .help(format!("it has {}", known.join(", "))))
+        .help(format!("it has {}", few(known.iter().map(String::as_str)))))
     }
 }
 

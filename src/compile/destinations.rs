@@ -101,11 +101,20 @@ fn by_address(
     let subnets = owners.extract_if(.., |(_, net), owners| shared(net) && ends_there(owners));
     let subnets: Vec<_> = subnets.collect();
     let mut by_address: BTreeMap<(usize, IpNet), Vec<IpNet>> = BTreeMap::new();
+    // The addresses of each context by their subnets.
+    let mut held: HashMap<Context, HashMap<IpNet, Vec<IpNet>>> = HashMap::new();
     for ((domain, net), contexts) in subnets {
         for context in contexts {
-            let here = addresses(lab, layout, context, |port| lab.carries(context.node, port));
-            for address in here.into_iter().filter(|address| address.trunc() == net) {
-                let address = IpNet::from(address.addr());
+            let held = held.entry(context).or_insert_with(|| {
+                let mut held: HashMap<IpNet, Vec<IpNet>> = HashMap::new();
+                for address in
+                    addresses(lab, layout, context, |port| lab.carries(context.node, port))
+                {
+                    held.entry(address.trunc()).or_default().push(address.addr().into());
+                }
+                held
+            });
+            for address in held.remove(&net).into_iter().flatten() {
                 owners.entry((domain, address)).or_default().insert(context);
                 by_address.entry((domain, net)).or_default().push(address);
             }

@@ -45,7 +45,9 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
     }
     let node_lab = &draft.lab[id];
     let is_port = |place: InterfaceId| node_lab.bridge_of(place).is_some();
-    draft.unaddressed.retain(|(node, place)| *node != id || !is_port(*place));
+    for place in (0..node_lab.interfaces.len()).map(InterfaceId).filter(|it| is_port(*it)) {
+        draft.unaddressed.remove(&(id, place));
+    }
     // The ports of a switch have been looked at already.
     let made = node_lab.interfaces.iter().enumerate().filter(|_| node_lab.role != Role::Switch);
     for (_, interface) in made.filter(|(place, _)| is_port(InterfaceId(*place))) {

@@ -2,7 +2,7 @@
 //! refuses: what `fib_check_nh` and `ip6_validate_gw` find out when it is told a route.
 
 use super::lab::{LOCAL, MAIN, Node, Route};
-use crate::diagnostic::{Code, Diagnostic, Spanned};
+use crate::diagnostic::{Code, Diagnostic, Spanned, few};
 use crate::document::DeviceName;
 use crate::iproute::{RouteKind, Scope};
 use ipnet::IpNet;
@@ -315,7 +315,7 @@ impl<'a> Gateways<'a> {
                 .note(answer)
                 .help(match subnets.is_empty() {
                     true => "the node has no subnets".to_owned(),
-                    false => format!("its subnets are {}", subnets.join(", ")),
+                    false => format!("its subnets are {}", few(subnets.iter().map(String::as_str))),
                 });
         };
         let Entry { table, net, device, kind } = entry;

@@ -2,7 +2,7 @@
 
 use super::lab::{InterfaceId, Lab, MAIN, NodeId};
 use super::segment::{self, Segment};
-use crate::document::{DeviceName, Role, Routing};
+use crate::document::{DeviceName, NodeName, Role, Routing};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, HashMap};
 
@@ -31,6 +31,8 @@ pub(super) enum Run {
 #[derive(Debug)]
 pub(super) struct Layout {
     pub segments: Vec<Segment>,
+    /// The nodes by their names.
+    nodes: HashMap<NodeName, NodeId>,
     /// The table of each interface, by node.
     tables: Vec<Vec<u32>>,
     /// Every context of the lab, by node, and there the main one first.
@@ -45,8 +47,11 @@ impl Layout {
     /// The layout of a lab whose interfaces and VRFs are known.
     pub fn of(lab: &Lab, routing: Routing) -> Self {
         let segments = segment::all(lab);
+        let nodes = lab.nodes.iter().enumerate();
+        let nodes = nodes.map(|(place, node)| (node.name.clone(), NodeId(place))).collect();
         let mut layout = Self {
             segments,
+            nodes,
             tables: tables(lab),
             contexts: contexts(lab),
             domains: HashMap::new(),
@@ -54,6 +59,11 @@ impl Layout {
         };
         layout.join(lab, routing);
         layout
+    }
+
+    /// The node of a name.
+    pub fn node(&self, name: &str) -> Option<NodeId> {
+        self.nodes.get(&NodeName::new(name)?).copied()
     }
 
     /// The context in which an interface's packets are routed.

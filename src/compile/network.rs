@@ -47,6 +47,10 @@ pub(super) struct Station {
     /// Its number among those of its domain that others look for a way to; hosts have none.
     pub number: u32,
     pub steps: Vec<Step>,
+    /// The numbers of the steps to those who take packets on.
+    onward: Vec<u32>,
+    /// Those of the steps to all others, who take their own packets alone, behind their places.
+    last: Vec<(Place, u32)>,
 }
 
 /// A step to a neighbour.
@@ -72,6 +76,15 @@ impl Station {
     /// Whether others look for a way to it.
     pub fn is_numbered(&self) -> bool {
         self.number != NOBODY
+    }
+
+    /// The steps in a family that can be the first to a goal, with their numbers.
+    fn steps_toward(&self, goal: Place, family: IpFamily) -> impl Iterator<Item = (u32, &Step)> {
+        let begin = self.last.partition_point(|(to, _)| *to < goal);
+        let last = self.last[begin..].iter().take_while(move |(to, _)| *to == goal);
+        let numbers = self.onward.iter().copied().chain(last.map(|(_, number)| *number));
+        let steps = numbers.map(|number| (number, &self.steps[number as usize]));
+        steps.filter(move |(_, step)| step.carries(family))
     }
 
     /// Its steps in a family, with their numbers.
@@ -105,6 +118,8 @@ impl Network {
                 vpn: None,
                 number: NOBODY,
                 steps: Vec::new(),
+                onward: Vec::new(),
+                last: Vec::new(),
             });
         }
         let mut counts: HashMap<Option<usize>, u32> = HashMap::new();
@@ -141,12 +156,18 @@ impl Network {
                 .collect();
             neighbours.add(ends.len().saturating_sub(1) * goals.len())?;
             for (out, from) in &ends {
-                let station = &mut network.stations[*from];
-                let on = station.through || station.border;
                 for (far, to) in goals.iter().filter(|(_, to)| to != from) {
                     let cost = cost(lab, *out);
                     let families = IpFamily::BOTH.map(|it| gateway(lab, *out, *far, it).is_some());
                     let step = Step { to: *to, cost, out: *out, far: *far, families };
+                    let through = network.stations[*to].through;
+                    let station = &mut network.stations[*from];
+                    let on = station.through || station.border;
+                    let number = station.steps.len() as u32;
+                    match through {
+                        true => station.onward.push(number),
+                        false => station.last.push((*to, number)),
+                    }
                     station.steps.push(step);
                     for family in IpFamily::BOTH.into_iter().filter(|it| on && step.carries(*it)) {
                         network.into[family.index()][*to].push((*from, cost));
@@ -154,6 +175,7 @@ impl Network {
                 }
             }
         }
+        network.stations.iter_mut().for_each(|station| station.last.sort_unstable());
         Ok(network)
     }
 
@@ -194,8 +216,9 @@ impl Network {
         }
     }
 
-    /// The steps from a place that lead nearest to a goal, as numbers of [`Station::steps`], and how
-    /// far it then is. `distance` gives everybody's distance to the goal, and 0 at the goal itself.
+    /// The steps from a place that lead nearest to some goals, as numbers of [`Station::steps`] in
+    /// their order, and how far it then is. `distance` gives everybody's distance to the nearest
+    /// goal, and 0 at a goal itself.
     pub fn nearest(
         &self,
         from: Place,
@@ -203,9 +226,32 @@ impl Network {
         distance: impl Fn(Place) -> u64,
         steps: &mut Vec<u32>,
     ) -> u64 {
+        self.nearest_of(self.stations[from].steps_of(family), distance, steps)
+    }
+
+    /// [`Network::nearest`] to one goal. On a large LAN it looks at routers alone.
+    pub fn nearest_to(
+        &self,
+        goal: Place,
+        from: Place,
+        family: IpFamily,
+        distance: impl Fn(Place) -> u64,
+        steps: &mut Vec<u32>,
+    ) -> u64 {
+        let best = self.nearest_of(self.stations[from].steps_toward(goal, family), distance, steps);
+        steps.sort_unstable();
+        best
+    }
+
+    fn nearest_of<'s>(
+        &self,
+        possible: impl Iterator<Item = (u32, &'s Step)>,
+        distance: impl Fn(Place) -> u64,
+        steps: &mut Vec<u32>,
+    ) -> u64 {
         steps.clear();
         let mut best = FAR;
-        for (number, step) in self.stations[from].steps_of(family) {
+        for (number, step) in possible {
             let rest = distance(step.to);
             // Who does not forward is the goal itself or no way.
             if rest == FAR || (rest > 0 && !self.stations[step.to].through) {

@@ -3,7 +3,7 @@
 use super::gateways::{From, Gateways};
 use super::lab::{MAIN, NexthopObject, Node};
 use super::routes::way;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, few};
 use crate::iproute::{self, Leads};
 use ipnet::IpNet;
 use std::collections::{BTreeSet, HashMap};
@@ -141,6 +141,6 @@ fn unknown(node: &Node, id: Spanned<u32>, known: impl Iterator<Item = u32>) -> D
                 let object = format!("id {id} via ADDRESS");
                 format!("say what it is: {}", notation.list("nexthops", object))
             }
-            false => format!("it has {}", known.join(", ")),
+            false => format!("it has {}", few(known.iter().map(String::as_str))),
         })
 }

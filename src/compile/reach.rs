@@ -198,7 +198,7 @@ impl<'a> Reach<'a> {
             true => FAR,
             false => distances[self.number(place)],
         };
-        self.network.nearest(from, self.family, far, steps)
+        self.network.nearest_to(goal, from, self.family, far, steps)
     }
 
     /// How far a border has it to a goal inside its site.

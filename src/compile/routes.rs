@@ -4,7 +4,7 @@ use super::gateways::{From, Gateways};
 use super::interface::Interface;
 use super::lab::{Lab, MAIN, Nexthop, NexthopObject, Node, NodeId, Route};
 use super::{Draft, iproute, objects};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, few, nearest};
 use crate::document::DeviceName;
 use crate::iproute::RouteKind;
 use crate::topology::{self, Topology};
@@ -184,9 +184,9 @@ pub(super) fn unknown<'a>(
     if let Some(near) = nearest(name.as_str(), known.clone()) {
         return error.help(format!("did you mean `{near}`?"));
     }
-    match known.collect::<Vec<_>>() {
+    match few(known) {
         known if known.is_empty() => error,
-        known => error.help(format!("it has {}", known.join(", "))),
+        known => error.help(format!("it has {known}")),
     }
 }
 

@@ -9,6 +9,7 @@ mod span;
 mod lines;
 mod nearest;
 mod notation;
+mod short;
 mod visible;
 pub mod bound;
 pub mod json;
@@ -17,6 +18,7 @@ pub mod render;
 pub use code::Code;
 pub use nearest::nearest;
 pub use notation::Notation;
+pub use short::few;
 pub use span::{Source, Span, Spanned, Text};
 pub use visible::{is_obeyed, visible, visible_json};
 
@@ -74,6 +76,7 @@ impl Diagnostic {
 
     fn new(severity: Severity, code: Code, title: String) -> Self {
         let (labels, notes, help) = (Vec::new(), Vec::new(), Vec::new());
+        let title = short::short(title);
         Self { severity, code, title, labels, notes, help, help_in_dot: Box::default() }
     }
 
@@ -89,20 +92,20 @@ impl Diagnostic {
 
     /// Adds a sentence that says why.
     pub fn note(mut self, text: impl Into<String>) -> Self {
-        self.notes.push(text.into());
+        self.notes.push(short::short(text.into()));
         self
     }
 
     /// Adds a sentence that says what would be right.
     pub fn help(mut self, text: impl Into<String>) -> Self {
-        self.help.push(text.into());
+        self.help.push(short::short(text.into()));
         self
     }
 
     /// Adds a sentence that says what would be right with an example, which depends on the language
     /// of the file.
     pub fn help_in(mut self, text: impl Fn(Notation) -> String) -> Self {
-        let in_dot = (self.help.len(), text(Notation::Dot));
+        let in_dot = (self.help.len(), short::short(text(Notation::Dot)));
         self.help_in_dot = self.help_in_dot.into_iter().chain([in_dot]).collect();
         self.help(text(Notation::Yaml))
     }
@@ -119,7 +122,8 @@ impl Diagnostic {
 
     fn label(mut self, span: Span, text: impl Into<String>, primary: bool) -> Self {
         if !span.is_none() {
-            self.labels.push(Label { span, text: text.into(), primary });
+            let text = short::short(text.into());
+            self.labels.push(Label { span, text, primary });
         }
         self
     }

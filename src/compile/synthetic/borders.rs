@@ -92,6 +92,10 @@ fn borders<'a>(
     policy: &ReachabilityPolicy,
     arrow: Arrow,
 ) -> Vec<Border<'a>> {
+    // Networks without a VPN neither reach nor miss each other on purpose.
+    if policy.has_no_vpn() {
+        return Vec::new();
+    }
     let domains: Vec<(&usize, &Group)> = groups.iter().collect();
     let count = domains.len();
     let mut borders = Vec::new();

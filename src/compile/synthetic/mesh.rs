@@ -111,6 +111,7 @@ impl<'a> Mesh<'a> {
         let mut pairs = Vec::new();
         let mut served: BTreeSet<usize> = BTreeSet::new();
         for all in &self.communities {
+            let before = pairs.len();
             let is_waiting = |place: &usize| silent.contains(place) && !served.contains(place);
             let mut waiting: Vec<usize> = all.iter().copied().filter(is_waiting).collect();
             waiting.sort_by_key(|place| self.endpoints[*place].lans.first().copied());
@@ -125,7 +126,7 @@ impl<'a> Mesh<'a> {
                     })),
                 }
             }
-            served.extend(pairs.iter().map(|(from, _)| *from));
+            served.extend(pairs[before..].iter().map(|(from, _)| *from));
         }
         let lone = self.lone.iter().filter(|(host, _)| silent.contains(host));
         pairs.extend(lone.filter(|pair| self.is_near(**pair) && served.insert(pair.0)));

@@ -55,6 +55,11 @@ impl ReachabilityPolicy {
         Self { vpns, imports, neighbours }
     }
 
+    /// Whether no domain is a VPN.
+    pub(super) fn has_no_vpn(&self) -> bool {
+        self.vpns.is_empty()
+    }
+
     /// What must become of a packet from one domain to another, where that is clear. Where routes are
     /// imported one way alone, packets arrive and no answer comes back: no check says that, and only
     /// the other way is clear.
