@@ -100,7 +100,7 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Option<Lab> {
         }
         (None, Some(_), Routing::None) | (None, None, _) => {}
     }
-    rules::hold(&layout, routing, &lab, errors);
+    rules::hold(&layout, routing, &topology.limits, &lab, errors);
     Some(lab)
 }
 

@@ -21,11 +21,13 @@ pub enum Quantity {
     Routes,
     /// Lines of checks.
     Checks,
+    /// Lookups in the search for forwarding loops, which ends there and refuses nothing.
+    Lookups,
 }
 
 impl Quantity {
     /// All of them.
-    pub const ALL: [Quantity; 7] = [
+    pub const ALL: [Quantity; 8] = [
         Quantity::Nodes,
         Quantity::Links,
         Quantity::Interfaces,
@@ -33,6 +35,7 @@ impl Quantity {
         Quantity::Paths,
         Quantity::Routes,
         Quantity::Checks,
+        Quantity::Lookups,
     ];
 
     /// Its name on the command line.
@@ -45,6 +48,7 @@ impl Quantity {
             Quantity::Paths => "paths",
             Quantity::Routes => "routes",
             Quantity::Checks => "checks",
+            Quantity::Lookups => "lookups",
         }
     }
 
@@ -58,6 +62,7 @@ impl Quantity {
             Quantity::Paths => 120_000_000,
             Quantity::Routes => 3_500_000,
             Quantity::Checks => 200_000,
+            Quantity::Lookups => 2_000_000,
         }
     }
 
@@ -70,7 +75,8 @@ impl Quantity {
             | Quantity::Links
             | Quantity::Interfaces
             | Quantity::Routes
-            | Quantity::Checks => self.word(),
+            | Quantity::Checks
+            | Quantity::Lookups => self.word(),
         }
     }
 }
@@ -99,12 +105,17 @@ impl Limits {
         self
     }
 
+    /// The most of a quantity.
+    pub fn most(&self, quantity: Quantity) -> usize {
+        self.0[quantity as usize]
+    }
+
     /// Refuses what a file makes too much of.
     ///
     /// # Errors
     /// `count` is past the limit.
     pub fn hold(&self, quantity: Quantity, count: usize) -> Result<(), Diagnostic> {
-        let most = self.0[quantity as usize];
+        let most = self.most(quantity);
         if count <= most {
             return Ok(());
         }
@@ -129,7 +140,7 @@ impl Limits {
         count: usize,
         tables: Option<(usize, usize)>,
     ) -> Result<(), Diagnostic> {
-        let most = self.0[quantity as usize];
+        let most = self.most(quantity);
         if count <= most {
             return Ok(());
         }
@@ -181,7 +192,7 @@ fn instead(quantity: Quantity, refusal: Diagnostic) -> Diagnostic {
         }
     };
     match quantity {
-        Quantity::Nodes | Quantity::Links | Quantity::Interfaces => refusal,
+        Quantity::Nodes | Quantity::Links | Quantity::Interfaces | Quantity::Lookups => refusal,
         Quantity::Neighbours => refusal
             .help(
                 "divide large LANs by routers: each node of a LAN has each router on it as a \

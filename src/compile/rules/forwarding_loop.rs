@@ -8,27 +8,31 @@ use super::{MAX_NAMED, listed};
 use crate::compile::lab::{Lab, NodeId, Route};
 use crate::compile::layout::Context;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
+use crate::document::Quantity;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
-/// How many lookups are made at the most: far more than people write routes for, and about a second's
-/// worth of what a program has written.
-const MAX_LOOKUPS: usize = 2_000_000;
-
-pub(super) fn check(lab: &Lab, tables: &Tables<'_>, diagnostics: &mut Diagnostics) {
+/// Searches with this many lookups at the most, and says where that was not enough.
+pub(super) fn check(
+    lab: &Lab,
+    tables: &Tables<'_>,
+    max_lookups: usize,
+    diagnostics: &mut Diagnostics,
+) {
     let mut searches: BTreeMap<IpAddr, Search<'_>> = BTreeMap::new();
-    let mut lookups = 0;
+    let (mut lookups, mut passed_over) = (0, 0);
     let mut found: Vec<(Vec<Step<'_>>, HashSet<IpNet>)> = Vec::new();
     let mut known: HashMap<Vec<Context>, usize> = HashMap::new();
     for id in (0..lab.nodes.len()).map(NodeId) {
         for route in lab[id].routes.iter().filter(|route| !route.span.is_none()) {
             let from = Context { node: id, table: route.value.table };
+            if lookups > max_lookups {
+                passed_over += 1;
+                continue;
+            }
             for address in samples(route.value.destination) {
                 let search = searches.entry(address).or_default();
-                if lookups > MAX_LOOKUPS {
-                    continue;
-                }
                 for steps in search.walk(lab, tables, from, address, &mut lookups) {
                     // What loops through the same routers is told of once.
                     let mut routers: Vec<Context> = steps.iter().map(|it| it.context).collect();
@@ -45,6 +49,14 @@ pub(super) fn check(lab: &Lab, tables: &Tables<'_>, diagnostics: &mut Diagnostic
     }
     for (steps, destinations) in &found {
         diagnostics.push(diagnostic(lab, steps, destinations.len()));
+    }
+    if passed_over > 0 {
+        let title = "not all routes were searched for forwarding loops";
+        diagnostics.push(
+            Diagnostic::warning(Code::RouteCircle, title)
+                .note(format!("after {lookups} lookups {passed_over} routes were left"))
+                .help(format!("`--limit {}=NUMBER` allows more", Quantity::Lookups.word())),
+        );
     }
 }
 

@@ -16,13 +16,19 @@ mod source;
 use super::lab::Lab;
 use super::layout::{Layout, Port};
 use crate::diagnostic::Diagnostics;
-use crate::document::Routing;
+use crate::document::{Limits, Quantity, Routing};
 use lookup::Tables;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// Holds a lab against every rule.
-pub(super) fn hold(layout: &Layout, routing: Routing, lab: &Lab, errors: &mut Diagnostics) {
+pub(super) fn hold(
+    layout: &Layout,
+    routing: Routing,
+    limits: &Limits,
+    lab: &Lab,
+    errors: &mut Diagnostics,
+) {
     address::hold(layout, lab, errors);
     bridging::check(lab, errors);
     let owners = owners(layout, lab);
@@ -37,7 +43,7 @@ pub(super) fn hold(layout: &Layout, routing: Routing, lab: &Lab, errors: &mut Di
             Routing::Auto => {}
             Routing::None => source::check(lab, layout, &tables, errors),
         }
-        forwarding_loop::check(lab, &tables, errors);
+        forwarding_loop::check(lab, &tables, limits.most(Quantity::Lookups), errors);
     }
     let looping = label_loop::check(layout, &owners, lab, errors);
     leak::hold(lab, &looping, errors);
