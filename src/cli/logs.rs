@@ -1,16 +1,16 @@
 //! `vrflab logs`: shows what a lab's commands have written.
 
-use super::exit::{Exit, wrong};
+use super::exit::{Exit, cannot, wrong};
 use super::input;
 use super::labs;
 use super::output::{self, out};
 use super::place::{self, Kernel, Place, state_error};
 use crate::document::LabName;
-use crate::kernel::Home;
+use crate::kernel::{Home, Kept};
 use crate::state::{self, Record};
+use crate::vm;
 use clap::Args;
 use std::ffi::OsString;
-use std::fs;
 use std::io;
 
 const EXAMPLES: &str = "\
@@ -37,11 +37,14 @@ fn logs(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
     let node = arguments.node.as_deref();
     let standing = name.map(|name| labs::named(name, kernel)).transpose()?.flatten();
     // Output stays where it was written when its lab goes.
-    let kept = name.and_then(LabName::new).filter(|lab| home(lab).outputs().exists());
+    let kept = name.and_then(LabName::new).filter(|lab| home(lab).outputs().exist());
     let found = match (standing, kept) {
         (Some(standing), _) => standing,
         (None, Some(kept)) => (kept, Place::Here),
-        (None, None) => labs::find(name, node, kernel)?,
+        (None, None) => match name.and_then(LabName::new) {
+            Some(lab) if is_vm_up(kernel)? => (lab, Place::Vm),
+            Some(_) | None => labs::find(name, node, kernel)?,
+        },
     };
     match found {
         (lab, Place::Vm) => {
@@ -52,26 +55,30 @@ fn logs(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
     }
 }
 
+/// Whether there is a micro-VM to ask, which may have output of a lab that is down.
+fn is_vm_up(kernel: Kernel) -> Result<bool, Exit> {
+    let may_be = kernel != Kernel::Host && !vm::inside_guest();
+    Ok(may_be && vm::running().map_err(cannot)?.is_some())
+}
+
 fn home(lab: &LabName) -> Home {
     Home::of(state::directory(lab))
 }
 
+/// Says that output cannot be read.
+fn unreadable(error: io::Error) -> Exit {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            cannot("the output of commands is root's; run it with sudo")
+        }
+        _ => cannot(format!("the output of commands cannot be read: {error}")),
+    }
+}
+
 fn show(lab: &LabName, node: Option<&str>) -> Result<Exit, Exit> {
     let outputs = home(lab).outputs();
-    let mut found = Vec::new();
-    match fs::read_dir(&outputs) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        entries => {
-            for entry in entries.map_err(state_error)? {
-                let name = entry.map_err(state_error)?.file_name();
-                let parts = name.to_str().and_then(|name| name.rsplit_once('.'));
-                let number = parts.and_then(|(node, number)| Some((node, number.parse().ok()?)));
-                found.extend(number.map(|(node, number): (&str, usize)| (node.to_owned(), number)));
-            }
-        }
-    }
+    let mut found = outputs.list().map_err(unreadable)?;
     found.retain(|(of, _)| node.is_none_or(|node| node == of));
-    found.sort();
     if found.is_empty() {
         let whose = node.map_or_else(|| lab.to_string(), |node| format!("{node} of {lab}"));
         return Err(wrong(format!("{whose} has no output of commands")));
@@ -83,9 +90,12 @@ fn show(lab: &LabName, node: Option<&str>) -> Result<Exit, Exit> {
         let command = compiled.as_ref().zip(id).and_then(|(lab, id)| lab[id].run.get(number - 1));
         let command = command.map_or_else(String::new, |it| format!(": {}", it.line));
         out!("== {node} {number}{command}");
-        let text = fs::read(home(lab).output(&node, number)).map_err(state_error)?;
-        if !text.is_empty() {
-            output::lines(&text);
+        let Kept { dropped, bytes } = outputs.read(&node, number).map_err(unreadable)?;
+        if dropped > 0 {
+            out!("[vrflab: {dropped} bytes that it wrote before this are not kept]");
+        }
+        if !bytes.is_empty() {
+            output::lines(&bytes);
         }
     }
     Ok(Exit::Done)

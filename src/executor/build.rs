@@ -2,7 +2,7 @@
 
 use super::{Left, Observer, Stopped, clear, run, teardown};
 use crate::kernel::{Home, Machine, Namespace, on_worker, prepare_directory};
-use crate::plan::Plan;
+use crate::plan::{Op, Plan};
 use crate::state::{self, Lock, Phase, Record};
 use std::io;
 
@@ -113,7 +113,8 @@ fn make(
     carry_out: impl FnOnce(&Plan, &str, Home) -> Result<(), Stopped>,
 ) -> Result<Lock, Failed> {
     let home = Home::of(state::directory(lock.lab()));
-    if let Err(failed) = begin(&record, &lock, &home) {
+    let commands = plan.steps().filter(|step| matches!(step.op, Op::Run { .. })).count();
+    if let Err(failed) = begin(&record, &lock, &home, commands) {
         if otherwise == Otherwise::Forget {
             lock.forget()?;
         }
@@ -131,12 +132,15 @@ fn make(
 }
 
 /// Writes the record where nothing is in the way.
-fn begin(record: &Record, lock: &Lock, home: &Home) -> Result<(), Failed> {
+fn begin(record: &Record, lock: &Lock, home: &Home, commands: usize) -> Result<(), Failed> {
     let taken = |name: &&String| Namespace::path(name).symlink_metadata().is_ok();
     if let Some(namespace) = record.namespaces.iter().find(taken).cloned() {
         return Err(Failed::Taken { namespace });
     }
     home.clear()?;
+    if commands > 0 {
+        home.outputs().make(commands)?;
+    }
     prepare_directory()?;
     Ok(record.store(lock)?)
 }

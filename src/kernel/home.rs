@@ -1,7 +1,7 @@
 //! What programs in a node see as their own: names in `/etc/hosts` and of tables, files below `/etc`,
 //! and `/run`.
 
-use super::{EndedCommand, Identity};
+use super::{EndedCommand, Identity, Outputs};
 use crate::compile::Names;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
@@ -100,17 +100,9 @@ impl Home {
         self.directory.join("namespaces")
     }
 
-    /// Where the output of the lab's commands is kept: beside the lab's directory, since it stays
-    /// when the lab goes.
-    pub fn outputs(&self) -> PathBuf {
-        let mut name = std::ffi::OsString::from(".output-");
-        name.push(self.directory.file_name().unwrap_or_default());
-        self.directory.with_file_name(name)
-    }
-
-    /// The file with the output of a node's command, counted from 1.
-    pub fn output(&self, node: &str, number: usize) -> PathBuf {
-        self.outputs().join(format!("{node}.{number}"))
+    /// The output of the lab's commands.
+    pub fn outputs(&self) -> Outputs {
+        Outputs::of(self.directory.file_name().unwrap_or_default())
     }
 
     /// Takes away what an earlier lab of the name has left: output, the nodes' own files, and which
@@ -119,7 +111,7 @@ impl Home {
     /// # Errors
     /// The file system refuses.
     pub fn clear(&self) -> io::Result<()> {
-        remove(&self.outputs())?;
+        self.outputs().clear()?;
         remove(&self.ends())?;
         remove(&self.directory.join("nodes"))?;
         match fs::remove_file(self.identities()) {

@@ -24,6 +24,7 @@ mod offload;
 mod nexthop;
 pub mod raw;
 mod observe;
+mod output;
 mod packet;
 mod qdisc;
 mod program;
@@ -55,6 +56,7 @@ pub use namespace::{
     DIRECTORY, Namespace, mount_namespace, prepare_directory, process_with_mounts,
 };
 pub use observe::observe;
+pub use output::{Kept, Outputs};
 pub use packet::{Direction, Frame, PacketSocket};
 pub use rehearsal::rehearse;
 pub use socket::{Mode, Refusal, SendError, Socket};

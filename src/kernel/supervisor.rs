@@ -1,19 +1,22 @@
-//! The commands of a node: started in it, and watched over by a process that ends with the last.
+//! The commands of a node: started in it, and watched over by a process that keeps what they write
+//! and ends with the last.
 
 use super::machine::{Reason, Refused};
+use super::output::Output;
 use super::{CommandEnd, EndedCommand, Entry, FileLimit, Home, Namespace, raw, vrf_bind};
 use crate::plan::Op;
 use nix::errno::Errno;
-use nix::libc;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
-use nix::sys::wait::wait;
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getppid, setsid};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::OpenOptions;
+use std::io::{self, BufRead, BufReader, ErrorKind, PipeReader, Read, Write};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -60,7 +63,6 @@ pub(super) fn start(ops: &[&Op], home: &Home) -> Result<(), Refused> {
         commands: commands.collect(),
     };
     home.make_run(&order.namespace)?;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(home.outputs())?;
     let mut command = Command::new(std::env::current_exe()?);
     command.arg(VERB).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     raw::inherit_only_streams(&mut command);
@@ -101,9 +103,9 @@ pub fn supervise() -> io::Result<()> {
         raw::default_action(signal as i32)?;
     }
     SigSet::empty().thread_set_mask()?;
-    let mut children = BTreeMap::new();
     let home = Home::of(order.directory.clone());
-    let failed = begin(&order, &home, &mut children).err();
+    let mut running = Vec::new();
+    let failed = begin(&order, &home, &mut running).err();
     // Whoever started it may end as soon as it has its answer.
     set_pdeathsig(None)?;
     let is_over = failed.is_some();
@@ -117,28 +119,93 @@ pub fn supervise() -> io::Result<()> {
     let nothing = OpenOptions::new().read(true).write(true).open("/dev/null")?;
     nix::unistd::dup2_stdin(&nothing)?;
     nix::unistd::dup2_stdout(&nothing)?;
-    while let Ok(status) = wait() {
-        let Some((pid, end)) = CommandEnd::of(status) else { continue };
-        let Some((mut output, index)) = children.remove(&pid) else { continue };
-        let _: Result<(), io::Error> = writeln!(output, "[vrflab: the command {end}]");
-        let Started { node, number, line, vrf: _ } = &order.commands[index];
-        let (node, command) = (node.clone(), line.clone());
-        // A lab that goes takes along where this would be read.
-        let _: Result<(), io::Error> =
-            home.record_end(&EndedCommand { node, number: *number, command, end });
-    }
-    Ok(())
+    watch(&order, &home, &mut running)
 }
 
-/// The output of each command that runs, and its place in the order, by process.
-type Children = BTreeMap<i32, (File, usize)>;
+/// A command that was started.
+struct Running {
+    /// Nothing once it has ended.
+    pid: Option<i32>,
+    /// Where its output comes from, and that of what it has started; nothing when all have closed it.
+    pipe: Option<PipeReader>,
+    output: Output,
+}
+
+/// How much of a command's output is taken in at a time.
+const CHUNK: usize = 16 * 1024;
+
+impl Running {
+    /// Takes in output, so many chunks at the most: others wait, and there may be no end of it.
+    fn take_in(&mut self, chunks: usize) {
+        let mut buffer = [0; CHUNK];
+        for _ in 0..chunks {
+            let Some(pipe) = &mut self.pipe else { return };
+            match pipe.read(&mut buffer) {
+                // What cannot be kept, as on a full disk, is lost, and the command does not wait.
+                Ok(count @ 1..) => drop(self.output.append(&buffer[..count])),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Ok(0) | Err(_) => self.pipe = None,
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.pid.is_none() && self.pipe.is_none()
+    }
+}
+
+/// Keeps what the commands write and how they end, until all of them have ended and nothing that they
+/// have started can write any more. Told to end, it waits for the others, which are told the same.
+fn watch(order: &Order, home: &Home, running: &mut [Running]) -> io::Result<()> {
+    // A node's commands may send signals to all processes there.
+    SigSet::all().thread_set_mask()?;
+    let heard = SigSet::from_iter([Signal::SIGCHLD, Signal::SIGTERM]);
+    let signals = SignalFd::with_flags(&heard, SfdFlags::SFD_NONBLOCK)?;
+    let mut is_told_to_end = false;
+    loop {
+        while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG))
+            && status != WaitStatus::StillAlive
+        {
+            let Some((pid, end)) = CommandEnd::of(status) else { continue };
+            let Some(index) = running.iter().position(|it| it.pid == Some(pid)) else { continue };
+            let command = &mut running[index];
+            command.pid = None;
+            // As much as a pipe holds, which the command may have written just before.
+            command.take_in(64 * 1024 / CHUNK);
+            if is_told_to_end {
+                continue;
+            }
+            let last = format!("[vrflab: the command {end}]\n");
+            let _: Result<(), io::Error> = command.output.append(last.as_bytes());
+            let Started { node, number, line, vrf: _ } = &order.commands[index];
+            let (node, command) = (node.clone(), line.clone());
+            // A lab that goes takes along where this would be read.
+            let _: Result<(), io::Error> =
+                home.record_end(&EndedCommand { node, number: *number, command, end });
+        }
+        if running.iter().all(Running::is_over) {
+            return Ok(());
+        }
+        let mut ready = vec![PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+        let pipes = running.iter().filter_map(|it| it.pipe.as_ref());
+        ready.extend(pipes.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+        match poll(&mut ready, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        while let Ok(Some(signal)) = signals.read_signal() {
+            is_told_to_end |= signal.ssi_signo == Signal::SIGTERM as u32;
+        }
+        running.iter_mut().for_each(|command| command.take_in(1));
+    }
+}
 
 /// Enters the node and starts everything, up to what cannot be started.
-fn begin(order: &Order, home: &Home, children: &mut Children) -> Result<(), (usize, io::Error)> {
+fn begin(order: &Order, home: &Home, running: &mut Vec<Running>) -> Result<(), (usize, io::Error)> {
     enter(order, home).map_err(|error| (0, error))?;
     for (index, command) in order.commands.iter().enumerate() {
-        let (pid, output) = spawn(order, home, command).map_err(|error| (index, error))?;
-        children.insert(pid, (output, index));
+        running.push(spawn(order, home, command).map_err(|error| (index, error))?);
     }
     Ok(())
 }
@@ -151,14 +218,13 @@ fn enter(order: &Order, home: &Home) -> io::Result<()> {
     entry.enter().map_err(io::Error::other)
 }
 
-fn spawn(order: &Order, home: &Home, command: &Started) -> io::Result<(i32, File)> {
-    let output = home.output(&command.node, command.number);
-    let mut options = OpenOptions::new();
-    options.create(true).append(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-    let output = options.open(output)?;
+fn spawn(order: &Order, home: &Home, command: &Started) -> io::Result<Running> {
+    let output = Output::create(&home.outputs(), &command.node, command.number)?;
+    let (pipe, writer) = io::pipe()?;
+    fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", &command.line]).stdin(Stdio::null());
-    shell.stdout(output.try_clone()?).stderr(output.try_clone()?);
+    shell.stdout(writer.try_clone()?).stderr(writer);
     raw::limit_files(&mut shell, order.files);
     let child = match &command.vrf {
         None => shell.spawn()?,
@@ -168,5 +234,5 @@ fn spawn(order: &Order, home: &Home, command: &Started) -> io::Result<(i32, File
         }
     };
     let pid = i32::try_from(child.id()).map_err(|_| Errno::EOVERFLOW)?;
-    Ok((pid, output))
+    Ok(Running { pid: Some(pid), pipe: Some(pipe), output })
 }

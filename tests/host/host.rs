@@ -12,6 +12,9 @@ use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+/// Where the output of commands is kept.
+pub const OUTPUTS: &str = "/var/lib/vrflab/output";
+
 /// The machine as one test's thread, and what it starts, sees it.
 pub struct Host {
     /// The mount of this test's `/run`: what others mount on theirs is seen here too, hidden by it.
@@ -36,6 +39,9 @@ impl Host {
         mount(none, "/", none, MsFlags::MS_SLAVE | MsFlags::MS_REC, none).unwrap();
         while umount2("/run/netns", MntFlags::MNT_DETACH).is_ok() {}
         mount(Some("run"), "/run", Some("tmpfs"), MsFlags::empty(), none).unwrap();
+        // So does the output of commands, which stays when a lab goes.
+        fs::create_dir_all(OUTPUTS).unwrap();
+        mount(Some("outputs"), OUTPUTS, Some("tmpfs"), MsFlags::empty(), Some("mode=700")).unwrap();
         let run = mounts().into_iter().rfind(|mount| mount.at == "/run").unwrap().id;
         Self { run, swept: Cell::new(false), not_send: PhantomData }
     }

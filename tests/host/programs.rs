@@ -1,6 +1,6 @@
 //! Commands, rulesets and files that are part of a node.
 
-use crate::host::{Host, file, names, until};
+use crate::host::{Host, OUTPUTS, file, names, until};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use std::io::Read;
 
@@ -46,14 +46,13 @@ vrflab
     let kept = host.done(&["logs", "web"]);
     assert!(kept.ends_with("told to end\n"), "{kept}");
     assert_eq!(names("/run/netns"), Vec::<String>::new());
-    assert_eq!(names("/run/vrflab"), [".output-web"]);
+    assert_eq!(names(OUTPUTS), ["web"]);
 
     // The next lab of the name begins anew, with whatever its commands write now.
-    std::fs::write("/run/vrflab/.output-web/server.9", "old").unwrap();
+    std::fs::write(format!("{OUTPUTS}/web/server.9"), "old").unwrap();
     host.done(&["up", "--no-check", &web()]);
-    assert!(!names("/run/vrflab/.output-web").contains(&"server.9".to_owned()));
+    assert!(!names(&format!("{OUTPUTS}/web")).contains(&"server.9".to_owned()));
     host.done(&["down"]);
-    std::fs::remove_dir_all("/run/vrflab").unwrap();
     host.assert_nothing_is_left();
 }
 
@@ -122,7 +121,6 @@ fn a_port_is_left_to_the_commands_of_its_node() {
         "{said}"
     );
     host.done(&["down"]);
-    std::fs::remove_dir_all("/run/vrflab").unwrap();
     host.assert_nothing_is_left();
 }
 
@@ -135,7 +133,6 @@ fn a_ruleset_is_in_force_before_the_first_packet() {
     host.done(&["exec", "server", "--", "nft", "flush", "ruleset"]);
     until("without the ruleset it answers", || fetch(&host, "81", "").0 == 0);
     host.done(&["down"]);
-    std::fs::remove_dir_all("/run/vrflab").unwrap();
     host.assert_nothing_is_left();
 }
 
@@ -172,7 +169,6 @@ fn a_command_that_does_not_end_when_it_is_told_to_is_ended() {
     until("the command runs", || is_running("sleep 1001"));
     host.done(&["down"]);
     assert!(!is_running("sleep 1001"));
-    std::fs::remove_dir_all("/run/vrflab").unwrap();
     host.assert_nothing_is_left();
 }
 
@@ -189,7 +185,6 @@ fn a_lab_keeps_no_file_that_its_maker_had_open() {
     until("nobody has the other end", || reader.read(&mut [0]).is_ok_and(|count| count == 0));
     assert!(is_running("sleep 1002"));
     host.done(&["down"]);
-    std::fs::remove_dir_all("/run/vrflab").unwrap();
     host.assert_nothing_is_left();
 }
 
@@ -218,7 +213,6 @@ fn commands_begin_with_the_signals_of_a_fresh_process_however_up_was_called() {
         .collect();
     assert_eq!(masks, [0, 0], "{logs}");
     host.done(&["down"]);
-    std::fs::remove_dir_all("/run/vrflab").unwrap();
     host.assert_nothing_is_left();
 }
 
@@ -250,14 +244,14 @@ fn what_a_lab_has_is_as_readable_whatever_the_umask_is() {
             ("/run/netns", 0o755),
             ("/run/vrflab", 0o755),
             ("/run/vrflab/modes", 0o700),
-            ("/run/vrflab/.output-modes", 0o700),
-            ("/run/vrflab/.output-modes/h1.1", 0o600),
+            (OUTPUTS, 0o700),
+            ("/var/lib/vrflab/output/modes", 0o700),
+            ("/var/lib/vrflab/output/modes/h1.1", 0o600),
         ];
         for (path, expected) in modes {
             assert_eq!(mode(path), expected, "{umask} {path}");
         }
         host.done(&["down"]);
-        std::fs::remove_dir_all("/run/vrflab").unwrap();
         nix::mount::umount("/run/netns").unwrap();
         std::fs::remove_dir("/run/netns").unwrap();
     }
@@ -279,13 +273,12 @@ fn an_interrupted_lab_takes_its_commands_with_it() {
     std::fs::write(path, lab).unwrap();
     let mut up = host.vrflab(&["up", path]).spawn().unwrap();
     until("the command runs", || {
-        !names("/run/vrflab/.output-waits").is_empty() && !host.done(&["ls"]).is_empty()
+        !names(&format!("{OUTPUTS}/waits")).is_empty() && !host.done(&["ls"]).is_empty()
     });
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(up.id() as i32), nix::sys::signal::SIGINT)
         .unwrap();
     assert_eq!(up.wait().unwrap().code(), Some(130));
     assert!(!is_running("sleep 1000"));
-    std::fs::remove_dir_all("/run/vrflab").unwrap();
     host.assert_nothing_is_left();
 }
 
@@ -317,7 +310,6 @@ h1: `kill -SEGV $$` was ended by SIGSEGV (`vrflab logs died h1`)
     assert_eq!(json(&host.run(&["check", "--json"]).out)["failed_commands"], expected);
     assert_eq!(json(&host.done(&["ls", "--json"]))[0]["failed_commands"], expected);
     host.done(&["down"]);
-    std::fs::remove_dir_all("/run/vrflab").unwrap();
     host.assert_nothing_is_left();
 }
 
@@ -395,6 +387,31 @@ fn a_lab_says_that_it_runs_commands_and_can_be_built_without_them() {
     let list: serde_json::Value = serde_json::from_str(&host.done(&["ls", "--json"])).unwrap();
     assert_eq!((&list[0]["commands"], &list[0]["commands_left_out"]), (&3.into(), &false.into()));
     host.done(&["down"]);
-    std::fs::remove_dir_all("/run/vrflab").unwrap();
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_command_that_writes_without_end_fills_nothing() {
+    let host = Host::new();
+    let path = "/run/writes.yaml";
+    // The second has a daemon that outlives it, and both write at once.
+    let lab = "nodes:\n  h1:\n    run: [yes, \"(sleep 1; seq 1000000; echo last) &\"]\n";
+    std::fs::write(path, lab).unwrap();
+    host.done(&["up", "--no-check", path]);
+    let logs = |text: &str| until(text, || host.done(&["logs", "writes"]).contains(text));
+    logs("bytes that it wrote before this are not kept]\ny\n");
+    logs("\n1000000\nlast\n");
+    let size = |name: &str| {
+        let path = format!("{OUTPUTS}/writes/{name}");
+        std::fs::metadata(path).map_or(0, |found| found.len())
+    };
+    let largest = 8 << 20;
+    assert!(size("h1.1") + size("h1.1.older") <= largest, "{:?}", names(OUTPUTS));
+    assert_eq!(names("/run/vrflab"), ["writes"]);
+    assert_eq!(host.done(&["down"]), "writes is down\n");
+    let kept = host.done(&["logs", "writes"]);
+    let head = "== h1 1\n[vrflab: ";
+    assert!(kept.starts_with(head) && kept.len() > 3 << 20, "{}", &kept[..100]);
+    assert!(kept.ends_with("\n1000000\nlast\n"), "{}", &kept[kept.len() - 100..]);
     host.assert_nothing_is_left();
 }
