@@ -1,7 +1,7 @@
 //! What the compiler left out of the checks that it made.
 
 use super::output::out;
-use crate::compile::Lab;
+use crate::compile::{Lab, NodeId};
 
 /// How many hosts are named.
 const NAMED: usize = 8;
@@ -12,13 +12,25 @@ pub(super) fn print(lab: &Lab) {
     if sample.chosen < sample.of {
         out!("{name}: a sample of {} pairs out of {}", sample.chosen, sample.of);
     }
-    if sample.unchecked.is_empty() {
-        return;
+    if !sample.unchecked.is_empty() {
+        let names = listed(lab, &sample.unchecked);
+        out!("{name}: not checked, as no route that was filled in leads there: {names}");
     }
-    let names = sample.unchecked.iter().take(NAMED).map(|id| lab[*id].name.as_str());
-    let mut names = names.collect::<Vec<_>>().join(", ");
-    if sample.unchecked.len() > NAMED {
-        names += &format!(" and {} more", sample.unchecked.len() - NAMED);
+    if !sample.between.is_empty() {
+        let names = listed(lab, &sample.between);
+        out!(
+            "{name}: no check leads through a host, so the networks on either side of it are not \
+             checked against each other: {names}; a node that forwards has the role `router`"
+        );
     }
-    out!("{name}: not checked, as no route that was filled in leads there: {names}");
+}
+
+/// The names of nodes; of many, the first and how many more there are.
+fn listed(lab: &Lab, nodes: &[NodeId]) -> String {
+    let names = nodes.iter().take(NAMED).map(|id| lab[*id].name.as_str());
+    let names = names.collect::<Vec<_>>().join(", ");
+    match nodes.len().checked_sub(NAMED) {
+        None | Some(0) => names,
+        Some(more) => format!("{names} and {more} more"),
+    }
 }

@@ -51,6 +51,9 @@ pub struct Sample {
     pub of: usize,
     /// Hosts that nothing reaches, so that no check is about them.
     pub unchecked: Vec<NodeId>,
+    /// Hosts between parts of the network, none of which is checked against another: a host forwards
+    /// nothing.
+    pub between: Vec<NodeId>,
 }
 
 /// The place of a node in [`Lab::nodes`].

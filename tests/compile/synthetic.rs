@@ -234,6 +234,9 @@ fn no_check_leads_through_a_host() {
     );
     let far = "graph { node [role=router]; r1; r2; node [role=host]; a -- r1 -- s -- r2 -- b }";
     assert_eq!(lines(far), ["a -> s", "s -> a", "s -> b", "b -> 172.16.0.4"]);
+    // The host is named, unless what it joins is joined elsewhere too.
+    assert_eq!(lab(far).sample.unwrap().between, [lab(far).node("s").unwrap()]);
+    assert!(lab(&far.replace("}", "; r1 -- r2 }")).sample.is_none());
 }
 
 #[test]

@@ -91,5 +91,13 @@ fn a_host_that_nothing_reaches_is_named() {
         host.done(&["validate", "/run/cut.dot"]),
         "cut: 4 nodes, 3 links, 2 checks\ncut: not checked, as no route that was filled in leads there: c\n"
     );
+    // As is one that keeps others apart.
+    std::fs::write("/run/row.dot", "graph row { node [role=host]; a -- h -- b }").unwrap();
+    assert_eq!(
+        host.done(&["validate", "/run/row.dot"]),
+        "row: 3 nodes, 2 links, 4 checks\nrow: no check leads through a host, so the networks on \
+         either side of it are not checked against each other: h; a node that forwards has the role \
+         `router`\n"
+    );
     host.assert_nothing_is_left();
 }

@@ -12,6 +12,7 @@ mod neighbours;
 mod policy;
 
 use super::check::{Arrow, Check, Expect, Target};
+use super::family::IpFamily;
 use super::lab::{Lab, NodeId, Sample};
 use super::layout::Layout;
 use super::network::Network;
@@ -97,8 +98,10 @@ pub(super) fn checks(
         chosen: near.len() + far.len() + apart.len(),
         of: possible_near + possible_far + possible_apart,
         unchecked: unchecked(lab, parts, &checks),
+        between: between(&endpoints),
     };
-    let is_whole = sample.chosen >= sample.of && sample.unchecked.is_empty();
+    let is_whole =
+        sample.chosen >= sample.of && sample.unchecked.is_empty() && sample.between.is_empty();
     (checks, (!is_whole).then_some(sample))
 }
 
@@ -131,6 +134,15 @@ fn further_addresses(
     }
     further.truncate(MOST);
     further
+}
+
+/// The hosts at which parts of the network end that have nothing else in common.
+fn between(endpoints: &[Endpoint]) -> Vec<NodeId> {
+    let ends_parts = |endpoint: &&Endpoint| {
+        let of = |family| endpoint.parts.iter().filter(|part| part.0 == family).count();
+        endpoint.is_host && IpFamily::BOTH.into_iter().any(|family| of(family) > 1)
+    };
+    endpoints.iter().filter(ends_parts).map(|endpoint| endpoint.node).collect()
 }
 
 /// The hosts that the compiler routes and no check is about.

@@ -126,17 +126,15 @@ fn table_name(name: &Text) -> Option<&'static str> {
 
 fn sysctls(fields: &Fields, errors: &mut Diagnostics) -> Vec<(Text, Text)> {
     let mut sysctls = Vec::new();
+    if let Some(Tree::Scalar(written)) = fields.tree("sysctls")
+        && written.value.contains('=')
+    {
+        errors.push(not_a_setting(written));
+        return sysctls;
+    }
     for Entry { key, value } in fields.named("sysctls", errors) {
-        // As `sysctl -w` has it.
-        if let (Tree::Null(_), Some((name, setting))) = (&value, key.as_str().split_once('=')) {
-            errors.push(
-                Diagnostic::error(Code::BadValue, format!("`{key}` is not the name of a setting"))
-                    .at(key.span, "")
-                    .help_in(|notation| match notation {
-                        Notation::Yaml => format!("write `{name}: {setting}`"),
-                        Notation::Dot => format!("write `sysctls=\"{name} {setting}\"`"),
-                    }),
-            );
+        if let Some(written) = assignment(&key, &value) {
+            errors.push(not_a_setting(&written));
             continue;
         }
         match value {
@@ -147,6 +145,28 @@ fn sysctls(fields: &Fields, errors: &mut Diagnostics) -> Vec<(Text, Text)> {
         }
     }
     sysctls
+}
+
+/// What was written as `sysctl -w` and `sysctl.conf` have it, `name=value`, with spaces or without.
+fn assignment(key: &Text, value: &Tree) -> Option<Text> {
+    match value {
+        Tree::Null(_) => key.value.contains('=').then(|| key.clone()),
+        Tree::Scalar(setting) if key.value.ends_with('=') || setting.value.starts_with('=') => {
+            Some(Text::new(format!("{key} {setting}"), key.span.with(setting.span)))
+        }
+        Tree::Scalar(_) | Tree::List(..) | Tree::Map(..) => None,
+    }
+}
+
+fn not_a_setting(written: &Text) -> Diagnostic {
+    let (name, setting) = written.as_str().split_once('=').unwrap_or((written.as_str(), ""));
+    let (name, setting) = (name.trim(), setting.trim());
+    Diagnostic::error(Code::BadValue, format!("`{written}` is not the name of a setting"))
+        .at(written.span, "")
+        .help_in(|notation| match notation {
+            Notation::Yaml => format!("write `{name}: {setting}`"),
+            Notation::Dot => format!("write `sysctls=\"{name} {setting}\"`"),
+        })
 }
 
 /// Files below `/etc`: a path has no way out of it.
