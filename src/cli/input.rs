@@ -76,8 +76,9 @@ pub(super) struct LabFile {
     /// the working directory for standard input; may be given several times
     #[arg(long, value_name = "DIR", value_parser = directory)]
     allow_files: Vec<PathBuf>,
-    /// Refuse FILE if it makes more than NUMBER of WHAT: nodes, links, interfaces, routes, checks, of
-    /// what routes are found by, neighbours and paths, and of lookups for forwarding loops; may be given several times
+    /// Refuse FILE if it makes more than NUMBER of WHAT: nodes, links, interfaces, neighbours, paths,
+    /// routes, checks or bytes; `lookups` ends the search for forwarding loops. May be given several
+    /// times
     #[arg(long = "limit", value_name = "WHAT=NUMBER")]
     limits: Vec<Limit>,
 }

@@ -21,13 +21,15 @@ pub enum Quantity {
     Routes,
     /// Lines of checks.
     Checks,
+    /// Bytes of files that the file names, each time that a node has one.
+    Bytes,
     /// Lookups in the search for forwarding loops, which ends there and refuses nothing.
     Lookups,
 }
 
 impl Quantity {
     /// All of them.
-    pub const ALL: [Quantity; 8] = [
+    pub const ALL: [Quantity; 9] = [
         Quantity::Nodes,
         Quantity::Links,
         Quantity::Interfaces,
@@ -35,6 +37,7 @@ impl Quantity {
         Quantity::Paths,
         Quantity::Routes,
         Quantity::Checks,
+        Quantity::Bytes,
         Quantity::Lookups,
     ];
 
@@ -48,6 +51,7 @@ impl Quantity {
             Quantity::Paths => "paths",
             Quantity::Routes => "routes",
             Quantity::Checks => "checks",
+            Quantity::Bytes => "bytes",
             Quantity::Lookups => "lookups",
         }
     }
@@ -62,6 +66,7 @@ impl Quantity {
             Quantity::Paths => 120_000_000,
             Quantity::Routes => 3_500_000,
             Quantity::Checks => 200_000,
+            Quantity::Bytes => 256 << 20,
             Quantity::Lookups => 2_000_000,
         }
     }
@@ -71,6 +76,7 @@ impl Quantity {
         match self {
             Quantity::Neighbours => "pairs of neighbours",
             Quantity::Paths => "shortest paths",
+            Quantity::Bytes => "bytes of nodes' files",
             Quantity::Nodes
             | Quantity::Links
             | Quantity::Interfaces
@@ -193,6 +199,9 @@ fn instead(quantity: Quantity, refusal: Diagnostic) -> Diagnostic {
     };
     match quantity {
         Quantity::Nodes | Quantity::Links | Quantity::Interfaces | Quantity::Lookups => refusal,
+        Quantity::Bytes => {
+            refusal.help("a node reads large files where they are: it sees the machine's own")
+        }
         Quantity::Neighbours => refusal
             .help(
                 "divide large LANs by routers: each node of a LAN has each router on it as a \

@@ -29,7 +29,7 @@ fn a_limit_of_nothing_that_is_counted_is_wrong_usage() {
     for (limit, why) in [
         (
             "routers=9",
-            "`routers` is none of nodes, links, interfaces, neighbours, paths, routes, checks, lookups",
+            "`routers` is none of nodes, links, interfaces, neighbours, paths, routes, checks, bytes, lookups",
         ),
         ("routes=many", "`many` is no number"),
         ("routes", "as in `routes=1000000`"),

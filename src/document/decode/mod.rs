@@ -11,7 +11,7 @@ pub(super) use values::address;
 
 use super::keys::{ADDRESSING, DEFAULTS, LAB, VPN};
 use super::tree::{Entry, Tree};
-use super::{Addressing, Document, Files, Limits, Link, Node, Quantity, Vpn};
+use super::{Addressing, Counter, Document, Files, Limits, Link, Node, Quantity, Vpn};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Text};
 use fields::Fields;
 use std::collections::HashSet;
@@ -29,6 +29,7 @@ pub(super) fn lab(
         errors.push(containerlab(key));
         return Some(Document::default());
     }
+    let files = &mut Contents { files, bytes: limits.counter(Quantity::Bytes) };
     let fields = Fields::new(tree, &LAB, errors);
     let nothing = Tree::Null(Span::NONE);
     let defaults = Fields::new(fields.tree("defaults").unwrap_or(&nothing), &DEFAULTS, errors);
@@ -137,7 +138,7 @@ fn nodes(
     fields: &Fields,
     links: &[Link],
     defaults: &Tree,
-    files: &Files,
+    files: &mut Contents<'_>,
     errors: &mut Diagnostics,
 ) -> Vec<Node> {
     let mut known = HashSet::new();
@@ -155,6 +156,23 @@ fn nodes(
         }
     }
     nodes
+}
+
+/// The files that the lab's file names, their bytes counted.
+struct Contents<'a> {
+    files: &'a Files,
+    bytes: Counter<'a>,
+}
+
+impl Contents<'_> {
+    fn read(&mut self, name: &Text) -> Result<String, Diagnostic> {
+        // Once there is too much no file is read any more.
+        let past = |fault: Diagnostic| fault.at(name.span, "with this file");
+        self.bytes.add(0).map_err(past)?;
+        let text = self.files.read(name)?;
+        self.bytes.add(text.len()).map_err(past)?;
+        Ok(text)
+    }
 }
 
 /// How many nodes the file names.

@@ -2,7 +2,8 @@
 
 use super::super::keys::{COMMAND, CONTENT, INTERFACE, NODE, VRF};
 use super::super::tree::{Entry, Tree};
-use super::super::{Command, Content, Files, Interface, Node, Vrf};
+use super::super::{Command, Content, Interface, Node, Vrf};
+use super::Contents;
 use super::fields::{Fields, wrong};
 use super::{names, values};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Notation, Spanned, Text};
@@ -11,7 +12,12 @@ use crate::link;
 use crate::vocabulary::Level;
 
 /// Reads a node from its map, in which its defaults are already.
-pub(super) fn node(name: Text, tree: &Tree, files: &Files, errors: &mut Diagnostics) -> Node {
+pub(super) fn node(
+    name: Text,
+    tree: &Tree,
+    files: &mut Contents<'_>,
+    errors: &mut Diagnostics,
+) -> Node {
     let fields = Fields::new(tree, &NODE, errors);
     Node {
         name,
@@ -170,7 +176,11 @@ fn not_a_setting(written: &Text) -> Diagnostic {
 }
 
 /// Files below `/etc`: a path has no way out of it.
-fn etc(fields: &Fields, files: &Files, errors: &mut Diagnostics) -> Vec<(Text, Content)> {
+fn etc(
+    fields: &Fields,
+    files: &mut Contents<'_>,
+    errors: &mut Diagnostics,
+) -> Vec<(Text, Content)> {
     let mut etc = Vec::new();
     for Entry { key, value } in fields.named("etc", errors) {
         let parts = || key.as_str().split('/');
@@ -187,7 +197,7 @@ fn etc(fields: &Fields, files: &Files, errors: &mut Diagnostics) -> Vec<(Text, C
 }
 
 /// A ruleset. A line that names a file is none, so that `nft: "file: PATH"` means what it says.
-fn nft(fields: &Fields, files: &Files, errors: &mut Diagnostics) -> Option<Content> {
+fn nft(fields: &Fields, files: &mut Contents<'_>, errors: &mut Diagnostics) -> Option<Content> {
     let tree = fields.tree("nft")?;
     if let Tree::Scalar(text) = tree
         && let Some(name) = text.as_str().strip_prefix("file:")
@@ -202,7 +212,7 @@ fn nft(fields: &Fields, files: &Files, errors: &mut Diagnostics) -> Option<Conte
 }
 
 /// A text, in place or in a file of its own.
-fn content(tree: &Tree, files: &Files, errors: &mut Diagnostics) -> Option<Content> {
+fn content(tree: &Tree, files: &mut Contents<'_>, errors: &mut Diagnostics) -> Option<Content> {
     let full = in_full(tree.clone(), &CONTENT);
     let fields = Fields::new(&full, &CONTENT, errors);
     match (fields.line("text", errors), fields.line("file", errors)) {
