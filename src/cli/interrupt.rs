@@ -29,6 +29,15 @@ impl Interrupt {
         let _ = self.state.compare_exchange(IDLE, AT_WORK, Ordering::SeqCst, Ordering::SeqCst);
     }
 
+    /// Says that there is nothing to undo any more, and ends the program if a signal has come meanwhile.
+    pub(super) fn rest(&self) {
+        if self.state.compare_exchange(AT_WORK, IDLE, Ordering::SeqCst, Ordering::SeqCst)
+            == Err(RAISED)
+        {
+            std::process::exit(Exit::Interrupted.status().into());
+        }
+    }
+
     /// Takes note of a signal; true where nobody has to hear of it before the program ends.
     fn raise(&self) -> bool {
         self.state.swap(RAISED, Ordering::SeqCst) == IDLE

@@ -173,11 +173,15 @@ pub(super) fn forward_verb(arguments: Vec<OsString>) -> Exit {
 
 /// Says that a lab's directory or lock cannot be used.
 pub(super) fn state_error(error: io::Error) -> Exit {
+    // One that is put in words names its path.
+    let said = match error.get_ref() {
+        Some(_) => error.to_string(),
+        None => format!("{}: {error}", state::DIRECTORY),
+    };
     match error.kind() {
-        io::ErrorKind::PermissionDenied => cannot(format!(
-            "{}: {error}; labs on this kernel are root's, run it with sudo",
-            state::DIRECTORY
-        )),
-        _ => cannot(format!("{}: {error}", state::DIRECTORY)),
+        io::ErrorKind::PermissionDenied => {
+            cannot(format!("{said}; labs on this kernel are root's, run it with sudo"))
+        }
+        _ => cannot(said),
     }
 }

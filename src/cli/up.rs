@@ -149,8 +149,13 @@ fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
         }
         Err(error) => return cannot(error),
     }
-    // Whoever is interrupted while waiting has nothing to undo.
-    let lock = Lock::take(name, || err!("{name}: another vrflab is at work, waiting"));
+    // The lab's directory is made first. Whoever is interrupted while waiting for another's has
+    // nothing to undo.
+    interrupt.begin();
+    let lock = Lock::take(name, || {
+        interrupt.rest();
+        err!("{name}: another vrflab is at work, waiting");
+    });
     interrupt.begin();
     let lock = match lock.map_err(state_error).and_then(|lock| make_room(lock, input)) {
         Ok(lock) => lock,

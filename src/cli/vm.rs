@@ -5,6 +5,7 @@ use super::output::{self, err, out};
 use super::shell;
 use std::ffi::OsString;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -84,20 +85,24 @@ enum Verb {
 #[derive(Args)]
 struct Choices {
     /// Memory of the VM [env: VRFLAB_VM_MEMORY]
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(256..))]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(range(vm::MEMORY_RANGE)))]
     memory: Option<u32>,
     /// Processors of the VM [env: VRFLAB_VM_CPUS]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=255))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(range(vm::CPUS_RANGE)))]
     cpus: Option<u32>,
     /// End the VM so long after its last lab and command [env: VRFLAB_VM_IDLE]
-    #[arg(long, value_name = "SECONDS")]
-    idle: Option<u64>,
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(range(vm::IDLE_RANGE)))]
+    idle: Option<u32>,
     /// kvm or tcg, instead of finding out what works [env: VRFLAB_VM_ACCEL]
     #[arg(long, value_name = "NAME", value_parser = accelerator)]
     accel: Option<Accelerator>,
     /// microvm or q35, instead of finding out what works [env: VRFLAB_VM_MACHINE]
     #[arg(long, value_name = "NAME", value_parser = machine)]
     machine: Option<Machine>,
+}
+
+fn range(of: RangeInclusive<u32>) -> RangeInclusive<i64> {
+    i64::from(*of.start())..=i64::from(*of.end())
 }
 
 fn accelerator(name: &str) -> Result<Accelerator, &'static str> {
@@ -114,7 +119,7 @@ impl Choices {
         Ok(Options {
             memory: self.memory.unwrap_or(otherwise.memory),
             cpus: self.cpus.unwrap_or(otherwise.cpus),
-            idle: self.idle.map_or(otherwise.idle, Duration::from_secs),
+            idle: self.idle.map_or(otherwise.idle, |idle| Duration::from_secs(idle.into())),
             accelerator: self.accel.or(otherwise.accelerator),
             machine: self.machine.or(otherwise.machine),
         })

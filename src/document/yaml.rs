@@ -193,7 +193,8 @@ fn spelled(value: String, span: Span, source: &Source) -> Text {
     if inside(written, '"').or(inside(written, '\'')) == Some(value.len()) {
         return Text::new(value, Span::new(span.start + 1, span.end - 1));
     }
-    Text::new(value, span)
+    // A block ends where the next line begins, which is not the block's.
+    Text::new(value, Span::new(span.start, span.start + written.trim_end().len()))
 }
 
 fn place(location: Location, source: &Source) -> Span {

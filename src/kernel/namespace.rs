@@ -156,6 +156,13 @@ impl AsFd for Namespace {
 /// # Errors
 /// What the kernel answers.
 pub fn prepare_directory() -> io::Result<()> {
+    share_directory().map_err(|error| {
+        let what = format!("{DIRECTORY} cannot be a directory of names: {error}");
+        io::Error::new(error.kind(), what)
+    })
+}
+
+fn share_directory() -> io::Result<()> {
     fs::create_dir_all(DIRECTORY)?;
     let share = || {
         mount(

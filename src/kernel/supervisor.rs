@@ -8,7 +8,7 @@ use crate::plan::Op;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::prctl::set_pdeathsig;
+use nix::sys::prctl::{set_name, set_pdeathsig};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, ErrorKind, PipeReader, Read, Write};
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -63,8 +64,14 @@ pub(super) fn start(ops: &[&Op], home: &Home) -> Result<(), Refused> {
         commands: commands.collect(),
     };
     home.make_run(&order.namespace)?;
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg(VERB).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // The very program that runs, even when its file has been replaced in the meantime.
+    let mut command = Command::new("/proc/self/exe");
+    command
+        .arg0("vrflab")
+        .arg(VERB)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     raw::inherit_only_streams(&mut command);
     let mut supervisor = command.spawn()?;
     let stdin = supervisor.stdin.take().expect("it is a pipe");
@@ -93,6 +100,7 @@ pub fn supervise() -> io::Result<()> {
     let mut text = String::new();
     io::stdin().read_to_string(&mut text)?;
     let order: Order = serde_json::from_str(&text)?;
+    set_name(c"vrflab")?;
     // Until it is in the namespace, where a teardown finds it, it ends with whoever started it.
     set_pdeathsig(Signal::SIGKILL)?;
     if getppid().as_raw() != order.parent {

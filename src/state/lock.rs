@@ -1,6 +1,6 @@
 //! One command at a time on one lab.
 
-use super::{DIRECTORY, directory};
+use super::{DIRECTORY, at, directory};
 use crate::document::LabName;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, File, Permissions};
@@ -45,7 +45,8 @@ impl Lock {
     /// # Errors
     /// The file system refuses.
     pub fn forget(self) -> io::Result<()> {
-        fs::remove_dir_all(directory(&self.lab))?;
+        let own = directory(&self.lab);
+        fs::remove_dir_all(&own).map_err(at(&own))?;
         // The directory of all labs goes with the last; it is not empty while another is there.
         fs::remove_dir(DIRECTORY).or_else(|error| match error.kind() {
             io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound => Ok(()),
@@ -67,7 +68,11 @@ impl Shared {
 
 /// Whether something that is no directory has the name of one.
 fn is_in_the_way(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| !found.is_dir())
+    fs::symlink_metadata(path).is_ok_and(|found| match found.is_symlink() {
+        // One that leads nowhere is never made a directory.
+        true => !path.is_dir(),
+        false => !found.is_dir(),
+    })
 }
 
 /// Locks the lab's directory itself, so that the lock leaves nothing behind. Whoever had it may
@@ -99,7 +104,14 @@ fn hold(
                 {
                     continue;
                 }
-                made => made?,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    let way =
+                        [Path::new(DIRECTORY), &path].into_iter().find(|it| is_in_the_way(it));
+                    let way = way.unwrap_or(&path).display();
+                    let what = format!("{way} is in the way, and is no directory");
+                    return Err(io::Error::new(error.kind(), what));
+                }
+                made => made.map_err(at(&path))?,
             }
         }
         // What has the name and is no directory, such as a pipe, is not waited for.
@@ -110,7 +122,7 @@ fn hold(
         let file = match directory {
             Err(error) if error.kind() == io::ErrorKind::NotFound && make => continue,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file?,
+            file => file.map_err(at(&path))?,
         };
         let held = match Flock::lock(file, attempt) {
             Ok(held) => held,

@@ -38,6 +38,11 @@ pub fn all() -> io::Result<Vec<(LabName, io::Result<Record>)>> {
     Ok(records.collect())
 }
 
+/// An error with the path that it is about, which the kernel does not say.
+pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 /// The names of all labs that have a directory, in order: those of [`all`], and those whose maker
 /// was killed between making the directory and writing the record.
 ///
@@ -46,7 +51,7 @@ pub fn all() -> io::Result<Vec<(LabName, io::Result<Record>)>> {
 pub fn names() -> io::Result<Vec<LabName>> {
     let entries = match fs::read_dir(DIRECTORY) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
+        entries => entries.map_err(at(Path::new(DIRECTORY)))?,
     };
     let mut names = Vec::new();
     for entry in entries {

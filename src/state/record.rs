@@ -1,6 +1,6 @@
 //! The record of one lab.
 
-use super::{Lock, directory};
+use super::{Lock, at, directory};
 use crate::document::LabName;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -207,8 +207,9 @@ impl Record {
         debug_assert_eq!(lock.lab(), &self.lab);
         let directory = directory(&self.lab);
         let draft = directory.join(".lab.json");
-        fs::write(&draft, serde_json::to_vec(self)?)?;
-        fs::rename(draft, directory.join(FILE))
+        fs::write(&draft, serde_json::to_vec(self)?)
+            .and_then(|()| fs::rename(&draft, directory.join(FILE)))
+            .map_err(at(&draft))
     }
 }
 

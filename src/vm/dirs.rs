@@ -28,7 +28,12 @@ impl Dirs {
     /// Finds the directories and makes those that are missing.
     pub fn open() -> Result<Self, Error> {
         let dirs = Self::named()?;
+        let home = std::env::home_dir().filter(|home| !home.is_dir());
         for dir in [&dirs.data, &dirs.cache] {
+            // Whoever has no home is not given one.
+            if let Some(home) = home.as_ref().filter(|home| dir.starts_with(home)) {
+                return Err(Error::MissingHome { dir: home.clone() });
+            }
             fs::create_dir_all(dir)
                 .map_err(|error| Error::file("make the directory", dir, error))?;
         }
@@ -113,7 +118,8 @@ fn can_hold_a_private_one(dir: &Path) -> bool {
 
 fn given_runtime() -> PathBuf {
     if let Some(dir) = std::env::var_os(RUNTIME_DIR_VARIABLE).filter(|dir| !dir.is_empty()) {
-        return dir.into();
+        // The broker works in another directory.
+        return std::path::absolute(&dir).unwrap_or_else(|_| dir.into());
     }
     let user = geteuid();
     if user.is_root() {

@@ -59,6 +59,12 @@ pub enum Error {
     /// Neither the XDG variables nor HOME are set.
     #[error("no home directory is known; set HOME, or XDG_DATA_HOME and XDG_CACHE_HOME")]
     NoHome,
+    /// The home directory is only a name.
+    #[error("the home directory {} does not exist; set HOME, or XDG_DATA_HOME and XDG_CACHE_HOME", dir.display())]
+    MissingHome {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// The runtime directory is not the user's alone.
     #[error("{0} is not a directory that only you can enter; `chmod 700 {0}` if it is yours, or set VRFLAB_RUNTIME_DIR to another one", dir.display())]
     NotPrivate {
@@ -114,7 +120,7 @@ pub enum Error {
         /// Its value.
         value: String,
         /// What would do.
-        expected: &'static str,
+        expected: String,
     },
 }
 

@@ -73,6 +73,8 @@ impl GuestKernel {
                 .map_err(|error| Error::file("link to", modules, error))?;
         }
 
+        // What is put in its place is there to its end, whatever befalls the host meanwhile.
+        nix::unistd::sync();
         let kernels = dirs.data.join("kernels");
         let target = kernels.join(&version);
         fs::create_dir_all(&kernels).map_err(|error| Error::file("make", &kernels, error))?;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -53,7 +53,7 @@ pub(super) fn prepare(dirs: &Dirs, kernel: &GuestKernel) -> Result<PathBuf, Erro
     let mut hasher = DefaultHasher::new();
     (stamp.name(), Stamp::of(&lists).name(), &kernel.modules, FOR_ROOT, FOR_LABS).hash(&mut hasher);
     let path = dirs.cache.join(format!("initramfs-{:016x}", hasher.finish()));
-    if !path.is_file() {
+    if !is_whole(&path) {
         let failed = |error| Error::file("write", &path, error);
         let partial = path.with_extension(std::process::id().to_string());
         write(&partial, program, &stamp, kernel).map_err(failed)?;
@@ -102,8 +102,28 @@ fn write(path: &Path, program: &Path, stamp: &Stamp, kernel: &GuestKernel) -> io
             archive.file(&format!("{directory}/{index:03}"), &content)?;
         }
     }
-    archive.finish()?.into_inner()?.flush()
+    // What has its name is there to its end, whatever befalls the host meanwhile.
+    archive.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
+
+/// Whether a file is an archive to its end: one that was cut off would boot no machine, again and again.
+fn is_whole(path: &Path) -> bool {
+    let end = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(END)))?;
+        let mut end = Vec::new();
+        file.read_to_end(&mut end)?;
+        Ok(end)
+    };
+    end().is_ok_and(|end| end.windows(TRAILER.len()).any(|it| it == TRAILER))
+}
+
+/// The name of an archive's last entry.
+const TRAILER: &[u8] = b"TRAILER!!!";
+
+/// The last entry is within so many bytes of the end.
+const END: u64 = 1024;
 
 /// Packs the loader and the shared libraries of this process, which are those that the same
 /// program needs in the guest, under the paths where the loader looks for them.
@@ -131,4 +151,25 @@ fn add_libraries(
         archive.program(inside, &without_symbols(fs::read(&file)?))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_archive_that_was_cut_off_anywhere_is_not_whole() {
+        let path = std::env::temp_dir().join(format!("vrflab-initramfs-{}", std::process::id()));
+        let mut archive = Archive::new(Vec::new());
+        archive.file("file", &[7; 3000]).unwrap();
+        let bytes = archive.finish().unwrap();
+        fs::write(&path, &bytes).unwrap();
+        assert!(is_whole(&path));
+        for length in (0..bytes.len()).step_by(100) {
+            fs::write(&path, &bytes[..length]).unwrap();
+            assert!(!is_whole(&path), "{length} of {}", bytes.len());
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(!is_whole(&path));
+    }
 }

@@ -57,7 +57,7 @@ pub use engine::{Accelerator, Machine};
 pub use error::Error;
 pub use frame::End;
 pub use guest_kernel::GuestKernel;
-pub use options::Options;
+pub use options::{CPUS_RANGE, IDLE_RANGE, MEMORY_RANGE, Options};
 pub use readiness::{Readiness, ready};
 pub use run::{Input, Program, Request, run};
 pub use setup::{KernelSource, Setup, setup};

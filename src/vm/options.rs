@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::engine::{Accelerator, Machine};
@@ -12,6 +13,15 @@ const CPUS: &str = "VRFLAB_VM_CPUS";
 const IDLE: &str = "VRFLAB_VM_IDLE";
 const ACCELERATOR: &str = "VRFLAB_VM_ACCEL";
 const MACHINE: &str = "VRFLAB_VM_MACHINE";
+
+/// How much memory can be given, in MiB: less does not hold the guest's first root.
+pub const MEMORY_RANGE: RangeInclusive<u32> = 256..=u32::MAX;
+
+/// How many processors can be given; both boards have room for so many.
+pub const CPUS_RANGE: RangeInclusive<u32> = 1..=255;
+
+/// How many seconds the machine can be told to stay. In none it would be looked for work all the time.
+pub const IDLE_RANGE: RangeInclusive<u32> = 1..=u32::MAX;
 
 /// What can be chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +44,9 @@ impl Options {
     pub fn from_environment() -> Result<Self, Error> {
         let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u32);
         Ok(Self {
-            memory: setting(MEMORY, "a number of MiB")?.unwrap_or_else(default_memory),
-            cpus: setting(CPUS, "a number of processors")?.unwrap_or(cpus),
-            idle: Duration::from_secs(setting(IDLE, "a number of seconds")?.unwrap_or(600)),
+            memory: number(MEMORY, MEMORY_RANGE, "MiB")?.unwrap_or_else(default_memory),
+            cpus: number(CPUS, CPUS_RANGE, "processors")?.unwrap_or(cpus),
+            idle: Duration::from_secs(number(IDLE, IDLE_RANGE, "seconds")?.unwrap_or(600).into()),
             accelerator: setting(ACCELERATOR, "kvm or tcg")?,
             machine: setting(MACHINE, "microvm or q35")?,
         })
@@ -55,9 +65,30 @@ impl Options {
     }
 }
 
+fn number(
+    variable: &'static str,
+    range: RangeInclusive<u32>,
+    unit: &str,
+) -> Result<Option<u32>, Error> {
+    let (least, most) = (range.start(), range.end());
+    let expected = match *most {
+        u32::MAX => format!("a number of {unit}, {least} or more"),
+        most => format!("a number of {unit} from {least} to {most}"),
+    };
+    let Some(value) = std::env::var_os(variable).filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let number = parse(variable, value.clone(), &expected)?;
+    if range.contains(&number) {
+        return Ok(Some(number));
+    }
+    let value = value.to_string_lossy().into_owned();
+    Err(Error::Setting { variable, value, expected })
+}
+
 fn setting<T: std::str::FromStr>(
     variable: &'static str,
-    expected: &'static str,
+    expected: &str,
 ) -> Result<Option<T>, Error> {
     let given = std::env::var_os(variable).filter(|value| !value.is_empty());
     given.map(|value| parse(variable, value, expected)).transpose()
@@ -66,9 +97,10 @@ fn setting<T: std::str::FromStr>(
 fn parse<T: std::str::FromStr>(
     variable: &'static str,
     value: OsString,
-    expected: &'static str,
+    expected: &str,
 ) -> Result<T, Error> {
     let value = value.to_string_lossy().into_owned();
+    let expected = expected.to_owned();
     value.parse().map_err(|_| Error::Setting { variable, value, expected })
 }
 

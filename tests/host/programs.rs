@@ -415,3 +415,22 @@ fn a_command_that_writes_without_end_fills_nothing() {
     assert!(kept.ends_with("\n1000000\nlast\n"), "{}", &kept[kept.len() - 100..]);
     host.assert_nothing_is_left();
 }
+
+#[test]
+fn commands_are_watched_by_the_program_that_runs_though_its_file_was_replaced() {
+    let host = Host::new();
+    let program = "/run/vrflab-replaced";
+    std::fs::copy(host.vrflab(&[]).get_program(), program).unwrap();
+    let mut command = std::process::Command::new(program);
+    command.args(["up", "--no-check", "--name", "replaced", "-"]).env("VRFLAB_KERNEL", "host");
+    let mut up = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    std::fs::remove_file(program).unwrap();
+    std::fs::write(program, "no program").unwrap();
+    let text = b"nodes: {h1: {run: echo works; sleep 1000}}";
+    std::io::Write::write_all(&mut up.stdin.take().unwrap(), text).unwrap();
+    assert!(up.wait().unwrap().success());
+    until("the command works", || host.done(&["logs"]).contains("works"));
+    host.done(&["down"]);
+    std::fs::remove_file(program).unwrap();
+    host.assert_nothing_is_left();
+}

@@ -1,8 +1,9 @@
 //! Wrong input is told what is wrong with it, and nothing is made.
 
-use crate::host::{Host, file, names, said};
+use crate::host::{Host, file, lab, names, said};
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
 /// The files in `wrong/`, and one that is not there.
@@ -102,5 +103,37 @@ fn editors_are_told_in_json() {
     assert_eq!(objects[0]["code"], "bad-value");
     assert_eq!(objects[0]["file"], "wrong-value.yaml");
     assert!(objects[0]["labels"][0]["start"]["line"].is_u64(), "{objects}");
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn what_is_in_the_way_of_a_labs_directory_is_named() {
+    let host = Host::new();
+    let two = &lab("two-hosts.yaml");
+    let up = |way: &str| {
+        let said = host.run(&["up", "--no-check", two]);
+        let expected = format!("vrflab: {way}\n");
+        assert_eq!((said.status, said.err), (3, expected), "{way}");
+    };
+    let all = "/run/vrflab is in the way, and is no directory";
+    symlink("/nowhere", "/run/vrflab").unwrap();
+    up(all);
+    fs::remove_file("/run/vrflab").unwrap();
+    fs::write("/run/vrflab", "").unwrap();
+    up("/run/vrflab: Not a directory (os error 20)");
+    fs::remove_file("/run/vrflab").unwrap();
+    fs::create_dir("/run/vrflab").unwrap();
+    let one = "/run/vrflab/two-hosts is in the way, and is no directory";
+    symlink("/nowhere", "/run/vrflab/two-hosts").unwrap();
+    up(one);
+    let down = host.run(&["down", "--all"]);
+    assert_eq!((down.status, down.err), (3, format!("vrflab: {one}\n")));
+    fs::remove_file("/run/vrflab/two-hosts").unwrap();
+    fs::write("/run/vrflab/two-hosts", "").unwrap();
+    up(one);
+    fs::remove_file("/run/vrflab/two-hosts").unwrap();
+    fs::write("/run/netns", "").unwrap();
+    up("/run/netns cannot be a directory of names: File exists (os error 17)");
+    fs::remove_file("/run/netns").unwrap();
     host.assert_nothing_is_left();
 }

@@ -23,7 +23,10 @@ fn is_alive(process: Pid) -> bool {
 #[test]
 fn two_that_come_at_the_same_time_start_one_machine() {
     let vm = Machine::own("race");
-    let mut both = [0, 1].map(|_| piped(&mut vm.vrflab(&["vm", "start"])));
+    // However each of them spells where it is.
+    let mut relative = vm.vrflab(&["vm", "start"]);
+    relative.env("VRFLAB_RUNTIME_DIR", "vm-race").current_dir(env!("CARGO_TARGET_TMPDIR"));
+    let mut both = [vm.vrflab(&["vm", "start"]), relative].map(|mut start| piped(&mut start));
     for child in &mut both {
         assert!(child.wait().unwrap().success());
     }
@@ -218,9 +221,35 @@ fn a_runtime_directory_that_others_can_write_to_is_refused() {
 }
 
 #[test]
-fn a_wrong_setting_is_said_with_its_name() {
-    let mut command = Machine::shared().run(&["true"]);
-    let output = command.env("VRFLAB_VM_MEMORY", "much").output().unwrap();
-    assert_eq!(output.status.code(), Some(125));
-    assert!(err(&output).contains("VRFLAB_VM_MEMORY"), "{}", err(&output));
+fn a_wrong_setting_is_said_with_its_name_and_what_it_must_be() {
+    let vm = Machine::own("settings");
+    for (variable, value, expected) in [
+        ("VRFLAB_VM_MEMORY", "much", "a number of MiB, 256 or more"),
+        ("VRFLAB_VM_MEMORY", "16", "a number of MiB, 256 or more"),
+        ("VRFLAB_VM_IDLE", "0", "a number of seconds, 1 or more"),
+        ("VRFLAB_VM_IDLE", "18446744073709551615", "a number of seconds, 1 or more"),
+        ("VRFLAB_VM_CPUS", "0", "a number of processors from 1 to 255"),
+        ("VRFLAB_VM_CPUS", "1000", "a number of processors from 1 to 255"),
+    ] {
+        let output = vm.run(&["true"]).env(variable, value).output().unwrap();
+        assert_eq!(output.status.code(), Some(125));
+        let said = format!("vrflab: {variable} is \"{value}\", and must be {expected}\n");
+        assert_eq!(err(&output), said);
+    }
+}
+
+#[test]
+fn a_home_that_does_not_exist_is_said_and_not_made() {
+    let home = crate::machine::directory("home").join("none");
+    let mut command = Machine::own("homeless").vrflab(&["vm", "start"]);
+    command.env("HOME", &home).env_remove("XDG_DATA_HOME").env_remove("XDG_CACHE_HOME");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let said = format!(
+        "vrflab: the home directory {} does not exist; set HOME, or XDG_DATA_HOME and \
+         XDG_CACHE_HOME\n",
+        home.display()
+    );
+    assert_eq!(err(&output), said);
+    assert!(!home.exists());
 }
