@@ -223,7 +223,11 @@ fn fill_segment(
 ) {
     let lacking: Vec<Port> =
         segment.ports.iter().copied().filter(|port| draft.unaddressed.contains(port)).collect();
-    if lacking.is_empty() {
+    let carries = |(node, interface): &Port| {
+        let kind = draft.lab[*node].interfaces[interface.0].kind.of_device();
+        kind.is_none_or(|kind| kind.description().carries.ip(pools.family == IpFamily::V6))
+    };
+    if lacking.is_empty() || !lacking.iter().all(carries) {
         return;
     }
     let addresses = |(node, interface): &Port| &draft.lab[*node].interfaces[interface.0].addresses;

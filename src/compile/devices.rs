@@ -1,11 +1,11 @@
 //! Interfaces that no link makes: what they are made of, and whose ports.
 
 use super::Draft;
-use super::interface::{Interface, InterfaceKind};
+use super::interface::{Interface, InterfaceKind, Lower};
 use super::interfaces::BRIDGE;
 use super::lab::{InterfaceId, Node, NodeId};
 use super::routes::unknown;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
 use crate::document::{DeviceName, Interface as Written, Role};
 use crate::iproute::Vlan;
 use crate::link::{Dummy, Keys, Kind, KindName, LowerDevice, Medium, Mtu};
@@ -177,6 +177,18 @@ fn one(
         );
         return None;
     }
+    let taken = |kind: &KindName| kind.description().reserved.contains(&name.value.as_str());
+    if let Some(kind) = KindName::ALL.iter().copied().find(taken) {
+        let module = kind.description().module;
+        errors.push(
+            Diagnostic::error(
+                Code::BadName,
+                format!("`{}` is the name of an interface of the kernel's own", name.value),
+            )
+            .at(name.span, "")
+            .note(format!("every namespace has one where the module {module} is there")),
+        );
+    }
     let place = InterfaceId(draft.lab[id].interfaces.len());
     if let Some(vrf) = &written.vrf {
         draft.want(id, place, vrf, true);
@@ -209,20 +221,27 @@ fn kind(
     for (key, span) in keys.foreign() {
         let word = said.value.word();
         errors.push(
-            Diagnostic::error(Code::BadValue, format!("a {word} has no `{key}`"))
+            Diagnostic::error(Code::BadValue, format!("`{word}` has no key `{key}`"))
                 .at(span, "not of its kind"),
         );
     }
     let kind = parse(interface, topology, written, said)?;
     let lower = said.value.description().lower;
     let name = lower.key().and_then(|key| keys.line(key));
+    let vrf = |name: &Text| {
+        let vrf = topology.vrfs.iter().find(|vrf| vrf.name.value.as_str() == name.as_str())?;
+        (lower == LowerDevice::Underlay).then(|| Lower::Vrf(vrf.name.value.clone()))
+    };
     let lower = match (name, lower) {
         (None, LowerDevice::None | LowerDevice::Underlay) => None,
         (None, LowerDevice::Parent) => return Err(keys.missing("parent")),
-        (Some(name), _) => Some(node.interface(name.as_str()).ok_or_else(|| {
-            let known = node.interfaces.iter().map(|it| it.name.as_str());
-            unknown(Code::UnknownInterface, node, "interface", name, known)
-        })?),
+        (Some(name), _) => {
+            let interface = node.interface(name.as_str()).map(Lower::Interface);
+            Some(interface.or_else(|| vrf(name)).ok_or_else(|| {
+                let known = node.interfaces.iter().map(|it| it.name.as_str());
+                unknown(Code::UnknownInterface, node, "interface", name, known)
+            })?)
+        }
     };
     Ok(InterfaceKind::Device { kind, lower })
 }

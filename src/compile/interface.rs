@@ -77,9 +77,18 @@ pub enum InterfaceKind {
     Device {
         /// What it is.
         kind: link::Kind,
-        /// The interface that it rests on.
-        lower: Option<InterfaceId>,
+        /// What it rests on.
+        lower: Option<Lower>,
     },
+}
+
+/// What an interface rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lower {
+    /// Another interface.
+    Interface(InterfaceId),
+    /// A VRF device: a tunnel's outer packets are routed in it.
+    Vrf(DeviceName),
 }
 
 impl InterfaceKind {
@@ -107,16 +116,16 @@ impl InterfaceKind {
     /// The interface that it rests on.
     pub fn lower(&self) -> Option<InterfaceId> {
         match self {
-            InterfaceKind::Veth { .. } => None,
-            InterfaceKind::Device { lower, .. } => *lower,
+            InterfaceKind::Device { lower: Some(Lower::Interface(lower)), .. } => Some(*lower),
+            InterfaceKind::Veth { .. }
+            | InterfaceKind::Device { lower: None | Some(Lower::Vrf(_)), .. } => None,
         }
     }
 
     /// The interface whose frames it sends and takes: without that one it is down itself.
     pub fn parent(&self) -> Option<InterfaceId> {
-        let InterfaceKind::Device { kind, lower } = self else { return None };
-        match kind.description().lower {
-            link::LowerDevice::Parent => *lower,
+        match self.of_device()?.description().lower {
+            link::LowerDevice::Parent => self.lower(),
             link::LowerDevice::None | link::LowerDevice::Underlay => None,
         }
     }

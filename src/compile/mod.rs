@@ -44,7 +44,7 @@ pub use check::{
     Rejection, RejectionKind, Sender, Sends, Share, Spread, Target,
 };
 pub use checks::read_check;
-pub use interface::{Interface, InterfaceKind};
+pub use interface::{Interface, InterfaceKind, Lower};
 pub use lab::{
     Adjustable, Command, Imports, InterfaceId, LOCAL, Lab, LabelNexthop, LabelRoute, Link, MAIN,
     Nexthop, NexthopObject, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,

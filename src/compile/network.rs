@@ -146,7 +146,7 @@ impl Network {
                 .iter()
                 // A link that is down is no way, though it keeps its addresses.
                 .filter(|(node, interface)| lab.carries(*node, *interface))
-                .filter(|port| routes(lab, **port))
+                .filter(|port| routes(lab, **port) && !is_around_itself(lab, layout, **port))
                 .map(|port| (*port, network.place_of[&layout.context(*port)]))
                 .collect();
             let goals: Vec<(Port, Place)> = ends
@@ -289,6 +289,13 @@ pub(super) fn gateway(
         .map(|address| (address, !near.holds(&address.addr())))
         .min_by_key(|(address, onlink)| (*onlink, address.anycast == here.forwarding))?;
     Some((via.addr(), onlink))
+}
+
+/// Whether a tunnel's outer packets are routed where the packets inside are: the shortest way to its far
+/// end would lead into the tunnel.
+fn is_around_itself(lab: &Lab, layout: &Layout, port: Port) -> bool {
+    let underlay = lab[port.0].underlay(port.1);
+    underlay.is_some_and(|table| table == layout.context(port).table)
 }
 
 /// Whether packets are routed at a port: a bridge without addresses, say, only joins others.

@@ -1,10 +1,11 @@
 //! A node of a lab, with all that is in its namespace.
 
-use super::interface::Interface;
+use super::interface::{Interface, InterfaceKind, Lower};
 use super::lab::{InterfaceId, LabelRoute, MAIN, Nexthop, NexthopObject, Route, Rule, Sysctl};
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{Address, Content, DeviceName, NodeName, Role};
 use crate::iproute::{Netem, Tbf};
+use crate::link::LowerDevice;
 use std::net::IpAddr;
 
 /// A node: one network namespace.
@@ -169,6 +170,29 @@ impl Node {
     pub fn comes_up(&self, id: InterfaceId) -> bool {
         let beneath = |id: &InterfaceId| self.interfaces[id.0].kind.parent();
         std::iter::successors(Some(id), beneath).all(|id| self.interfaces[id.0].up)
+    }
+
+    /// The name of what an interface rests on.
+    pub fn lower_name<'a>(&'a self, lower: &'a Lower) -> &'a DeviceName {
+        match lower {
+            Lower::Interface(lower) => &self.interfaces[lower.0].name,
+            Lower::Vrf(vrf) => vrf,
+        }
+    }
+
+    /// The table that the outer packets of a tunnel are routed by.
+    pub fn underlay(&self, id: InterfaceId) -> Option<u32> {
+        let InterfaceKind::Device { kind, lower } = &self.interfaces[id.0].kind else {
+            return None;
+        };
+        if kind.description().lower != LowerDevice::Underlay {
+            return None;
+        }
+        Some(match lower {
+            None => MAIN,
+            Some(Lower::Interface(lower)) => self.table_of(&self.interfaces[lower.0]),
+            Some(Lower::Vrf(vrf)) => self.vrf(vrf.as_str()).map_or(MAIN, |vrf| vrf.table),
+        })
     }
 
     /// The VRF of this name.

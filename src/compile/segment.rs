@@ -6,7 +6,7 @@ use super::lab::{InterfaceId, Lab, NodeId};
 use super::layout::Port;
 use crate::document::Role;
 use crate::iproute::Vlan;
-use crate::link::{Kind, KindName, Medium};
+use crate::link::{Carries, Kind, KindName, Medium};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -78,19 +78,39 @@ fn joined(lab: &Lab, is_joint: impl Fn(&Joint) -> bool) -> Vec<Segment> {
     }
     for segment in &mut segments {
         segment.point_to_point = match &segment.ports[..] {
-            [one, other] => lab.peer(one.0, one.1) == Some(*other),
+            [one, other] => {
+                lab.peer(one.0, one.1) == Some(*other)
+                    || [one, other].iter().all(|it| is_ip_tunnel(lab, **it))
+            }
             _ => false,
         };
     }
     segments
 }
 
+/// Whether an interface is one end of a tunnel that carries no frames.
+fn is_ip_tunnel(lab: &Lab, (node, interface): Port) -> bool {
+    let kind = lab[node].interfaces[interface.0].kind.of_device();
+    kind.is_some_and(|kind| match (kind.medium(), kind.description().carries) {
+        (Medium::Tunnel { .. }, Carries::Ip | Carries::Ipv4 | Carries::Ipv6) => true,
+        (Medium::Tunnel { .. }, Carries::Nothing | Carries::Ethernet) => false,
+        (
+            Medium::Alone
+            | Medium::Bridge { .. }
+            | Medium::Tagged(_)
+            | Medium::Untagged
+            | Medium::Whole,
+            _,
+        ) => false,
+    })
+}
+
 /// Whether an interface can have addresses: no port of a bridge can, nor anything in a switch.
 fn has_addresses(lab: &Lab, (node, interface): Port) -> bool {
     let node = &lab[node];
     let kind = node.interfaces[interface.0].kind.of_device();
-    let is_ifb = kind.is_some_and(|kind| kind.name() == KindName::Ifb);
-    node.role != Role::Switch && node.bridge_of(interface).is_none() && !is_ifb
+    let carries = kind.is_none_or(|kind| kind.description().carries != Carries::Nothing);
+    node.role != Role::Switch && node.bridge_of(interface).is_none() && carries
 }
 
 /// Places that are joined to each other, directly or over others.
@@ -176,12 +196,15 @@ impl<F: FnMut(Joint)> Walk<'_, F> {
             InterfaceKind::Veth { link, end: 0 } => {
                 self.join_all(port, lab.links[*link].ends[1], None);
             }
-            InterfaceKind::Veth { .. } | InterfaceKind::Device { lower: None, .. } => {}
-            InterfaceKind::Device { kind, lower: Some(lower) } => match kind.medium() {
-                Medium::Tagged(tag) => self.join(wire(id, None), wire(*lower, Some(tag))),
-                Medium::Untagged => self.join(wire(id, None), wire(*lower, None)),
-                Medium::Whole => self.join_all(port, (node, *lower), None),
-                Medium::Alone | Medium::Bridge { .. } | Medium::Tunnel { .. } => {}
+            InterfaceKind::Veth { .. } => {}
+            InterfaceKind::Device { kind, .. } => match (kind.medium(), interface.kind.lower()) {
+                (Medium::Tagged(tag), Some(lower)) => {
+                    self.join(wire(id, None), wire(lower, Some(tag)));
+                }
+                (Medium::Untagged, Some(lower)) => self.join(wire(id, None), wire(lower, None)),
+                (Medium::Whole, Some(lower)) => self.join_all(port, (node, lower), None),
+                (Medium::Tagged(_) | Medium::Untagged | Medium::Whole, None)
+                | (Medium::Alone | Medium::Bridge { .. } | Medium::Tunnel { .. }, _) => {}
             },
         }
         let bridge = lab[node].bridge_of(id);
@@ -216,11 +239,13 @@ impl<F: FnMut(Joint)> Walk<'_, F> {
     /// Joins tunnels that name each other's nodes.
     fn tunnels(&mut self) {
         let lab = self.lab;
-        let mut owners: BTreeMap<IpAddr, NodeId> = BTreeMap::new();
+        // In several VRFs an address can have several.
+        let mut owners: BTreeMap<IpAddr, BTreeSet<NodeId>> = BTreeMap::new();
         for (place, node) in lab.nodes.iter().enumerate() {
             let on_interfaces = node.interfaces.iter().flat_map(|interface| &interface.addresses);
-            for address in node.loopback.iter().chain(on_interfaces) {
-                owners.insert(address.value.addr(), NodeId(place));
+            let on_vrfs = node.vrfs.iter().flat_map(|vrf| &vrf.addresses);
+            for address in node.loopback.iter().chain(on_vrfs).chain(on_interfaces) {
+                owners.entry(address.value.addr()).or_default().insert(NodeId(place));
             }
         }
         // Tunnels that wait for one that leads back, by their number, where they are and lead to.
@@ -229,12 +254,13 @@ impl<F: FnMut(Joint)> Walk<'_, F> {
             for (interface, made) in node.interfaces.iter().enumerate() {
                 let Some(kind) = made.kind.of_device() else { continue };
                 let Medium::Tunnel { id, remote } = kind.medium() else { continue };
-                let Some(far) = owners.get(&remote) else { continue };
                 let (name, port) = (kind.name(), (NodeId(place), InterfaceId(interface)));
-                for back in open.get(&(name, id, *far, port.0)).into_iter().flatten() {
-                    self.join_all(*back, port, None);
+                for far in owners.get(&remote).into_iter().flatten() {
+                    for back in open.get(&(name, id, *far, port.0)).into_iter().flatten() {
+                        self.join_all(*back, port, None);
+                    }
+                    open.entry((name, id, port.0, *far)).or_default().push(port);
                 }
-                open.entry((name, id, port.0, *far)).or_default().push(port);
             }
         }
     }

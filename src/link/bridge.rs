@@ -1,6 +1,6 @@
 //! `bridge`: a device that joins its ports (IEEE 802.1D and 802.1Q).
 
-use super::kind::{Description, LinkKind, LowerDevice, Medium, Mtu, OfKind};
+use super::kind::{Carries, Description, LinkKind, LowerDevice, Medium, Mtu, OfKind};
 use super::{Keys, keys};
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::{Key, Shape, Value, key};
@@ -41,6 +41,8 @@ impl LinkKind for Bridge {
         keys: &[&keys::PORTS, &VLAN_FILTERING, &STP],
         example: &[("kind", "bridge"), ("ports", "eth0,eth1")],
         lower: LowerDevice::None,
+        carries: Carries::Ethernet,
+        reserved: &[],
         title: "bridges",
         config: "CONFIG_BRIDGE",
         module: "bridge",

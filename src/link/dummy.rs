@@ -1,7 +1,7 @@
 //! `dummy`: a device that drops what it is given.
 
 use super::Keys;
-use super::kind::{Description, ETHERNET, LinkKind, LowerDevice, Medium, Mtu, OfKind};
+use super::kind::{Carries, Description, ETHERNET, LinkKind, LowerDevice, Medium, Mtu, OfKind};
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Value;
 use rtnetlink::packet_route::link::{InfoData, InfoKind};
@@ -17,6 +17,8 @@ impl LinkKind for Dummy {
         keys: &[],
         example: &[("kind", "dummy")],
         lower: LowerDevice::None,
+        carries: Carries::Ethernet,
+        reserved: &[],
         title: "dummy devices",
         config: "CONFIG_DUMMY",
         module: "dummy",

@@ -1,7 +1,7 @@
 //! `ifb`: a device that takes other devices' incoming packets for their queues.
 
 use super::Keys;
-use super::kind::{Description, ETHERNET, LinkKind, LowerDevice, Medium, Mtu, OfKind};
+use super::kind::{Carries, Description, ETHERNET, LinkKind, LowerDevice, Medium, Mtu, OfKind};
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Value;
 use rtnetlink::packet_route::link::{InfoData, InfoKind};
@@ -17,6 +17,8 @@ impl LinkKind for Ifb {
         keys: &[],
         example: &[("kind", "ifb")],
         lower: LowerDevice::None,
+        carries: Carries::Nothing,
+        reserved: &[],
         title: "ifb devices",
         config: "CONFIG_IFB",
         module: "ifb",

@@ -96,7 +96,7 @@ impl Keys<'_> {
         let local = self.ip("local");
         if let Some(other) = local.filter(|it| it.value.is_ipv4() != remote.value.is_ipv4()) {
             let word = self.kind.value.word();
-            let title = format!("the ends of a {word} in two families");
+            let title = format!("the ends of `{word}` are of two families");
             return Err(Diagnostic::error(Code::BadValue, title)
                 .at(other.span, "this one")
                 .beside(remote.span, "and this one"));
@@ -107,7 +107,7 @@ impl Keys<'_> {
     /// What is said where a key is missing that the kind needs.
     pub fn missing(&self, key: &str) -> Diagnostic {
         let description = self.kind.value.description();
-        Diagnostic::error(Code::BadValue, format!("a {} without `{key}`", description.word))
+        Diagnostic::error(Code::BadValue, format!("`{}` needs `{key}`", description.word))
             .at(self.kind.span, "")
             .help_in(|notation| {
                 format!("as in {}", notation.interface(self.interface, description.example))

@@ -19,6 +19,10 @@ pub struct Description {
     pub example: &'static [(&'static str, &'static str)],
     /// What it rests on.
     pub lower: LowerDevice,
+    /// What it carries.
+    pub carries: Carries,
+    /// Names that the kernel gives to devices of its own, in every namespace, once it has the module.
+    pub reserved: &'static [&'static str],
     /// What such devices are called where a kernel lacks them.
     pub title: &'static str,
     /// The kernel's configuration symbol.
@@ -57,6 +61,33 @@ impl LowerDevice {
         match self {
             LowerDevice::None => false,
             LowerDevice::Parent | LowerDevice::Underlay => true,
+        }
+    }
+}
+
+/// What an interface carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carries {
+    /// Nothing: it has no addresses.
+    Nothing,
+    /// Frames of Ethernet, with whatever is in them.
+    Ethernet,
+    /// Packets of both versions of IP.
+    Ip,
+    /// Packets of IPv4 alone.
+    Ipv4,
+    /// Packets of IPv6 alone.
+    Ipv6,
+}
+
+impl Carries {
+    /// Whether packets of a version of IP go through: of 6, or of 4.
+    pub fn ip(self, v6: bool) -> bool {
+        match self {
+            Carries::Nothing => false,
+            Carries::Ethernet | Carries::Ip => true,
+            Carries::Ipv4 => !v6,
+            Carries::Ipv6 => v6,
         }
     }
 }

@@ -1,12 +1,16 @@
 //! `macvlan`: another MAC address on the wire of another interface.
 
-use super::kind::{Description, LinkKind, LowerDevice, Medium, Mtu, OfKind};
+use super::kind::{Carries, Description, LinkKind, LowerDevice, Medium, Mtu, OfKind};
 use super::{Keys, keys};
 use crate::diagnostic::{Diagnostic, Text};
 use crate::vocabulary::{Choice, Key, Shape, Value, key};
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoMacVlan, MacVlanMode};
 
-static MODE: Key = key("mode", Shape::Line, "What a macvlan has to do with others.");
+pub(super) static MODE: Key = key(
+    "mode",
+    Shape::Line,
+    "What a macvlan or ipvlan has to do with others; how a bond shares packets out.",
+);
 
 /// A macvlan device.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,6 +58,8 @@ impl LinkKind for Macvlan {
         keys: &[&keys::PARENT, &MODE],
         example: &[("kind", "macvlan"), ("parent", "eth0")],
         lower: LowerDevice::Parent,
+        carries: Carries::Ethernet,
+        reserved: &[],
         title: "macvlan devices",
         config: "CONFIG_MACVLAN",
         module: "macvlan",

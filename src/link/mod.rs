@@ -6,22 +6,44 @@
 
 mod bridge;
 mod dummy;
+mod geneve;
+mod gre;
+mod gretap;
 mod ifb;
+mod ip6gre;
+mod ip6gretap;
+mod ip6tnl;
+mod ipip;
+mod ipvlan;
+mod keys;
 mod kind;
 mod macvlan;
-mod keys;
+mod sit;
+mod tunnel;
 mod vlan;
 mod vrf;
+mod vti;
 mod vxlan;
 
 pub use bridge::Bridge;
 pub use dummy::Dummy;
+pub use geneve::Geneve;
+pub use gre::Gre;
+pub use gretap::Gretap;
 pub use ifb::Ifb;
+pub use ip6gre::Ip6gre;
+pub use ip6gretap::Ip6gretap;
+pub use ip6tnl::Ip6tnl;
+pub use ipip::Ipip;
+pub use ipvlan::{Ipvlan, IpvlanMode};
 pub use keys::Keys;
-pub use kind::{Description, LinkKind, LowerDevice, Medium, Mtu};
+pub use kind::{Carries, Description, LinkKind, LowerDevice, Medium, Mtu};
 pub use macvlan::{Macvlan, MacvlanMode};
+pub use sit::Sit;
+pub use tunnel::{Outer, OuterAddress};
 pub use vlan::Vlan;
 pub use vrf::Vrf;
+pub use vti::Vti;
 pub use vxlan::Vxlan;
 
 use crate::diagnostic::Diagnostic;
@@ -103,7 +125,10 @@ macro_rules! kinds {
     };
 }
 
-kinds!(Dummy, Bridge, Vlan, Vxlan, Macvlan, Ifb, Vrf);
+kinds!(
+    Dummy, Bridge, Vlan, Vxlan, Macvlan, Ifb, Vrf, Gre, Gretap, Ip6gre, Ip6gretap, Ipip, Sit,
+    Ip6tnl, Vti, Geneve, Ipvlan,
+);
 
 use kind::OfKind;
 

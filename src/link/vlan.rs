@@ -1,6 +1,6 @@
 //! `vlan`: the frames of another interface that have a tag (IEEE 802.1Q).
 
-use super::kind::{Description, LinkKind, LowerDevice, Medium, Mtu, OfKind};
+use super::kind::{Carries, Description, LinkKind, LowerDevice, Medium, Mtu, OfKind};
 use super::{Keys, keys};
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Value;
@@ -20,6 +20,8 @@ impl LinkKind for Vlan {
         keys: &[&keys::ID, &keys::PARENT],
         example: &[("kind", "vlan"), ("id", "100"), ("parent", "eth0")],
         lower: LowerDevice::Parent,
+        carries: Carries::Ethernet,
+        reserved: &[],
         title: "VLAN devices",
         config: "CONFIG_VLAN_8021Q",
         module: "8021q",

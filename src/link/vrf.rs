@@ -1,7 +1,7 @@
 //! `vrf`: a device that ties its ports to a table (Documentation/networking/vrf.rst).
 
 use super::Keys;
-use super::kind::{Description, LinkKind, LowerDevice, Medium, Mtu, OfKind};
+use super::kind::{Carries, Description, LinkKind, LowerDevice, Medium, Mtu, OfKind};
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Value;
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVrf};
@@ -23,6 +23,8 @@ impl LinkKind for Vrf {
         keys: &[],
         example: &[],
         lower: LowerDevice::None,
+        carries: Carries::Nothing,
+        reserved: &[],
         title: "VRF devices",
         config: "CONFIG_NET_VRF",
         module: "vrf",

@@ -1,14 +1,17 @@
 //! `vxlan`: a tunnel that carries Ethernet in UDP (RFC 7348).
 
-use super::kind::{Description, LinkKind, LowerDevice, Medium, Mtu, OfKind};
+use super::kind::{Carries, Description, LinkKind, LowerDevice, Medium, Mtu, OfKind};
 use super::{Keys, keys};
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::{Key, Shape, Value, key};
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVxlan};
 use std::net::{IpAddr, Ipv4Addr};
 
-static DSTPORT: Key =
-    key("dstport", Shape::Number(1, 65535), "The UDP port of a VXLAN; 4789 if absent.");
+pub(super) static DSTPORT: Key = key(
+    "dstport",
+    Shape::Number(1, 65535),
+    "The UDP port of a VXLAN or GENEVE; that of the standard if absent.",
+);
 
 /// The port of the standard; the kernel's own is an older one.
 const PORT: u16 = 4789;
@@ -35,6 +38,8 @@ impl LinkKind for Vxlan {
         keys: &[&keys::ID, &keys::LOCAL, &keys::REMOTE, &keys::DEV, &DSTPORT],
         example: &[("kind", "vxlan"), ("id", "10"), ("local", "10.0.0.1"), ("remote", "10.0.0.2")],
         lower: LowerDevice::Underlay,
+        carries: Carries::Ethernet,
+        reserved: &[],
         title: "VXLAN devices",
         config: "CONFIG_VXLAN",
         module: "vxlan",

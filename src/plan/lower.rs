@@ -119,7 +119,7 @@ fn own_devices(node: &Node) -> impl Iterator<Item = (Device, Span)> {
         let device = Device {
             name: interface.name.to_string(),
             kind: kind.clone(),
-            lower: lower.map(|lower| node.interfaces[lower.0].name.to_string()),
+            lower: lower.as_ref().map(|lower| node.lower_name(lower).to_string()),
             mtu: interface.mtu.map(|mtu| mtu.value),
             mac: interface.mac.map(|mac| mac.value),
         };

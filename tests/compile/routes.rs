@@ -56,6 +56,27 @@ fn each_family_goes_by_the_links_that_have_it() {
     all_reach_all(&lab(&graph("headaddresses=\"~\"")), &["h1", "h2"]);
 }
 
+#[test]
+fn a_tunnel_is_no_way_to_its_own_far_end() {
+    let tunnel = |vrf: &str| {
+        lab(&format!(
+            "graph {{ node [role=router]; r1 -- p -- q -- r2
+             r1 [loopback=\"192.0.2.1\", vrfs=blue,
+                 interfaces=\"t kind gre local 192.0.2.1 remote 192.0.2.2{vrf}\"]
+             r2 [loopback=\"192.0.2.2\", vrfs=blue,
+                 interfaces=\"t kind gre local 192.0.2.2 remote 192.0.2.1{vrf}\"]
+             node [role=host]; h1 -- r1 [vrf=blue]; h2 -- r2 [vrf=blue] }}"
+        ))
+    };
+    let through = |lab: &Lab| {
+        let routes = routes(lab, "r1").into_iter();
+        routes.filter(|route| route.contains(" dev t")).collect::<Vec<_>>()
+    };
+    assert_eq!(through(&tunnel("")), Vec::<String>::new());
+    // Inside of a VRF it is a link like any other.
+    assert_eq!(through(&tunnel(" vrf blue")), ["172.16.0.2/31 table 10 via 172.16.0.5 dev t"]);
+}
+
 /// The addresses of both ends of the only link.
 fn ends_of_link(text: &str) -> [Vec<String>; 2] {
     let lab = lab(text);

@@ -3,24 +3,13 @@
 use crate::standing::{Built, file, read};
 use vrflab::check;
 use vrflab::document::Format;
-use vrflab::kernel::{observe, on_worker};
-use vrflab::plan::{Difference, differences};
 
 /// Builds a lab, compares the kernel with its plan, and sees that all of its checks hold.
 fn holds(built: Built) {
     let standing = built.up();
-    let plan = &standing.0.plan;
-    let observed = on_worker(|worker| observe(plan, worker)).unwrap();
-    let line = |difference| match difference {
-        Difference::Missing(op) => format!("- {op}"),
-        Difference::Extra(op) => format!("+ {op}"),
-    };
-    let wrong: Vec<String> = differences(plan, &observed).into_iter().map(line).collect();
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    let lab = standing.lab();
-    let report = check::run(lab, &lab.checks, |_, _| {}).unwrap();
-    let failed: Vec<_> = report.results.iter().filter(|result| !result.ok).collect();
-    assert!(failed.is_empty() && report.passed > 0, "{failed:#?}");
+    standing.holds_what_it_says();
+    assert!(!standing.lab().checks.is_empty());
+    standing.all_checks_hold();
 }
 
 fn lab(path: &str, name: &str) {
@@ -61,10 +50,27 @@ fn what_is_left_out_is_filled_in_for_all_kinds() {
            br1 kind bridge vlan_filtering true vlans '1 pvid untagged', 5-7; over kind vlan id 5 parent br1 addresses 10.99.0.1/24\"]
         h2 -- r:a; h3 -- r:b; h1 -- r:uplink [mtu=9000]
         t1 [role=router, loopback=\"fd77::1\", interfaces=\"x kind vxlan id 5 local fd77::1 remote fd77::2\"]
-        t2 [role=router, loopback=\"fd77::2\", interfaces=\"x kind vxlan id 5 local fd77::2 remote fd77::1\"]
+        t2 [role=router, loopback=\"fd77::2\", vrfs=wan, interfaces=\"x kind vxlan id 5 local fd77::2 remote fd77::1;
+           ipv kind ipvlan parent eth0 mode l3; sec kind vti remote 192.0.2.9 key 5 dev eth0; far kind gre remote 192.0.2.9 dev wan ttl 3\"]
         t1 -- t2; t2 -- r
     }";
     let (built, said) = read(text, Format::Dot, "dev-all");
     assert!(said.is_empty(), "{said:?}");
     holds(built);
+}
+
+#[test]
+fn tunnels_of_every_kind_carry_packets_and_nothing_passes_without_them() {
+    let text = std::fs::read_to_string(file("tests/guest/tunnels.yaml")).unwrap();
+    let (built, said) = read(&text, Format::Yaml, "dev-tunnels");
+    assert!(said.is_empty(), "{said:?}");
+    let standing = built.up();
+    standing.holds_what_it_says();
+    standing.all_checks_hold();
+    for kind in ["gre", "gretap", "ip6gre", "ip6gretap", "ipip", "sit", "ip6tnl", "geneve"] {
+        assert_eq!(standing.ip("r1", &format!("link set dev {kind} down")), "");
+    }
+    let lab = standing.lab();
+    let report = check::run(lab, &lab.checks, |_, _| {}).unwrap();
+    assert_eq!(report.passed, 1, "the one over no tunnel");
 }

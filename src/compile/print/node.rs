@@ -125,7 +125,7 @@ fn interface(node: &Node, interface: &Interface) -> (String, Value) {
                 say("ports", Value::lines(ports.iter().map(|port| &port.name)));
             }
         }
-        let lower = lower.map(|lower| &node.interfaces[lower.0].name);
+        let lower = lower.as_ref().map(|lower| node.lower_name(lower));
         if let Some((key, lower)) = kind.description().lower.key().zip(lower) {
             say(key, Value::line(lower));
         }
