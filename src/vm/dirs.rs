@@ -77,6 +77,11 @@ impl Dirs {
         self.runtime.join("processes")
     }
 
+    /// Where the guest may write.
+    pub fn written(&self) -> PathBuf {
+        self.runtime.join("written")
+    }
+
     pub fn broker_log(&self) -> PathBuf {
         self.runtime.join("broker.log")
     }

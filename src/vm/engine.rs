@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -18,12 +19,18 @@ pub(super) const PORT: &str = "vrflab";
 /// The mount tag of the host's root that is cached and read-only.
 pub(super) const CACHED_ROOT: &str = "vrflab-root";
 
-/// The mount tag of the host's root that is neither.
+/// The mount tag of the host's root that is not cached.
 pub(super) const FRESH_ROOT: &str = "vrflab-fresh";
 
 /// The mount tag of the host's root where a file's content is kept as long as it is open: many
 /// times as fast as [`FRESH_ROOT`], but a file that grows meanwhile is not read right.
 pub(super) const PROGRAM_ROOT: &str = "vrflab-programs";
+
+/// The mount tag of the only directory that can be written to, which is not cached.
+pub(super) const WRITTEN: &str = "vrflab-written";
+
+/// The mount tag of the same directory, read as [`PROGRAM_ROOT`] is.
+pub(super) const WRITTEN_PROGRAMS: &str = "vrflab-written-programs";
 
 /// The end of the guest kernel's command line: what the first process is told to be.
 pub(super) const AGENT_ARGUMENTS: &str = "-- vm agent";
@@ -105,6 +112,8 @@ pub(super) struct Engine<'a> {
     pub kernel: &'a Path,
     pub initramfs: &'a Path,
     pub console: &'a Path,
+    /// The directory that can be written to.
+    pub written: &'a Path,
     /// The rate of the host's time stamp counter.
     pub tsc_khz: u64,
 }
@@ -139,16 +148,23 @@ impl Engine<'_> {
         add("-M", self.way.machine.name());
         add("-m", &self.memory.to_string());
         add("-smp", &self.cpus.to_string());
-        let share = "path=/,security_model=none,multidevs=remap";
-        let roots = [(CACHED_ROOT, ",readonly=on"), (FRESH_ROOT, ""), (PROGRAM_ROOT, "")];
-        for (tag, access) in roots {
-            add("-fsdev", &format!("local,id={tag},{share}{access}"));
+        let share = |tag: &str| format!("local,id={tag},security_model=none,multidevs=remap");
+        for tag in [CACHED_ROOT, FRESH_ROOT, PROGRAM_ROOT] {
+            add("-fsdev", &format!("{},readonly=on,path=/", share(tag)));
+            add("-device", &format!("virtio-9p-{bus},fsdev={tag},mount_tag={tag}"));
+        }
+        for tag in [WRITTEN, WRITTEN_PROGRAMS] {
             add("-device", &format!("virtio-9p-{bus},fsdev={tag},mount_tag={tag}"));
         }
         add("-chardev", "socket,id=port,fd=0");
         add("-device", &format!("virtio-serial-{bus}"));
         add("-device", &format!("virtserialport,chardev=port,name={PORT}"));
         add("-append", &self.kernel_command_line());
+        for tag in [WRITTEN, WRITTEN_PROGRAMS] {
+            let mut export = OsString::from(format!("{},path=", share(tag)));
+            export.push(escaped(self.written));
+            arguments.extend(["-fsdev".into(), export]);
+        }
         for (option, path) in [("-kernel", self.kernel), ("-initrd", self.initramfs)] {
             arguments.extend([option.into(), path.into()]);
         }
@@ -183,6 +199,13 @@ impl Engine<'_> {
         words.push(format!("nowatchdog rdinit=/init {AGENT_ARGUMENTS}"));
         words.join(" ")
     }
+}
+
+/// A path as a part of an option, where a comma would end it.
+fn escaped(path: &Path) -> OsString {
+    let bytes = path.as_os_str().as_bytes().iter();
+    let escaped = bytes.flat_map(|byte| vec![*byte; if *byte == b',' { 2 } else { 1 }]);
+    OsString::from_vec(escaped.collect())
 }
 
 /// Whether KVM was found not to work, remembered for this kernel, this QEMU and this guest kernel.
@@ -232,6 +255,7 @@ mod tests {
             kernel: Path::new("/k"),
             initramfs: Path::new("/i"),
             console: Path::new("/c"),
+            written: Path::new("/run/w,x"),
             tsc_khz: 2_445_426,
         };
         engine
@@ -253,6 +277,16 @@ mod tests {
     fn an_ordinary_pc_has_its_devices_on_pci() {
         let pc = arguments(Way { accelerator: Accelerator::Kvm, machine: Machine::Q35 });
         assert!(pc.contains("virtio-serial-pci") && !pc.contains("tsc_early_khz"), "{pc}");
+    }
+
+    #[test]
+    fn one_directory_can_be_written_to_and_the_rest_is_exported_read_only() {
+        let all = arguments(Way { accelerator: Accelerator::Tcg, machine: Machine::Microvm });
+        let exports: Vec<&str> = all.split(' ').filter(|word| word.starts_with("local,")).collect();
+        let (rest, written): (Vec<&str>, Vec<&str>) =
+            exports.into_iter().partition(|export| export.ends_with(",readonly=on,path=/"));
+        assert_eq!(rest.len(), 3);
+        assert!(written.len() == 2 && written.iter().all(|it| it.ends_with("path=/run/w,,x")));
     }
 
     #[test]

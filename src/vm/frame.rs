@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 /// Raised whenever a frame changes its meaning: a client and a broker of different numbers do not
 /// talk to each other.
-pub(super) const PROTOCOL: u64 = 4;
+pub(super) const PROTOCOL: u64 = 5;
 
 /// How many bytes of output a command may send ahead of its client, and of input the other way.
 pub(super) const WINDOW: u32 = 256 * 1024;

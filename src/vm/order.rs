@@ -54,8 +54,10 @@ pub(super) struct Order {
     pub program: OrderedProgram,
     pub arguments: Vec<OsString>,
     pub environment: Vec<(OsString, OsString)>,
-    /// Bound from the uncached mount, writable.
+    /// Bound from a mount that is not cached.
     pub directory: PathBuf,
+    /// Where it is below what the guest may write to, as the broker says; nothing where it may not.
+    pub written: Option<PathBuf>,
     /// Bound from the uncached mount, read-only.
     pub fresh: Vec<PathBuf>,
     /// The directory of the program, bound from a mount that is fast and fresh enough for programs.
@@ -92,6 +94,9 @@ impl Order {
         writer.string(&self.directory).list(&self.fresh, |writer, path| {
             writer.string(path);
         });
+        writer.list(self.written.as_slice(), |writer, path| {
+            writer.string(path);
+        });
         writer.list(self.program_directory.as_slice(), |writer, path| {
             writer.string(path);
         });
@@ -124,6 +129,7 @@ impl Order {
             environment: reader.list(|reader| Ok((reader.string()?, reader.string()?)))?,
             directory: reader.string()?.into(),
             fresh: reader.list(|reader| Ok(reader.string()?.into()))?,
+            written: reader.list(|reader| Ok(reader.string()?.into()))?.pop(),
             program_directory: reader.list(|reader| Ok(reader.string()?.into()))?.pop(),
             streams: match reader.number()? {
                 0 => Streams::Separate,
@@ -153,6 +159,7 @@ mod tests {
             arguments: vec!["a b".into(), "".into()],
             environment: vec![("A".into(), "=1".into())],
             directory: "/home".into(),
+            written: Some("3".into()),
             fresh: vec!["/x".into()],
             program_directory: Some("/y".into()),
             streams: Streams::Terminal(WindowSize { rows: 24, columns: 80 }),

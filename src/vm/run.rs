@@ -100,6 +100,7 @@ impl Request {
             arguments: self.args.clone(),
             environment,
             directory,
+            written: None,
             fresh,
             program_directory,
             streams,

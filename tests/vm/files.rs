@@ -43,6 +43,35 @@ fn what_is_written_elsewhere_stays_in_the_guest() {
 }
 
 #[test]
+fn the_guests_own_root_writes_to_working_directories_alone() {
+    let vm = Machine::shared();
+    let (here, there) = (directory("entered"), directory("guarded"));
+    // Whoever enters the mounts of the guest's first process sees all that QEMU exports.
+    let script = format!(
+        "for root in host programs written written-programs; do cd /.vrflab/$root || exit; \
+         echo leak > .{0}/file; mkdir leak; rmdir 255; ln -s /etc leak; done; cd /; \
+         mount -o remount,rw /.vrflab/host; \
+         echo leak > /.vrflab/host{0}/file",
+        there.display()
+    );
+    let script =
+        format!("echo in > file; nsenter -t 1 -m unshare -m sh -c '{script}'; echo out >> file");
+    let output = vm.sh(&script).current_dir(&here).output().unwrap();
+    assert!(err(&output).contains("Read-only file system"), "{}", err(&output));
+    assert_eq!(fs::read_to_string(here.join("file")).unwrap(), "in\nout\n");
+    assert_eq!(fs::read_dir(&there).unwrap().count(), 0);
+    assert!(!Path::new("/etc/leak").exists() && !Path::new("/leak").exists());
+    // Nothing of what the broker mounts is seen on the host.
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    assert!(!mounts.contains("/written"), "{mounts}");
+    // A directory that was made anew under its name is the one that is written to.
+    fs::remove_dir_all(&here).unwrap();
+    fs::create_dir(&here).unwrap();
+    assert!(vm.sh("echo again > file").current_dir(&here).status().unwrap().success());
+    assert_eq!(fs::read_to_string(here.join("file")).unwrap(), "again\n");
+}
+
+#[test]
 fn where_a_file_could_not_arrive_it_cannot_be_written() {
     let mut command = Machine::shared().sh("echo lost > /file-in-the-root");
     let output = command.current_dir("/").output().unwrap();

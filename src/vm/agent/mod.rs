@@ -29,6 +29,11 @@ const FRESH: &str = "/.vrflab/host";
 /// The mount of the host's root that programs come from. Commands do not see it either.
 const PROGRAM_SOURCES: &str = "/.vrflab/programs";
 
+/// The mounts of what can be written to on the host, as it is and for programs. Commands see
+/// neither.
+const WRITTEN: &str = "/.vrflab/written";
+const WRITTEN_PROGRAMS: &str = "/.vrflab/written-programs";
+
 /// The builds of `vrflab` that have been run here.
 const PROGRAMS: &str = "/.vrflab/bin";
 

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::chdir;
 
 use super::super::order::Order;
-use super::{FRESH, PROGRAM_SOURCES};
+use super::{FRESH, PROGRAM_SOURCES, WRITTEN, WRITTEN_PROGRAMS};
 
 /// Moves the calling thread, and what it starts, to a mount namespace of its own.
 pub(super) fn separate() -> io::Result<()> {
@@ -30,26 +30,35 @@ pub(super) fn bind(order: &Order) -> io::Result<()> {
     outside.dedup_by_key(|(path, _)| *path);
     for (path, source) in outside {
         if let Place::Host = place_of(path) {
-            bind_one(source, path)?;
+            bind_one(&on_host(source, path), path)?;
             remount_read_only(path)?;
         }
     }
-    match place_of(directory) {
-        Place::Host => bind_one(FRESH, directory)?,
+    match (place_of(directory), &order.written) {
+        (Place::Host, Some(written)) => bind_one(&Path::new(WRITTEN).join(written), directory)?,
+        (Place::Host, None) => {
+            bind_one(&on_host(FRESH, directory), directory)?;
+            remount_read_only(directory)?;
+        }
         // Nothing can be bound over the root, so what is written there could not arrive: better
         // that it cannot be written.
-        Place::Root => remount_read_only(directory)?,
-        Place::Guest => {}
+        (Place::Root, _) => remount_read_only(directory)?,
+        (Place::Guest, _) => {}
     }
     // The working directory is fresh with all that is in it; programs come faster this way.
     for (path, source) in inside {
         if path != directory && source == PROGRAM_SOURCES {
-            bind_one(source, path)?;
+            let source = match (&order.written, path.strip_prefix(directory)) {
+                (Some(written), Ok(below)) => Path::new(WRITTEN_PROGRAMS).join(written).join(below),
+                (None, _) | (_, Err(_)) => on_host(source, path),
+            };
+            bind_one(&source, path)?;
         }
     }
-    // The rest of the host's files is to be seen, but not written.
-    umount2(FRESH, MntFlags::MNT_DETACH)?;
-    umount2(PROGRAM_SOURCES, MntFlags::MNT_DETACH)?;
+    // What else of the host's files there is need not be seen twice.
+    for mounted in [FRESH, PROGRAM_SOURCES, WRITTEN, WRITTEN_PROGRAMS] {
+        umount2(mounted, MntFlags::MNT_DETACH)?;
+    }
     chdir(directory).map_err(|error| naming("change to", directory)(error))
 }
 
@@ -70,11 +79,15 @@ fn place_of(path: &Path) -> Place {
     if own { Place::Guest } else { Place::Host }
 }
 
-fn bind_one(root: &str, path: &Path) -> io::Result<()> {
-    let source = Path::new(root).join(path.strip_prefix("/").unwrap_or(path));
+/// A path of the host's below a mount of its root.
+fn on_host(root: &str, path: &Path) -> PathBuf {
+    Path::new(root).join(path.strip_prefix("/").unwrap_or(path))
+}
+
+fn bind_one(source: &Path, path: &Path) -> io::Result<()> {
     // The directory may be younger than what the cached root below the overlay knows.
     fs::create_dir_all(path)?;
-    mount(Some(&source), path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+    mount(Some(source), path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
         .map_err(naming("bind", path))
 }
 

@@ -13,9 +13,9 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::{chdir, chroot, sethostname};
 
-use super::super::engine::{CACHED_ROOT, FRESH_ROOT, PROGRAM_ROOT};
+use super::super::engine::{self, CACHED_ROOT, FRESH_ROOT, PROGRAM_ROOT};
 use super::super::initramfs::place;
-use super::{FRESH, PROGRAM_SOURCES, PROGRAMS};
+use super::{FRESH, PROGRAM_SOURCES, PROGRAMS, WRITTEN, WRITTEN_PROGRAMS};
 
 /// Where the modules are held while their place is prepared.
 const HELD: &str = "/.vrflab/modules";
@@ -93,10 +93,14 @@ pub(super) fn become_host_root() -> io::Result<HostRoot> {
     let lower = Arc::new(File::open("/layers/lower")?);
     let layers = "lowerdir=/layers/lower,upperdir=/layers/upper,workdir=/layers/work";
     attach("overlay", "/layers/root", MsFlags::empty(), layers)?;
-    for (tag, target, cache) in
-        [(FRESH_ROOT, FRESH, "none"), (PROGRAM_ROOT, PROGRAM_SOURCES, "readahead")]
-    {
-        mount_9p(tag, &format!("/layers/root{target}"), MsFlags::empty(), cache)?;
+    let (read, written) = (MsFlags::MS_RDONLY, MsFlags::empty());
+    for (tag, target, flags, cache) in [
+        (FRESH_ROOT, FRESH, read, "none"),
+        (PROGRAM_ROOT, PROGRAM_SOURCES, read, "readahead"),
+        (engine::WRITTEN, WRITTEN, written, "none"),
+        (engine::WRITTEN_PROGRAMS, WRITTEN_PROGRAMS, written, "readahead"),
+    ] {
+        mount_9p(tag, &format!("/layers/root{target}"), flags, cache)?;
     }
     for inherited in ["/dev", "/proc", "/sys"] {
         let target = format!("/layers/root{inherited}");

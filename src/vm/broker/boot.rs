@@ -161,6 +161,7 @@ async fn try_way(materials: &Materials, way: Way, hub: &Rc<Hub>) -> Result<Machi
         kernel: &materials.kernel.image,
         initramfs: &materials.initramfs,
         console: &console,
+        written: &hub.written(),
         tsc_khz: materials.tsc_khz,
     }
     .arguments();

@@ -14,6 +14,7 @@ use super::super::frame::{Frame, Message};
 use super::super::options::Options;
 use super::super::status::Status;
 use super::OWN_STREAM;
+use super::writable::Writable;
 
 /// How far the machine is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,7 @@ pub(super) struct Hub {
     memory: u32,
     cpus: u32,
     console: PathBuf,
+    writable: RefCell<Writable>,
     /// When something was last asked of the guest.
     pub last_activity: Cell<Instant>,
     pub stop_wanted: Notify,
@@ -52,7 +54,7 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub fn new(dirs: &Dirs, options: &Options) -> Self {
+    pub fn new(dirs: &Dirs, options: &Options, writable: Writable) -> Self {
         let now = Instant::now();
         Self {
             phase: watch::channel(Phase::Booting("booting the micro-VM".to_owned())).0,
@@ -68,6 +70,7 @@ impl Hub {
             memory: options.memory,
             cpus: options.cpus,
             console: dirs.console_log(),
+            writable: RefCell::new(writable),
             last_activity: Cell::new(now),
             stop_wanted: Notify::new(),
             idle_confirmed: Notify::new(),
@@ -134,9 +137,15 @@ impl Hub {
         self.to_guest.borrow().clone()
     }
 
-    /// Notes what a client sends to the guest.
-    pub fn note_sent(&self, stream: u32, message: &Message) {
+    /// The directory that the guest may write to.
+    pub fn written(&self) -> PathBuf {
+        self.writable.borrow().root().to_owned()
+    }
+
+    /// Notes what a client sends to the guest, and lets the guest write to its working directory.
+    pub fn note_sent(&self, stream: u32, message: &mut Message) {
         if let Message::Run(order) = message {
+            order.written = self.writable.borrow_mut().place_of(&order.directory);
             self.commands.borrow_mut().insert(stream, order.title());
             self.touch();
         }

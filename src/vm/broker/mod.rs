@@ -7,6 +7,7 @@ mod boot;
 mod hub;
 mod port;
 mod session;
+mod writable;
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -29,6 +30,7 @@ use super::frame::Message;
 use super::options::Options;
 use super::processes;
 use hub::{Hub, Phase};
+use writable::Writable;
 
 /// What the broker says on its standard output as soon as clients can connect.
 pub(super) const READY: &str = "ready";
@@ -54,12 +56,13 @@ pub(super) fn main(options: &Options) -> Result<(), Error> {
         let file = File::create(&path).map_err(|error| Error::file("open", &path, error))?;
         let lock = Flock::lock(file, FlockArg::LockExclusive)
             .map_err(|(_, error)| Error::file("lock", &path, error.into()))?;
+        let writable = Writable::prepare(&dirs, std::env::current_dir().ok())?;
         std::env::set_current_dir("/").map_err(Error::system("change to /"))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        Ok((lock, runtime.map_err(Error::system("start the broker"))?))
+        Ok((lock, writable, runtime.map_err(Error::system("start the broker"))?))
     };
-    let outcome = start().and_then(|(_lock, runtime)| {
-        let outcome = LocalSet::new().block_on(&runtime, serve(&dirs, options));
+    let outcome = start().and_then(|(_lock, writable, runtime)| {
+        let outcome = LocalSet::new().block_on(&runtime, serve(&dirs, options, writable));
         // The client's end of the pipe may be gone, and the outcome matters more.
         runtime.shutdown_background();
         outcome
@@ -79,7 +82,7 @@ impl Drop for Socket {
     }
 }
 
-async fn serve(dirs: &Dirs, options: &Options) -> Result<(), Error> {
+async fn serve(dirs: &Dirs, options: &Options, writable: Writable) -> Result<(), Error> {
     let path = dirs.socket();
     let _ = fs::remove_file(&path);
     let listener =
@@ -90,7 +93,7 @@ async fn serve(dirs: &Dirs, options: &Options) -> Result<(), Error> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::system("wait for INT"))?;
     let _ = writeln!(std::io::stdout(), "{READY}");
 
-    let hub = Rc::new(Hub::new(dirs, options));
+    let hub = Rc::new(Hub::new(dirs, options, writable));
     let mut sessions = JoinSet::new();
     let booting = spawn_local(boot::boot(dirs.clone(), options.clone(), hub.clone()));
     let mut machine = std::pin::pin!(async {

@@ -91,14 +91,14 @@ async fn listen(mut reader: OwnedReadHalf, hub: &Hub, stream: u32, mailbox: &Mai
     }
 }
 
-async fn handle(message: Message, hub: &Hub, stream: u32, mailbox: &Mailbox) {
+async fn handle(mut message: Message, hub: &Hub, stream: u32, mailbox: &Mailbox) {
     // Answers go to a mailbox that closes only when the client is gone.
     match message {
         Message::AskStatus => drop(mailbox.send(Message::Status(Box::new(hub.status())))),
         Message::Stop => hub.stop_wanted.notify_one(),
-        message => match (hub.to_guest(), &message) {
+        _ => match (hub.to_guest(), &message) {
             (Some(to_guest), _) => {
-                hub.note_sent(stream, &message);
+                hub.note_sent(stream, &mut message);
                 let _ = to_guest.send(Frame { stream, message }).await;
             }
             // A machine that is not up has no labs.
