@@ -10,7 +10,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 use vrflab::diagnostic::{Diagnostics, Source};
 use vrflab::document::{self, Format, LabName};
-use vrflab::plan::{Op, Plan, lower};
+use vrflab::plan::{Plan, Resource, lower};
 use vrflab::{compile, topology};
 
 fn main() {
@@ -23,8 +23,8 @@ fn main() {
         let before = spent();
         let (plan, times) = stages(&text);
         let spent = spent() - before;
-        let routes = count(&plan, |op| matches!(op, Op::Route { .. }));
-        let labels = count(&plan, |op| matches!(op, Op::LabelRoute { .. }));
+        let routes = count(&plan, |it| matches!(it, Resource::Route { .. }));
+        let labels = count(&plan, |it| matches!(it, Resource::MplsRoute { .. }));
         let nodes = plan.namespaces().len();
         let steps = plan.steps().len();
         println!(
@@ -56,7 +56,7 @@ fn stages(text: &str) -> (Plan, [Duration; 4]) {
     let compiled = clock.lap();
     let said = said.into_sorted();
     assert!(said.is_empty(), "{said:?}");
-    let plan = lower(&lab);
+    let plan = lower(&lab).unwrap();
     (plan, [parsed, resolved, compiled, clock.lap()])
 }
 
@@ -69,8 +69,8 @@ impl Clock {
     }
 }
 
-fn count(plan: &Plan, is: impl Fn(&Op) -> bool) -> usize {
-    plan.steps().filter(|step| is(&step.op)).count()
+fn count(plan: &Plan, is: impl Fn(&Resource) -> bool) -> usize {
+    plan.resources().filter(|it| is(it)).count()
 }
 
 /// The most memory that this process has had, in MiB.

@@ -56,7 +56,7 @@ fn comes_back(lab: &Lab, printed: &str, format: Format) {
 }
 
 fn plan(lab: &Lab) -> Vec<String> {
-    lower(lab).steps().map(|step| step.op.to_string()).collect()
+    lower(lab).unwrap().steps().map(|step| step.action.to_string()).collect()
 }
 
 /// Routes, rules, label routes and checks, a line each.

@@ -21,8 +21,8 @@
 //!
 //! Programs are started for a lab only where its file asks for them: `run` by a supervisor in each
 //! node (`kernel/supervisor.rs`), which ends with the last of its commands, and `nft`. What changes
-//! while a lab stands, a link that fails or a line that is impaired, is a second lab: `plan/edit.rs`
-//! finds the steps that lead from what the kernel holds to it.
+//! while a lab stands, a link that fails or a line that is impaired, is a second lab: `plan/between.rs`
+//! finds the actions that lead from what the kernel holds to it, the same ones that build a lab.
 
 pub mod diagnostic;
 pub mod iproute;

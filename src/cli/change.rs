@@ -5,10 +5,11 @@ use super::input::{self, Input};
 use super::labs;
 use super::output::err;
 use super::place::{self, Kernel, Place, state_error};
+use super::report;
 use crate::compile::{InterfaceId, NodeId};
 use crate::diagnostic::nearest;
 use crate::document::LabName;
-use crate::executor::{self, Unchanged};
+use crate::executor::{self, ChangeError};
 use crate::state::{Change, Lock, Record};
 use std::collections::BTreeSet;
 
@@ -130,15 +131,31 @@ impl Standing {
         }
         // Whoever is killed in between leaves a record of what was wanted.
         self.record.store(&self.lock).map_err(state_error)?;
-        executor::change(&self.lock, &self.now.plan, &after.plan, &healed).map_err(|unchanged| {
+        let change = executor::Change {
+            mark: &self.record.mark,
+            before: &self.now.plan,
+            after: &after.plan,
+            healed: &healed,
+        };
+        executor::change(&self.lock, &change).map_err(|error| {
             if let Err(error) = before.store(&self.lock) {
                 err!("{lab}: its record says otherwise, and cannot be written: {error}");
             }
-            match unchanged {
-                Unchanged::Io(error) => cannot(error),
-                Unchanged::Refused { edit, reason } => {
-                    err!("{lab}: the kernel refused a change: {reason}");
-                    err!("  the change is the same as `{edit}`");
+            match error {
+                ChangeError::Io(error) => cannot(error),
+                ChangeError::Plan(error) => cannot(error),
+                ChangeError::Refused { step, reason, stuck } => {
+                    let source = &self.now.source;
+                    let refused = executor::refused_in(&step, &reason, source);
+                    report::print(&[refused], source);
+                    match stuck.as_deref() {
+                        None => err!("{lab}: the change was rolled back"),
+                        Some((step, reason)) => err!(
+                            "{lab}: the change could not be rolled back whole: {reason} \
+                             (`{}`); `vrflab reset {lab}` builds it anew",
+                            step.action
+                        ),
+                    }
                     Exit::Refused
                 }
             }

@@ -37,10 +37,11 @@ pub(super) struct Input {
 
 impl Input {
     /// The same without its commands.
-    pub fn without_commands(mut self) -> Self {
+    pub fn without_commands(mut self) -> Result<Self, Exit> {
         leave_out_commands(&mut self.lab);
         let commands = Commands { left_out: true, ..self.commands };
-        Self { plan: plan::lower(&self.lab), commands, ..self }
+        let plan = plan::lower(&self.lab).map_err(cannot)?;
+        Ok(Self { plan, commands, ..self })
     }
 }
 
@@ -194,7 +195,7 @@ pub(super) fn receive(
 impl Reading {
     fn into_input(self, path: Option<PathBuf>) -> Result<Input, Exit> {
         let Some(lab) = self.lab else { return Err(Exit::Wrong) };
-        let plan = plan::lower(&lab);
+        let plan = plan::lower(&lab).map_err(cannot)?;
         let (commands, changes) = (commands(&lab), Vec::new());
         Ok(Input { source: self.source, format: self.format, path, lab, plan, commands, changes })
     }
@@ -238,7 +239,7 @@ pub(super) fn reload(record: &Record) -> Result<Input, Exit> {
     if commands.left_out {
         leave_out_commands(&mut lab);
     }
-    let plan = plan::lower(&lab);
+    let plan = plan::lower(&lab).map_err(cannot)?;
     let changes = record.changes.clone();
     Ok(Input { source, format, path: record.path.clone(), lab, plan, commands, changes })
 }

@@ -39,18 +39,19 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
 }
 
 fn commands(plan: &Plan) -> String {
-    plan.steps().map(|step| format!("{}\n", step.op)).collect()
+    plan.steps().map(|step| format!("{}\n", step.action)).collect()
 }
 
 fn json(lab: &Lab, plan: &Plan) -> serde_json::Value {
+    let graph = plan.graph();
     let steps: Vec<_> = plan
         .steps()
         .enumerate()
         .map(|(place, step)| {
             serde_json::json!({
-                "command": step.op.to_string(),
-                "namespace": step.op.namespace(),
-                "after": plan.needs_of(place),
+                "command": step.action.to_string(),
+                "namespace": step.action.namespace(),
+                "after": graph.edges_to(place).iter().map(|edge| edge.from).collect::<Vec<_>>(),
             })
         })
         .collect();

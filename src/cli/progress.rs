@@ -5,7 +5,7 @@ use super::interrupt::Interrupt;
 use super::output::out;
 use crate::compile::Lab;
 use crate::executor::Observer;
-use crate::plan::{Op, Step, Way};
+use crate::plan::{Action, Resource, Step, Transport};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -51,7 +51,7 @@ impl Observer for Progress<'_> {
             return ControlFlow::Break(());
         }
         self.bar.set_position(done as u64);
-        self.bar.set_message(stage(&next[0].op));
+        self.bar.set_message(stage(&next[0].action));
         ControlFlow::Continue(())
     }
 
@@ -64,12 +64,14 @@ impl Observer for Progress<'_> {
     }
 }
 
-fn stage(op: &Op) -> &'static str {
-    match op.way() {
-        Way::Alone if matches!(op, Op::Namespace { .. }) => "namespaces",
-        Way::Alone => "settings and files",
-        Way::Devices => "devices",
-        Way::Configuration => "addresses and routes",
-        Way::Process => "commands",
+fn stage(action: &Action) -> &'static str {
+    match action.transport() {
+        Transport::Single if matches!(action.resource(), Resource::Namespace { .. }) => {
+            "namespaces"
+        }
+        Transport::Single => "settings and files",
+        Transport::Devices => "devices",
+        Transport::Configuration => "addresses and routes",
+        Transport::Process => "commands",
     }
 }

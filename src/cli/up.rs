@@ -89,8 +89,11 @@ fn decide(arguments: &Arguments, kernel: Kernel, interrupt: &Interrupt) -> Decid
         true => input::receive(file, arguments.path.clone(), name.as_ref()),
         false => input::load(file, name.as_ref(), arguments.amount, "; nothing was made"),
     };
+    let input = input.and_then(|input| match arguments.no_run {
+        true => input.without_commands(),
+        false => Ok(input),
+    });
     let input = match input {
-        Ok(input) if arguments.no_run => input.without_commands(),
         Ok(input) => input,
         Err(exit) => return Decided::Here(exit),
     };
@@ -279,7 +282,7 @@ fn is_same(record: &Record, input: &Input) -> bool {
     let Ok(before) = input::reload(&Record { changes: Vec::new(), ..record.clone() }) else {
         return false;
     };
-    let steps = |of: &Input| of.plan.steps().map(|step| step.op.clone()).collect::<Vec<_>>();
+    let steps = |of: &Input| of.plan.steps().map(|step| step.action.clone()).collect::<Vec<_>>();
     let checks = |of: &Input| of.lab.checks.iter().map(Check::to_string).collect::<Vec<_>>();
     steps(&before) == steps(input) && checks(&before) == checks(input)
 }
@@ -345,8 +348,8 @@ fn say(failed: Failed, input: &Input) -> (Exit, bool) {
             err!("{name}: interrupted");
             (Exit::Interrupted, left)
         }
-        Failed::Stopped { stopped: Stopped::Refused { op, span, refusal }, left } => {
-            let refused = executor::refused_in(&op, span, &refusal, &input.source);
+        Failed::Stopped { stopped: Stopped::Refused { step, reason }, left } => {
+            let refused = executor::refused_in(&step, &reason, &input.source);
             report::print(&[refused], &input.source);
             (Exit::Refused, left)
         }

@@ -2,7 +2,7 @@
 
 use super::{Left, Observer, Stopped, clear, run, teardown};
 use crate::kernel::{Home, Machine, Namespace, on_worker, prepare_directory};
-use crate::plan::{Op, Plan};
+use crate::plan::{Plan, Resource};
 use crate::state::{self, Lock, Phase, Record};
 use std::io;
 
@@ -113,7 +113,7 @@ fn make(
     carry_out: impl FnOnce(&Plan, &str, Home) -> Result<(), Stopped>,
 ) -> Result<Lock, Failed> {
     let home = Home::of(state::directory(lock.lab()));
-    let commands = plan.steps().filter(|step| matches!(step.op, Op::Run { .. })).count();
+    let commands = plan.resources().filter(|it| matches!(it, Resource::Command { .. })).count();
     if let Err(failed) = begin(&record, &lock, &home, commands) {
         if otherwise == Otherwise::Forget {
             lock.forget()?;

@@ -1,73 +1,160 @@
 //! Changing a lab that stands.
 
-use crate::kernel::{Home, Machine, Reason, Refused, Worker, observe, on_worker};
-use crate::plan::{Edit, Plan, Way, edits};
+use super::{ApplyError, apply};
+use crate::kernel::{Home, Machine, Reason, Worker, observe_all, on_worker};
+use crate::plan::{Action, Plan, PlanError, Resource, State, Step, between};
 use crate::state::{self, Lock};
 use std::collections::BTreeSet;
 use std::io;
 
-/// Why a lab was not changed, or not whole.
-#[derive(Debug)]
-pub enum Unchanged {
-    /// The kernel refused a change; those before it were made.
+/// Why a lab was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The kernel refused a step; what was done before it was taken back.
+    #[error("the kernel refused a change: {reason}")]
     Refused {
-        /// The change.
-        edit: Box<Edit>,
+        /// The step.
+        step: Box<Step>,
         /// What was said.
+        #[source]
         reason: Reason,
+        /// The step that was refused when the change was taken back, where it was not taken back whole.
+        stuck: Option<Box<(Step, Reason)>>,
     },
+    /// The lab lacks what a step needs; nothing was done.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The lab cannot be looked at.
-    Io(io::Error),
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }
 
-impl From<io::Error> for Unchanged {
-    fn from(error: io::Error) -> Self {
-        Unchanged::Io(error)
-    }
+/// A change of a lab that stands.
+#[derive(Debug)]
+pub struct Change<'a> {
+    /// What the lab's namespaces bear.
+    pub mark: &'a str,
+    /// What it was made from.
+    pub before: &'a Plan,
+    /// What it is to be.
+    pub after: &'a Plan,
+    /// The namespaces in which what the kernel has lost of it comes back too. Elsewhere only what the
+    /// plans differ in is touched, so that whatever a user changed by hand stays.
+    pub healed: &'a BTreeSet<String>,
 }
 
-/// Leads a standing lab from what `before` made to what `after` says. In the namespaces of `healed`,
-/// what the kernel has lost of it comes back too. Returns how many routes came and went.
+/// Leads a standing lab from what one plan made to what another says. Returns how many routes came and
+/// went.
 ///
 /// # Errors
-/// The kernel refused something; what came before it was done.
-pub fn change(
+/// The kernel refused something, and all is as it was, or cannot be brought there.
+pub fn change(lock: &Lock, change: &Change<'_>) -> Result<usize, ChangeError> {
+    change_through(lock, change, |steps, mark, machine| apply(steps, mark, machine))
+}
+
+/// [`change`], with the way in which its steps are carried out given by the caller: a test puts faults
+/// there.
+///
+/// # Errors
+/// As [`change`].
+pub fn change_through(
     lock: &Lock,
-    before: &Plan,
-    after: &Plan,
-    healed: &BTreeSet<String>,
-) -> Result<usize, Unchanged> {
+    change: &Change<'_>,
+    mut carry_out: impl FnMut(&[Step], &str, &mut Machine<'_>) -> Result<(), ApplyError> + Send,
+) -> Result<usize, ChangeError> {
     let home = Home::of(state::directory(lock.lab()));
     on_worker(|worker| {
-        let observed = observe(after, worker)?;
-        let first = edits(before, after, &observed, healed);
-        carry_out(&first.devices, worker, &home)?;
-        // What comes up gets from the kernel what it makes by itself, and may lose what it had.
-        let observed = observe(after, worker)?;
-        let then = edits(before, after, &observed, healed);
-        carry_out(&then.routes, worker, &home)?;
-        carry_out(&then.last, worker, &home)?;
-        Ok(then.routes.iter().filter(|edit| !matches!(edit, Edit::Make(_))).count())
+        let observed = look(change, worker)?;
+        let wanted = wanted(change, &observed);
+        let plans = [change.after, change.before];
+        let mut routes = 0;
+        let mut there = observed.clone();
+        // What comes up gets from the kernel what it makes by itself, and may lose what it had, so it is
+        // looked at again.
+        for turn in 0..=usize::from(!change.healed.is_empty()) {
+            if turn > 0 {
+                there = look(change, worker)?;
+            }
+            let plan = between(&there, &wanted, &plans)?;
+            let steps: Vec<Step> = plan.steps().cloned().collect();
+            let mut machine = machine(change, &home, worker);
+            if let Err(ApplyError { done, step, reason }) =
+                carry_out(&steps, change.mark, &mut machine)
+            {
+                let stuck = roll_back(change, &steps[..done], &observed, &home, worker)?;
+                return Err(ChangeError::Refused { step, reason, stuck: stuck.map(Box::new) });
+            }
+            routes += steps.iter().filter(|step| is_route(&step.action)).count();
+        }
+        Ok(routes)
     })
 }
 
-fn carry_out(edits: &[Edit], worker: &mut Worker, home: &Home) -> Result<(), Unchanged> {
-    let mut machine = Machine::new(worker, home.clone());
-    let alone = |edit: &Edit| matches!(edit, Edit::Make(op) if op.way() == Way::Alone);
-    let joins = |one: &Edit, other: &Edit| {
-        one.namespace() == other.namespace() && !alone(one) && !alone(other)
-    };
-    for together in edits.chunk_by(joins) {
-        let done = match &together[0] {
-            Edit::Make(op) if op.way() == Way::Alone => {
-                machine.join(op.namespace()).and_then(|()| machine.alone(op))
-            }
-            _ => machine.edit(together),
+fn machine<'w>(change: &Change<'_>, home: &Home, worker: &'w mut Worker) -> Machine<'w> {
+    let namespaces = change.before.namespaces().into_iter().map(str::to_owned).collect();
+    Machine::standing(worker, home.clone(), namespaces)
+}
+
+/// What there is: what the kernel shows, and what it cannot be asked for.
+fn look(change: &Change<'_>, worker: &mut Worker) -> io::Result<State> {
+    let observed = observe_all(&[change.before, change.after], worker)?;
+    let mut there = observed.without_choices(&State::of(change.after));
+    let before = State::of(change.before).resources.into_iter();
+    there.resources.extend(before.filter(|resource| !resource.is_observed()));
+    Ok(there)
+}
+
+/// What there is to be.
+fn wanted(change: &Change<'_>, observed: &State) -> State {
+    let (before, after) = (State::of(change.before), State::of(change.after));
+    let (known, planned, there) = (before.by_key(), after.by_key(), observed.by_key());
+    let mut wanted = BTreeSet::new();
+    for (key, resource) in &planned {
+        let there = there.get(key).copied();
+        let is_changed = known.get(key) != Some(resource);
+        let mut namespaces = resource.namespaces();
+        let is_healed = namespaces.any(|namespace| change.healed.contains(namespace));
+        let is = match there {
+            _ if is_changed => Some(*resource),
+            // What could not be mended in place stays as somebody made it.
+            Some(there) if is_healed && !there.is_replaced_by(resource) => Some(there),
+            Some(_) | None if is_healed => Some(*resource),
+            there => there,
         };
-        done.map_err(|Refused { index, refusal }| Unchanged::Refused {
-            edit: Box::new(together[index].clone()),
-            reason: refusal,
-        })?;
+        wanted.extend(is.cloned());
     }
-    Ok(())
+    let others = there.iter().filter(|(key, _)| !planned.contains_key(*key));
+    let kept = others.filter(|(key, _)| !known.contains_key(*key));
+    wanted.extend(kept.map(|(_, resource)| (*resource).clone()));
+    // What a user has put there goes with what it needs.
+    State { resources: wanted }.without_unmet(|resource| planned.contains_key(&resource.key()))
+}
+
+/// Takes back steps, and brings back what the kernel dropped in their wake. Returns the step that it
+/// refuses in its turn.
+fn roll_back(
+    change: &Change<'_>,
+    done: &[Step],
+    observed: &State,
+    home: &Home,
+    worker: &mut Worker,
+) -> Result<Option<(Step, Reason)>, ChangeError> {
+    let back = |step: &Step| Step { action: step.action.inverse(), span: step.span };
+    let steps: Vec<Step> = done.iter().rev().map(back).collect();
+    let mut left = &steps[..];
+    // What cannot be taken back because the kernel has done so itself is none of the faults.
+    while let Err(ApplyError { done, .. }) =
+        apply(left, change.mark, &mut machine(change, home, worker))
+    {
+        left = &left[done + 1..];
+    }
+    let there = look(change, worker)?;
+    let rest = between(&there, observed, &[change.before, change.after])?;
+    let rest: Vec<Step> = rest.steps().cloned().collect();
+    let restored = apply(&rest, change.mark, &mut machine(change, home, worker));
+    Ok(restored.err().map(|ApplyError { step, reason, .. }| (*step, reason)))
+}
+
+fn is_route(action: &Action) -> bool {
+    matches!(action.resource(), Resource::Route { .. } | Resource::MplsRoute { .. })
 }

@@ -1,10 +1,10 @@
 //! What the executor asks of a kernel, so that a test can stand between the two.
 
 use crate::kernel::{Machine, Refused};
-use crate::plan::Op;
+use crate::plan::Action;
 use std::time::Duration;
 
-/// Who carries out steps.
+/// Who carries out actions.
 pub trait Kernel {
     /// Makes a namespace with a mark.
     ///
@@ -12,17 +12,17 @@ pub trait Kernel {
     /// What the kernel refused.
     fn namespace(&mut self, name: &str, mark: &str) -> Result<(), Refused>;
 
-    /// Carries out a step that goes alone.
+    /// Carries out an action that goes by itself.
     ///
     /// # Errors
     /// What the kernel refused.
-    fn alone(&mut self, op: &Op) -> Result<(), Refused>;
+    fn execute_single(&mut self, action: &Action) -> Result<(), Refused>;
 
-    /// Carries out steps that go out in one call.
+    /// Carries out actions that go out in one call.
     ///
     /// # Errors
-    /// The first step that the kernel refused.
-    fn send(&mut self, ops: &[&Op]) -> Result<(), Refused>;
+    /// The first action that the kernel refused; those behind it may have been carried out.
+    fn send(&mut self, actions: &[&Action]) -> Result<(), Refused>;
 
     /// Waits, no longer than `moment`, until every port of a namespace's bridges forwards or blocks.
     /// Returns one that does neither, and what it does.
@@ -41,12 +41,12 @@ impl Kernel for Machine<'_> {
         Machine::namespace(self, name, mark)
     }
 
-    fn alone(&mut self, op: &Op) -> Result<(), Refused> {
-        Machine::alone(self, op)
+    fn execute_single(&mut self, action: &Action) -> Result<(), Refused> {
+        Machine::execute_single(self, action)
     }
 
-    fn send(&mut self, ops: &[&Op]) -> Result<(), Refused> {
-        Machine::send(self, ops)
+    fn send(&mut self, actions: &[&Action]) -> Result<(), Refused> {
+        Machine::send(self, actions)
     }
 
     fn wait_for_ports(

@@ -7,6 +7,8 @@
 //! each namespace's configuration through a socket of its own. Building is bound by the kernel, which
 //! makes one device at a time, so there is one thread and no more.
 
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod build;
 mod change;
 mod kernel;
@@ -16,16 +18,16 @@ mod spanning_tree;
 mod teardown;
 
 pub use build::{Failed, build, build_through, rebuild};
-pub use change::{Unchanged, change};
+pub use change::{Change, ChangeError, change, change_through};
 pub use kernel::Kernel;
 pub use rehearsal::rehearse;
 pub use teardown::{
     Fault, Left, clear, down, down_by_marks, elsewhere, faults, foreign, teardown, within,
 };
 
-use crate::diagnostic::{Code, Diagnostic, Source, Span};
+use crate::diagnostic::{Code, Diagnostic, Source};
 use crate::kernel::{Reason, Refused};
-use crate::plan::{Op, Plan, Step, Way};
+use crate::plan::{Action, Plan, Resource, Step, Transport};
 use std::ops::ControlFlow;
 
 /// Who is told how a run goes on, and may end it.
@@ -46,27 +48,27 @@ pub enum Stopped {
     /// The kernel refused a step.
     Refused {
         /// The step.
-        op: Box<Op>,
-        /// The place in the file that asked for it.
-        span: Span,
+        step: Box<Step>,
         /// What was said.
-        refusal: Reason,
+        reason: Reason,
     },
     /// The observer broke.
     Interrupted,
 }
 
 /// [`refused`], with the file at hand: what nft says is shown at its own lines.
-pub fn refused_in(op: &Op, span: Span, refusal: &Reason, source: &Source) -> Diagnostic {
-    if let (Op::Filter { ruleset, .. }, Reason::Program(said)) = (op, refusal) {
-        return ruleset::refused(ruleset, said, span, source);
+pub fn refused_in(step: &Step, reason: &Reason, source: &Source) -> Diagnostic {
+    if let (Some(Resource::Ruleset { ruleset, .. }), Reason::Program(said)) =
+        (step.action.made(), reason)
+    {
+        return ruleset::refused(ruleset, said, step.span, source);
     }
-    refused(op, span, refusal)
+    refused(step, reason)
 }
 
 /// What is said of a step that was refused.
-pub fn refused(op: &Op, span: Span, refusal: &Reason) -> Diagnostic {
-    let error = match refusal {
+pub fn refused(step: &Step, reason: &Reason) -> Diagnostic {
+    let error = match reason {
         Reason::Kernel(refusal) => {
             Diagnostic::error(Code::Refused, format!("the kernel refused a step: {refusal}"))
         }
@@ -78,15 +80,30 @@ pub fn refused(op: &Op, span: Span, refusal: &Reason) -> Diagnostic {
                 .note(format!("{port}, and neither forwards nor blocks"))
         }
     };
-    let error = error.at(span, "asked for here");
-    match op {
+    let error = error.at(step.span, "asked for here");
+    let note = match step.action.resource() {
         // The text may be that of a file which is not the user's to read.
-        Op::Etc { namespace, path, .. } => {
-            error.note(format!("the step writes /etc/{path} of {namespace}"))
+        Resource::EtcFile { namespace, path, .. } => {
+            format!("the step writes /etc/{path} of {namespace}")
         }
-        Op::Filter { namespace, .. } => error.note(format!("the step loads rules in {namespace}")),
-        op => error.note(format!("the step is the same as `{op}`")),
-    }
+        Resource::Ruleset { namespace, .. } => format!("the step loads rules in {namespace}"),
+        Resource::Namespace { .. }
+        | Resource::Sysctl { .. }
+        | Resource::Veth { .. }
+        | Resource::Device { .. }
+        | Resource::Master { .. }
+        | Resource::BridgeVlan { .. }
+        | Resource::Qdisc { .. }
+        | Resource::NoOffload { .. }
+        | Resource::Up { .. }
+        | Resource::Address { .. }
+        | Resource::Rule { .. }
+        | Resource::NexthopObject { .. }
+        | Resource::Command { .. }
+        | Resource::Route { .. }
+        | Resource::MplsRoute { .. } => format!("the step is the same as `{}`", step.action),
+    };
+    error.note(note)
 }
 
 /// Carries out a plan's steps in order, each namespace marked before its name appears. Commands are
@@ -105,7 +122,7 @@ pub fn run(
     let mut done = 0;
     let mut waited = false;
     while done < steps.len() {
-        if !waited && steps[done].op.way() == Way::Process {
+        if !waited && steps[done].action.transport() == Transport::Process {
             spanning_tree::wait(&steps, kernel, observer)?;
             waited = true;
         }
@@ -114,13 +131,9 @@ pub fn run(
         if observer.before(done, next).is_break() {
             return Err(Stopped::Interrupted);
         }
-        carry_out(next, mark, kernel).map_err(|refused| {
-            let step = next[refused.index];
-            Stopped::Refused {
-                op: Box::new(step.op.clone()),
-                span: step.span,
-                refusal: refused.refusal,
-            }
+        execute(next, mark, kernel).map_err(|refused| Stopped::Refused {
+            step: Box::new(next[refused.index].clone()),
+            reason: refused.refusal,
         })?;
         done += together;
     }
@@ -132,12 +145,12 @@ pub fn run(
 
 /// How many of the next steps go out in one call.
 fn together(steps: &[&Step]) -> usize {
-    let first = &steps[0].op;
-    let joins = |step: &&&Step| match first.way() {
-        Way::Alone => false,
-        Way::Devices => step.op.way() == Way::Devices,
-        way @ (Way::Process | Way::Configuration) => {
-            step.op.way() == way && step.op.namespace() == first.namespace()
+    let first = &steps[0].action;
+    let joins = |step: &&&Step| match first.transport() {
+        Transport::Single => false,
+        Transport::Devices => step.action.transport() == Transport::Devices,
+        transport @ (Transport::Process | Transport::Configuration) => {
+            step.action.transport() == transport && step.action.namespace() == first.namespace()
         }
     };
     1 + steps[1..].iter().take_while(joins).take(LONGEST - 1).count()
@@ -147,13 +160,46 @@ fn together(steps: &[&Step]) -> usize {
 /// answered soon.
 const LONGEST: usize = 256;
 
-fn carry_out(steps: &[&Step], mark: &str, kernel: &mut impl Kernel) -> Result<(), Refused> {
-    let first = &steps[0].op;
-    match (first, first.way()) {
-        (Op::Namespace { namespace }, _) => kernel.namespace(namespace, mark),
-        (_, Way::Alone) => kernel.alone(first),
-        (_, Way::Process | Way::Devices | Way::Configuration) => {
-            kernel.send(&steps.iter().map(|step| &step.op).collect::<Vec<_>>())
+/// The step at which steps ended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` was refused: {reason}", .step.action)]
+pub struct ApplyError {
+    /// How many were carried out before it; some behind it may have been too.
+    pub done: usize,
+    /// The step.
+    pub step: Box<Step>,
+    /// What was said.
+    #[source]
+    pub reason: Reason,
+}
+
+/// Carries out steps in order, each namespace marked before its name appears.
+///
+/// # Errors
+/// The first step that the kernel refused.
+pub fn apply(steps: &[Step], mark: &str, kernel: &mut impl Kernel) -> Result<(), ApplyError> {
+    let steps: Vec<&Step> = steps.iter().collect();
+    let mut done = 0;
+    while done < steps.len() {
+        let next = &steps[done..done + together(&steps[done..])];
+        execute(next, mark, kernel).map_err(|refused| ApplyError {
+            done: done + refused.index,
+            step: Box::new(next[refused.index].clone()),
+            reason: refused.refusal,
+        })?;
+        done += next.len();
+    }
+    Ok(())
+}
+
+/// Carries out steps that go out together.
+fn execute(steps: &[&Step], mark: &str, kernel: &mut impl Kernel) -> Result<(), Refused> {
+    let first = &steps[0].action;
+    match (first, first.transport()) {
+        (Action::Add(Resource::Namespace { namespace }), _) => kernel.namespace(namespace, mark),
+        (_, Transport::Single) => kernel.execute_single(first),
+        (_, Transport::Process | Transport::Devices | Transport::Configuration) => {
+            kernel.send(&steps.iter().map(|step| &step.action).collect::<Vec<_>>())
         }
     }
 }

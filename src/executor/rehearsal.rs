@@ -4,7 +4,7 @@ use super::refused_in;
 use crate::compile::sysctl_name;
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::kernel::{self, Reason, on_worker};
-use crate::plan::{Op, Plan, Step};
+use crate::plan::{Plan, Resource, Step};
 use nix::errno::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -16,12 +16,14 @@ use std::io;
 /// No namespace can be made here.
 pub fn rehearse(plan: &Plan, source: &Source) -> io::Result<Vec<Diagnostic>> {
     let mut devices: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (namespace, device) in plan.steps().flat_map(|step| step.op.devices()) {
+    for (namespace, device) in plan.resources().flat_map(Resource::devices) {
         devices.entry(namespace).or_insert_with(|| BTreeSet::from(["lo"])).insert(device);
     }
     let mut tried: BTreeMap<&str, Vec<&Step>> = BTreeMap::new();
     for step in plan.steps().filter(|step| step.span != Span::NONE) {
-        if let Op::Sysctl { namespace, .. } | Op::Filter { namespace, .. } = &step.op {
+        if let Some(Resource::Sysctl { namespace, .. } | Resource::Ruleset { namespace, .. }) =
+            step.action.made()
+        {
             tried.entry(namespace).or_default().push(step);
         }
     }
@@ -36,8 +38,8 @@ pub fn rehearse(plan: &Plan, source: &Source) -> io::Result<Vec<Diagnostic>> {
             )) {
                 continue;
             }
-            let ops: Vec<&Op> = steps.iter().map(|step| &step.op).collect();
-            for (place, reason) in kernel::rehearse(worker, &devices, &ops)? {
+            let made: Vec<&Resource> = steps.iter().filter_map(|step| step.action.made()).collect();
+            for (place, reason) in kernel::rehearse(worker, &devices, &made)? {
                 faults.push(fault(steps[place], &reason, source));
             }
         }
@@ -47,20 +49,36 @@ pub fn rehearse(plan: &Plan, source: &Source) -> io::Result<Vec<Diagnostic>> {
 
 /// What a step does, wherever it does it.
 fn content(step: &Step) -> (&str, &str) {
-    match &step.op {
-        Op::Sysctl { key, value, .. } => (key, value),
-        Op::Filter { ruleset, .. } => ("", ruleset),
-        _ => ("", ""),
+    match step.action.resource() {
+        Resource::Sysctl { key, value, .. } => (key, value),
+        Resource::Ruleset { ruleset, .. } => ("", ruleset),
+        Resource::Namespace { .. }
+        | Resource::Veth { .. }
+        | Resource::Device { .. }
+        | Resource::Master { .. }
+        | Resource::BridgeVlan { .. }
+        | Resource::Qdisc { .. }
+        | Resource::NoOffload { .. }
+        | Resource::Up { .. }
+        | Resource::Address { .. }
+        | Resource::Rule { .. }
+        | Resource::NexthopObject { .. }
+        | Resource::EtcFile { .. }
+        | Resource::Command { .. }
+        | Resource::Route { .. }
+        | Resource::MplsRoute { .. } => ("", ""),
     }
 }
 
 fn fault(step: &Step, reason: &Reason, source: &Source) -> Diagnostic {
-    match (&step.op, reason) {
-        (Op::Sysctl { key, .. }, Reason::Kernel(refusal)) if refusal.errno == Errno::ENOENT => {
+    match (step.action.resource(), reason) {
+        (Resource::Sysctl { key, .. }, Reason::Kernel(refusal))
+            if refusal.errno == Errno::ENOENT =>
+        {
             let title = format!("this kernel has no setting `{}`", sysctl_name(key));
             Diagnostic::error(Code::Refused, title)
                 .at(step.span, "not in a network namespace of this kernel")
         }
-        (op, reason) => refused_in(op, step.span, reason, source),
+        (_, reason) => refused_in(step, reason, source),
     }
 }

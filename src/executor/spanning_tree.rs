@@ -2,7 +2,7 @@
 
 use super::{Kernel, Observer, Stopped};
 use crate::kernel::Reason;
-use crate::plan::{Op, Step};
+use crate::plan::{Resource, Step};
 use std::time::{Duration, Instant};
 
 /// How long one bridge is looked at, between two looks at whether the user wants to end it.
@@ -20,7 +20,7 @@ pub(super) fn wait(
     kernel: &mut impl Kernel,
     observer: &mut impl Observer,
 ) -> Result<(), Stopped> {
-    let bridges: Vec<&Step> = steps.iter().copied().filter(|step| runs_stp(&step.op)).collect();
+    let bridges: Vec<&Step> = steps.iter().copied().filter(|step| runs_stp(step)).collect();
     let end = Instant::now() + TIMEOUT;
     // One that is ready can be so no longer when the next one is: what counts is a turn without a wait.
     let mut ready = 0;
@@ -32,8 +32,8 @@ pub(super) fn wait(
             return Err(Stopped::Interrupted);
         }
         let stopped =
-            |refusal| Stopped::Refused { op: Box::new(step.op.clone()), span: step.span, refusal };
-        match kernel.wait_for_ports(step.op.namespace(), Duration::ZERO) {
+            |refusal| Stopped::Refused { step: Box::new((*step).clone()), reason: refusal };
+        match kernel.wait_for_ports(step.action.namespace(), Duration::ZERO) {
             Ok(None) => {
                 ready += 1;
                 continue;
@@ -45,30 +45,14 @@ pub(super) fn wait(
             Err(refused) => return Err(stopped(refused.refusal)),
         }
         kernel
-            .wait_for_ports(step.op.namespace(), MOMENT)
+            .wait_for_ports(step.action.namespace(), MOMENT)
             .map_err(|refused| stopped(refused.refusal))?;
     }
     Ok(())
 }
 
-fn runs_stp(op: &Op) -> bool {
-    match op {
-        Op::Device { device, .. } => device.kind.as_bridge().is_some_and(|bridge| bridge.stp),
-        Op::Namespace { .. }
-        | Op::Sysctl { .. }
-        | Op::Veth { .. }
-        | Op::Enslave { .. }
-        | Op::BridgeVlan { .. }
-        | Op::Qdisc { .. }
-        | Op::NoOffload { .. }
-        | Op::Up { .. }
-        | Op::Address { .. }
-        | Op::Rule { .. }
-        | Op::NexthopObject { .. }
-        | Op::Filter { .. }
-        | Op::Etc { .. }
-        | Op::Run { .. }
-        | Op::Route { .. }
-        | Op::LabelRoute { .. } => false,
-    }
+fn runs_stp(step: &Step) -> bool {
+    let device = step.action.made();
+    matches!(device, Some(Resource::Device { device, .. })
+        if device.kind.as_bridge().is_some_and(|bridge| bridge.stp))
 }

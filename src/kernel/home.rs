@@ -114,10 +114,32 @@ impl Home {
         self.outputs().clear()?;
         remove(&self.ends())?;
         remove(&self.directory.join("nodes"))?;
-        match fs::remove_file(self.identities()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
+        remove_file(&self.identities())
+    }
+
+    /// Notes the process group of a command that was started.
+    pub(super) fn note_command(
+        &self,
+        namespace: &str,
+        number: usize,
+        group: i32,
+    ) -> io::Result<()> {
+        let file = self.command(namespace, number);
+        fs::create_dir_all(file.parent().unwrap_or(&file))?;
+        fs::write(file, group.to_string())
+    }
+
+    /// The process group of a command that was started; nothing where none is noted.
+    pub(super) fn noted_command(&self, namespace: &str, number: usize) -> io::Result<Option<i32>> {
+        match fs::read_to_string(self.command(namespace, number)) {
+            Ok(text) => Ok(text.parse().ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
+    }
+
+    fn command(&self, namespace: &str, number: usize) -> PathBuf {
+        self.directory.join("nodes").join(namespace).join("commands").join(number.to_string())
     }
 
     /// Keeps how a command ended.
@@ -169,9 +191,15 @@ impl Home {
         self.directory.join("ends")
     }
 
-    /// Puts a file below a node's own `/etc`.
-    pub(super) fn write_etc(&self, namespace: &str, path: &str, text: &str) -> io::Result<()> {
+    /// Puts a file below a node's own `/etc`, or takes it away where there is no text.
+    pub(super) fn write_etc(
+        &self,
+        namespace: &str,
+        path: &str,
+        text: Option<&str>,
+    ) -> io::Result<()> {
         let file = self.etc(namespace).join(path);
+        let Some(text) = text else { return remove_file(&file) };
         fs::create_dir_all(file.parent().unwrap_or(&file))?;
         fs::write(file, text)
     }
@@ -217,6 +245,13 @@ impl Home {
             }
         }
         Ok(())
+    }
+}
+
+fn remove_file(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

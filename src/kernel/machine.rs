@@ -1,12 +1,14 @@
-//! The kernel as the executor uses it: steps by name go in, numbers stay here.
+//! The kernel as the executor uses it: actions by name go in, numbers stay here.
 
 use super::message::{self, LOOPBACK, Numbers};
 use super::settle::{self, settle};
 use super::socket::{Refusal, SendError, Socket};
-use super::{Home, Namespace, Worker, offload, program, supervisor, sysctl};
+use super::{
+    Groups, Home, Namespace, Worker, end, forget_groups, offload, program, stop, supervisor, sysctl,
+};
 use crate::compile::{MAIN, Nexthop};
-use crate::plan::{Edit, Op, Way};
-use std::collections::HashMap;
+use crate::plan::{Action, Resource, Transport, fresh};
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::time::Duration;
@@ -33,6 +35,8 @@ pub struct Machine<'w> {
     home: Home,
     /// What has to be written in every new namespace; known once the first is there.
     inherited: Option<Vec<(String, String)>>,
+    /// Other namespaces of the lab, whose devices have indices.
+    standing: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -41,23 +45,23 @@ struct Building {
     devices: HashMap<String, u32>,
 }
 
-/// A step that the kernel refused.
+/// An action that the kernel refused.
 #[derive(Debug, thiserror::Error)]
 #[error("{refusal}")]
 pub struct Refused {
-    /// Its place among the steps that were sent together.
+    /// Its place among the actions that were sent together.
     pub index: usize,
     /// What was said.
     pub refusal: Reason,
 }
 
-/// Why a step was refused.
+/// Why an action was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// The kernel would not.
     #[error("{0}")]
     Kernel(#[from] Refusal),
-    /// A program that the step starts said so.
+    /// A program that was started said so.
     #[error("{0}")]
     Program(String),
     /// Bridges have not found their spanning tree in time.
@@ -68,8 +72,21 @@ pub enum Reason {
 impl<'w> Machine<'w> {
     /// Nothing is built yet.
     pub fn new(worker: &'w mut Worker, home: Home) -> Self {
-        let built = HashMap::new();
-        Self { worker, built, first: None, last: None, numbered: 0, home, inherited: None }
+        Self {
+            worker,
+            built: HashMap::new(),
+            first: None,
+            last: None,
+            numbered: 0,
+            home,
+            inherited: None,
+            standing: Vec::new(),
+        }
+    }
+
+    /// A lab stands, whose namespaces have these names.
+    pub fn standing(worker: &'w mut Worker, home: Home, namespaces: Vec<String>) -> Self {
+        Self { standing: namespaces, ..Self::new(worker, home) }
     }
 
     /// Makes a namespace with a mark, in which nothing of the host's settings is left.
@@ -99,61 +116,82 @@ impl<'w> Machine<'w> {
         Ok(())
     }
 
-    /// Carries out a step that goes alone and makes no namespace.
+    /// Carries out an action that goes by itself and makes no namespace.
     ///
     /// # Errors
-    /// What the kernel refused, or the program that the step starts.
-    pub fn alone(&mut self, op: &Op) -> Result<(), Refused> {
-        let building = self.built.get(op.namespace()).expect(BUILDING);
+    /// What the kernel refused, or the program that the action starts.
+    pub fn execute_single(&mut self, action: &Action) -> Result<(), Refused> {
+        let is_made = action.made().is_some();
+        if let (Resource::Namespace { namespace }, false) = (action.resource(), is_made) {
+            return self.delete_namespace(namespace);
+        }
+        self.join(action.namespace())?;
+        let building = self.built.get(action.namespace()).expect(BUILDING);
         self.worker.enter(&building.namespace)?;
-        match op {
-            Op::Sysctl { key, value, optional, .. } => {
-                match sysctl::write(self.worker, key, value) {
+        match action.resource() {
+            Resource::Sysctl { key, value, optional, .. } => {
+                // What the kernel had cannot always be known; it goes with what the setting is of.
+                let value = if is_made { Some(value.as_str()) } else { fresh(key) };
+                match value.map_or(Ok(()), |value| sysctl::write(self.worker, key, value)) {
                     Err(error) if *optional && error.kind() == io::ErrorKind::NotFound => Ok(()),
                     written => Ok(written?),
                 }
             }
-            Op::NoOffload { device, .. } => Ok(offload::turn_off(self.worker, device)?),
-            Op::Filter { ruleset, .. } => program::load_ruleset(self.worker, ruleset),
-            Op::Etc { namespace, path, text } => Ok(self.home.write_etc(namespace, path, text)?),
-            Op::Namespace { .. }
-            | Op::Veth { .. }
-            | Op::Device { .. }
-            | Op::Enslave { .. }
-            | Op::BridgeVlan { .. }
-            | Op::Qdisc { .. }
-            | Op::Up { .. }
-            | Op::Address { .. }
-            | Op::Rule { .. }
-            | Op::NexthopObject { .. }
-            | Op::Route { .. }
-            | Op::LabelRoute { .. }
-            | Op::Run { .. } => unreachable!("not a step that goes alone: {op}"),
+            Resource::NoOffload { device, .. } => Ok(offload::turn(self.worker, device, !is_made)?),
+            Resource::Ruleset { ruleset, .. } => match action {
+                Action::Add(_) => program::load_ruleset(self.worker, ruleset),
+                Action::Replace { .. } => program::replace_ruleset(self.worker, ruleset),
+                Action::Delete(_) => program::replace_ruleset(self.worker, ""),
+            },
+            Resource::EtcFile { namespace, path, text } => {
+                let text = is_made.then_some(text.as_str());
+                Ok(self.home.write_etc(namespace, path, text)?)
+            }
+            Resource::Command { namespace, number, .. } => {
+                Ok(stop::stop(&self.home, namespace, *number)?)
+            }
+            Resource::Namespace { .. }
+            | Resource::Veth { .. }
+            | Resource::Device { .. }
+            | Resource::Master { .. }
+            | Resource::BridgeVlan { .. }
+            | Resource::Qdisc { .. }
+            | Resource::Up { .. }
+            | Resource::Address { .. }
+            | Resource::Rule { .. }
+            | Resource::NexthopObject { .. }
+            | Resource::Route { .. }
+            | Resource::MplsRoute { .. } => unreachable!("not an action that goes alone: {action}"),
         }
     }
 
-    /// Carries out steps in one go: any number that make devices, or any number that configure or
+    /// Carries out actions in one go: any number that make devices, or any number that configure or
     /// start programs in one namespace.
     ///
     /// # Errors
-    /// The first step that the kernel refused; those behind it may have been carried out.
-    pub fn send(&mut self, ops: &[&Op]) -> Result<(), Refused> {
-        let Some(first) = ops.first() else { return Ok(()) };
-        if first.way() == Way::Process {
-            return supervisor::start(ops, &self.home);
+    /// The first action that the kernel refused; those behind it may have been carried out.
+    pub fn send(&mut self, actions: &[&Action]) -> Result<(), Refused> {
+        let Some(first) = actions.first() else { return Ok(()) };
+        match first.transport() {
+            Transport::Process => return supervisor::start(actions, &self.home),
+            Transport::Devices => self.join_all(actions)?,
+            Transport::Single | Transport::Configuration => self.join(first.namespace())?,
         }
-        for op in ops {
-            self.number(op);
+        for action in actions {
+            self.number(action);
         }
-        if ops.iter().any(|op| minds_carriers(op)) {
+        if actions.iter().any(|action| minds_carriers(action)) {
             self.enter(first.namespace())?;
             settle()?;
         }
-        let requests: Vec<_> = ops.iter().map(|op| message::requests(op, self)).collect();
-        debug_assert!(requests.iter().all(|requests| requests.len() == 1), "one step, one request");
-        let socket = match first.way() {
-            Way::Devices => &mut self.first.as_mut().expect(BUILDING).1,
-            Way::Alone | Way::Configuration | Way::Process => self.socket(first.namespace())?,
+        let requests: Vec<_> =
+            actions.iter().map(|action| message::requests(action, self)).collect();
+        debug_assert!(requests.iter().all(|requests| requests.len() == 1), "one each");
+        let socket = match first.transport() {
+            Transport::Devices => &mut self.first.as_mut().expect(BUILDING).1,
+            Transport::Single | Transport::Configuration | Transport::Process => {
+                self.socket(first.namespace())?
+            }
         };
         Ok(socket.send(requests.into_iter().flatten().collect())?)
     }
@@ -162,7 +200,7 @@ impl<'w> Machine<'w> {
         self.worker.enter(&self.built.get(namespace).expect(BUILDING).namespace)
     }
 
-    /// A socket in a namespace: steps that configure one follow each other.
+    /// A socket in a namespace: actions that configure one follow each other.
     fn socket(&mut self, namespace: &str) -> io::Result<&mut Socket> {
         let last = match self.last.take().filter(|(name, _)| name == namespace) {
             Some(last) => last,
@@ -189,47 +227,72 @@ impl<'w> Machine<'w> {
     }
 
     /// Gets hold of a namespace that stands, for what is done to it.
-    ///
-    /// # Errors
-    /// It is not there, or cannot be entered.
-    pub fn join(&mut self, name: &str) -> Result<(), Refused> {
+    fn join(&mut self, name: &str) -> Result<(), Refused> {
         if !self.built.contains_key(name) {
             let namespace = Namespace::open(name)?;
             self.worker.enter(&namespace)?;
-            let devices = super::interfaces(self.worker)?
+            let devices: HashMap<String, u32> = super::interfaces(self.worker)?
                 .into_iter()
                 .map(|(device, state)| (device, state.index))
                 .collect();
+            // New devices get indices that none has.
+            let highest = devices.values().max().map_or(0, |index| index + 1);
+            self.numbered = self.numbered.max(highest.saturating_sub(FIRST_INDEX));
             self.built.insert(name.to_owned(), Building { namespace, devices });
+            if self.first.is_none() {
+                self.first = Some((name.to_owned(), Socket::open()?));
+            }
         }
         Ok(())
     }
 
-    /// Changes a namespace that stands.
-    ///
-    /// # Errors
-    /// The first change that the kernel refused; those behind it may have been made.
-    pub fn edit(&mut self, edits: &[Edit]) -> Result<(), Refused> {
-        let Some(name) = edits.first().map(Edit::namespace) else { return Ok(()) };
-        self.join(name)?;
-        if edits.iter().any(|edit| matches!(edit, Edit::Make(_) | Edit::PutRoute { .. })) {
-            self.enter(name)?;
-            settle()?;
+    /// Gets hold of all of a lab that stands, no two devices of which have one index, before more are
+    /// made.
+    fn join_all(&mut self, actions: &[&Action]) -> Result<(), Refused> {
+        for name in std::mem::take(&mut self.standing) {
+            // One that was just deleted is nobody's.
+            if Namespace::path(&name).exists() {
+                self.join(&name)?;
+            }
         }
-        let requests: Vec<_> = edits.iter().map(|edit| message::edit(edit, self)).collect();
-        debug_assert!(requests.iter().all(|requests| requests.len() == 1), "one each");
-        Ok(self.socket(name)?.send(requests.into_iter().flatten().collect())?)
+        for action in actions {
+            for (namespace, _) in action.resource().devices() {
+                self.join(namespace)?;
+            }
+        }
+        if self.first.is_none() {
+            let name = actions[0].namespace();
+            self.enter(name)?;
+            self.first = Some((name.to_owned(), Socket::open()?));
+        }
+        Ok(())
     }
 
-    /// Gives indices to the devices that a step makes, no two devices of a lab the same one: up to
+    /// Ends the processes of a namespace and takes its name away.
+    fn delete_namespace(&mut self, name: &str) -> Result<(), Refused> {
+        self.built.remove(name);
+        let is_other = |it: &(String, Socket)| it.0 != name;
+        self.first = self.first.take().filter(is_other);
+        self.last = self.last.take().filter(is_other);
+        let names = [name.to_owned()];
+        let inode = Namespace::open(name)?.inode();
+        let remaining = end(&BTreeSet::from([inode]), &Groups::of(&self.home, &names)?)?;
+        if let Some(process) = remaining.alive.first() {
+            let refusal = Reason::Program(format!("process {process} does not end"));
+            return Err(Refused { index: 0, refusal });
+        }
+        Namespace::release(name)?;
+        Ok(forget_groups(&self.home, &names, self.worker)?)
+    }
+
+    /// Gives indices to the devices that an action makes, no two devices of a lab the same one: up to
     /// Linux 6.12 a new device's index must be free in the sender's namespace too.
-    fn number(&mut self, op: &Op) {
-        let mut give = |namespace: &str, device: &str| {
+    fn number(&mut self, action: &Action) {
+        for (namespace, device) in action.made().into_iter().flat_map(Resource::devices) {
             let building = self.built.get_mut(namespace).expect(BUILDING);
             building.devices.insert(device.to_owned(), FIRST_INDEX + self.numbered);
             self.numbered += 1;
-        };
-        op.devices().into_iter().for_each(|(namespace, device)| give(namespace, device));
+        }
     }
 
     fn building(&self, namespace: &str) -> &Building {
@@ -237,30 +300,31 @@ impl<'w> Machine<'w> {
     }
 }
 
-/// Whether the kernel looks for a step's gateway in a way that leaves out links whose carrier it has
-/// yet to notice: for IPv6 and outside the table that the step itself is about.
-fn minds_carriers(op: &Op) -> bool {
-    match op {
-        Op::NexthopObject { .. } => true,
-        Op::Route { route, .. } => {
+/// Whether the kernel looks for a gateway in a way that leaves out links whose carrier it has yet to
+/// notice: for IPv6 and outside the table that the route itself is in.
+fn minds_carriers(action: &Action) -> bool {
+    let Some(resource) = action.made() else { return false };
+    match resource {
+        Resource::NexthopObject { .. } => true,
+        Resource::Route { route, .. } => {
             let found = |nexthop: &Nexthop| nexthop.via.is_some_and(|via| via.is_ipv6());
             route.table != MAIN && route.nexthops.iter().any(found)
         }
-        Op::Namespace { .. }
-        | Op::Sysctl { .. }
-        | Op::Veth { .. }
-        | Op::Device { .. }
-        | Op::Enslave { .. }
-        | Op::Up { .. }
-        | Op::Address { .. }
-        | Op::Rule { .. }
-        | Op::Filter { .. }
-        | Op::BridgeVlan { .. }
-        | Op::Qdisc { .. }
-        | Op::NoOffload { .. }
-        | Op::Etc { .. }
-        | Op::Run { .. }
-        | Op::LabelRoute { .. } => false,
+        Resource::Namespace { .. }
+        | Resource::Sysctl { .. }
+        | Resource::Veth { .. }
+        | Resource::Device { .. }
+        | Resource::Master { .. }
+        | Resource::Up { .. }
+        | Resource::Address { .. }
+        | Resource::Rule { .. }
+        | Resource::Ruleset { .. }
+        | Resource::BridgeVlan { .. }
+        | Resource::Qdisc { .. }
+        | Resource::NoOffload { .. }
+        | Resource::EtcFile { .. }
+        | Resource::Command { .. }
+        | Resource::MplsRoute { .. } => false,
     }
 }
 

@@ -1,10 +1,11 @@
-//! A step of the plan as netlink requests.
+//! An action as a netlink request.
 
 use super::nexthop::NexthopMessage;
 use super::socket::{Mode, Request};
 use super::{qdisc, route, rule};
+use crate::iproute::Vlan;
 use crate::link::{Kind, LowerDevice};
-use crate::plan::{Edit, Family, Op, RuleChange, VethEnd};
+use crate::plan::{Action, Family, Resource, VethEnd};
 use ipnet::IpNet;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
@@ -26,22 +27,28 @@ pub(super) trait Numbers {
 
 type Requests = Vec<(Mode, Request)>;
 
-/// The requests that carry out a step; none for a step that is not done over netlink.
-pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
-    match op {
-        Op::Namespace { .. }
-        | Op::Sysctl { .. }
-        | Op::NoOffload { .. }
-        | Op::Filter { .. }
-        | Op::Etc { .. }
-        | Op::Run { .. } => Vec::new(),
-        Op::Veth { ends: [near, far] } => {
+/// The request that carries out an action; none for one that is not done over netlink.
+pub(super) fn requests(action: &Action, numbers: &impl Numbers) -> Requests {
+    let mode = match action {
+        Action::Add(_) => Mode::Create,
+        Action::Replace { .. } => Mode::Replace,
+        Action::Delete(resource) => return deletion(resource, numbers),
+    };
+    let resource = action.resource();
+    match resource {
+        Resource::Namespace { .. }
+        | Resource::Sysctl { .. }
+        | Resource::NoOffload { .. }
+        | Resource::Ruleset { .. }
+        | Resource::EtcFile { .. }
+        | Resource::Command { .. } => Vec::new(),
+        Resource::Veth { ends: [near, far] } => {
             let peer = end(LinkMessageBuilder::<LinkUnspec>::default(), far, numbers).build();
             let veth = LinkMessageBuilder::<LinkVeth>::new_with_info_kind(InfoKind::Veth);
             let near = end(veth, near, numbers).set_info_data(InfoData::Veth(InfoVeth::Peer(peer)));
             create(RouteNetlinkMessage::NewLink(near.build()))
         }
-        Op::Device { namespace, device } => {
+        Resource::Device { namespace, device } => {
             let lower = device.lower.as_deref().map(|lower| numbers.index(namespace, lower));
             let builder = LinkMessageBuilder::<LinkUnspec>::default()
                 .name(&device.name)
@@ -51,80 +58,95 @@ pub(super) fn requests(op: &Op, numbers: &impl Numbers) -> Requests {
             message.attributes.extend(of_kind(&device.kind, lower));
             create(RouteNetlinkMessage::NewLink(message))
         }
-        Op::Enslave { namespace, port, master } => {
+        Resource::Master { namespace, port, master } => {
             set(LinkUnspec::new_with_index(numbers.index(namespace, port))
                 .controller(numbers.index(namespace, master))
                 .build())
         }
-        Op::BridgeVlan { namespace, device, own, vlan } => {
-            let mut flags = BridgeVlanInfoFlags::empty();
-            flags.set(BridgeVlanInfoFlags::Pvid, vlan.pvid);
-            flags.set(BridgeVlanInfoFlags::Untagged, vlan.untagged);
-            let message = LinkBridgeVlan::new(numbers.index(namespace, device));
-            let message = if *own { message.bridge_self() } else { message };
-            set(message.vlan(vlan.first, flags).build())
+        Resource::BridgeVlan { namespace, device, own, vlan } => {
+            set(vlan_message(numbers.index(namespace, device), *own, *vlan))
         }
-        Op::Qdisc { namespace, device, qdisc } => {
+        Resource::Qdisc { namespace, device, qdisc } => {
             let message = qdisc::message(numbers.index(namespace, device), qdisc);
             vec![(Mode::Create, RouteNetlinkMessage::NewQueueDiscipline(message).into())]
         }
-        Op::Up { namespace, device } => {
+        Resource::Up { namespace, device } => {
             set(LinkUnspec::new_with_index(numbers.index(namespace, device)).up().build())
         }
-        Op::Address { namespace, device, address } => {
+        Resource::Address { namespace, device, address } => {
             let message = address_message(numbers.index(namespace, device), *address);
-            create(RouteNetlinkMessage::NewAddress(message))
+            vec![(mode, RouteNetlinkMessage::NewAddress(message).into())]
         }
-        Op::Rule { change, rule, .. } => {
-            let message = rule::message(rule);
-            match change {
-                RuleChange::Add => create(RouteNetlinkMessage::NewRule(message)),
-                RuleChange::Delete => change_to(RouteNetlinkMessage::DelRule(message)),
-            }
+        Resource::Rule { rule, .. } => create(RouteNetlinkMessage::NewRule(rule::message(rule))),
+        Resource::NexthopObject { namespace, object } => {
+            let message = NexthopMessage::new(object, |device| numbers.index(namespace, device));
+            vec![(mode, message.into())]
         }
-        Op::NexthopObject { namespace, object } => {
-            create(NexthopMessage::new(object, |device| numbers.index(namespace, device)))
-        }
-        Op::Route { namespace, route } => {
+        Resource::Route { namespace, route } => {
             let message = route::ip(route, |device| numbers.index(namespace, device));
-            create(RouteNetlinkMessage::NewRoute(message))
+            vec![(mode, RouteNetlinkMessage::NewRoute(message).into())]
         }
-        Op::LabelRoute { namespace, route } => {
+        Resource::MplsRoute { namespace, route } => {
             let message = route::label(route, |device| numbers.index(namespace, device));
-            create(RouteNetlinkMessage::NewRoute(message))
+            vec![(mode, RouteNetlinkMessage::NewRoute(message).into())]
         }
     }
 }
 
-/// The requests that carry out a change to what stands.
-pub(super) fn edit(edit: &Edit, numbers: &impl Numbers) -> Requests {
+/// The request that deletes a resource.
+fn deletion(resource: &Resource, numbers: &impl Numbers) -> Requests {
     let index = |namespace: &str, device: &str| numbers.index(namespace, device);
-    match edit {
-        Edit::Make(op) => requests(op, numbers),
-        Edit::Down { namespace, device } => {
+    let link = |namespace: &str, device: &str| {
+        let message = LinkUnspec::new_with_index(index(namespace, device)).build();
+        delete(RouteNetlinkMessage::DelLink(message))
+    };
+    match resource {
+        Resource::Namespace { .. }
+        | Resource::Sysctl { .. }
+        | Resource::NoOffload { .. }
+        | Resource::Ruleset { .. }
+        | Resource::EtcFile { .. }
+        | Resource::Command { .. } => Vec::new(),
+        // The other end goes with it.
+        Resource::Veth { ends: [VethEnd { namespace, name, .. }, _] } => link(namespace, name),
+        Resource::Device { namespace, device } => link(namespace, &device.name),
+        Resource::Master { namespace, port, master: _ } => {
+            set(LinkUnspec::new_with_index(index(namespace, port)).nocontroller().build())
+        }
+        Resource::BridgeVlan { namespace, device, own, vlan } => delete(
+            RouteNetlinkMessage::DelLink(vlan_message(index(namespace, device), *own, *vlan)),
+        ),
+        Resource::Qdisc { namespace, device, qdisc } => {
+            let message = qdisc::place(index(namespace, device), qdisc);
+            delete(RouteNetlinkMessage::DelQueueDiscipline(message))
+        }
+        Resource::Up { namespace, device } => {
             set(LinkUnspec::new_with_index(index(namespace, device)).down().build())
         }
-        Edit::NoQueue { namespace, device } => {
-            let message = qdisc::root(index(namespace, device));
-            change_to(RouteNetlinkMessage::DelQueueDiscipline(message))
+        Resource::Address { namespace, device, address } => {
+            let message = address_message(index(namespace, device), *address);
+            delete(RouteNetlinkMessage::DelAddress(message))
         }
-        Edit::PutRoute { namespace, route } => {
+        Resource::Rule { rule, .. } => delete(RouteNetlinkMessage::DelRule(rule::message(rule))),
+        Resource::NexthopObject { object, .. } => delete(NexthopMessage::deletion(object.id)),
+        Resource::Route { namespace, route } => {
             let message = route::ip(route, |device| index(namespace, device));
-            vec![(Mode::Replace, RouteNetlinkMessage::NewRoute(message).into())]
+            delete(RouteNetlinkMessage::DelRoute(message))
         }
-        Edit::TakeRoute { namespace, route } => {
-            let message = route::ip(route, |device| index(namespace, device));
-            change_to(RouteNetlinkMessage::DelRoute(message))
-        }
-        Edit::PutLabelRoute { namespace, route } => {
+        Resource::MplsRoute { namespace, route } => {
             let message = route::label(route, |device| index(namespace, device));
-            vec![(Mode::Replace, RouteNetlinkMessage::NewRoute(message).into())]
-        }
-        Edit::TakeLabelRoute { namespace, route } => {
-            let message = route::label(route, |device| index(namespace, device));
-            change_to(RouteNetlinkMessage::DelRoute(message))
+            delete(RouteNetlinkMessage::DelRoute(message))
         }
     }
+}
+
+fn vlan_message(index: u32, own: bool, vlan: Vlan) -> LinkMessage {
+    let mut flags = BridgeVlanInfoFlags::empty();
+    flags.set(BridgeVlanInfoFlags::Pvid, vlan.pvid);
+    flags.set(BridgeVlanInfoFlags::Untagged, vlan.untagged);
+    let message = LinkBridgeVlan::new(index);
+    let message = if own { message.bridge_self() } else { message };
+    message.vlan(vlan.first, flags).build()
 }
 
 /// What the kernel is told of a device's kind, and of the index of the device below.
@@ -150,6 +172,10 @@ fn set(message: LinkMessage) -> Requests {
 
 fn create(message: impl Into<Request>) -> Requests {
     vec![(Mode::Create, message.into())]
+}
+
+fn delete(message: impl Into<Request>) -> Requests {
+    vec![(Mode::Delete, message.into())]
 }
 
 fn change_to(message: impl Into<Request>) -> Requests {

@@ -35,6 +35,7 @@ mod settle;
 mod socket;
 mod solicit;
 mod static_key;
+mod stop;
 mod supervisor;
 pub mod sysctl;
 mod vrf_bind;
@@ -55,7 +56,7 @@ pub use machine::{Machine, Reason, Refused};
 pub use namespace::{
     DIRECTORY, Namespace, mount_namespace, prepare_directory, process_with_mounts,
 };
-pub use observe::observe;
+pub use observe::{observe, observe_all};
 pub use output::{Kept, Outputs};
 pub use packet::{Direction, Frame, PacketSocket};
 pub use rehearsal::rehearse;

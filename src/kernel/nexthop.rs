@@ -15,6 +15,7 @@ use rtnetlink::packet_route::route::{RouteAttribute, RouteLwEnCapType, RouteProt
 use std::net::IpAddr;
 
 const RTM_NEWNEXTHOP: u16 = 104;
+const RTM_DELNEXTHOP: u16 = 105;
 const RTM_GETNEXTHOP: u16 = 106;
 const NHA_ID: u16 = 1;
 const NHA_GROUP: u16 = 2;
@@ -94,6 +95,13 @@ impl NexthopMessage {
         bytes.extend(u32::to_ne_bytes(flags));
         bytes.extend(emit(all.as_slice()));
         Self { kind: RTM_NEWNEXTHOP, bytes }
+    }
+
+    /// The message that deletes an object.
+    pub(super) fn deletion(id: u32) -> Self {
+        let mut bytes = vec![0; HEADER];
+        bytes.extend(emit(&[number(NHA_ID, id)][..]));
+        Self { kind: RTM_DELNEXTHOP, bytes }
     }
 
     /// The question for all objects of a namespace.

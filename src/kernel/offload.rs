@@ -7,9 +7,9 @@ use super::Worker;
 use super::raw::Offload;
 use std::io;
 
-/// Ends all of it for a device of the namespace that the worker is in.
-pub(super) fn turn_off(_in_namespace: &Worker, device: &str) -> io::Result<()> {
-    Offload::ALL.into_iter().try_for_each(|offload| offload.turn_off(device))
+/// Ends all of it, or begins with all of it, for a device of the namespace that the worker is in.
+pub(super) fn turn(_in_namespace: &Worker, device: &str, on: bool) -> io::Result<()> {
+    Offload::ALL.into_iter().try_for_each(|offload| offload.turn(device, on))
 }
 
 /// Whether all of it is off.

@@ -10,6 +10,11 @@ pub(super) fn load_ruleset(_in_namespace: &Worker, ruleset: &str) -> Result<(), 
     nft(&["-f", "-"], ruleset)
 }
 
+/// Loads a ruleset in the place of all that is loaded, in one go.
+pub(super) fn replace_ruleset(in_namespace: &Worker, ruleset: &str) -> Result<(), Refused> {
+    load_ruleset(in_namespace, &format!("flush ruleset\n{ruleset}"))
+}
+
 /// Reads a ruleset as [`load_ruleset`] would, and changes nothing.
 pub(super) fn check_ruleset(_in_namespace: &Worker, ruleset: &str) -> Result<(), Refused> {
     nft(&["-c", "-f", "-"], ruleset)

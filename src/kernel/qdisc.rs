@@ -55,17 +55,11 @@ mod tbf {
 
 /// The message that puts a queue on the device of this index.
 pub(super) fn message(index: u32, qdisc: &Qdisc) -> TcMessage {
-    let (parent, handle) = match qdisc {
-        Qdisc::Tbf { behind_netem: true, .. } => (CLASS, CHILD),
-        Qdisc::Netem(_) | Qdisc::Tbf { behind_netem: false, .. } => (ROOT, FIRST),
-    };
     let (kind, options) = match qdisc {
         Qdisc::Netem(netem) => ("netem", netem_options(netem)),
         Qdisc::Tbf { tbf, .. } => ("tbf", tbf_options(tbf)),
     };
-    let mut message = TcMessage::with_index(index.cast_signed());
-    message.header.parent = TcHandle::from(parent);
-    message.header.handle = TcHandle::from(handle);
+    let mut message = place(index, qdisc);
     message.attributes = vec![
         TcAttribute::Kind(kind.to_owned()),
         TcAttribute::Other(DefaultNla::new(OPTIONS, options)),
@@ -73,10 +67,12 @@ pub(super) fn message(index: u32, qdisc: &Qdisc) -> TcMessage {
     message
 }
 
-/// The message that takes all queues off a device.
-pub(super) fn root(index: u32) -> TcMessage {
+/// The message that says where a queue is, which deletes it: below it there is no other one then.
+pub(super) fn place(index: u32, qdisc: &Qdisc) -> TcMessage {
+    let (parent, handle) = if qdisc.is_root() { (ROOT, FIRST) } else { (CLASS, CHILD) };
     let mut message = TcMessage::with_index(index.cast_signed());
-    message.header.parent = TcHandle::from(ROOT);
+    message.header.parent = TcHandle::from(parent);
+    message.header.handle = TcHandle::from(handle);
     message
 }
 

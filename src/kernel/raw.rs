@@ -232,9 +232,9 @@ impl Offload {
         Ok(ethtool(device, [self.question(), 0])? != 0)
     }
 
-    /// Ends it for a device of the calling thread's namespace.
-    pub(super) fn turn_off(self, device: &str) -> io::Result<()> {
-        ethtool(device, [self.question() + 1, 0]).map(|_| ())
+    /// Ends it, or begins with it, for a device of the calling thread's namespace.
+    pub(super) fn turn(self, device: &str, on: bool) -> io::Result<()> {
+        ethtool(device, [self.question() + 1, u32::from(on)]).map(|_| ())
     }
 }
 

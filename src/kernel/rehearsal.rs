@@ -3,7 +3,7 @@
 use super::machine::{Reason, Refused};
 use super::socket::{Mode, Socket};
 use super::{Worker, program, sysctl};
-use crate::plan::Op;
+use crate::plan::Resource;
 use rtnetlink::LinkVeth;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use std::io;
 const BY_INTERFACE: [&str; 2] = ["conf", "neigh"];
 
 /// Tries the rulesets and settings of one namespace, in their order, in another one that ends at once.
-/// Returns those that are refused, by their place among the steps, with why. The worker ends in such a
+/// Returns those that are refused, by their place among these, with why. The worker ends in such a
 /// namespace.
 ///
 /// `devices` are those that the namespace will have. What the kernel says of an interface's settings
@@ -24,17 +24,19 @@ const BY_INTERFACE: [&str; 2] = ["conf", "neigh"];
 pub fn rehearse(
     worker: &mut Worker,
     devices: &BTreeSet<&str>,
-    ops: &[&Op],
+    resources: &[&Resource],
 ) -> io::Result<Vec<(usize, Reason)>> {
     let _scratch = worker.unshare()?;
-    if ops.iter().any(|op| matches!(op, Op::Filter { .. })) {
+    if resources.iter().any(|it| matches!(it, Resource::Ruleset { .. })) {
         stand_ins(devices)?;
     }
     let mut refused = Vec::new();
-    for (place, op) in ops.iter().enumerate() {
-        let tried = match op {
-            Op::Filter { ruleset, .. } => program::check_ruleset(worker, ruleset),
-            Op::Sysctl { key, value, optional: false, .. } => set(worker, devices, key, value),
+    for (place, resource) in resources.iter().enumerate() {
+        let tried = match resource {
+            Resource::Ruleset { ruleset, .. } => program::check_ruleset(worker, ruleset),
+            Resource::Sysctl { key, value, optional: false, .. } => {
+                set(worker, devices, key, value)
+            }
             _ => Ok(()),
         };
         refused.extend(tried.err().map(|Refused { refusal, .. }| (place, refusal)));

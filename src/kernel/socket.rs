@@ -88,9 +88,15 @@ pub enum Mode {
     Create,
     /// It makes what may be there already in another form.
     Replace,
-    /// It changes or deletes what is there.
+    /// It changes what is there.
     Change,
+    /// It deletes what may have gone already.
+    Delete,
 }
+
+/// What the kernel answers to the deletion of what is not there.
+const GONE: [nix::Error; 4] =
+    [nix::Error::ENOENT, nix::Error::ESRCH, nix::Error::ENODEV, nix::Error::EADDRNOTAVAIL];
 
 impl From<SendError> for io::Error {
     fn from(error: SendError) -> Self {
@@ -126,6 +132,7 @@ impl Socket {
         while requests.peek().is_some() {
             let first = self.sequence + 1;
             let mut bytes = Vec::new();
+            let mut deletions = Vec::new();
             for (mode, payload) in requests.by_ref().take(BATCH) {
                 self.sequence += 1;
                 let flags = NLM_F_REQUEST
@@ -133,6 +140,10 @@ impl Socket {
                         Mode::Create => NLM_F_CREATE | NLM_F_EXCL,
                         Mode::Replace => NLM_F_CREATE | NLM_F_REPLACE,
                         Mode::Change => 0,
+                        Mode::Delete => {
+                            deletions.push(self.sequence);
+                            0
+                        }
                     };
                 match payload.into() {
                     Request::Route(payload) => append(&mut bytes, *payload, flags, self.sequence),
@@ -141,7 +152,7 @@ impl Socket {
             }
             self.ask_for_answer(&mut bytes, first);
             write_all(&self.raw, &bytes)?;
-            self.answers(first).map_err(|error| match error {
+            self.answers(first, &deletions).map_err(|error| match error {
                 SendError::Refused { index, refusal } => {
                     SendError::Refused { index: sent + index, refusal }
                 }
@@ -224,14 +235,20 @@ impl Socket {
         bytes[at + 6..at + 8].copy_from_slice(&flags.to_ne_bytes());
     }
 
-    /// Reads answers up to that of the last request; keeps the first that is an error.
-    fn answers(&self, first: u32) -> Result<(), SendError> {
+    /// Reads answers up to that of the last request; keeps the first that is an error. That what is to
+    /// be deleted is not there is none.
+    fn answers(&self, first: u32, deletions: &[u32]) -> Result<(), SendError> {
         let mut refused = None;
         loop {
             let datagram = self.raw.recv_from_full()?.0;
             for part in parts(&datagram).filter(|part| part.kind == ERROR) {
                 let last = part.sequence == self.sequence;
+                let is_gone = |error: &SendError| {
+                    matches!(error, SendError::Refused { refusal, .. }
+                        if GONE.contains(&refusal.errno) && deletions.contains(&part.sequence))
+                };
                 if let Err(error) = part.answer(first)
+                    && !is_gone(&error)
                     && refused.is_none()
                 {
                     refused = Some(error);

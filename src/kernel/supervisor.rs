@@ -4,7 +4,7 @@
 use super::machine::{Reason, Refused};
 use super::output::Output;
 use super::{CommandEnd, EndedCommand, Entry, FileLimit, Home, Namespace, raw, vrf_bind};
-use crate::plan::Op;
+use crate::plan::{Action, Resource};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -50,9 +50,11 @@ struct Answer {
 }
 
 /// Starts the commands of one namespace and returns when all run.
-pub(super) fn start(ops: &[&Op], home: &Home) -> Result<(), Refused> {
-    let commands = ops.iter().filter_map(|op| {
-        let Op::Run { namespace: _, node, number, line, vrf } = op else { return None };
+pub(super) fn start(actions: &[&Action], home: &Home) -> Result<(), Refused> {
+    let commands = actions.iter().filter_map(|action| {
+        let Resource::Command { namespace: _, node, number, line, vrf } = action.resource() else {
+            return None;
+        };
         let (node, line, vrf) = (node.clone(), line.clone(), vrf.clone());
         Some(Started { node, number: *number, line, vrf })
     });
@@ -60,7 +62,7 @@ pub(super) fn start(ops: &[&Op], home: &Home) -> Result<(), Refused> {
         parent: Pid::this().as_raw(),
         files: FileLimit::callers()?,
         directory: home.directory().to_owned(),
-        namespace: ops[0].namespace().to_owned(),
+        namespace: actions[0].namespace().to_owned(),
         commands: commands.collect(),
     };
     home.make_run(&order.namespace)?;
@@ -213,7 +215,12 @@ fn watch(order: &Order, home: &Home, running: &mut [Running]) -> io::Result<()> 
 fn begin(order: &Order, home: &Home, running: &mut Vec<Running>) -> Result<(), (usize, io::Error)> {
     enter(order, home).map_err(|error| (0, error))?;
     for (index, command) in order.commands.iter().enumerate() {
-        running.push(spawn(order, home, command).map_err(|error| (index, error))?);
+        let started = spawn(order, home, command).map_err(|error| (index, error))?;
+        if let Some(pid) = started.pid {
+            home.note_command(&order.namespace, command.number, pid)
+                .map_err(|error| (index, error))?;
+        }
+        running.push(started);
     }
     Ok(())
 }
@@ -231,7 +238,7 @@ fn spawn(order: &Order, home: &Home, command: &Started) -> io::Result<Running> {
     let (pipe, writer) = io::pipe()?;
     fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", &command.line]).stdin(Stdio::null());
+    shell.args(["-c", &command.line]).stdin(Stdio::null()).process_group(0);
     shell.stdout(writer.try_clone()?).stderr(writer);
     raw::limit_files(&mut shell, order.files);
     let child = match &command.vrf {

@@ -44,6 +44,14 @@ impl Device {
         format!("{parent} type {}{space}{words}", description.word)
     }
 
+    /// The device whose frames it takes, without which it is not up.
+    pub(super) fn parent(&self) -> Option<&str> {
+        match self.kind.description().lower {
+            LowerDevice::Parent => self.lower.as_deref(),
+            LowerDevice::None | LowerDevice::Underlay => None,
+        }
+    }
+
     /// Whether it is made from inside its namespace.
     pub(super) fn is_made_inside(&self) -> bool {
         self.kind.description().lower.is_in_namespace_of_request()

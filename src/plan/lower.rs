@@ -1,16 +1,14 @@
 //! A lab as steps.
 
-use super::{Device, Op, Plan, Qdisc, RuleChange, Step, VethEnd};
+use super::state::{LOCAL_RULE, OWN_RULES};
+use super::{Action, Device, Plan, PlanError, Qdisc, Resource, Step, VethEnd};
 use crate::compile::{
-    InterfaceKind, LOCAL, Lab, NexthopObject, Node, Route, Rule, UNREACHABLE_METRIC, Vrf,
+    InterfaceKind, Lab, NexthopObject, Node, Route, Rule, UNREACHABLE_METRIC, Vrf,
 };
 use crate::diagnostic::{Span, Spanned};
-use crate::iproute::{Leads, RouteKind, RuleAction, Vlan};
+use crate::iproute::{Leads, RouteKind, Vlan};
 use crate::link::{self, Kind};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-
-/// The priority at which the kernel puts the lookup of the local table.
-const LOCAL_RULE: u32 = 0;
 
 /// The steps that make a lab where nothing is yet.
 ///
@@ -19,11 +17,14 @@ const LOCAL_RULE: u32 = 0;
 /// node's routes. Commands come when all of that is there. An interface goes into its VRF before it comes up and gets addresses after: the
 /// kernel cycles an interface that is up, and loses its routes. Routes wait for all interfaces: the
 /// kernel takes no IPv6 gateway on a link whose far end is still down.
-pub fn lower(lab: &Lab) -> Plan {
+///
+/// # Errors
+/// A step needs what the lab does not have.
+pub fn lower(lab: &Lab) -> Result<Plan, PlanError> {
     let mut steps = Vec::new();
     for node in &lab.nodes {
         let namespace = node.namespace.clone();
-        steps.push(Step { op: Op::Namespace { namespace }, span: node.span });
+        steps.push(Step::add(Resource::Namespace { namespace }, node.span));
         sysctls(&mut steps, node, &node.early_sysctls);
     }
     for link in &lab.links {
@@ -36,7 +37,7 @@ pub fn lower(lab: &Lab) -> Plan {
                 mac: interface.mac.map(|mac| mac.value),
             }
         });
-        steps.push(Step { op: Op::Veth { ends }, span: link.span });
+        steps.push(Step::add(Resource::Veth { ends }, link.span));
     }
     for node in &lab.nodes {
         devices(&mut steps, node);
@@ -46,8 +47,8 @@ pub fn lower(lab: &Lab) -> Plan {
         sysctls(&mut steps, node, &node.late_sysctls);
         for interface in node.interfaces.iter().filter(|interface| !interface.offload.value) {
             let device = interface.name.to_string();
-            let op = Op::NoOffload { namespace: node.namespace.clone(), device };
-            steps.push(Step { op, span: interface.offload.span.or(interface.span) });
+            let resource = Resource::NoOffload { namespace: node.namespace.clone(), device };
+            steps.push(Step::add(resource, interface.offload.span.or(interface.span)));
         }
         files(&mut steps, node);
         interfaces(&mut steps, node);
@@ -62,14 +63,14 @@ pub fn lower(lab: &Lab) -> Plan {
 }
 
 fn sysctls(steps: &mut Vec<Step>, node: &Node, sysctls: &[Spanned<crate::compile::Sysctl>]) {
-    steps.extend(sysctls.iter().map(|sysctl| Step {
-        op: Op::Sysctl {
+    steps.extend(sysctls.iter().map(|sysctl| {
+        let resource = Resource::Sysctl {
             namespace: node.namespace.clone(),
             key: sysctl.value.key.clone(),
             value: sysctl.value.value.clone(),
             optional: sysctl.value.is_optional(),
-        },
-        span: sysctl.span,
+        };
+        Step::add(resource, sysctl.span)
     }));
 }
 
@@ -78,21 +79,19 @@ fn files(steps: &mut Vec<Step>, node: &Node) {
     let namespace = || node.namespace.clone();
     for (path, content) in &node.etc {
         let (path, text) = (path.value.clone(), content.text.value.clone());
-        steps.push(Step {
-            op: Op::Etc { namespace: namespace(), path, text },
-            span: content.text.span,
-        });
+        let resource = Resource::EtcFile { namespace: namespace(), path, text };
+        steps.push(Step::add(resource, content.text.span));
     }
     if let Some(content) = &node.nft {
         let ruleset = content.text.value.clone();
-        let op = Op::Filter { namespace: namespace(), ruleset };
-        steps.push(Step { op, span: content.text.span });
+        let resource = Resource::Ruleset { namespace: namespace(), ruleset };
+        steps.push(Step::add(resource, content.text.span));
     }
 }
 
 fn devices(steps: &mut Vec<Step>, node: &Node) {
     let mut push = |device, span| {
-        steps.push(Step { op: Op::Device { namespace: node.namespace.clone(), device }, span });
+        steps.push(Step::add(Resource::Device { namespace: node.namespace.clone(), device }, span));
     };
     for vrf in &node.vrfs {
         let kind = Kind::Vrf(link::Vrf { table: vrf.table });
@@ -107,7 +106,7 @@ fn devices(steps: &mut Vec<Step>, node: &Node) {
 /// The devices that are made from inside their namespace, parents first.
 fn inner_devices(steps: &mut Vec<Step>, node: &Node) {
     for (device, span) in own_devices(node).filter(|(device, _)| device.is_made_inside()) {
-        steps.push(Step { op: Op::Device { namespace: node.namespace.clone(), device }, span });
+        steps.push(Step::add(Resource::Device { namespace: node.namespace.clone(), device }, span));
     }
 }
 
@@ -129,34 +128,31 @@ fn own_devices(node: &Node) -> impl Iterator<Item = (Device, Span)> {
 
 fn interfaces(steps: &mut Vec<Step>, node: &Node) {
     let namespace = || node.namespace.clone();
-    let up = |device: &str| Op::Up { namespace: namespace(), device: device.to_owned() };
-    let address = |device: &str, address: IpNet| Op::Address {
+    let up = |device: &str| Resource::Up { namespace: namespace(), device: device.to_owned() };
+    let address = |device: &str, address: IpNet| Resource::Address {
         namespace: namespace(),
         device: device.to_owned(),
         address,
     };
-    let mut push = |op, span| steps.push(Step { op, span });
-    push(up("lo"), node.span);
+    steps.push(Step::add(up("lo"), node.span));
     if node.local_rule.value != LOCAL_RULE {
-        for v4 in [true, false] {
-            for (change, priority) in
-                [(RuleChange::Add, node.local_rule.value), (RuleChange::Delete, LOCAL_RULE)]
-            {
-                let rule =
-                    Rule { priority: Some(priority), ..Rule::all(v4, RuleAction::Lookup(LOCAL)) };
-                let op = Op::Rule { namespace: namespace(), change, rule };
-                push(op, node.local_rule.span.or(node.span));
-            }
+        for own in OWN_RULES.iter() {
+            let rule = |rule: Rule| Resource::Rule { namespace: namespace(), rule };
+            let moved = Rule { priority: Some(node.local_rule.value), ..own.clone() };
+            let span = node.local_rule.span.or(node.span);
+            steps.push(Step::add(rule(moved), span));
+            steps.push(Step { action: Action::Delete(rule(own.clone())), span });
         }
     }
+    let mut push = |resource, span| steps.push(Step::add(resource, span));
     for interface in &node.interfaces {
         if let Some(master) = &interface.master {
-            let op = Op::Enslave {
+            let resource = Resource::Master {
                 namespace: namespace(),
                 port: interface.name.to_string(),
                 master: master.value.to_string(),
             };
-            push(op, master.span.or(interface.span));
+            push(resource, master.span.or(interface.span));
         }
     }
     for interface in &node.interfaces {
@@ -165,8 +161,8 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
             for id in vlans.value.ids() {
                 let vlan = Vlan { first: id, last: id, ..vlans.value };
                 let device = interface.name.to_string();
-                let op = Op::BridgeVlan { namespace: namespace(), device, own, vlan };
-                push(op, vlans.span.or(interface.span));
+                let resource = Resource::BridgeVlan { namespace: namespace(), device, own, vlan };
+                push(resource, vlans.span.or(interface.span));
             }
         }
     }
@@ -175,7 +171,7 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
     for (device, span, netem, tbf) in vrfs.chain(others) {
         let mut qdisc = |qdisc, own: Span| {
             let device = device.to_string();
-            push(Op::Qdisc { namespace: namespace(), device, qdisc }, own.or(span));
+            push(Resource::Qdisc { namespace: namespace(), device, qdisc }, own.or(span));
         };
         // Packets wait, then leave at the rate, as in tc-netem(8): the other way round, the bucket's own
         // queue would hold nothing, and its `limit` would mean nothing.
@@ -217,20 +213,20 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
 
 fn programs(steps: &mut Vec<Step>, node: &Node) {
     for (number, command) in (1..).zip(&node.run) {
-        let op = Op::Run {
+        let resource = Resource::Command {
             namespace: node.namespace.clone(),
             node: node.name.to_string(),
             number,
             line: command.line.value.clone(),
             vrf: command.vrf.as_ref().map(|vrf| vrf.value.to_string()),
         };
-        steps.push(Step { op, span: command.line.span });
+        steps.push(Step::add(resource, command.line.span));
     }
 }
 
 fn routes(steps: &mut Vec<Step>, node: &Node) {
     let namespace = || node.namespace.clone();
-    let mut push = |op, span| steps.push(Step { op, span });
+    let mut push = |resource, span| steps.push(Step::add(resource, span));
     for vrf in node.vrfs.iter().filter(|vrf| !vrf.fallthrough) {
         // A file may say the same of its own accord.
         let is_written = |route: &Route| {
@@ -238,7 +234,7 @@ fn routes(steps: &mut Vec<Step>, node: &Node) {
             node.routes.iter().any(|written| place(&written.value) == place(route))
         };
         for route in unreachable_defaults(vrf).into_iter().filter(|it| !is_written(it)) {
-            push(Op::Route { namespace: namespace(), route }, vrf.span);
+            push(Resource::Route { namespace: namespace(), route }, vrf.span);
         }
     }
     // What is on a link may hold the gateways of the others, and an object is made before the routes
@@ -247,24 +243,28 @@ fn routes(steps: &mut Vec<Step>, node: &Node) {
         node.routes.iter().partition(|route| route.value.is_on_link());
     let objects = objects(node);
     let route = |route: &Spanned<Route>| {
-        let op =
-            Op::Route { namespace: namespace(), route: present(node, &objects, &route.value)? };
-        Some(Step { op, span: route.span })
+        let resource = Resource::Route {
+            namespace: namespace(),
+            route: present(node, &objects, &route.value)?,
+        };
+        Some(Step::add(resource, route.span))
     };
     steps.extend(on_link.into_iter().filter_map(route));
-    steps.extend(objects.iter().map(|object| Step {
-        op: Op::NexthopObject { namespace: namespace(), object: object.value.clone() },
-        span: object.span,
+    steps.extend(objects.iter().map(|object| {
+        let (namespace, value) = (namespace(), object.value.clone());
+        Step::add(Resource::NexthopObject { namespace, object: value }, object.span)
     }));
     steps.extend(others.into_iter().filter_map(route));
-    let mut push = |op, span| steps.push(Step { op, span });
+    let mut push = |resource, span| steps.push(Step::add(resource, span));
     for rule in &node.rules {
-        let op =
-            Op::Rule { namespace: namespace(), change: RuleChange::Add, rule: rule.value.clone() };
-        push(op, rule.span);
+        let resource = Resource::Rule { namespace: namespace(), rule: rule.value.clone() };
+        push(resource, rule.span);
     }
     for route in &node.label_routes {
-        push(Op::LabelRoute { namespace: namespace(), route: route.value.clone() }, route.span);
+        push(
+            Resource::MplsRoute { namespace: namespace(), route: route.value.clone() },
+            route.span,
+        );
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a plan asks of a kernel.
 
-use super::{Op, Qdisc};
+use super::{Qdisc, Resource};
 use crate::compile::Nexthop;
 use crate::iproute::{Encap, Leads};
 use crate::link::KindName;
@@ -130,21 +130,21 @@ pub struct Needs {
 }
 
 impl Needs {
-    pub(super) fn of<'a>(ops: impl Iterator<Item = &'a Op>) -> Self {
+    pub(super) fn of<'a>(resources: impl Iterator<Item = &'a Resource>) -> Self {
         let mut needs = Self::default();
-        for op in ops {
-            match op {
-                Op::Veth { ends } => {
+        for resource in resources {
+            match resource {
+                Resource::Veth { ends } => {
                     for end in ends {
                         needs.add(Feature::Veth, &end.namespace);
                     }
                 }
-                Op::Device { namespace, device } => {
+                Resource::Device { namespace, device } => {
                     let feature = Feature::Device(device.kind.name());
                     needs.add(feature, namespace);
                 }
-                Op::LabelRoute { namespace, .. } => needs.add(Feature::MplsRouting, namespace),
-                Op::Sysctl { namespace, key, .. } => {
+                Resource::MplsRoute { namespace, .. } => needs.add(Feature::MplsRouting, namespace),
+                Resource::Sysctl { namespace, key, .. } => {
                     if key.starts_with("net/mpls/") {
                         needs.add(Feature::MplsRouting, namespace);
                     } else if key.starts_with("net/vrf/") {
@@ -153,10 +153,10 @@ impl Needs {
                         needs.add(Feature::Ipv6, namespace);
                     }
                 }
-                Op::Route { namespace, route } => {
+                Resource::Route { namespace, route } => {
                     route.nexthops.iter().for_each(|way| needs.encap(way, namespace));
                 }
-                Op::NexthopObject { namespace, object } => {
+                Resource::NexthopObject { namespace, object } => {
                     needs.add(Feature::Nexthops, namespace);
                     match &object.leads {
                         Leads::Way { way, .. } => needs.encap(way, namespace),
@@ -166,23 +166,23 @@ impl Needs {
                         }
                     }
                 }
-                Op::Filter { namespace, .. } => needs.add(Feature::Nftables, namespace),
-                Op::Qdisc { namespace, qdisc, .. } => {
+                Resource::Ruleset { namespace, .. } => needs.add(Feature::Nftables, namespace),
+                Resource::Qdisc { namespace, qdisc, .. } => {
                     let feature = match qdisc {
                         Qdisc::Netem(_) => Feature::Netem,
                         Qdisc::Tbf { .. } => Feature::Tbf,
                     };
                     needs.add(feature, namespace);
                 }
-                Op::BridgeVlan { namespace, .. } => needs.add(Feature::BridgeVlan, namespace),
-                Op::Namespace { .. }
-                | Op::NoOffload { .. }
-                | Op::Etc { .. }
-                | Op::Run { .. }
-                | Op::Enslave { .. }
-                | Op::Up { .. }
-                | Op::Address { .. } => {}
-                Op::Rule { namespace, rule, .. } => {
+                Resource::BridgeVlan { namespace, .. } => needs.add(Feature::BridgeVlan, namespace),
+                Resource::Namespace { .. }
+                | Resource::NoOffload { .. }
+                | Resource::EtcFile { .. }
+                | Resource::Command { .. }
+                | Resource::Master { .. }
+                | Resource::Up { .. }
+                | Resource::Address { .. } => {}
+                Resource::Rule { namespace, rule, .. } => {
                     if rule.dscp.is_some() {
                         needs.add(Feature::DscpRules, namespace);
                     }

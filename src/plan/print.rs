@@ -1,17 +1,28 @@
-//! A step as the command that does the same.
+//! An action as the command that does the same.
 
-use super::{Family, Op, Qdisc, RuleChange, VethEnd};
+use super::between::fresh;
+use super::{Action, Family, Qdisc, Resource, VethEnd};
 use crate::compile::sysctl_name;
 use crate::diagnostic::is_obeyed;
 use std::fmt;
 
-impl fmt::Display for Op {
+impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Op::Namespace { namespace } => write!(f, "ip netns add {namespace}"),
-            Op::Sysctl { namespace, key, value, optional } => {
-                let ignore = if *optional { "e" } else { "" };
+        // What takes another form in place takes the same command, but where `ip` has a word for it.
+        let (verb, is_made) = match self {
+            Action::Add(_) => ("add", true),
+            Action::Replace { .. } => ("replace", true),
+            Action::Delete(_) => ("del", false),
+        };
+        match self.resource() {
+            Resource::Namespace { namespace } if is_made => write!(f, "ip netns add {namespace}"),
+            Resource::Namespace { namespace } => write!(f, "ip netns del {namespace}"),
+            Resource::Sysctl { namespace, key, value, optional } => {
                 let name = sysctl_name(key);
+                let Some(value) = (if is_made { Some(value.as_str()) } else { fresh(key) }) else {
+                    return write!(f, "# {name} of {namespace} goes with what it is of");
+                };
+                let ignore = if *optional { "e" } else { "" };
                 let setting = format!("{name}={value}");
                 let setting = match value.contains(|it: char| it.is_whitespace() || is_obeyed(it)) {
                     true => quoted(&setting),
@@ -19,42 +30,70 @@ impl fmt::Display for Op {
                 };
                 write!(f, "ip netns exec {namespace} sysctl -{ignore}qw {setting}")
             }
-            Op::Veth { ends: [near, far] } => {
+            Resource::Veth { ends: [near, far] } if is_made => {
                 f.write_str("ip link add ")?;
                 end(f, near)?;
                 f.write_str(" type veth peer ")?;
                 end(f, far)
             }
-            Op::Device { namespace, device } => {
+            Resource::Veth { ends: [VethEnd { namespace, name, .. }, _] } => {
+                write!(f, "ip -n {namespace} link del dev {name}")
+            }
+            Resource::Device { namespace, device } if is_made => {
                 write!(f, "ip -n {namespace} link add name {}", device.name)?;
                 hardware(f, device.mtu, device.mac)?;
                 f.write_str(&device.words())
             }
-            Op::Enslave { namespace, port, master } => {
+            Resource::Device { namespace, device } => {
+                write!(f, "ip -n {namespace} link del dev {}", device.name)
+            }
+            Resource::Master { namespace, port, master } if is_made => {
                 write!(f, "ip -n {namespace} link set dev {port} master {master}")
             }
-            Op::BridgeVlan { namespace, device, own, vlan } => {
-                let own = if *own { " self" } else { "" };
-                write!(f, "bridge -n {namespace} vlan add dev {device} vid {vlan}{own}")
+            Resource::Master { namespace, port, master: _ } => {
+                write!(f, "ip -n {namespace} link set dev {port} nomaster")
             }
-            Op::Qdisc { namespace, device, qdisc } => {
-                let place = match qdisc {
-                    Qdisc::Tbf { behind_netem: true, .. } => "parent 1:1 handle 10:",
-                    Qdisc::Netem(_) | Qdisc::Tbf { behind_netem: false, .. } => "root handle 1:",
-                };
-                write!(f, "tc -n {namespace} qdisc add dev {device} {place} ")?;
-                match qdisc {
-                    Qdisc::Netem(netem) => write!(f, "netem {netem}"),
-                    Qdisc::Tbf { tbf, .. } => write!(f, "tbf {tbf}"),
+            Resource::BridgeVlan { namespace, device, own, vlan } => {
+                let own = if *own { " self" } else { "" };
+                write!(f, "bridge -n {namespace} vlan ")?;
+                match is_made {
+                    true => write!(f, "add dev {device} vid {vlan}{own}"),
+                    false => write!(f, "del dev {device} vid {}{own}", vlan.first),
                 }
             }
-            Op::NoOffload { namespace, device } => write!(
-                f,
-                "ip netns exec {namespace} ethtool -K {device} rx off tx off tso off gso off gro off"
-            ),
-            Op::Up { namespace, device } => write!(f, "ip -n {namespace} link set dev {device} up"),
-            Op::Address { namespace, device, address } => {
-                write!(f, "ip -n {namespace} addr add {address} dev {device}")?;
+            Resource::Qdisc { namespace, device, qdisc } => {
+                write!(f, "tc -n {namespace} qdisc {verb} dev {device} ")?;
+                match (qdisc, is_made) {
+                    (Qdisc::Netem(netem), true) => write!(f, "root handle 1: netem {netem}"),
+                    (Qdisc::Tbf { tbf, behind_netem: false }, true) => {
+                        write!(f, "root handle 1: tbf {tbf}")
+                    }
+                    (Qdisc::Tbf { tbf, behind_netem: true }, true) => {
+                        write!(f, "parent 1:1 handle 10: tbf {tbf}")
+                    }
+                    (Qdisc::Netem(_) | Qdisc::Tbf { behind_netem: false, .. }, false) => {
+                        f.write_str("root")
+                    }
+                    (Qdisc::Tbf { behind_netem: true, .. }, false) => f.write_str("parent 1:1"),
+                }
+            }
+            Resource::NoOffload { namespace, device } => {
+                let to = if is_made { "off" } else { "on" };
+                write!(
+                    f,
+                    "ip netns exec {namespace} ethtool -K {device} rx {to} tx {to} tso {to} gso \
+                     {to} gro {to}"
+                )
+            }
+            Resource::Up { namespace, device } => {
+                let to = if is_made { "up" } else { "down" };
+                write!(f, "ip -n {namespace} link set dev {device} {to}")
+            }
+            Resource::Address { namespace, device, address } => {
+                write!(f, "ip -n {namespace} addr {verb} {address} dev {device}")?;
+                if !is_made {
+                    return Ok(());
+                }
                 if address.addr().is_loopback() {
                     f.write_str(" scope host")?;
                 }
@@ -63,47 +102,65 @@ impl fmt::Display for Op {
                     Family::V6 => f.write_str(" nodad"),
                 }
             }
-            Op::Rule { namespace, change, rule } => {
-                let verb = match change {
-                    RuleChange::Add => "add",
-                    RuleChange::Delete => "del",
-                };
+            Resource::Rule { namespace, rule } => {
+                // There is no other form of a rule.
+                let verb = if is_made { "add" } else { "del" };
                 let family = flag(if rule.v4 { Family::V4 } else { Family::V6 });
                 let words = without_family(rule.to_string());
                 write!(f, "ip -n {namespace}{family} rule {verb} {words}")
             }
-            Op::NexthopObject { namespace, object } => {
+            Resource::NexthopObject { namespace, object } if is_made => {
                 let words = object.to_string();
                 let family = if words.starts_with("-6 ") { flag(Family::V6) } else { "" };
-                write!(f, "ip -n {namespace}{family} nexthop add {}", without_family(words))
+                write!(f, "ip -n {namespace}{family} nexthop {verb} {}", without_family(words))
             }
-            Op::Filter { namespace, ruleset } => {
-                write!(f, "printf %s {} | ip netns exec {namespace} nft -f -", quoted(ruleset))
+            Resource::NexthopObject { namespace, object } => {
+                write!(f, "ip -n {namespace} nexthop del id {}", object.id)
             }
-            Op::Etc { namespace, path, text } => {
+            Resource::Ruleset { namespace, ruleset } => {
+                let text = match self {
+                    Action::Add(_) => quoted(ruleset),
+                    Action::Replace { .. } => quoted(&format!("flush ruleset\n{ruleset}")),
+                    Action::Delete(_) => {
+                        return write!(f, "ip netns exec {namespace} nft flush ruleset");
+                    }
+                };
+                write!(f, "printf %s {text} | ip netns exec {namespace} nft -f -")
+            }
+            Resource::EtcFile { namespace, path, text } if is_made => {
                 let text = quoted(text);
                 write!(
                     f,
                     "printf %s {text} | install -D -m 644 /dev/stdin /etc/netns/{namespace}/{path}"
                 )
             }
-            Op::Run { namespace, line, vrf, .. } => {
+            Resource::EtcFile { namespace, path, text: _ } => {
+                write!(f, "rm /etc/netns/{namespace}/{path}")
+            }
+            Resource::Command { namespace, line, vrf, .. } if is_made => {
                 write!(f, "ip netns exec {namespace} ")?;
                 if let Some(vrf) = vrf {
                     write!(f, "ip vrf exec {vrf} ")?;
                 }
                 write!(f, "sh -c {} &", quoted(line))
             }
-            Op::Route { namespace, route } => {
+            Resource::Command { namespace, line, .. } => {
+                write!(
+                    f,
+                    "ip netns exec {namespace} pkill -xf {}",
+                    quoted(&format!("sh -c {line}"))
+                )
+            }
+            Resource::Route { namespace, route } => {
                 let family = match Family::of(route.destination) {
                     Family::V4 => "",
                     family @ Family::V6 => flag(family),
                 };
                 let words = without_family(route.to_string());
-                write!(f, "ip -n {namespace}{family} route add {words}")
+                write!(f, "ip -n {namespace}{family} route {verb} {words}")
             }
-            Op::LabelRoute { namespace, route } => {
-                write!(f, "ip -n {namespace} -f mpls route add {route}")
+            Resource::MplsRoute { namespace, route } => {
+                write!(f, "ip -n {namespace} -f mpls route {verb} {route}")
             }
         }
     }

@@ -5,6 +5,7 @@ mod bridging;
 mod check_lines;
 mod names;
 mod networks;
+mod orders;
 mod plans;
 mod print;
 mod settings;

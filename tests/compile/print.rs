@@ -32,7 +32,7 @@ fn read(source: &Source, format: Format) -> Result<(Lab, Vec<Code>), String> {
 }
 
 fn plan(lab: &Lab) -> String {
-    lower(lab).steps().map(|step| format!("{}\n", step.op)).collect()
+    lower(lab).unwrap().steps().map(|step| format!("{}\n", step.action)).collect()
 }
 
 fn checks(lab: &Lab) -> Vec<Check> {

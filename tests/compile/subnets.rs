@@ -43,7 +43,9 @@ fn subnets_and_host_parts_make_addresses() {
 
 #[test]
 fn both_formats_draw_the_same_subnets() {
-    let plan = |file| lower(&read(file)).steps().map(|it| it.op.to_string()).collect::<Vec<_>>();
+    let plan = |file| {
+        lower(&read(file)).unwrap().steps().map(|it| it.action.to_string()).collect::<Vec<_>>()
+    };
     assert_eq!(plan("drawn.dot"), plan("drawn.yaml"));
 }
 

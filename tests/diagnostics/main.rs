@@ -12,7 +12,7 @@ use vrflab::diagnostic::{Code, Diagnostic, Source, render};
 use vrflab::document::{self, Files, Format, LabName, Limits};
 use vrflab::executor;
 use vrflab::kernel::{Reason, Refusal};
-use vrflab::plan::{Op, lower};
+use vrflab::plan::{Resource, lower};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics")
@@ -50,17 +50,18 @@ fn said_of(file: &Path) -> (Source, Vec<Diagnostic>) {
     let files = Files::beside(&source.name, &[]);
     let (lab, mut said) = vrflab::understand_under(&source, format, None, &lab, &files, &options);
     if source.name.starts_with(Code::Refused.as_str()) {
-        said.push(refused(&lower(&lab.unwrap())));
+        said.push(refused(&lower(&lab.unwrap()).unwrap()));
     }
     (source, said)
 }
 
 /// What is said when a kernel refuses the first route of a plan.
 fn refused(plan: &vrflab::plan::Plan) -> Diagnostic {
-    let step = plan.steps().find(|step| matches!(step.op, Op::Route { .. })).unwrap();
+    let step =
+        plan.steps().find(|step| matches!(step.action.resource(), Resource::Route { .. })).unwrap();
     let sentence = Some("Nexthop has invalid gateway".to_owned());
     let refusal = Reason::Kernel(Refusal { errno: nix::Error::ENETUNREACH, sentence });
-    executor::refused(&step.op, step.span, &refusal)
+    executor::refused(step, &refusal)
 }
 
 /// The text beside a file, and whether it is what is said now.

@@ -46,7 +46,7 @@ fn work(text: String, format: Format) -> ([usize; 2], usize) {
     let name = LabName::new("lab").unwrap();
     let before = COUNT.get();
     let (lab, said) = vrflab::understand(&source, format, None, &name);
-    lab.inspect(|lab| assert!(vrflab::plan::lower(lab).steps().len() > 0));
+    lab.inspect(|lab| assert!(vrflab::plan::lower(lab).unwrap().steps().len() > 0));
     let printed = render::text(&bound::grouped(said), &source, render::Style { colour: false });
     let after = COUNT.get();
     ([0, 1].map(|it| after[it] - before[it]), printed.len())

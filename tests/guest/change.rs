@@ -24,7 +24,7 @@ fn wrong() -> Vec<String> {
     let source = Source { name: FILE.to_owned(), text: CORE.to_owned() };
     let name = LabName::new("core").unwrap();
     let (lab, said) = vrflab::understand(&source, Format::Dot, None, &name);
-    let plan = lower(&lab.unwrap_or_else(|| panic!("{said:?}")));
+    let plan = lower(&lab.unwrap_or_else(|| panic!("{said:?}"))).unwrap();
     let observed = on_worker(|worker| observe(&plan, worker)).unwrap();
     differences(&plan, &observed).iter().map(|it| format!("{it:?}")).collect()
 }

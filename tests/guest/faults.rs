@@ -7,7 +7,7 @@ use nix::unistd::{ForkResult, fork};
 use std::time::Duration;
 use vrflab::executor::{self, Failed, Kernel, Stopped, run};
 use vrflab::kernel::{Machine, Refusal, Refused, on_worker};
-use vrflab::plan::Op;
+use vrflab::plan::Action;
 use vrflab::state::Lock;
 
 /// The real kernel up to one step, and a fault there.
@@ -57,15 +57,15 @@ impl Kernel for Faulty<'_, '_> {
         self.one(|kernel| kernel.namespace(name, mark))
     }
 
-    fn alone(&mut self, op: &Op) -> Result<(), Refused> {
-        self.one(|kernel| kernel.alone(op))
+    fn execute_single(&mut self, action: &Action) -> Result<(), Refused> {
+        self.one(|kernel| kernel.execute_single(action))
     }
 
-    fn send(&mut self, ops: &[&Op]) -> Result<(), Refused> {
-        let carried_out = self.before.min(ops.len());
-        self.kernel.send(&ops[..carried_out])?;
+    fn send(&mut self, actions: &[&Action]) -> Result<(), Refused> {
+        let carried_out = self.before.min(actions.len());
+        self.kernel.send(&actions[..carried_out])?;
         self.before -= carried_out;
-        if carried_out < ops.len() { Err(self.fall(carried_out)) } else { Ok(()) }
+        if carried_out < actions.len() { Err(self.fall(carried_out)) } else { Ok(()) }
     }
 
     fn wait_for_ports(
@@ -89,12 +89,12 @@ fn build(built: &Built, before: usize, fault: Fault) -> Result<Lock, Failed> {
 #[test]
 fn a_refusal_at_any_step_of_the_l3vpn_leaves_nothing() {
     let built = l3vpn("refused");
-    let steps: Vec<Op> = built.plan.steps().map(|step| step.op.clone()).collect();
+    let steps: Vec<Action> = built.plan.steps().map(|step| step.action.clone()).collect();
     for (before, expected) in steps.iter().enumerate() {
         match build(&built, before, Fault::Refused) {
-            Err(Failed::Stopped { stopped: Stopped::Refused { op, refusal, .. }, left }) => {
-                assert_eq!(*op, *expected, "the refused step is the one that is named");
-                assert_eq!(refusal.to_string(), "refused by the test (EINVAL)");
+            Err(Failed::Stopped { stopped: Stopped::Refused { step, reason }, left }) => {
+                assert_eq!(step.action, *expected, "the refused step is the one that is named");
+                assert_eq!(reason.to_string(), "refused by the test (EINVAL)");
                 assert!(left.is_empty(), "step {before}, {expected}: {left:?}");
             }
             other => panic!("step {before}, {expected}: {other:?}"),

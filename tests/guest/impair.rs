@@ -10,7 +10,7 @@ use vrflab::diagnostic::{Code, Span, Text};
 use vrflab::document::Format;
 use vrflab::iproute::{Netem, Share, Tbf};
 use vrflab::kernel::{observe, on_worker};
-use vrflab::plan::{Difference, Op, Plan, Qdisc, Step, differences};
+use vrflab::plan::{Action, Difference, Plan, Qdisc, Resource, Step, differences};
 
 fn lab(text: &str, name: &str) -> Built {
     let (built, said) = read(text, Format::Dot, name);
@@ -22,8 +22,8 @@ fn lab(text: &str, name: &str) -> Built {
 fn wrong(plan: &Plan) -> Vec<String> {
     let observed = on_worker(|worker| observe(plan, worker)).unwrap();
     let line = |difference| match difference {
-        Difference::Missing(op) => format!("- {op}"),
-        Difference::Extra(op) => format!("+ {op}"),
+        Difference::Missing(it) => format!("- {}", Action::Add(it)),
+        Difference::Extra(it) => format!("+ {}", Action::Add(it)),
     };
     differences(plan, &observed).into_iter().map(line).collect()
 }
@@ -48,19 +48,22 @@ fn tc_takes_what_is_printed_and_the_kernel_holds_it() {
     }
     // One interface for each.
     let standing = lab(&format!("graph {{ {} }}", "a -- b; ".repeat(queues.len())), "queues").up();
-    let told = queues.into_iter().enumerate().map(|(at, qdisc)| Op::Qdisc {
+    let told = queues.into_iter().enumerate().map(|(at, qdisc)| Resource::Qdisc {
         namespace: "queues-a".to_owned(),
         device: format!("eth{at}"),
         qdisc,
     });
-    let told: Vec<Op> = told.collect();
-    let commands: Vec<String> = told.iter().map(Op::to_string).collect();
+    let told: Vec<Action> = told.map(Action::Add).collect();
+    let commands: Vec<String> = told.iter().map(Action::to_string).collect();
     let script = format!("set -e\n{}", commands.join("\n"));
     let done = Command::new("sh").args(["-xc", &script]).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let own = standing.0.plan.steps().cloned();
-    let told = told.into_iter().map(|op| Step { op, span: Span::NONE });
-    let wrong = wrong(&Plan::new(own.chain(told)));
+    // Queues come before their devices are up.
+    let mut steps: Vec<Step> = standing.0.plan.steps().cloned().collect();
+    let is_up = |step: &Step| matches!(step.action.resource(), Resource::Up { .. });
+    let up = steps.iter().position(is_up).unwrap();
+    steps.splice(up..up, told.into_iter().map(|action| Step { action, span: Span::NONE }));
+    let wrong = wrong(&Plan::new(steps).unwrap());
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 

@@ -7,7 +7,7 @@ use crate::oracle::{errors, refusals};
 use crate::standing::read;
 use std::fmt::Write;
 use vrflab::document::Format;
-use vrflab::plan::Op;
+use vrflab::plan::Resource;
 
 /// What a file refuses though `ip` takes it, with the reason.
 const WITH_REASON: &[&str] = &["a rule that does nothing"];
@@ -175,7 +175,7 @@ fn ip_and_a_file_take_the_same_sentences_and_make_the_same_of_them() {
     let (taken, _) = run.text(|number| by_us[number].is_none());
     let (whole, _) = read(&taken, Format::Yaml, "sentences");
     // The settings are those of the sentences, and `ip` makes none.
-    base.holds_but_for(&whole.plan, |op| matches!(op, Op::Sysctl { .. }));
+    base.holds_but_for(&whole.plan, |it| matches!(it, Resource::Sysctl { .. }));
     drop(base);
     whole.up().holds_what_it_says();
 }

@@ -8,7 +8,7 @@ use vrflab::diagnostic::{Diagnostic, Source};
 use vrflab::document::{Format, LabName};
 use vrflab::executor::{self, Observer};
 use vrflab::kernel::{Namespace, Worker, observe, on_worker, sysctl};
-use vrflab::plan::{self, Difference, Op, Plan, Step, differences};
+use vrflab::plan::{self, Difference, Plan, Resource, Step, differences};
 use vrflab::state::{Lock, Phase, Record};
 
 /// A lab and its plan, which may or may not stand.
@@ -37,7 +37,7 @@ pub fn read(text: &str, format: Format, name: &str) -> (Built, Vec<Diagnostic>) 
     let name = LabName::new(name).expect("a lab's name");
     let (lab, said) = vrflab::understand(&source, format, Some(&name), &name);
     let lab = lab.unwrap_or_else(|| panic!("{said:?}"));
-    let plan = plan::lower(&lab);
+    let plan = plan::lower(&lab).unwrap();
     (Built { lab, plan }, said)
 }
 
@@ -132,11 +132,11 @@ impl Standing {
     }
 
     /// [`Standing::holds`], but for some steps.
-    pub fn holds_but_for(&self, plan: &Plan, leave_out: impl Fn(&Op) -> bool) {
+    pub fn holds_but_for(&self, plan: &Plan, leave_out: impl Fn(&Resource) -> bool) {
         let observed = on_worker(|worker| observe(plan, worker)).unwrap();
         let mut wrong = differences(plan, &observed);
         wrong.retain(|it| match it {
-            Difference::Missing(op) | Difference::Extra(op) => !leave_out(op),
+            Difference::Missing(it) | Difference::Extra(it) => !leave_out(it),
         });
         assert!(wrong.is_empty(), "{wrong:#?}");
     }

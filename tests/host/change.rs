@@ -29,7 +29,7 @@ fn wrong_of(name: &str, text: &str) -> Vec<String> {
     let source = Source { name: FILE.to_owned(), text: text.to_owned() };
     let name = LabName::new(name).unwrap();
     let (lab, _) = vrflab::understand(&source, Format::Dot, None, &name);
-    let plan = lower(&lab.unwrap());
+    let plan = lower(&lab.unwrap()).unwrap();
     let observed = on_worker(|worker| observe(&plan, worker)).unwrap();
     differences(&plan, &observed).iter().map(|it| format!("{it:?}")).collect()
 }

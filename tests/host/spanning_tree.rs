@@ -44,7 +44,7 @@ fn a_ring_of_switches_with_stp_has_no_storm_and_heals_when_a_link_fails() {
     let name = LabName::new("triangle").unwrap();
     let (lab, said) = vrflab::understand(&source, Format::Dot, None, &name);
     assert!(said.is_empty(), "{said:?}");
-    let plan = lower(&lab.unwrap());
+    let plan = lower(&lab.unwrap()).unwrap();
     let observed = on_worker(|worker| observe(&plan, worker)).unwrap();
     assert_eq!(differences(&plan, &observed), []);
 

@@ -179,7 +179,7 @@ fn two_nodes() -> (Plan, Record, Lock) {
     let name = LabName::new("it").unwrap();
     let (lab, said) = vrflab::understand(&source, Format::Dot, None, &name);
     assert!(said.is_empty(), "{said:?}");
-    let plan = lower(&lab.unwrap());
+    let plan = lower(&lab.unwrap()).unwrap();
     let record = Record {
         mark: Record::new_mark(&name).unwrap(),
         mount_namespace: None,

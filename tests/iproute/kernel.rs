@@ -10,7 +10,7 @@ use vrflab::diagnostic::{Diagnostics, Source};
 use vrflab::document::{Format, LabName};
 use vrflab::executor::{self, Observer};
 use vrflab::kernel::{Home, Machine, feature, observe, on_worker, prepare_directory};
-use vrflab::plan::{Difference, Feature, Op, Plan, Step, differences, lower};
+use vrflab::plan::{Difference, Feature, Plan, Resource, Step, differences, lower};
 
 /// A namespace that goes with the test.
 struct Namespace(&'static str);
@@ -40,7 +40,7 @@ fn plan(namespace: &str, rules: &[String], routes: &[String]) -> Plan {
     let (lab, said) = vrflab::understand(&source, Format::Yaml, None, &name);
     let said = Diagnostics::from(said);
     assert!(!said.has_errors(), "{said:?}\n{}", source.text);
-    lower(&lab.unwrap())
+    lower(&lab.unwrap()).unwrap()
 }
 
 /// A command of `ip` as far as its options go: commands with the same ones are a batch of `ip`.
@@ -60,7 +60,7 @@ fn options(command: &str) -> &str {
 /// Has `ip` carry out a plan's commands, and compares what the kernel then holds with the plan.
 fn held(plan: &Plan, namespaces: [&'static str; 2]) {
     let _gone = namespaces.map(Namespace);
-    let commands: Vec<String> = plan.steps().map(|step| step.op.to_string()).collect();
+    let commands: Vec<String> = plan.steps().map(|step| step.action.to_string()).collect();
     let joins =
         |one: &String, next: &String| one.starts_with("ip -n") && options(one) == options(next);
     for together in commands.chunk_by(joins) {
@@ -99,13 +99,13 @@ fn same(plan: &Plan) {
         .into_iter()
         .filter(|difference| match difference {
             // Somebody else's numbers for devices: the two ends do not find each other.
-            Difference::Missing(op) | Difference::Extra(op) => {
+            Difference::Missing(it) | Difference::Extra(it) => {
                 matches!(
-                    op,
-                    Op::Rule { .. }
-                        | Op::NexthopObject { .. }
-                        | Op::Route { .. }
-                        | Op::Address { .. }
+                    it,
+                    Resource::Rule { .. }
+                        | Resource::NexthopObject { .. }
+                        | Resource::Route { .. }
+                        | Resource::Address { .. }
                 )
             }
         })

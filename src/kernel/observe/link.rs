@@ -4,7 +4,7 @@ use super::Devices;
 use crate::iproute::Vlan;
 use crate::kernel::{SendError, Socket};
 use crate::link::{Kind, LowerDevice, Mtu};
-use crate::plan::{Device, Op, VethEnd};
+use crate::plan::{Device, Resource, VethEnd};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
@@ -22,13 +22,13 @@ pub(super) struct Ends(BTreeMap<u32, (u32, VethEnd)>);
 
 impl Ends {
     /// Joins the ends that name each other.
-    pub(super) fn pair(self, ops: &mut BTreeSet<Op>) {
+    pub(super) fn pair(self, resources: &mut BTreeSet<Resource>) {
         for (index, (peer, end)) in &self.0 {
             let Some((back, far)) = self.0.get(peer) else { continue };
             if back == index && index < peer {
                 let mut ends = [end.clone(), far.clone()];
                 ends.sort();
-                ops.insert(Op::Veth { ends });
+                resources.insert(Resource::Veth { ends });
             }
         }
     }
@@ -47,12 +47,12 @@ struct Shown {
     data: Option<InfoData>,
 }
 
-/// Reads a namespace's devices; ends of pairs are collected, everything else goes to `ops`.
+/// Reads a namespace's devices; ends of pairs are collected, everything else goes to `resources`.
 pub(super) fn read(
     namespace: &str,
     socket: &mut Socket,
     ends: &mut Ends,
-    ops: &mut BTreeSet<Op>,
+    resources: &mut BTreeSet<Resource>,
 ) -> Result<Devices, SendError> {
     let mut shown: BTreeMap<u32, Shown> = BTreeMap::new();
     for answer in socket.dump(RouteNetlinkMessage::GetLink(LinkMessage::default()))? {
@@ -64,7 +64,7 @@ pub(super) fn read(
         shown.iter().filter(|(_, link)| link.minds_vlans()).map(|(index, _)| *index).collect();
     let devices: Devices = shown.iter().map(|(index, link)| (*index, link.name.clone())).collect();
     if !minding.is_empty() {
-        vlans(namespace, socket, &devices, &minding, ops)?;
+        vlans(namespace, socket, &devices, &minding, resources)?;
     }
     let namespace = || namespace.to_owned();
     for (index, link) in shown {
@@ -88,17 +88,17 @@ pub(super) fn read(
             };
             let lower = lower.and_then(|lower| devices.get(&lower)).cloned();
             let device = Device { name: name.clone(), kind, lower, mtu, mac: link.mac };
-            ops.insert(Op::Device { namespace: namespace(), device });
+            resources.insert(Resource::Device { namespace: namespace(), device });
         }
         if let Some(master) = link.master.and_then(|master| devices.get(&master)) {
-            ops.insert(Op::Enslave {
+            resources.insert(Resource::Master {
                 namespace: namespace(),
                 port: name.clone(),
                 master: master.clone(),
             });
         }
         if link.up {
-            ops.insert(Op::Up { namespace: namespace(), device: name });
+            resources.insert(Resource::Up { namespace: namespace(), device: name });
         }
     }
     Ok(devices)
@@ -143,7 +143,7 @@ fn vlans(
     socket: &mut Socket,
     devices: &Devices,
     minding: &BTreeSet<u32>,
-    ops: &mut BTreeSet<Op>,
+    resources: &mut BTreeSet<Resource>,
 ) -> Result<(), SendError> {
     let mut request = LinkMessage::default();
     request.header.interface_family = AddressFamily::Bridge;
@@ -171,7 +171,7 @@ fn vlans(
                     untagged: info.flags.contains(BridgeVlanInfoFlags::Untagged),
                 };
                 let (namespace, device) = (namespace.to_owned(), device.clone());
-                ops.insert(Op::BridgeVlan { namespace, device, own, vlan });
+                resources.insert(Resource::BridgeVlan { namespace, device, own, vlan });
             }
         }
     }

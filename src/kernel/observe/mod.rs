@@ -1,13 +1,13 @@
-//! What the kernel holds of a lab, read back over netlink and said in the steps that make it.
+//! What the kernel holds of a lab, read back over netlink.
 
 mod link;
 mod route;
 
 use super::message::family_of;
 use super::{Namespace, SendError, Socket, Worker, offload, qdisc, rule, sysctl};
-use crate::compile::Rule;
+use crate::compile::{LOCAL, Rule};
 use crate::iproute::RuleAction;
-use crate::plan::{Family, Observed, Op, Plan, RuleChange};
+use crate::plan::{Family, Plan, Resource, State};
 use ipnet::IpNet;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
@@ -24,36 +24,45 @@ type Devices = BTreeMap<u32, String>;
 ///
 /// # Errors
 /// A namespace cannot be read. One that is not there is no error: nothing in it is observed.
-pub fn observe(plan: &Plan, worker: &mut Worker) -> io::Result<Observed> {
-    let mut ops = BTreeSet::new();
-    let planned: BTreeSet<&Op> = plan.steps().map(|step| &step.op).collect();
+pub fn observe(plan: &Plan, worker: &mut Worker) -> io::Result<State> {
+    observe_all(&[plan], worker)
+}
+
+/// [`observe`], of the namespaces and settings of several plans.
+///
+/// # Errors
+/// As [`observe`].
+pub fn observe_all(plans: &[&Plan], worker: &mut Worker) -> io::Result<State> {
+    let mut resources = BTreeSet::new();
+    let planned: BTreeSet<&Resource> = plans.iter().flat_map(|plan| plan.resources()).collect();
+    let names: BTreeSet<&str> = plans.iter().flat_map(|plan| plan.namespaces()).collect();
     let mut ends = link::Ends::default();
-    for name in plan.namespaces() {
+    for name in names {
         let namespace = match Namespace::open(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             namespace => namespace?,
         };
         worker.enter(&namespace)?;
-        ops.insert(Op::Namespace { namespace: name.to_owned() });
+        resources.insert(Resource::Namespace { namespace: name.to_owned() });
         let mut socket = Socket::open()?;
-        let devices = link::read(name, &mut socket, &mut ends, &mut ops)?;
-        addresses(name, &mut socket, &devices, &planned, &mut ops)?;
-        rules(name, &mut socket, &mut ops)?;
-        queues(name, &mut socket, &devices, &mut ops)?;
-        route::read(name, &mut socket, &devices, &mut ops)?;
+        let devices = link::read(name, &mut socket, &mut ends, &mut resources)?;
+        addresses(name, &mut socket, &devices, &planned, &mut resources)?;
+        rules(name, &mut socket, &mut resources)?;
+        queues(name, &mut socket, &devices, &mut resources)?;
+        route::read(name, &mut socket, &devices, &mut resources)?;
     }
-    ends.pair(&mut ops);
-    settings(plan, worker, &mut ops)?;
-    offloads(plan, worker, &mut ops)?;
-    Ok(Observed { ops })
+    ends.pair(&mut resources);
+    settings(&planned, worker, &mut resources)?;
+    offloads(&planned, worker, &mut resources)?;
+    Ok(State { resources })
 }
 
 fn addresses(
     namespace: &str,
     socket: &mut Socket,
     devices: &Devices,
-    planned: &BTreeSet<&Op>,
-    ops: &mut BTreeSet<Op>,
+    planned: &BTreeSet<&Resource>,
+    resources: &mut BTreeSet<Resource>,
 ) -> Result<(), SendError> {
     let request = RouteNetlinkMessage::GetAddress(AddressMessage::default());
     for answer in socket.dump(request)? {
@@ -73,35 +82,37 @@ fn addresses(
             message.header.scope == AddressScope::Link || device == "lo" && address.is_loopback();
         let Ok(address) = IpNet::new(address, message.header.prefix_len) else { continue };
         let (namespace, device) = (namespace.to_owned(), device.clone());
-        let op = Op::Address { namespace, device, address };
+        let held = Resource::Address { namespace, device, address };
         // A plan may choose a link-local address itself.
-        if !kernels_own || planned.contains(&op) {
-            ops.insert(op);
+        if !kernels_own || planned.contains(&held) {
+            resources.insert(held);
         }
     }
     Ok(())
 }
 
-/// The lookup of the local table where the kernel puts it by itself.
-const KERNELS_LOCAL: (Option<u32>, RuleAction<u32>) = (Some(0), RuleAction::Lookup(255));
+/// The lookup of the local table where the kernel puts it by itself, which a plan may take away.
+const KERNELS_LOCAL: (Option<u32>, RuleAction<u32>) = (Some(0), RuleAction::Lookup(LOCAL));
 
-fn rules(namespace: &str, socket: &mut Socket, ops: &mut BTreeSet<Op>) -> Result<(), SendError> {
-    for v4 in [true, false] {
+fn rules(
+    namespace: &str,
+    socket: &mut Socket,
+    resources: &mut BTreeSet<Resource>,
+) -> Result<(), SendError> {
+    for family in [Family::V4, Family::V6] {
         let mut request = RuleMessage::default();
-        request.header.family = family_of(if v4 { Family::V4 } else { Family::V6 });
-        let mut local_at_its_place = false;
-        let op = |change, rule| Op::Rule { namespace: namespace.to_owned(), change, rule };
+        request.header.family = family_of(family);
         for answer in socket.dump(RouteNetlinkMessage::GetRule(request))? {
             let RouteNetlinkMessage::NewRule(message) = answer else { continue };
             let Some((rule, kernels_own)) = rule::read(&message) else { continue };
-            local_at_its_place |= (rule.priority, rule.action.clone()) == KERNELS_LOCAL;
-            if !kernels_own {
-                ops.insert(op(RuleChange::Add, rule));
-            }
-        }
-        if !local_at_its_place {
-            let (priority, action) = KERNELS_LOCAL;
-            ops.insert(op(RuleChange::Delete, Rule { priority, ..Rule::all(v4, action) }));
+            let rule = match (kernels_own, (rule.priority, &rule.action)) {
+                (true, (priority, action)) if (priority, action.clone()) == KERNELS_LOCAL => {
+                    Rule { protocol: None, ..rule }
+                }
+                (true, _) => continue,
+                (false, _) => rule,
+            };
+            resources.insert(Resource::Rule { namespace: namespace.to_owned(), rule });
         }
     }
     Ok(())
@@ -111,14 +122,14 @@ fn queues(
     namespace: &str,
     socket: &mut Socket,
     devices: &Devices,
-    ops: &mut BTreeSet<Op>,
+    resources: &mut BTreeSet<Resource>,
 ) -> Result<(), SendError> {
     let request = RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default());
     for bytes in socket.dump_bytes(request)? {
         let Some((index, qdisc)) = qdisc::read(&bytes) else { continue };
         if let Some(device) = devices.get(&index) {
             let device = device.clone();
-            ops.insert(Op::Qdisc { namespace: namespace.to_owned(), device, qdisc });
+            resources.insert(Resource::Qdisc { namespace: namespace.to_owned(), device, qdisc });
         }
     }
     Ok(())
@@ -126,21 +137,29 @@ fn queues(
 
 /// What devices compute themselves is read of those of which the plan says it: who else does depends
 /// on their kind.
-fn offloads(plan: &Plan, worker: &mut Worker, ops: &mut BTreeSet<Op>) -> io::Result<()> {
-    for step in plan.steps() {
-        let Op::NoOffload { namespace, device } = &step.op else { continue };
+fn offloads(
+    planned: &BTreeSet<&Resource>,
+    worker: &mut Worker,
+    resources: &mut BTreeSet<Resource>,
+) -> io::Result<()> {
+    for resource in planned {
+        let Resource::NoOffload { namespace, device } = resource else { continue };
         let Ok(opened) = Namespace::open(namespace) else { continue };
         worker.enter(&opened)?;
         if offload::is_off(worker, device).unwrap_or(false) {
-            ops.insert(step.op.clone());
+            resources.insert((*resource).clone());
         }
     }
     Ok(())
 }
 
-fn settings(plan: &Plan, worker: &mut Worker, ops: &mut BTreeSet<Op>) -> io::Result<()> {
-    for step in plan.steps() {
-        let Op::Sysctl { namespace, key, optional, .. } = &step.op else { continue };
+fn settings(
+    planned: &BTreeSet<&Resource>,
+    worker: &mut Worker,
+    resources: &mut BTreeSet<Resource>,
+) -> io::Result<()> {
+    for resource in planned {
+        let Resource::Sysctl { namespace, key, optional, .. } = resource else { continue };
         let Ok(opened) = Namespace::open(namespace) else { continue };
         worker.enter(&opened)?;
         match sysctl::read(worker, key) {
@@ -148,11 +167,11 @@ fn settings(plan: &Plan, worker: &mut Worker, ops: &mut BTreeSet<Op>) -> io::Res
                 // The kernel puts tabs where people put spaces.
                 let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
                 let (namespace, key, optional) = (namespace.clone(), key.clone(), *optional);
-                ops.insert(Op::Sysctl { namespace, key, value, optional });
+                resources.insert(Resource::Sysctl { namespace, key, value, optional });
             }
             // A kernel that does not know it holds as much of it as is asked for.
             Err(error) if *optional && error.kind() == io::ErrorKind::NotFound => {
-                ops.insert(step.op.clone());
+                resources.insert((*resource).clone());
             }
             Err(_) => {}
         }

@@ -6,7 +6,7 @@ use crate::document::DeviceName;
 use crate::iproute::{Attributes, IncomingLabel, Label, Preference, Realms, RouteKind};
 use crate::kernel::nexthop::NexthopMessage;
 use crate::kernel::{SendError, Socket, encap, route};
-use crate::plan::{Family, Op};
+use crate::plan::{Family, Resource};
 use ipnet::IpNet;
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteLwEnCapType, RouteLwTunnelEncap, RouteMessage,
@@ -18,12 +18,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Reads a namespace's routes of all three families into `ops`.
+/// Reads a namespace's routes of all three families into `resources`.
 pub(super) fn read(
     namespace: &str,
     socket: &mut Socket,
     devices: &Devices,
-    ops: &mut BTreeSet<Op>,
+    resources: &mut BTreeSet<Resource>,
 ) -> Result<(), SendError> {
     let objects = objects(socket, devices)?;
     for family in [AddressFamily::Inet, AddressFamily::Inet6, AddressFamily::Mpls] {
@@ -44,16 +44,18 @@ pub(super) fn read(
             let namespace = namespace.to_owned();
             if family == AddressFamily::Mpls {
                 let route = label_route(&message, devices);
-                ops.extend(route.map(|route| Op::LabelRoute { namespace, route }));
+                resources.extend(route.map(|route| Resource::MplsRoute { namespace, route }));
             } else {
                 let route = ip_route(&message, devices, &objects);
-                ops.extend(route.map(|route| Op::Route { namespace, route }));
+                resources.extend(route.map(|route| Resource::Route { namespace, route }));
             }
         }
     }
     let namespace = || namespace.to_owned();
-    ops.extend(
-        objects.into_iter().map(|object| Op::NexthopObject { namespace: namespace(), object }),
+    resources.extend(
+        objects
+            .into_iter()
+            .map(|object| Resource::NexthopObject { namespace: namespace(), object }),
     );
     Ok(())
 }

@@ -1,0 +1,406 @@
+//! What leads from any state to any other.
+
+use super::key::{Key, Kind};
+use super::milestone::PLATFORM_LABELS;
+use super::resource::interface_of;
+use super::{Action, Model, Plan, PlanError, Resource, State, Step};
+use crate::diagnostic::Span;
+use crate::iproute::Leads;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The plan that leads from `before` to `after`.
+///
+/// What takes another form in place is replaced; what does not is deleted and made again, with all
+/// that the kernel takes along. What is made comes in the order in which `said` has it, and each step
+/// bears the place in the file that the first of these plans knows for it.
+///
+/// # Errors
+/// Something in `after` needs what `after` does not have.
+pub fn between(before: &State, after: &State, said: &[&Plan]) -> Result<Plan, PlanError> {
+    let wanted = after.by_key();
+    let mut way = Between {
+        model: Model::of(before),
+        places: places(said),
+        order: order(&wanted, said),
+        new: Vec::new(),
+        late: BTreeSet::new(),
+        actions: Vec::new(),
+    };
+    way.delete(before, &wanted);
+    way.make();
+    way.finish(before, &wanted);
+    // A device that went down has lost some of what it is to keep.
+    way.late.clear();
+    way.make();
+    let steps: Vec<Step> = way.steps();
+    Plan::upon(before, steps)
+}
+
+/// A plan while it is found.
+struct Between<'a> {
+    /// What there is when the actions are done.
+    model: Model<'a>,
+    places: BTreeMap<Key<'a>, Span>,
+    /// What is wanted, in the order in which it is made.
+    order: Vec<&'a Resource>,
+    /// The namespaces that are made, in which the kernel has rules of its own.
+    new: Vec<&'a str>,
+    /// What waits until all else is made.
+    late: BTreeSet<Key<'a>>,
+    actions: Vec<Action>,
+}
+
+/// The places in the file of what plans make.
+fn places<'a>(said: &[&'a Plan]) -> BTreeMap<Key<'a>, Span> {
+    let mut places = BTreeMap::new();
+    for step in said.iter().flat_map(|plan| plan.steps()) {
+        places.entry(step.action.resource().key()).or_insert(step.span);
+    }
+    places
+}
+
+/// What is wanted in the order of the plans, and behind it what none of them knows.
+fn order<'a>(wanted: &BTreeMap<Key<'a>, &'a Resource>, said: &[&'a Plan]) -> Vec<&'a Resource> {
+    let mut left = wanted.clone();
+    let planned = said.iter().flat_map(|plan| plan.resources());
+    let mut order: Vec<&Resource> =
+        planned.filter_map(|resource| left.remove(&resource.key())).collect();
+    let mut others: Vec<&Resource> = left.into_values().collect();
+    others.sort_by_key(|resource| stage(resource));
+    order.extend(others);
+    order
+}
+
+/// The order in which kinds of resources are made.
+fn stage(resource: &Resource) -> u8 {
+    match resource {
+        Resource::Namespace { .. } => 0,
+        Resource::Sysctl { key, .. } if interface_of(key).is_none() => 1,
+        Resource::Veth { .. } => 2,
+        Resource::Device { device, .. } if device.lower.is_none() => 3,
+        Resource::Device { .. } => 4,
+        Resource::Sysctl { .. } => 5,
+        Resource::NoOffload { .. } => 6,
+        Resource::EtcFile { .. } => 7,
+        Resource::Ruleset { .. } => 8,
+        Resource::Master { .. } => 9,
+        Resource::BridgeVlan { .. } => 10,
+        Resource::Qdisc { qdisc, .. } if qdisc.is_root() => 11,
+        Resource::Qdisc { .. } => 12,
+        Resource::Up { .. } => 13,
+        Resource::Address { .. } => 14,
+        Resource::Route { route, .. } if route.is_on_link() => 15,
+        Resource::NexthopObject { object, .. } => match object.leads {
+            Leads::Way { .. } | Leads::Blackhole { .. } => 16,
+            Leads::Group { .. } => 17,
+        },
+        Resource::Route { .. } => 18,
+        Resource::Rule { .. } => 19,
+        Resource::MplsRoute { .. } => 20,
+        Resource::Command { .. } => 21,
+    }
+}
+
+/// The order in which kinds of resources are deleted: what takes much along first, and else what stands
+/// on others before them.
+fn stage_of_deletion(resource: &Resource) -> u8 {
+    match resource {
+        Resource::Command { .. } => 0,
+        Resource::Namespace { .. } => 1,
+        Resource::Device { device, .. } if device.lower.is_some() => 2,
+        Resource::Veth { .. } | Resource::Device { .. } => 3,
+        Resource::Sysctl { .. }
+        | Resource::NoOffload { .. }
+        | Resource::EtcFile { .. }
+        | Resource::Ruleset { .. }
+        | Resource::Master { .. }
+        | Resource::BridgeVlan { .. }
+        | Resource::Qdisc { .. }
+        | Resource::Up { .. }
+        | Resource::Address { .. }
+        | Resource::Route { .. }
+        | Resource::NexthopObject { .. }
+        | Resource::Rule { .. }
+        | Resource::MplsRoute { .. } => u8::MAX - stage(resource),
+    }
+}
+
+/// Whether the kernel puts a resource in the place of another one of its key.
+fn is_replaced(before: &Resource, after: &Resource) -> bool {
+    match (before, after) {
+        (
+            Resource::NexthopObject { object: one, .. },
+            Resource::NexthopObject { object: other, .. },
+        ) => match (&one.leads, &other.leads) {
+            (Leads::Way { v4: one, .. }, Leads::Way { v4: other, .. }) => one == other,
+            (Leads::Group { resilient: one, .. }, Leads::Group { resilient: other, .. }) => {
+                one == other
+            }
+            (Leads::Way { .. } | Leads::Blackhole { .. } | Leads::Group { .. }, _) => false,
+        },
+        (
+            Resource::Sysctl { .. }
+            | Resource::Master { .. }
+            | Resource::BridgeVlan { .. }
+            | Resource::Ruleset { .. }
+            | Resource::EtcFile { .. }
+            | Resource::Route { .. }
+            | Resource::MplsRoute { .. },
+            _,
+        ) => true,
+        (
+            Resource::Namespace { .. }
+            | Resource::Veth { .. }
+            | Resource::Device { .. }
+            | Resource::Qdisc { .. }
+            | Resource::NoOffload { .. }
+            | Resource::Up { .. }
+            | Resource::Address { .. }
+            | Resource::Rule { .. }
+            | Resource::NexthopObject { .. }
+            | Resource::Command { .. },
+            _,
+        ) => false,
+    }
+}
+
+impl Resource {
+    /// Whether another form of it takes its place without anything being deleted.
+    pub fn is_replaced_by(&self, other: &Resource) -> bool {
+        is_replaced(self, other)
+    }
+
+    /// Whether the kernel takes it though it is there, so that nothing need be known of its place.
+    fn is_idempotent(&self) -> bool {
+        match self {
+            Resource::Address { .. }
+            | Resource::NexthopObject { .. }
+            | Resource::Route { .. }
+            | Resource::MplsRoute { .. } => true,
+            Resource::Namespace { .. }
+            | Resource::Sysctl { .. }
+            | Resource::Veth { .. }
+            | Resource::Device { .. }
+            | Resource::Master { .. }
+            | Resource::BridgeVlan { .. }
+            | Resource::Qdisc { .. }
+            | Resource::NoOffload { .. }
+            | Resource::Up { .. }
+            | Resource::Rule { .. }
+            | Resource::Ruleset { .. }
+            | Resource::EtcFile { .. }
+            | Resource::Command { .. } => false,
+        }
+    }
+}
+
+impl<'a> Between<'a> {
+    /// Deletes what is not wanted, and what cannot take the form that is wanted.
+    fn delete(&mut self, before: &'a State, wanted: &BTreeMap<Key<'a>, &'a Resource>) {
+        let there: BTreeSet<Key<'a>> = before.resources.iter().map(Resource::key).collect();
+        let mut goes: BTreeSet<Key<'a>> = BTreeSet::new();
+        for resource in &before.resources {
+            let key = resource.key();
+            match (wanted.get(&key), resource) {
+                (Some(wanted), _) if *wanted == resource || is_replaced(resource, wanted) => {}
+                // All queues of a device are made anew.
+                (_, Resource::Qdisc { device, .. }) => {
+                    let root = Key { namespace: key.namespace, kind: Kind::Qdisc(device, true) };
+                    goes.insert(if there.contains(&root) { root } else { key });
+                }
+                // These go when what takes their place is there.
+                (None, Resource::Up { .. } | Resource::Rule { .. }) => {}
+                (None, Resource::Sysctl { key: name, .. }) => {
+                    if fresh(name).is_none() {
+                        goes.insert(self.holder_of(name, &key));
+                    }
+                }
+                (
+                    _,
+                    Resource::Namespace { .. }
+                    | Resource::Sysctl { .. }
+                    | Resource::Veth { .. }
+                    | Resource::Device { .. }
+                    | Resource::Master { .. }
+                    | Resource::BridgeVlan { .. }
+                    | Resource::NoOffload { .. }
+                    | Resource::Up { .. }
+                    | Resource::Address { .. }
+                    | Resource::Rule { .. }
+                    | Resource::NexthopObject { .. }
+                    | Resource::Ruleset { .. }
+                    | Resource::EtcFile { .. }
+                    | Resource::Command { .. }
+                    | Resource::Route { .. }
+                    | Resource::MplsRoute { .. },
+                ) => {
+                    goes.insert(key);
+                }
+            }
+        }
+        self.with_upper(&mut goes, before);
+        let mut goes: Vec<Key<'a>> = goes.into_iter().collect();
+        goes.sort_by_key(|key| self.model.get(key).map(stage_of_deletion));
+        goes.into_iter().for_each(|key| self.take(key));
+    }
+
+    /// Adds the devices whose lower device goes: not of every kind does the kernel take them along.
+    fn with_upper(&self, goes: &mut BTreeSet<Key<'a>>, before: &'a State) {
+        loop {
+            let is_going = |namespace: &str, lower: &str| {
+                let lower = self.model.key_of(namespace, lower);
+                lower.is_some_and(|lower| goes.contains(&lower))
+            };
+            let upper = before.resources.iter().filter(|resource| {
+                matches!(resource, Resource::Device { namespace, device }
+                    if device.lower.as_ref().is_some_and(|lower| is_going(namespace, lower)))
+            });
+            let upper: Vec<Key<'a>> =
+                upper.map(Resource::key).filter(|key| !goes.contains(key)).collect();
+            if upper.is_empty() {
+                return;
+            }
+            goes.extend(upper);
+        }
+    }
+
+    /// What has to go so that a setting is the kernel's own again, whatever that is.
+    fn holder_of(&self, setting: &str, key: &Key<'a>) -> Key<'a> {
+        let namespace = Key { namespace: key.namespace, kind: Kind::Namespace };
+        let device = interface_of(setting).and_then(|it| self.model.key_of(key.namespace, it));
+        device.unwrap_or(namespace)
+    }
+
+    /// Deletes one thing, where it has not gone with another.
+    fn take(&mut self, key: Key<'a>) {
+        let Some(resource) = self.model.get(&key).cloned() else { return };
+        // What the model would not do, the kernel is not asked for either.
+        if self.model.delete(key).is_ok() {
+            self.actions.push(Action::Delete(resource));
+        }
+    }
+
+    /// Makes what is wanted and is not there, until nothing more can be made.
+    fn make(&mut self) {
+        let mut pending: Vec<&'a Resource> = self.order.clone();
+        loop {
+            let before = pending.len();
+            pending.retain(|resource| !self.makes(resource, false));
+            if pending.is_empty() || pending.len() == before {
+                break;
+            }
+        }
+        // That something is lacking is for whoever looks at the needs of the whole plan to say.
+        for resource in pending {
+            self.makes(resource, true);
+        }
+    }
+
+    /// Makes one thing where it is not there; false where it has to wait.
+    fn makes(&mut self, resource: &'a Resource, anyway: bool) -> bool {
+        let key = resource.key();
+        let before = self.model.get(&key).cloned();
+        if before.as_ref() == Some(resource) {
+            return true;
+        }
+        if before.as_ref().is_some_and(|before| is_less_room(before, resource))
+            && self.late.insert(key)
+        {
+            return true;
+        }
+        if self.model.make(resource).is_err() && !anyway {
+            return false;
+        }
+        if let Resource::Namespace { namespace } = resource {
+            self.new.push(namespace);
+        }
+        let resource = resource.clone();
+        self.actions.push(match before {
+            None if !resource.is_idempotent() => Action::Add(resource),
+            before => Action::Replace { resource, before },
+        });
+        true
+    }
+
+    /// What waits until all else is made: rules that go, devices that go down, room for labels that
+    /// goes.
+    fn finish(&mut self, before: &'a State, wanted: &BTreeMap<Key<'a>, &'a Resource>) {
+        for namespace in std::mem::take(&mut self.new) {
+            let rules = self.model.rules(namespace);
+            rules
+                .into_iter()
+                .filter(|key| !wanted.contains_key(key))
+                .for_each(|key| self.take(key));
+        }
+        for resource in &before.resources {
+            let key = resource.key();
+            if wanted.contains_key(&key) {
+                continue;
+            }
+            match resource {
+                Resource::Rule { .. } | Resource::Up { .. } => self.take(key),
+                // It is given what a new namespace has.
+                Resource::Sysctl { .. } => self.take(key),
+                Resource::Namespace { .. }
+                | Resource::Veth { .. }
+                | Resource::Device { .. }
+                | Resource::Master { .. }
+                | Resource::BridgeVlan { .. }
+                | Resource::Qdisc { .. }
+                | Resource::NoOffload { .. }
+                | Resource::Address { .. }
+                | Resource::NexthopObject { .. }
+                | Resource::Ruleset { .. }
+                | Resource::EtcFile { .. }
+                | Resource::Command { .. }
+                | Resource::Route { .. }
+                | Resource::MplsRoute { .. } => {}
+            }
+        }
+    }
+
+    fn steps(self) -> Vec<Step> {
+        let Self { actions, places, .. } = self;
+        let place = |action: &Action| places.get(&action.resource().key()).copied();
+        let spans: Vec<Span> =
+            actions.iter().map(|action| place(action).unwrap_or(Span::NONE)).collect();
+        let steps = actions.into_iter().zip(spans);
+        steps.map(|(action, span)| Step { action, span }).collect()
+    }
+}
+
+/// Whether a setting makes the room for labels smaller: with it the kernel would take away those that
+/// do not fit, so it comes when none needs them.
+fn is_less_room(before: &Resource, after: &Resource) -> bool {
+    let room = |resource: &Resource| {
+        if let Resource::Sysctl { key, value, .. } = resource
+            && key == PLATFORM_LABELS
+        {
+            return value.parse::<u32>().ok();
+        }
+        None
+    };
+    room(after) < room(before)
+}
+
+/// What a new namespace has of a setting that a lab writes of its own accord.
+pub fn fresh(setting: &str) -> Option<&'static str> {
+    let input = setting.starts_with("net/mpls/conf/") && setting.ends_with("/input");
+    match setting {
+        _ if input => Some("0"),
+        "net/ipv4/ip_forward"
+        | "net/ipv6/conf/all/forwarding"
+        | "net/ipv4/conf/all/rp_filter"
+        | "net/ipv4/conf/default/rp_filter"
+        | "net/ipv4/fib_multipath_hash_policy"
+        | "net/ipv6/fib_multipath_hash_policy"
+        | "net/ipv4/fib_multipath_hash_seed"
+        | "net/ipv4/conf/all/ignore_routes_with_linkdown"
+        | "net/ipv6/conf/default/ignore_routes_with_linkdown"
+        | "net/vrf/strict_mode"
+        | PLATFORM_LABELS => Some("0"),
+        "net/ipv6/conf/default/accept_dad" | "net/mpls/ip_ttl_propagate" => Some("1"),
+        "net/ipv4/ip_default_ttl" | "net/ipv6/conf/default/hop_limit" => Some("64"),
+        _ => None,
+    }
+}

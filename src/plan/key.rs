@@ -1,0 +1,170 @@
+//! What tells a resource from all others of its kind, as the kernel does.
+
+use super::Resource;
+use crate::compile::{Route, Rule};
+use crate::iproute::IncomingLabel;
+use ipnet::IpNet;
+use std::cmp::Ordering;
+use std::net::IpAddr;
+
+/// The kernel's identity of a resource: it holds one of a key at the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key<'a> {
+    /// Where; of a veth pair the lesser of two.
+    pub(super) namespace: &'a str,
+    pub(super) kind: Kind<'a>,
+}
+
+/// What there can be in a namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind<'a> {
+    // The least of all, with which a search through a namespace begins.
+    Namespace,
+    Sysctl(&'a str),
+    /// The name here, and the far end's namespace and name.
+    Veth(&'a str, &'a str, &'a str),
+    Device(&'a str),
+    Master(&'a str),
+    BridgeVlan(&'a str, u16),
+    /// Whether it is the root.
+    Qdisc(&'a str, bool),
+    NoOffload(&'a str),
+    Up(&'a str),
+    /// With the prefix length of IPv4, where it tells addresses apart.
+    Address(&'a str, IpAddr, Option<u8>),
+    Rule(Selectors<'a>),
+    NexthopObject(u32),
+    Ruleset,
+    EtcFile(&'a str),
+    Command(usize),
+    Route(RouteKey<'a>),
+    MplsRoute(IncomingLabel),
+}
+
+/// All of a rule but who put it there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Selectors<'a>(&'a Rule);
+
+/// Where the kernel has one route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RouteKey<'a> {
+    table: u32,
+    destination: IpNet,
+    /// The type of service, of IPv4.
+    tos: u8,
+    metric: u32,
+    /// Of IPv6, the device of a route without a gateway: there can be one for each.
+    device: Option<&'a str>,
+}
+
+impl<'a> RouteKey<'a> {
+    fn of(route: &'a Route) -> Self {
+        let v4 = matches!(route.destination, IpNet::V4(_));
+        let device = match (&route.nexthops[..], route.object) {
+            ([only], None) if !v4 && only.via.is_none() => Some(only.dev.as_str()),
+            _ => None,
+        };
+        Self {
+            table: route.table,
+            destination: route.destination,
+            tos: route.attributes.tos.filter(|_| v4).unwrap_or(0),
+            metric: route.metric.unwrap_or_else(|| Route::default_metric(route.destination)),
+            device,
+        }
+    }
+}
+
+impl Ord for Selectors<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let identity = |rule: &Self| {
+            let Rule {
+                v4,
+                priority,
+                not,
+                from,
+                to,
+                iif,
+                oif,
+                fwmark,
+                tos,
+                ipproto,
+                sport,
+                dport,
+                uidrange,
+                tunnel,
+                dscp,
+                action,
+                suppress_prefixlength,
+                suppress_ifgroup,
+                realms,
+                protocol: _,
+            } = rule.0.clone();
+            let packet = (from, to, iif, oif, fwmark, tos);
+            let inside = (ipproto, sport, dport, uidrange, tunnel, dscp);
+            let done = (action, suppress_prefixlength, suppress_ifgroup, realms);
+            ((v4, priority.unwrap_or(0), not), packet, inside, done)
+        };
+        identity(self).cmp(&identity(other))
+    }
+}
+
+impl PartialOrd for Selectors<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Selectors<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Selectors<'_> {}
+
+impl Resource {
+    /// What tells it from all others.
+    pub fn key(&self) -> Key<'_> {
+        let mut namespace = self.namespace();
+        let kind = match self {
+            Resource::Namespace { .. } => Kind::Namespace,
+            Resource::Sysctl { key, .. } => Kind::Sysctl(key),
+            Resource::Veth { ends: [one, other] } => {
+                let (near, far) = if one <= other { (one, other) } else { (other, one) };
+                namespace = &near.namespace;
+                Kind::Veth(&near.name, &far.namespace, &far.name)
+            }
+            Resource::Device { device, .. } => Kind::Device(&device.name),
+            Resource::Master { port, .. } => Kind::Master(port),
+            Resource::BridgeVlan { device, vlan, .. } => Kind::BridgeVlan(device, vlan.first),
+            Resource::Qdisc { device, qdisc, .. } => Kind::Qdisc(device, qdisc.is_root()),
+            Resource::NoOffload { device, .. } => Kind::NoOffload(device),
+            Resource::Up { device, .. } => Kind::Up(device),
+            Resource::Address { device, address, .. } => {
+                let length = Some(address.prefix_len()).filter(|_| address.addr().is_ipv4());
+                Kind::Address(device, address.addr(), length)
+            }
+            Resource::Rule { rule, .. } => Kind::Rule(Selectors(rule)),
+            Resource::NexthopObject { object, .. } => Kind::NexthopObject(object.id),
+            Resource::Ruleset { .. } => Kind::Ruleset,
+            Resource::EtcFile { path, .. } => Kind::EtcFile(path),
+            Resource::Command { number, .. } => Kind::Command(*number),
+            Resource::Route { route, .. } => Kind::Route(RouteKey::of(route)),
+            Resource::MplsRoute { route, .. } => Kind::MplsRoute(route.label),
+        };
+        Key { namespace, kind }
+    }
+}
+
+impl<'a> Key<'a> {
+    /// The name of the device that it is the key of.
+    pub(super) fn device(&self) -> Option<&'a str> {
+        if let Kind::Device(name) = self.kind { Some(name) } else { None }
+    }
+}
+
+impl<'a> From<&'a Rule> for Selectors<'a> {
+    fn from(rule: &'a Rule) -> Self {
+        Self(rule)
+    }
+}

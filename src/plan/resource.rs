@@ -1,0 +1,278 @@
+//! What namespaces hold: devices, addresses, routes and all else that a lab is made of.
+
+use super::device::{Device, VethEnd};
+use crate::compile::{LabelRoute, NexthopObject, Route, Rule};
+use crate::iproute::{Netem, Tbf, Vlan};
+use ipnet::IpNet;
+
+/// One thing that a namespace holds, by names only: whoever makes it finds the numbers.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Resource {
+    /// A namespace.
+    Namespace {
+        /// Its name under `/run/netns`.
+        namespace: String,
+    },
+    /// The value of a setting.
+    Sysctl {
+        /// Where.
+        namespace: String,
+        /// The path below `/proc/sys`, with slashes.
+        key: String,
+        /// What is written.
+        value: String,
+        /// Whether a kernel that does not know it is good enough.
+        optional: bool,
+    },
+    /// A pair of joined interfaces, each end in its namespace under its name.
+    Veth {
+        /// The two ends.
+        ends: [VethEnd; 2],
+    },
+    /// A device that is made where it stays: of some kinds the kernel never moves one.
+    Device {
+        /// Where.
+        namespace: String,
+        /// The device.
+        device: Device,
+    },
+    /// An interface is a port of a bridge or in a VRF.
+    Master {
+        /// Where.
+        namespace: String,
+        /// The interface.
+        port: String,
+        /// The bridge or the VRF device.
+        master: String,
+    },
+    /// A port of a bridge, or the bridge itself, carries a VLAN.
+    BridgeVlan {
+        /// Where.
+        namespace: String,
+        /// The port or the bridge.
+        device: String,
+        /// Whether it is the bridge.
+        own: bool,
+        /// One VLAN.
+        vlan: Vlan,
+    },
+    /// Packets that leave through a device are handled by a queueing discipline.
+    Qdisc {
+        /// Where.
+        namespace: String,
+        /// The device.
+        device: String,
+        /// What is done to them.
+        qdisc: Qdisc,
+    },
+    /// A device computes checksums and cuts segments itself, as one on a real wire.
+    NoOffload {
+        /// Where.
+        namespace: String,
+        /// The device.
+        device: String,
+    },
+    /// A device is up.
+    Up {
+        /// Where.
+        namespace: String,
+        /// The device.
+        device: String,
+    },
+    /// A device has an address.
+    Address {
+        /// Where.
+        namespace: String,
+        /// The device.
+        device: String,
+        /// The address and its prefix length.
+        address: IpNet,
+    },
+    /// A policy rule.
+    Rule {
+        /// Where.
+        namespace: String,
+        /// The rule.
+        rule: Rule,
+    },
+    /// A nexthop object.
+    NexthopObject {
+        /// Where.
+        namespace: String,
+        /// The object.
+        object: NexthopObject,
+    },
+    /// What nft has loaded.
+    Ruleset {
+        /// Where.
+        namespace: String,
+        /// In nft's own language.
+        ruleset: String,
+    },
+    /// A node's own file below `/etc`.
+    EtcFile {
+        /// Where.
+        namespace: String,
+        /// The path below `/etc`.
+        path: String,
+        /// What is in it.
+        text: String,
+    },
+    /// A command that runs.
+    Command {
+        /// Where.
+        namespace: String,
+        /// The node's name, under which the output is kept.
+        node: String,
+        /// Which of the node's commands it is, counted from 1.
+        number: usize,
+        /// What a shell runs.
+        line: String,
+        /// The VRF that its sockets are bound to.
+        vrf: Option<String>,
+    },
+    /// An IP route.
+    Route {
+        /// Where.
+        namespace: String,
+        /// The route.
+        route: Route,
+    },
+    /// An MPLS route.
+    MplsRoute {
+        /// Where.
+        namespace: String,
+        /// The route.
+        route: LabelRoute,
+    },
+}
+
+/// What is done to the packets that leave through a device.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Qdisc {
+    /// They are delayed or lost; the device's root.
+    Netem(Netem),
+    /// They leave at a rate.
+    Tbf {
+        /// How.
+        tbf: Tbf,
+        /// Whether it is the child of a netem, and not the root.
+        behind_netem: bool,
+    },
+}
+
+impl Qdisc {
+    /// Whether it is the device's root, and not the child of another one.
+    pub fn is_root(&self) -> bool {
+        match self {
+            Qdisc::Netem(_) | Qdisc::Tbf { behind_netem: false, .. } => true,
+            Qdisc::Tbf { behind_netem: true, .. } => false,
+        }
+    }
+}
+
+/// An address family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// The family of an address with its prefix length.
+    pub fn of(net: IpNet) -> Self {
+        match net {
+            IpNet::V4(_) => Family::V4,
+            IpNet::V6(_) => Family::V6,
+        }
+    }
+}
+
+impl Resource {
+    /// The namespace that holds it; that of a veth pair's first end.
+    pub fn namespace(&self) -> &str {
+        match self {
+            Resource::Veth { ends } => &ends[0].namespace,
+            Resource::Namespace { namespace }
+            | Resource::Sysctl { namespace, .. }
+            | Resource::Device { namespace, .. }
+            | Resource::Master { namespace, .. }
+            | Resource::BridgeVlan { namespace, .. }
+            | Resource::Qdisc { namespace, .. }
+            | Resource::NoOffload { namespace, .. }
+            | Resource::Up { namespace, .. }
+            | Resource::Address { namespace, .. }
+            | Resource::Rule { namespace, .. }
+            | Resource::NexthopObject { namespace, .. }
+            | Resource::Ruleset { namespace, .. }
+            | Resource::EtcFile { namespace, .. }
+            | Resource::Command { namespace, .. }
+            | Resource::Route { namespace, .. }
+            | Resource::MplsRoute { namespace, .. } => namespace,
+        }
+    }
+
+    /// The namespaces that hold it: of a veth pair, those of both ends.
+    pub fn namespaces(&self) -> impl Iterator<Item = &str> {
+        let far =
+            if let Resource::Veth { ends: [_, far] } = self { Some(&far.namespace) } else { None };
+        std::iter::once(self.namespace()).chain(far.map(String::as_str))
+    }
+
+    /// The devices that it is, each with its namespace.
+    pub fn devices(&self) -> Vec<(&str, &str)> {
+        match self {
+            Resource::Veth { ends } => {
+                ends.iter().map(|end| (end.namespace.as_str(), end.name.as_str())).collect()
+            }
+            Resource::Device { namespace, device } => vec![(namespace, &device.name)],
+            Resource::Namespace { .. }
+            | Resource::Sysctl { .. }
+            | Resource::Master { .. }
+            | Resource::BridgeVlan { .. }
+            | Resource::Qdisc { .. }
+            | Resource::NoOffload { .. }
+            | Resource::Up { .. }
+            | Resource::Address { .. }
+            | Resource::Rule { .. }
+            | Resource::NexthopObject { .. }
+            | Resource::Ruleset { .. }
+            | Resource::EtcFile { .. }
+            | Resource::Command { .. }
+            | Resource::Route { .. }
+            | Resource::MplsRoute { .. } => Vec::new(),
+        }
+    }
+
+    /// The MAC addresses of the devices that it is, in the order of [`Resource::devices`].
+    pub(super) fn macs(&mut self) -> Vec<&mut Option<[u8; 6]>> {
+        match self {
+            Resource::Veth { ends } => ends.iter_mut().map(|end| &mut end.mac).collect(),
+            Resource::Device { device, .. } => vec![&mut device.mac],
+            Resource::Namespace { .. }
+            | Resource::Sysctl { .. }
+            | Resource::Master { .. }
+            | Resource::BridgeVlan { .. }
+            | Resource::Qdisc { .. }
+            | Resource::NoOffload { .. }
+            | Resource::Up { .. }
+            | Resource::Address { .. }
+            | Resource::Rule { .. }
+            | Resource::NexthopObject { .. }
+            | Resource::Ruleset { .. }
+            | Resource::EtcFile { .. }
+            | Resource::Command { .. }
+            | Resource::Route { .. }
+            | Resource::MplsRoute { .. } => Vec::new(),
+        }
+    }
+}
+
+/// The interface that a setting is about: `net/FAMILY/conf/INTERFACE/NAME` and
+/// `net/FAMILY/neigh/INTERFACE/NAME`; `all` and `default` are nobody's.
+pub(super) fn interface_of(setting: &str) -> Option<&str> {
+    let mut parts = setting.split('/').skip_while(|part| !matches!(*part, "conf" | "neigh"));
+    parts.nth(1).filter(|name| !matches!(*name, "all" | "default"))
+}

@@ -1,0 +1,205 @@
+//! What namespaces hold, and in what two states differ.
+
+use super::{Action, Device, Key, Plan, Qdisc, Resource, Strength};
+use crate::compile::{LOCAL, Rule};
+use crate::iproute::RuleAction;
+use crate::link::Kind;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::LazyLock;
+
+/// What namespaces hold.
+///
+/// What the kernel makes by itself (connected routes, link-local addresses, its own rules) is no part
+/// of it, but for the lookup of the local table, which a plan may take away.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    /// All of it.
+    pub resources: BTreeSet<Resource>,
+}
+
+/// One thing in which a kernel differs from a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Difference {
+    /// The plan makes it, and it is not there.
+    Missing(Resource),
+    /// It is there, and the plan does not make it.
+    Extra(Resource),
+}
+
+/// The priority at which the kernel puts the lookup of the local table.
+pub(super) const LOCAL_RULE: u32 = 0;
+
+/// The rules that every new namespace has for its own addresses, by IPv4 and IPv6.
+pub(super) static OWN_RULES: LazyLock<[Rule; 2]> = LazyLock::new(|| {
+    [true, false]
+        .map(|v4| Rule { priority: Some(LOCAL_RULE), ..Rule::all(v4, RuleAction::Lookup(LOCAL)) })
+});
+
+impl State {
+    /// What there is after a plan that begins where nothing is, as the kernel shows it.
+    pub fn of(plan: &Plan) -> Self {
+        let mut resources = BTreeSet::new();
+        for step in plan.steps() {
+            match &step.action {
+                Action::Add(resource) | Action::Replace { resource, before: _ } => {
+                    if let Resource::Namespace { namespace } = resource {
+                        resources.extend(own_rules(namespace));
+                    }
+                    resources.insert(resource.clone().kept());
+                }
+                Action::Delete(resource) => {
+                    resources.remove(&resource.clone().kept());
+                }
+            }
+        }
+        Self { resources }
+    }
+
+    /// All of it by what tells it apart.
+    pub fn by_key(&self) -> BTreeMap<Key<'_>, &Resource> {
+        self.resources.iter().map(|resource| (resource.key(), resource)).collect()
+    }
+
+    /// The state, without what needs something that is not there, but for what `stays`.
+    pub fn without_unmet(mut self, stays: impl Fn(&Resource) -> bool) -> State {
+        loop {
+            let mut there = HashSet::new();
+            for resource in &self.resources {
+                resource.provides(|milestone| {
+                    there.insert(milestone);
+                });
+            }
+            let lacks = |resource: &&Resource| {
+                let mut lacks = false;
+                resource.waits_for(|strength, milestone| {
+                    lacks |= strength == Strength::Hard && !there.contains(&milestone);
+                });
+                lacks && !stays(resource)
+            };
+            let unmet: Vec<Resource> = self.resources.iter().filter(lacks).cloned().collect();
+            if unmet.is_empty() {
+                return self;
+            }
+            unmet.iter().for_each(|resource| {
+                self.resources.remove(resource);
+            });
+        }
+    }
+
+    /// The state, with what the kernel chose itself where `wanted` leaves it the choice left out.
+    pub fn without_choices(&self, wanted: &State) -> State {
+        let chosen: BTreeSet<(String, String)> =
+            wanted.resources.iter().flat_map(with_mac).collect();
+        let plain = |resource: &Resource| {
+            let resource = without_own_macs(resource.clone(), &chosen);
+            without_own_mtu(resource, &wanted.resources).kept()
+        };
+        State { resources: self.resources.iter().map(plain).collect() }
+    }
+}
+
+/// The rules that a new namespace has.
+pub(super) fn own_rules(namespace: &str) -> impl Iterator<Item = Resource> {
+    OWN_RULES
+        .iter()
+        .map(|rule| Resource::Rule { namespace: namespace.to_owned(), rule: rule.clone() })
+}
+
+/// In what `observed` differs from what `plan` makes.
+pub fn differences(plan: &Plan, observed: &State) -> Vec<Difference> {
+    let mut planned = State::of(plan);
+    planned.resources.retain(Resource::is_observed);
+    let observed = observed.without_choices(&planned).resources;
+    let missing = planned.resources.difference(&observed).cloned().map(Difference::Missing);
+    let extra = observed.difference(&planned.resources).cloned().map(Difference::Extra);
+    missing.chain(extra).collect()
+}
+
+impl Resource {
+    /// Whether a kernel can be asked for it. Programs are their users' own, and nft prints a ruleset in
+    /// other words than it was given.
+    pub fn is_observed(&self) -> bool {
+        match self {
+            Resource::Ruleset { .. } | Resource::EtcFile { .. } | Resource::Command { .. } => false,
+            Resource::Namespace { .. }
+            | Resource::Sysctl { .. }
+            | Resource::Veth { .. }
+            | Resource::Device { .. }
+            | Resource::Master { .. }
+            | Resource::BridgeVlan { .. }
+            | Resource::Qdisc { .. }
+            | Resource::NoOffload { .. }
+            | Resource::Up { .. }
+            | Resource::Address { .. }
+            | Resource::Rule { .. }
+            | Resource::NexthopObject { .. }
+            | Resource::Route { .. }
+            | Resource::MplsRoute { .. } => true,
+        }
+    }
+
+    /// The resource as the kernel shows it: the ends of a pair have no order there, and of a queue it
+    /// keeps less than it was told.
+    pub(super) fn kept(mut self) -> Self {
+        match &mut self {
+            Resource::Veth { ends } => ends.sort(),
+            Resource::Qdisc { qdisc, .. } => match qdisc {
+                Qdisc::Netem(netem) => *netem = netem.as_kept(),
+                Qdisc::Tbf { tbf, .. } => *tbf = tbf.as_kept(),
+            },
+            Resource::Namespace { .. }
+            | Resource::Sysctl { .. }
+            | Resource::Device { .. }
+            | Resource::Master { .. }
+            | Resource::BridgeVlan { .. }
+            | Resource::NoOffload { .. }
+            | Resource::Up { .. }
+            | Resource::Address { .. }
+            | Resource::Rule { .. }
+            | Resource::NexthopObject { .. }
+            | Resource::Ruleset { .. }
+            | Resource::EtcFile { .. }
+            | Resource::Command { .. }
+            | Resource::Route { .. }
+            | Resource::MplsRoute { .. } => {}
+        }
+        self
+    }
+}
+
+/// Leaves out the MTU of a bridge that is left to it: that of its ports.
+fn without_own_mtu(mut resource: Resource, wanted: &BTreeSet<Resource>) -> Resource {
+    let said = resource.clone();
+    if let Resource::Device { device: Device { kind: Kind::Bridge(_), mtu, .. }, .. } =
+        &mut resource
+        && mtu.take().is_some()
+        && !wanted.contains(&resource)
+    {
+        return said;
+    }
+    resource
+}
+
+/// The devices, by namespace and name, whose MAC addresses are chosen.
+fn with_mac(resource: &Resource) -> Vec<(String, String)> {
+    let mut resource = resource.clone();
+    let chosen: Vec<bool> = resource.macs().iter().map(|mac| mac.is_some()).collect();
+    let devices = resource.devices().into_iter().zip(chosen);
+    devices
+        .filter(|(_, chosen)| *chosen)
+        .map(|((namespace, name), _)| (namespace.to_owned(), name.to_owned()))
+        .collect()
+}
+
+/// Leaves out the MAC addresses that the kernel chose itself.
+fn without_own_macs(mut resource: Resource, chosen: &BTreeSet<(String, String)>) -> Resource {
+    let kept: Vec<bool> = resource
+        .devices()
+        .iter()
+        .map(|(namespace, name)| chosen.contains(&((*namespace).to_owned(), (*name).to_owned())))
+        .collect();
+    for (mac, _) in resource.macs().into_iter().zip(kept).filter(|(_, kept)| !kept) {
+        *mac = None;
+    }
+    resource
+}
