@@ -5,13 +5,14 @@ use super::interface::{Interface, InterfaceKind, Lower};
 use super::interfaces::BRIDGE;
 use super::lab::{InterfaceId, Node, NodeId};
 use super::routes::unknown;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
 use crate::document::{DeviceName, Interface as Written, Role};
 use crate::iproute::Vlan;
 use crate::link::{Dummy, Keys, Kind, KindName, LowerDevice, Medium, Mtu};
 use crate::topology;
 use crate::vocabulary::{Given, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// How many ports the kernel's bridge takes (`BR_MAX_PORTS` of `net/bridge/br_private.h`).
 const MOST_PORTS: usize = 1023;
@@ -39,7 +40,7 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
         }
     }
     for (place, written) in &added {
-        if draft.lab[id].interfaces[place.0].kind.is_bridge() {
+        if draft.lab[id].interfaces[place.0].kind.has_ports() {
             ports(&mut draft.lab[id], *place, written, errors);
         }
     }
@@ -65,6 +66,7 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
             None | Some(Medium::Alone | Medium::Bridge { vlan_filtering: true }) => false,
             Some(
                 Medium::Bridge { vlan_filtering: false }
+                | Medium::Bond
                 | Medium::Tagged(_)
                 | Medium::Untagged
                 | Medium::Whole
@@ -79,11 +81,13 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
     let lab_node = &mut draft.lab[id];
     vlans(lab_node, node, errors);
     limit(lab_node, errors);
-    if let Some(span) = circle(lab_node) {
+    let (order, whole) = lab_node.stacked();
+    if let Some(in_cycle) = order.get(whole) {
+        let span = lab_node.interfaces[in_cycle.0].span;
         errors.push(
-            Diagnostic::error(Code::BadValue, "interfaces that rest on each other")
-                .at(span, "this one rests on itself in the end")
-                .note("a parent is there before its child, and a port before its bridge is whole"),
+            Diagnostic::error(Code::BadValue, "interfaces form a cycle")
+                .at(span, "this one is stacked on itself in the end")
+                .note("a lower device is there before what is stacked on it, and a port before its bridge is whole"),
         );
         // Whoever goes down from child to parent comes to an end.
         for (place, _) in added {
@@ -248,7 +252,11 @@ fn kind(
 
 /// Makes the ports of a bridge.
 fn ports(node: &mut Node, bridge: InterfaceId, written: &Written, errors: &mut Diagnostics) {
-    let bridge = node.interfaces[bridge.0].name.clone();
+    let master = &node.interfaces[bridge.0];
+    let (bridge, is_bond) = (master.name.clone(), !master.kind.is_bridge());
+    let word =
+        |interface: &Interface| interface.kind.of_device().map_or("link", |it| it.name().word());
+    let of_master = word(master);
     let ports = written.own.iter().filter_map(|given| match &given.value.value {
         Value::Lines(lines) if given.key == "ports" => Some(lines),
         _ => None,
@@ -260,8 +268,8 @@ fn ports(node: &mut Node, bridge: InterfaceId, written: &Written, errors: &mut D
             continue;
         };
         let interface = &mut node.interfaces[port.0];
-        let fault = if interface.kind.is_bridge() {
-            Some("a bridge cannot be a port of a bridge".to_owned())
+        let fault = if interface.kind.is_bridge() || (is_bond && interface.kind.has_ports()) {
+            Some(format!("a {} cannot be a port of a {of_master}", word(interface)))
         } else {
             let master = interface.master.as_ref();
             master.map(|other| format!("`{name}` is a port of `{}` already", other.value))
@@ -336,34 +344,11 @@ fn limit(node: &Node, errors: &mut Diagnostics) {
     }
 }
 
-/// The place of an interface that rests on itself.
-fn circle(node: &Node) -> Option<Span> {
-    let beneath = |place: InterfaceId| {
-        let ports = (0..node.interfaces.len()).map(InterfaceId);
-        let ports = ports.filter(move |port| node.bridge_of(*port) == Some(place));
-        node.interfaces[place.0].kind.lower().into_iter().chain(ports)
-    };
-    // Those that rest on nothing that is left go one after the other.
-    let mut left: BTreeSet<InterfaceId> = (0..node.interfaces.len()).map(InterfaceId).collect();
-    let rests = |place: &InterfaceId| {
-        let kind = &node.interfaces[place.0].kind;
-        kind.lower().is_some() || kind.is_bridge()
-    };
-    left.retain(rests);
-    loop {
-        let free = left.iter().copied().find(|it| beneath(*it).all(|it| !left.contains(&it)));
-        match free {
-            Some(free) => left.remove(&free),
-            None => return left.first().map(|it| node.interfaces[it.0].span),
-        };
-    }
-}
-
 /// Says those MTUs that the kernel would choose otherwise than for any interface.
 pub(super) fn mtus(node: &mut Node) {
     let mtu = |interface: &Interface| interface.mtu.map_or(MTU, |mtu| mtu.value);
     // A parent's first, so that its children have the same.
-    for place in node.parents_first() {
+    for place in node.lower_first() {
         let interface = &node.interfaces[place.0];
         let ports = node.interfaces.iter().enumerate();
         let ports = ports.filter(|(port, _)| node.bridge_of(InterfaceId(*port)) == Some(place));
@@ -393,33 +378,41 @@ impl Node {
         self.interface(master.as_str())
     }
 
-    /// The interfaces, each behind those that it rests on.
-    pub fn parents_first(&self) -> Vec<InterfaceId> {
-        let depth = |place: InterfaceId| {
-            std::iter::successors(Some(place), |it| self.interfaces[it.0].kind.lower()).count()
-        };
-        let is_bridge = |place: &InterfaceId| self.interfaces[place.0].kind.is_bridge();
-        let all = || (0..self.interfaces.len()).map(InterfaceId);
-        let mut order: Vec<InterfaceId> = Vec::with_capacity(self.interfaces.len());
-        // Whatever rests on a bridge comes behind it, and whatever is its port before.
-        let rests_on_bridge = |place: &InterfaceId| {
-            let mut beneath =
-                std::iter::successors(Some(*place), |it| self.interfaces[it.0].kind.lower());
-            beneath.any(|it| is_bridge(&it))
-        };
-        let mut phases = [Vec::new(), Vec::new(), Vec::new()];
-        for place in all() {
-            let phase = match (is_bridge(&place), rests_on_bridge(&place)) {
-                (true, _) => 1,
-                (false, false) => 0,
-                (false, true) => 2,
-            };
-            phases[phase].push(place);
+    /// The interfaces, each behind those that it is stacked on, its ports among them; else in the
+    /// file's order. Those of a cycle, if there is one, come last.
+    pub fn lower_first(&self) -> Vec<InterfaceId> {
+        self.stacked().0
+    }
+
+    /// [`Node::lower_first`], and how many of them are stacked on none that comes later.
+    fn stacked(&self) -> (Vec<InterfaceId>, usize) {
+        let mut above: Vec<Vec<usize>> = vec![Vec::new(); self.interfaces.len()];
+        let mut waiting_for = vec![0; self.interfaces.len()];
+        for (place, interface) in self.interfaces.iter().enumerate() {
+            if let Some(lower) = interface.kind.lower() {
+                above[lower.0].push(place);
+                waiting_for[place] += 1;
+            }
+            if let Some(bridge) = self.bridge_of(InterfaceId(place)) {
+                above[place].push(bridge.0);
+                waiting_for[bridge.0] += 1;
+            }
         }
-        for mut phase in phases {
-            phase.sort_by_key(|place| depth(*place));
-            order.extend(phase);
+        let free = (0..self.interfaces.len()).filter(|place| waiting_for[*place] == 0);
+        let mut free: BinaryHeap<Reverse<usize>> = free.map(Reverse).collect();
+        let mut order = Vec::with_capacity(self.interfaces.len());
+        while let Some(Reverse(place)) = free.pop() {
+            order.push(InterfaceId(place));
+            for above in &above[place] {
+                waiting_for[*above] -= 1;
+                if waiting_for[*above] == 0 {
+                    free.push(Reverse(*above));
+                }
+            }
         }
-        order
+        let whole = order.len();
+        let in_cycle = (0..self.interfaces.len()).filter(|place| waiting_for[*place] > 0);
+        order.extend(in_cycle.map(InterfaceId));
+        (order, whole)
     }
 }

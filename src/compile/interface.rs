@@ -135,7 +135,12 @@ impl InterfaceKind {
         self.of_device()?.as_bridge()
     }
 
-    /// Whether it joins ports.
+    /// Whether it has ports.
+    pub fn has_ports(&self) -> bool {
+        self.of_device().is_some_and(link::Kind::has_ports)
+    }
+
+    /// Whether it is a bridge.
     pub fn is_bridge(&self) -> bool {
         self.as_bridge().is_some()
     }

@@ -97,6 +97,7 @@ fn is_ip_tunnel(lab: &Lab, (node, interface): Port) -> bool {
         (
             Medium::Alone
             | Medium::Bridge { .. }
+            | Medium::Bond
             | Medium::Tagged(_)
             | Medium::Untagged
             | Medium::Whole,
@@ -204,7 +205,10 @@ impl<F: FnMut(Joint)> Walk<'_, F> {
                 (Medium::Untagged, Some(lower)) => self.join(wire(id, None), wire(lower, None)),
                 (Medium::Whole, Some(lower)) => self.join_all(port, (node, lower), None),
                 (Medium::Tagged(_) | Medium::Untagged | Medium::Whole, None)
-                | (Medium::Alone | Medium::Bridge { .. } | Medium::Tunnel { .. }, _) => {}
+                | (
+                    Medium::Alone | Medium::Bridge { .. } | Medium::Bond | Medium::Tunnel { .. },
+                    _,
+                ) => {}
             },
         }
         let bridge = lab[node].bridge_of(id);

@@ -77,7 +77,7 @@ fn sample(name: KindName, socket: &mut Socket) -> Result<LinkMessage, Refused> {
         }
     };
     let builder = LinkMessageBuilder::<LinkUnspec>::default();
-    let mut message = builder.name(&format!("try-{}", name.word())).build();
+    let mut message = builder.name(format!("try-{}", name.word())).build();
     message.attributes.extend(of_kind(&name.sample(), lower));
     Ok(message)
 }

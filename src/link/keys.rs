@@ -139,4 +139,5 @@ pub(super) static DEV: Key =
     key("dev", Shape::Line, "The interface that a tunnel's packets leave through.");
 pub(super) static LOCAL: Key = key("local", Shape::Ip, "The near end of a tunnel.");
 pub(super) static REMOTE: Key = key("remote", Shape::Ip, "The far end of a tunnel.");
-pub(super) static PORTS: Key = key("ports", Shape::List(&Shape::Line), "The ports of a bridge.");
+pub(super) static PORTS: Key =
+    key("ports", Shape::List(&Shape::Line), "The ports of a bridge or a bond.");

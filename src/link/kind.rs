@@ -102,6 +102,8 @@ pub enum Medium {
         /// Whether frames stay in the VLANs of its ports.
         vlan_filtering: bool,
     },
+    /// It and its ports have the same frames.
+    Bond,
     /// Its frames are those with this tag on the device below.
     Tagged(u16),
     /// Its frames are those of the device below that have no tag.

@@ -4,6 +4,7 @@
 //! others, its MTU, what the kernel calls it and how the kernel is told and asked about it, and what
 //! `ip link add … type KIND` says. A new kind is a file and its line in the list below.
 
+mod bond;
 mod bridge;
 mod dummy;
 mod geneve;
@@ -25,6 +26,7 @@ mod vrf;
 mod vti;
 mod vxlan;
 
+pub use bond::{Bond, BondMode, HashPolicy, LacpRate};
 pub use bridge::Bridge;
 pub use dummy::Dummy;
 pub use geneve::Geneve;
@@ -127,7 +129,7 @@ macro_rules! kinds {
 
 kinds!(
     Dummy, Bridge, Vlan, Vxlan, Macvlan, Ifb, Vrf, Gre, Gretap, Ip6gre, Ip6gretap, Ipip, Sit,
-    Ip6tnl, Vti, Geneve, Ipvlan,
+    Ip6tnl, Vti, Geneve, Ipvlan, Bond,
 );
 
 use kind::OfKind;
@@ -168,6 +170,18 @@ impl Kind {
     pub(crate) fn read(kind: &InfoKind, data: Option<&InfoData>) -> Option<(Kind, Option<u32>)> {
         let name = KindName::ALL.iter().find(|name| name.description().info == *kind)?;
         name.read(data)
+    }
+
+    /// Whether it has ports.
+    pub fn has_ports(&self) -> bool {
+        match self.medium() {
+            Medium::Bridge { .. } | Medium::Bond => true,
+            Medium::Alone
+            | Medium::Tagged(_)
+            | Medium::Untagged
+            | Medium::Whole
+            | Medium::Tunnel { .. } => false,
+        }
     }
 
     /// What it is as a bridge.

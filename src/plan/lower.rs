@@ -112,7 +112,7 @@ fn inner_devices(steps: &mut Vec<Step>, node: &Node) {
 
 /// The devices of a node that no link makes, each behind its parent.
 fn own_devices(node: &Node) -> impl Iterator<Item = (Device, Span)> {
-    node.parents_first().into_iter().filter_map(|id| {
+    node.lower_first().into_iter().filter_map(|id| {
         let interface = &node.interfaces[id.0];
         let InterfaceKind::Device { kind, lower } = &interface.kind else { return None };
         let device = Device {
@@ -186,14 +186,14 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
     for vrf in node.vrfs.iter().filter(|vrf| vrf.up) {
         push(up(vrf.name.as_str()), vrf.span);
     }
-    // A bridge comes up before its ports, a parent before its children.
-    let (mut bridges, others): (Vec<_>, Vec<_>) = node
-        .parents_first()
+    // A bridge or bond comes up before its ports, another lower device before what is stacked on it.
+    let (masters, others): (Vec<_>, Vec<_>) = node
+        .lower_first()
         .into_iter()
         .filter(|id| node.comes_up(*id))
-        .partition(|id| node.interfaces[id.0].kind.is_bridge());
-    bridges.extend(others);
-    for interface in bridges.into_iter().map(|id| &node.interfaces[id.0]) {
+        .partition(|id| node.interfaces[id.0].kind.has_ports());
+    let masters = masters.into_iter().rev();
+    for interface in masters.chain(others).map(|id| &node.interfaces[id.0]) {
         push(up(interface.name.as_str()), interface.span);
     }
     for loopback in &node.loopback {

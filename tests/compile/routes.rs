@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use vrflab::compile::{Lab, MAIN, NodeId};
 use vrflab::diagnostic::{Code, Severity, Source};
-use vrflab::document::{Format, LabName};
+use vrflab::document::{Format, LabName, Role};
 
 pub fn lab(text: &str) -> Lab {
     let source = Source { name: "lab.dot".to_owned(), text: text.to_owned() };
@@ -75,6 +75,13 @@ fn a_tunnel_is_no_way_to_its_own_far_end() {
     assert_eq!(through(&tunnel("")), Vec::<String>::new());
     // Inside of a VRF it is a link like any other.
     assert_eq!(through(&tunnel(" vrf blue")), ["172.16.0.2/31 table 10 via 172.16.0.5 dev t"]);
+}
+
+#[test]
+fn a_host_whose_links_are_one_bond_is_no_router() {
+    let lab = lab("graph { s [interfaces=\"b kind bond ports e1,e2\"]; w [role=switch]
+                   s:e1 -- w; s:e2 -- w; h -- w }");
+    assert_eq!(lab[lab.node("s").unwrap()].role, Role::Host);
 }
 
 /// The addresses of both ends of the only link.

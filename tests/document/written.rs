@@ -27,7 +27,9 @@ fn device() -> impl Strategy<Value = String> {
 }
 
 fn sheet() -> impl Strategy<Value = Sheet> {
-    let settings = prop::collection::btree_map("[a-z.]{1,9}", line(), 0..4);
+    // What begins so is taken for an assignment as `sysctl -w` has it.
+    let setting = line().prop_filter("an assignment", |line| !line.starts_with('='));
+    let settings = prop::collection::btree_map("[a-z.]{1,9}", setting, 0..4);
     let ports = prop::collection::btree_set(device(), 2..5);
     (prop::collection::vec(line(), 0..4), settings, ports).prop_map(|(lines, settings, ports)| {
         let ports: Vec<String> = ports.into_iter().collect();

@@ -74,3 +74,19 @@ fn tunnels_of_every_kind_carry_packets_and_nothing_passes_without_them() {
     let report = check::run(lab, &lab.checks, |_, _| {}).unwrap();
     assert_eq!(report.passed, 1, "the one over no tunnel");
 }
+
+#[test]
+fn a_bond_goes_on_with_the_ports_that_are_left() {
+    let text = std::fs::read_to_string(file("labs/bond.dot")).unwrap();
+    let (built, said) = read(&text, Format::Dot, "dev-bond");
+    assert!(said.is_empty(), "{said:?}");
+    let standing = built.up();
+    standing.holds_what_it_says();
+    standing.all_checks_hold();
+    for (node, port) in [("r1", "e1"), ("server", "e1")] {
+        assert_eq!(standing.ip(node, &format!("link set dev {port} down")), "");
+    }
+    standing.all_checks_hold();
+    assert_eq!(standing.ip("r1", "link set dev e2 down"), "");
+    assert!(!standing.check("client -> server").ok);
+}

@@ -121,7 +121,7 @@ fn interface(node: &Node, interface: &Interface) -> (String, Value) {
         if !of_role {
             let ports: Vec<_> = node.interfaces.iter().filter(|it| it.is_port_of(name)).collect();
             say("kind", Value::line(kind.name().word()));
-            if kind.as_bridge().is_some() {
+            if kind.has_ports() {
                 say("ports", Value::lines(ports.iter().map(|port| &port.name)));
             }
         }
