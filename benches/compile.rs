@@ -56,7 +56,7 @@ fn stages(text: &str) -> (Plan, [Duration; 4]) {
     let compiled = clock.lap();
     let said = said.into_sorted();
     assert!(said.is_empty(), "{said:?}");
-    let plan = lower(&lab).unwrap();
+    let plan = lower(&lab).expect("a lab is a plan");
     (plan, [parsed, resolved, compiled, clock.lap()])
 }
 
