@@ -51,7 +51,7 @@ vrflab
     // The next lab of the name begins anew, with whatever its commands write now.
     std::fs::write(format!("{OUTPUTS}/web/server.9"), "old").unwrap();
     host.done(&["up", "--no-check", &web()]);
-    assert!(!names(&format!("{OUTPUTS}/web")).contains(&"server.9".to_owned()));
+    assert!(!names(format!("{OUTPUTS}/web")).contains(&"server.9".to_owned()));
     host.done(&["down"]);
     host.assert_nothing_is_left();
 }
@@ -273,7 +273,7 @@ fn an_interrupted_lab_takes_its_commands_with_it() {
     std::fs::write(path, lab).unwrap();
     let mut up = host.vrflab(&["up", path]).spawn().unwrap();
     until("the command runs", || {
-        !names(&format!("{OUTPUTS}/waits")).is_empty() && !host.done(&["ls"]).is_empty()
+        !names(format!("{OUTPUTS}/waits")).is_empty() && !host.done(&["ls"]).is_empty()
     });
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(up.id() as i32), nix::sys::signal::SIGINT)
         .unwrap();
