@@ -11,7 +11,7 @@ use super::report::{self, Amount};
 use super::{down, files, labs, neighbours};
 use crate::compile::{Check, Node, names};
 use crate::document::{Format, LabName};
-use crate::executor::{self, Failed, Fault, Stopped};
+use crate::executor::{self, ApplyError, BuildError, Fault};
 use crate::kernel::{Home, forwarded_packets_match_rules_by_vrf, mount_namespace, on_worker};
 use crate::state::{self, Lock, Phase, Record};
 use crate::vm;
@@ -331,24 +331,24 @@ pub(super) fn rebuild(input: &Input, lock: Lock, interrupt: &Interrupt) -> Resul
 }
 
 /// Says why a lab was not built; true where it was begun and nothing of it is left.
-fn say(failed: Failed, input: &Input) -> (Exit, bool) {
+fn say(failed: BuildError, input: &Input) -> (Exit, bool) {
     let name = &input.lab.name;
     let (exit, left) = match failed {
-        Failed::Io(error) => return (cannot(error), false),
-        Failed::Taken { namespace } => return (taken(&namespace), false),
-        Failed::InTheWay { left } => {
+        BuildError::Io(error) => return (cannot(error), false),
+        BuildError::Taken { namespace } => return (taken(&namespace), false),
+        BuildError::InTheWay { left } => {
             down::say(&left);
             return (Exit::Partly, false);
         }
-        Failed::Unrecorded { error, left } => {
+        BuildError::Unrecorded { error, left } => {
             err!("{name}: that it is up cannot be recorded: {error}");
             (Exit::Cannot, left)
         }
-        Failed::Stopped { stopped: Stopped::Interrupted, left } => {
+        BuildError::Stopped { error: ApplyError::Interrupted, left } => {
             err!("{name}: interrupted");
             (Exit::Interrupted, left)
         }
-        Failed::Stopped { stopped: Stopped::Refused { step, reason }, left } => {
+        BuildError::Stopped { error: ApplyError::Refused { step, reason, .. }, left } => {
             let refused = executor::refused_in(&step, &reason, &input.source);
             report::print(&[refused], &input.source);
             (Exit::Refused, left)

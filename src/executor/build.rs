@@ -1,46 +1,47 @@
 //! Making a lab where there is none of its name.
 
-use super::{Left, Observer, Stopped, clear, run, teardown};
+use super::{ApplyError, Left, Observer, clear, run, teardown};
 use crate::kernel::{Home, Machine, Namespace, on_worker, prepare_directory};
 use crate::plan::{Plan, Resource};
 use crate::state::{self, Lock, Phase, Record};
 use std::io;
 
 /// Why a lab is not there after [`build`].
-#[derive(Debug)]
-pub enum Failed {
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
     /// Somebody else has a namespace of a name that the lab needs; nothing was begun.
+    #[error("there is a namespace `{namespace}` already, and it is not this lab's")]
     Taken {
         /// The name.
         namespace: String,
     },
     /// It was begun and stopped, and everything was rolled back but what is left.
+    #[error("it was stopped: {error}")]
     Stopped {
         /// Why.
-        stopped: Stopped,
+        #[source]
+        error: ApplyError,
         /// What could not be taken away; the record stays where there is any.
         left: Vec<Left>,
     },
     /// All of it was built, which could not be recorded, so that it was rolled back as if stopped.
+    #[error("that it is up cannot be recorded: {error}")]
     Unrecorded {
         /// Why.
+        #[source]
         error: io::Error,
-        /// As in [`Failed::Stopped`].
+        /// As in [`BuildError::Stopped`].
         left: Vec<Left>,
     },
     /// What stood under its name, and was to be built anew, could not be taken away whole.
+    #[error("what stands under its name could not be taken away whole")]
     InTheWay {
         /// What is there.
         left: Vec<Left>,
     },
     /// The record could not be written, or namespaces cannot be had.
-    Io(io::Error),
-}
-
-impl From<io::Error> for Failed {
-    fn from(error: io::Error) -> Self {
-        Failed::Io(error)
-    }
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }
 
 /// What becomes of the record, and of the text in it, where a lab cannot be built.
@@ -56,13 +57,13 @@ enum Otherwise {
 /// Returns the lock on the lab that stands.
 ///
 /// # Errors
-/// Nothing of the lab is there then, unless [`Failed::Stopped`] names what is left.
+/// Nothing of the lab is there then, unless [`BuildError::Stopped`] names what is left.
 pub fn build(
     plan: &Plan,
     record: Record,
     lock: Lock,
     observer: &mut (impl Observer + Send),
-) -> Result<Lock, Failed> {
+) -> Result<Lock, BuildError> {
     build_through(plan, record, lock, machine(observer))
 }
 
@@ -76,10 +77,10 @@ pub fn rebuild(
     record: Record,
     lock: Lock,
     observer: &mut (impl Observer + Send),
-) -> Result<Lock, Failed> {
+) -> Result<Lock, BuildError> {
     let left = clear(&lock)?;
     if left.iter().any(Left::is_failure) {
-        return Err(Failed::InTheWay { left });
+        return Err(BuildError::InTheWay { left });
     }
     make(plan, record, lock, Otherwise::Keep, machine(observer))
 }
@@ -92,14 +93,14 @@ pub fn build_through(
     plan: &Plan,
     record: Record,
     lock: Lock,
-    carry_out: impl FnOnce(&Plan, &str, Home) -> Result<(), Stopped>,
-) -> Result<Lock, Failed> {
+    carry_out: impl FnOnce(&Plan, &str, Home) -> Result<(), ApplyError>,
+) -> Result<Lock, BuildError> {
     make(plan, record, lock, Otherwise::Forget, carry_out)
 }
 
 fn machine(
     observer: &mut (impl Observer + Send),
-) -> impl FnOnce(&Plan, &str, Home) -> Result<(), Stopped> {
+) -> impl FnOnce(&Plan, &str, Home) -> Result<(), ApplyError> {
     |plan, mark, home| {
         on_worker(|worker| run(plan, mark, &mut Machine::new(worker, home), observer))
     }
@@ -110,8 +111,8 @@ fn make(
     mut record: Record,
     lock: Lock,
     otherwise: Otherwise,
-    carry_out: impl FnOnce(&Plan, &str, Home) -> Result<(), Stopped>,
-) -> Result<Lock, Failed> {
+    carry_out: impl FnOnce(&Plan, &str, Home) -> Result<(), ApplyError>,
+) -> Result<Lock, BuildError> {
     let home = Home::of(state::directory(lock.lab()));
     let commands = plan.resources().filter(|it| matches!(it, Resource::Command { .. })).count();
     if let Err(failed) = begin(&record, &lock, &home, commands) {
@@ -120,22 +121,22 @@ fn make(
         }
         return Err(failed);
     }
-    if let Err(stopped) = carry_out(plan, &record.mark, home) {
-        return Err(Failed::Stopped { stopped, left: rolled_back(&record, lock, otherwise) });
+    if let Err(error) = carry_out(plan, &record.mark, home) {
+        return Err(BuildError::Stopped { error, left: rolled_back(&record, lock, otherwise) });
     }
     let begun = record.clone();
     record.phase = Phase::Up;
     if let Err(error) = record.store(&lock) {
-        return Err(Failed::Unrecorded { error, left: rolled_back(&begun, lock, otherwise) });
+        return Err(BuildError::Unrecorded { error, left: rolled_back(&begun, lock, otherwise) });
     }
     Ok(lock)
 }
 
 /// Writes the record where nothing is in the way.
-fn begin(record: &Record, lock: &Lock, home: &Home, commands: usize) -> Result<(), Failed> {
+fn begin(record: &Record, lock: &Lock, home: &Home, commands: usize) -> Result<(), BuildError> {
     let taken = |name: &&String| Namespace::path(name).symlink_metadata().is_ok();
     if let Some(namespace) = record.namespaces.iter().find(taken).cloned() {
-        return Err(Failed::Taken { namespace });
+        return Err(BuildError::Taken { namespace });
     }
     home.clear()?;
     if commands > 0 {

@@ -78,11 +78,13 @@ pub fn change_through(
             let plan = between(&there, &wanted, &plans)?;
             let steps: Vec<Step> = plan.steps().cloned().collect();
             let mut machine = machine(change, &home, worker);
-            if let Err(ApplyError { done, step, reason }) =
-                carry_out(&steps, change.mark, &mut machine)
-            {
-                let stuck = roll_back(change, &steps[..done], &observed, &home, worker)?;
-                return Err(ChangeError::Refused { step, reason, stuck: stuck.map(Box::new) });
+            match carry_out(&steps, change.mark, &mut machine) {
+                Ok(()) => {}
+                Err(ApplyError::Refused { done, step, reason }) => {
+                    let stuck = roll_back(change, &steps[..done], &observed, &home, worker)?;
+                    return Err(ChangeError::Refused { step, reason, stuck: stuck.map(Box::new) });
+                }
+                Err(ApplyError::Interrupted) => unreachable!("nobody looks on who could break"),
             }
             routes += steps.iter().filter(|step| is_route(&step.action)).count();
         }
@@ -143,7 +145,7 @@ fn roll_back(
     let steps: Vec<Step> = done.iter().rev().map(back).collect();
     let mut left = &steps[..];
     // What cannot be taken back because the kernel has done so itself is none of the faults.
-    while let Err(ApplyError { done, .. }) =
+    while let Err(ApplyError::Refused { done, .. }) =
         apply(left, change.mark, &mut machine(change, home, worker))
     {
         left = &left[done + 1..];
@@ -152,7 +154,10 @@ fn roll_back(
     let rest = between(&there, observed, &[change.before, change.after])?;
     let rest: Vec<Step> = rest.steps().cloned().collect();
     let restored = apply(&rest, change.mark, &mut machine(change, home, worker));
-    Ok(restored.err().map(|ApplyError { step, reason, .. }| (*step, reason)))
+    Ok(match restored {
+        Err(ApplyError::Refused { step, reason, .. }) => Some((*step, reason)),
+        Err(ApplyError::Interrupted) | Ok(()) => None,
+    })
 }
 
 fn is_route(action: &Action) -> bool {

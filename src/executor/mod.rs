@@ -17,7 +17,7 @@ mod ruleset;
 mod spanning_tree;
 mod teardown;
 
-pub use build::{Failed, build, build_through, rebuild};
+pub use build::{BuildError, build, build_through, rebuild};
 pub use change::{Change, ChangeError, change, change_through};
 pub use kernel::Kernel;
 pub use rehearsal::rehearse;
@@ -42,17 +42,22 @@ pub trait Observer {
     }
 }
 
-/// Why a run ended before its end. What it had made is still there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stopped {
+/// Why steps were not carried out to their end. What they had made is still there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
     /// The kernel refused a step.
+    #[error("`{}` was refused: {reason}", .step.action)]
     Refused {
+        /// How many were carried out before it; some behind it may have been too.
+        done: usize,
         /// The step.
         step: Box<Step>,
         /// What was said.
+        #[source]
         reason: Reason,
     },
     /// The observer broke.
+    #[error("interrupted")]
     Interrupted,
 }
 
@@ -117,7 +122,7 @@ pub fn run(
     mark: &str,
     kernel: &mut impl Kernel,
     observer: &mut impl Observer,
-) -> Result<(), Stopped> {
+) -> Result<(), ApplyError> {
     let steps: Vec<&Step> = plan.steps().collect();
     let mut done = 0;
     let mut waited = false;
@@ -129,9 +134,10 @@ pub fn run(
         let together = together(&steps[done..]);
         let next = &steps[done..done + together];
         if observer.before(done, next).is_break() {
-            return Err(Stopped::Interrupted);
+            return Err(ApplyError::Interrupted);
         }
-        execute(next, mark, kernel).map_err(|refused| Stopped::Refused {
+        execute(next, mark, kernel).map_err(|refused| ApplyError::Refused {
+            done: done + refused.index,
             step: Box::new(next[refused.index].clone()),
             reason: refused.refusal,
         })?;
@@ -160,19 +166,6 @@ fn together(steps: &[&Step]) -> usize {
 /// answered soon.
 const LONGEST: usize = 256;
 
-/// The step at which steps ended.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` was refused: {reason}", .step.action)]
-pub struct ApplyError {
-    /// How many were carried out before it; some behind it may have been too.
-    pub done: usize,
-    /// The step.
-    pub step: Box<Step>,
-    /// What was said.
-    #[source]
-    pub reason: Reason,
-}
-
 /// Carries out steps in order, each namespace marked before its name appears.
 ///
 /// # Errors
@@ -182,7 +175,7 @@ pub fn apply(steps: &[Step], mark: &str, kernel: &mut impl Kernel) -> Result<(),
     let mut done = 0;
     while done < steps.len() {
         let next = &steps[done..done + together(&steps[done..])];
-        execute(next, mark, kernel).map_err(|refused| ApplyError {
+        execute(next, mark, kernel).map_err(|refused| ApplyError::Refused {
             done: done + refused.index,
             step: Box::new(next[refused.index].clone()),
             reason: refused.refusal,

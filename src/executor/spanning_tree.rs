@@ -1,6 +1,6 @@
 //! Waiting for bridges that run the spanning tree protocol.
 
-use super::{Kernel, Observer, Stopped};
+use super::{ApplyError, Kernel, Observer};
 use crate::kernel::Reason;
 use crate::plan::{Resource, Step};
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ pub(super) fn wait(
     steps: &[&Step],
     kernel: &mut impl Kernel,
     observer: &mut impl Observer,
-) -> Result<(), Stopped> {
+) -> Result<(), ApplyError> {
     let bridges: Vec<&Step> = steps.iter().copied().filter(|step| runs_stp(step)).collect();
     let end = Instant::now() + TIMEOUT;
     // One that is ready can be so no longer when the next one is: what counts is a turn without a wait.
@@ -29,10 +29,13 @@ pub(super) fn wait(
             break;
         }
         if observer.waiting().is_break() {
-            return Err(Stopped::Interrupted);
+            return Err(ApplyError::Interrupted);
         }
-        let stopped =
-            |refusal| Stopped::Refused { step: Box::new((*step).clone()), reason: refusal };
+        let stopped = |refusal| ApplyError::Refused {
+            done: steps.len(),
+            step: Box::new((*step).clone()),
+            reason: refusal,
+        };
         match kernel.wait_for_ports(step.action.namespace(), Duration::ZERO) {
             Ok(None) => {
                 ready += 1;

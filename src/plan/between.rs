@@ -23,14 +23,15 @@ pub fn between(before: &State, after: &State, said: &[&Plan]) -> Result<Plan, Pl
         places: places(said),
         order: order(&wanted, said),
         new: Vec::new(),
-        late: BTreeSet::new(),
+        waits: true,
         actions: Vec::new(),
     };
     way.delete(before, &wanted);
     way.make();
     way.finish(before, &wanted);
-    // A device that went down has lost some of what it is to keep.
-    way.late.clear();
+    // A device that went down has lost some of what it is to keep, and nothing needs the room for labels
+    // that goes.
+    way.waits = false;
     way.make();
     let steps: Vec<Step> = way.steps();
     Plan::upon(before, steps)
@@ -45,8 +46,8 @@ struct Between<'a> {
     order: Vec<&'a Resource>,
     /// The namespaces that are made, in which the kernel has rules of its own.
     new: Vec<&'a str>,
-    /// What waits until all else is made.
-    late: BTreeSet<Key<'a>>,
+    /// Whether what takes room from others waits, as they may be there yet.
+    waits: bool,
     actions: Vec<Action>,
 }
 
@@ -303,9 +304,7 @@ impl<'a> Between<'a> {
         if before.as_ref() == Some(resource) {
             return true;
         }
-        if before.as_ref().is_some_and(|before| is_less_room(before, resource))
-            && self.late.insert(key)
-        {
+        if self.waits && before.as_ref().is_some_and(|before| is_less_room(before, resource)) {
             return true;
         }
         if self.model.make(resource).is_err() && !anyway {

@@ -1,7 +1,7 @@
 //! A plan on a kernel in memory: in every order that its graph allows, backwards, and from any state
 //! to any other.
 
-use crate::networks::{lab, plain, vpns};
+use crate::networks::{lab, lab_of_yaml, plain, vpns};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use vrflab::compile::Lab;
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
+use vrflab::iproute::{Leads, RouteKind};
 use vrflab::plan::{Action, Model, Plan, Resource, State, Step, Strength, between, lower};
 
 /// Numbers that look like chance, the same ones for the same seed.
@@ -166,6 +167,15 @@ fn every_order_of_a_labs_steps_that_the_graph_allows_ends_in_one_state() {
 }
 
 #[test]
+fn the_first_address_of_a_subnet_stays_the_first_in_every_order() {
+    let text = "routing: none\nnodes: {a: {interfaces: {d0: {kind: dummy, addresses: [10.0.0.9/24, \
+                10.0.0.1/24, 10.0.0.5/24]}}}}\n";
+    let plan = lower(&lab_of_yaml(text)).unwrap();
+    let mut dice = Dice(0xadd);
+    (0..32).for_each(|_| orders_agree(&plan, &mut dice, text));
+}
+
+#[test]
 fn the_steps_of_a_lab_taken_back_leave_nothing() {
     for (path, plan) in labs() {
         ends_in_nothing(&plan, &path.display().to_string());
@@ -189,6 +199,68 @@ fn a_lab_is_made_of_any_part_of_it_and_of_nothing() {
         let part = mixed(&[&State::of(&plan)], &mut dice);
         leads(&part, &plan, &name);
         leads(&State::default(), &plan, &name);
+    }
+}
+
+/// The state with some of it in another form, as if somebody had edited it or the file.
+fn disturbed(state: &State, dice: &mut Dice) -> State {
+    let mut resources = state.resources.clone();
+    for resource in &state.resources {
+        let mut other = resource.clone();
+        match &mut other {
+            Resource::Sysctl { value, .. } => {
+                *value = if dice.one_in(2) { "7" } else { "1048575" }.to_owned();
+            }
+            Resource::Veth { ends } => ends[0].mtu = Some(1400),
+            Resource::Device { device, .. } => device.mtu = Some(1400),
+            Resource::BridgeVlan { vlan, .. } => vlan.untagged = !vlan.untagged,
+            Resource::Rule { rule, .. } => rule.priority = Some(rule.priority.unwrap_or(0) + 7),
+            Resource::NexthopObject { object, .. } => match &mut object.leads {
+                Leads::Way { way, .. } => way.onlink = !way.onlink,
+                Leads::Blackhole { v4 } => *v4 = !*v4,
+                Leads::Group { members, .. } => members.truncate(1),
+            },
+            Resource::Ruleset { ruleset, .. } => ruleset.push('#'),
+            Resource::EtcFile { text, .. } => text.push('#'),
+            Resource::Command { line, .. } => line.push('#'),
+            Resource::Route { route, .. } => match dice.one_in(2) {
+                true => route.metric = Some(route.metric.unwrap_or(0) + 7),
+                false => route.kind = RouteKind::Blackhole,
+            },
+            Resource::MplsRoute { route, .. } => route.ttl_propagate = Some(false),
+            Resource::Namespace { .. }
+            | Resource::Master { .. }
+            | Resource::Qdisc { .. }
+            | Resource::NoOffload { .. }
+            | Resource::Up { .. }
+            | Resource::Address { .. } => {}
+        }
+        if dice.one_in(8) {
+            resources.remove(resource);
+            let is_free = resources.iter().all(|known| known.key() != other.key());
+            // What is no other form of it is left out.
+            if is_free && other != *resource {
+                resources.insert(other);
+            }
+        }
+    }
+    State { resources }.without_unmet(|_| false)
+}
+
+#[test]
+fn a_lab_is_mended_whatever_was_edited_in_it() {
+    let mut dice = Dice(0xed17);
+    for (path, plan) in labs().into_iter().filter(|(_, plan)| plan.steps().len() < 1500) {
+        let edited = disturbed(&State::of(&plan), &mut dice);
+        leads(&edited, &plan, &path.display().to_string());
+    }
+}
+
+#[test]
+fn a_lab_becomes_any_other() {
+    let labs: Vec<_> = labs().into_iter().filter(|(_, plan)| plan.steps().len() < 1500).collect();
+    for ((path, plan), (_, other)) in labs.iter().skip(1).zip(&labs) {
+        leads(&State::of(other), plan, &path.display().to_string());
     }
 }
 
@@ -225,6 +297,11 @@ proptest! {
         orders_agree(&plan, &mut Dice(seed), &text);
         ends_in_nothing(&plan, &text);
     }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn a_network_is_made_of_any_mixture_of_itself_and_others(

@@ -5,7 +5,7 @@ use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
 use std::time::Duration;
-use vrflab::executor::{self, Failed, Kernel, Stopped, run};
+use vrflab::executor::{self, ApplyError, BuildError, Kernel, run};
 use vrflab::kernel::{Machine, Refusal, Refused, on_worker};
 use vrflab::plan::Action;
 use vrflab::state::Lock;
@@ -77,7 +77,7 @@ impl Kernel for Faulty<'_, '_> {
     }
 }
 
-fn build(built: &Built, before: usize, fault: Fault) -> Result<Lock, Failed> {
+fn build(built: &Built, before: usize, fault: Fault) -> Result<Lock, BuildError> {
     executor::build_through(&built.plan, built.record(), built.lock(), |plan, mark, home| {
         on_worker(|worker| {
             let mut kernel = Faulty { kernel: &mut Machine::new(worker, home), before, fault };
@@ -92,7 +92,7 @@ fn a_refusal_at_any_step_of_the_l3vpn_leaves_nothing() {
     let steps: Vec<Action> = built.plan.steps().map(|step| step.action.clone()).collect();
     for (before, expected) in steps.iter().enumerate() {
         match build(&built, before, Fault::Refused) {
-            Err(Failed::Stopped { stopped: Stopped::Refused { step, reason }, left }) => {
+            Err(BuildError::Stopped { error: ApplyError::Refused { step, reason, .. }, left }) => {
                 assert_eq!(step.action, *expected, "the refused step is the one that is named");
                 assert_eq!(reason.to_string(), "refused by the test (EINVAL)");
                 assert!(left.is_empty(), "step {before}, {expected}: {left:?}");

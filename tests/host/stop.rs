@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Stdio};
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
-use vrflab::executor::{self, Failed, Left, Observer, Stopped, run};
+use vrflab::executor::{self, ApplyError, BuildError, Left, Observer, run};
 use vrflab::kernel::{Machine, on_worker};
 use vrflab::plan::{Plan, Step, lower};
 use vrflab::state::{Lock, Phase, Record};
@@ -206,9 +206,9 @@ fn what_goes_wrong_in_the_rollback_does_not_hide_why_there_is_one() {
     let failed = executor::build_through(&plan, record, lock, |_, _, _| {
         // Then the record cannot be ended.
         fs::remove_dir_all("/run/vrflab").unwrap();
-        Err(Stopped::Interrupted)
+        Err(ApplyError::Interrupted)
     });
-    let Err(Failed::Stopped { stopped: Stopped::Interrupted, left }) = failed else {
+    let Err(BuildError::Stopped { error: ApplyError::Interrupted, left }) = failed else {
         panic!("{failed:?}")
     };
     assert!(matches!(&left[..], [Left::Unknown { .. }]), "{left:?}");
@@ -235,7 +235,7 @@ fn a_lab_whose_last_record_cannot_be_written_is_rolled_back() {
         fs::create_dir("/run/vrflab/it/.lab.json").unwrap();
         Ok(())
     });
-    let Err(Failed::Unrecorded { error, left }) = failed else { panic!("{failed:?}") };
+    let Err(BuildError::Unrecorded { error, left }) = failed else { panic!("{failed:?}") };
     assert_eq!(error.kind(), std::io::ErrorKind::IsADirectory);
     assert!(left.is_empty(), "{left:?}");
     host.assert_nothing_is_left();
