@@ -1,13 +1,16 @@
 //! Whatever happens at whichever step, nothing of a lab is left.
 
-use crate::standing::{Alone, Built, l3vpn};
+use crate::standing::{Alone, Built, l3vpn, read};
 use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
+use std::collections::BTreeSet;
 use std::time::Duration;
-use vrflab::executor::{self, ApplyError, BuildError, Kernel, run};
-use vrflab::kernel::{Machine, Refusal, Refused, on_worker};
-use vrflab::plan::Action;
+use vrflab::diagnostic::{Diagnostic, Severity};
+use vrflab::document::Format;
+use vrflab::executor::{self, ApplyError, BuildError, Change, ChangeError, Kernel, run};
+use vrflab::kernel::{Machine, Refusal, Refused, observe, on_worker};
+use vrflab::plan::{Action, Difference, Plan, differences};
 use vrflab::state::Lock;
 
 /// The real kernel up to one step, and a fault there.
@@ -129,4 +132,98 @@ fn a_kill_at_any_step_of_the_l3vpn_and_then_down_leaves_nothing() {
         assert!(left.is_empty(), "step {before}: {left:?}");
         assert_eq!(built.residue(), Vec::<String>::new(), "step {before}");
     }
+}
+
+/// A lab, and the same edited: devices, masters, VLANs, queues, addresses, rules, nexthop objects, routes,
+/// files, settings and a node come, go and change.
+const BEFORE: &str = "routing: none
+nodes:
+  a:
+    vrfs: {red: 10}
+    sysctls: {net.mpls.platform_labels: 1000}
+    loopback: [10.9.0.1/32]
+    etc: {motd: before}
+    interfaces:
+      e0: {addresses: [10.0.0.1/24, 'fd00::1/64'], netem: delay 1ms}
+      d0: {kind: dummy, vrf: red, addresses: [10.1.0.1/24, 'fd01::1/64']}
+      d1: {kind: dummy}
+      br: {kind: bridge, vlan_filtering: true, ports: [p0]}
+      p0: {kind: dummy, vlans: [7 pvid untagged]}
+      v0: {kind: vlan, id: 5, parent: e0, addresses: [10.5.0.1/24]}
+    nexthops: [id 1 via 10.0.0.2 dev e0, id 2 via 10.0.0.3 dev e0, id 3 group 1/2]
+    rules: [from 10.9.0.0/16 lookup 10 priority 100]
+    routes: [10.2.0.0/16 via 10.0.0.2 dev e0, 10.3.0.0/16 nhid 3, 10.4.0.0/16 via 10.5.0.2 dev v0, 'fd02::/64 via fd00::2 dev e0', table 10 10.6.0.0/16 via 10.1.0.2 dev d0]
+    mpls: [100 via inet 10.0.0.2 dev e0]
+  b:
+    interfaces: {e0: {addresses: [10.0.0.2/24, 'fd00::2/64']}}
+links: ['a:e0 -- b:e0']
+";
+const AFTER: &str = "routing: none
+nodes:
+  a:
+    vrfs: {red: 20}
+    sysctls: {net.mpls.platform_labels: 500, net.ipv4.ip_forward: 1}
+    loopback: [10.9.0.2/32]
+    etc: {motd: after}
+    interfaces:
+      e0: {addresses: [10.0.0.4/24, 'fd00::1/64'], netem: delay 2ms}
+      d0: {kind: dummy, vrf: red, addresses: [10.1.0.1/24, 'fd01::1/64']}
+      d1: {kind: dummy, vrf: red}
+      br: {kind: bridge, vlan_filtering: true, ports: [p0]}
+      p0: {kind: dummy, vlans: [8 pvid untagged]}
+      v0: {kind: vlan, id: 6, parent: e0, addresses: [10.5.0.1/24]}
+    nexthops: [id 1 via 10.0.0.5 dev e0, id 3 group 1]
+    rules: [from 10.9.0.0/16 lookup 20 priority 100]
+    routes: [10.2.0.0/16 via 10.0.0.5 dev e0, 10.3.0.0/16 nhid 3, 10.4.0.0/16 via 10.5.0.2 dev v0, 'fd02::/64 via fd00::2 dev e0', table 20 10.6.0.0/16 via 10.1.0.2 dev d0]
+    mpls: [101 via inet 10.0.0.2 dev e0]
+  b:
+    interfaces: {e0: {addresses: [10.0.0.2/24, 'fd00::2/64']}}
+  c: {}
+links: ['a:e0 -- b:e0', 'b:e1 -- c:e0']
+";
+
+/// In what the kernel differs from a plan.
+fn wrong(plan: &Plan) -> Vec<Difference> {
+    let observed = on_worker(|worker| observe(plan, worker)).unwrap();
+    differences(plan, &observed)
+}
+
+#[test]
+fn a_change_that_is_refused_at_any_step_is_taken_back() {
+    let (before, said) = read(BEFORE, Format::Yaml, "edited");
+    let (after, also) = read(AFTER, Format::Yaml, "edited");
+    let errors = |said: &[Diagnostic]| said.iter().any(|it| it.severity == Severity::Error);
+    assert!(!errors(&said) && !errors(&also), "{said:?} {also:?}");
+    let record = before.record();
+    executor::build(&before.plan, record.clone(), before.lock(), &mut Alone).unwrap();
+    let none = BTreeSet::new();
+    let change = |from: &Plan, to: &Plan, at: usize| {
+        let (mark, healed) = (record.mark.as_str(), &none);
+        let change = Change { mark, before: from, after: to, healed };
+        executor::change_through(&before.lock(), &change, |steps, mark, machine| {
+            let mut kernel = Faulty { kernel: machine, before: at, fault: Fault::Refused };
+            executor::apply(steps, mark, &mut kernel)
+        })
+    };
+    let mut refused = 0;
+    loop {
+        match change(&before.plan, &after.plan, refused) {
+            Ok(_) => break,
+            Err(ChangeError::Refused { step, reason, stuck }) => {
+                assert_eq!(reason.to_string(), "refused by the test (EINVAL)", "{}", step.action);
+                assert_eq!(stuck, None, "{}", step.action);
+                assert_eq!(wrong(&before.plan), [], "step {refused}, {}", step.action);
+            }
+            Err(error) => panic!("step {refused}: {error}"),
+        }
+        refused += 1;
+    }
+    assert!(refused > 30, "{refused} steps");
+    assert_eq!(wrong(&after.plan), []);
+    change(&after.plan, &before.plan, usize::MAX).unwrap();
+    assert_eq!(wrong(&before.plan), []);
+    // A node that came and went is no longer in the record's names, and has gone.
+    let left = executor::down(before.lock()).unwrap();
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(before.residue(), Vec::<String>::new());
 }
