@@ -283,10 +283,16 @@ pub(super) fn gateway(
     let here = &lab[near.0];
     let near = &here.interfaces[near.1.0];
     let own = |address: &Address| address.anycast && here.has(address.addr());
+    let table = here.vrf_of(near).map(|vrf| vrf.table);
+    let is_elsewhere = |address: &Address| {
+        let mut others = here.interfaces.iter().filter(|it| it.name != near.name);
+        others.any(|it| it.holds(&address.addr()) && here.vrf_of(it).map(|vrf| vrf.table) == table)
+    };
     let far = lab[far.0].interfaces[far.1.0].addresses.iter().map(|address| address.value);
     let far = far.filter(|address| family.has(address.net) && !own(address));
     let (via, onlink) = far
         .map(|address| (address, !near.holds(&address.addr())))
+        .filter(|(address, onlink)| !(*onlink && family == IpFamily::V6 && is_elsewhere(address)))
         .min_by_key(|(address, onlink)| (*onlink, address.anycast == here.forwarding))?;
     Some((via.addr(), onlink))
 }

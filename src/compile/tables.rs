@@ -142,18 +142,15 @@ impl Source<'_> {
         };
         for reach in self.both.into_iter().filter(|it| self.fills(place, it.family)) {
             self.learn(reach, !without_default.contains(&reach.family), &mut table);
-            let imported = vpn::imported(
+            table.routes.extend(vpn::imported(
                 self.lab,
                 self.layout,
                 self.network,
                 self.reaches,
                 place,
-                reach.family,
+                reach,
                 &mut table.ways,
-            );
-            // What the context knows itself is no import, though it came round by another table.
-            let tree = &reach.destinations.trees[reach.family.index()];
-            table.routes.extend(imported.into_iter().filter(|(net, _)| tree.leaf(*net).is_none()));
+            ));
         }
         table
     }
@@ -413,8 +410,9 @@ fn routes(
         })
         .collect();
     routes.sort();
-    routes
-        .dedup_by(|next, kept| (next.destination, next.metric) == (kept.destination, kept.metric));
+    // Summaries of several domains may be the same prefix.
+    let mut seen = HashSet::new();
+    routes.retain(|route| seen.insert((route.destination, route.metric)));
     filled.push((table.place, routes));
 }
 

@@ -121,6 +121,22 @@ fn what_a_lab_is_printed_as() {
     }
 }
 
+/// Two tables of a router on one LAN, each a neighbour of the other, where one imports the other; and a
+/// second interface on a link without an address of the link's IPv6 subnet.
+#[test]
+fn what_is_filled_in_could_be_written() {
+    let lan = "graph { r [role=router, vrfs=\"red import main\", interfaces=\"m kind macvlan parent lan\"];
+        p [role=router]; r -- p; p -- q; q [role=router]; q -- h; lan [role=switch];
+        s -- lan; r:lan -- lan [vrf=red] }";
+    let links = "graph { family=dual; r [role=router, interfaces=\"m kind macvlan parent eth0 addresses 10.88.0.1/24\"];
+        p [role=router]; r:eth0 -- p; p -- h; r -- g }";
+    for text in [lan, links] {
+        let source = Source { name: "lab.dot".to_owned(), text: text.to_owned() };
+        let (lab, said) = read(&source, Format::Dot).unwrap();
+        comes_back(&lab, &said);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

@@ -6,10 +6,24 @@ use crate::compile::lab::{Imports, Lab, MAIN};
 use crate::compile::layout::{Context, Layout};
 use crate::compile::network::{Network, Place};
 use crate::compile::reach::{Reach, Reached, Reaches, Way, Ways};
-use crate::compile::summary::Leaf;
+use crate::compile::summary::{Leaf, Tree};
 use crate::document::DeviceName;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
+
+/// Which of another domain's prefixes are taken.
+struct Taken<'a> {
+    /// What the importing domain knows itself.
+    known: &'a Tree,
+    /// Whether a default route is.
+    default: bool,
+}
+
+impl Taken<'_> {
+    fn takes(&self, net: IpNet) -> bool {
+        self.known.leaf(net).is_none() && (self.default || net.prefix_len() > 0)
+    }
+}
 
 /// The contexts of a lab that import something and are no borders: others of their site reach by
 /// them what they do not know themselves.
@@ -31,29 +45,32 @@ fn of(lab: &Lab, context: Context) -> Option<&Imports> {
     Some(&vrf.imports)
 }
 
-/// The routes of a family that a context imports: prefixes with the way that each takes.
+/// The routes of a family that a context imports: prefixes with the way that each takes. What its own
+/// domain, the one of `own`, knows is no import, though it came round by another table.
 pub(in crate::compile) fn routes(
     lab: &Lab,
     layout: &Layout,
     network: &Network,
     reaches: &Reaches<'_>,
     place: Place,
-    family: IpFamily,
+    own: &Reach<'_>,
     ways: &mut Ways,
 ) -> Vec<(IpNet, u16)> {
+    let family = own.family;
     let context = network.stations[place].context;
     let Some(imports) = of(lab, context) else { return Vec::new() };
+    let taken = Taken { known: &own.destinations.trees[family.index()], default: imports.default };
     let mut routes = Vec::new();
     for vpn in &imports.vpns {
         let reach = of_vpn_here(lab, network, place, &vpn.value);
         if let Some(reach) = reach.and_then(|it| reaches.get(&(it, family))) {
-            routes.extend(of_vpn(lab, network, reach, place, &vpn.value, imports.default, ways));
+            routes.extend(of_vpn(lab, network, reach, place, &vpn.value, &taken, ways));
         }
     }
     if imports.main {
         let domain = layout.domain(main_of(context.node));
         let reach = domain.and_then(|domain| reaches.get(&(domain, family)));
-        routes.extend(of_main(lab, network, reach, context, family, imports.default, ways));
+        routes.extend(of_main(lab, network, reach, context, family, &taken, ways));
     }
     routes
 }
@@ -76,7 +93,7 @@ fn of_vpn(
     reach: &Reach<'_>,
     place: Place,
     vpn: &DeviceName,
-    default: bool,
+    taken: &Taken<'_>,
     ways: &mut Ways,
 ) -> Vec<(IpNet, u16)> {
     let node = network.stations[place].context.node;
@@ -98,7 +115,7 @@ fn of_vpn(
             }
         })
         .collect();
-    summarised(reach, |class| through[class], default)
+    summarised(reach, |class| through[class], taken)
 }
 
 /// The routes of the node's main table: the lookup goes on there.
@@ -108,7 +125,7 @@ fn of_main(
     reach: Option<&Reach<'_>>,
     context: Context,
     family: IpFamily,
-    default: bool,
+    taken: &Taken<'_>,
     ways: &mut Ways,
 ) -> Vec<(IpNet, u16)> {
     let main = main_of(context.node);
@@ -120,21 +137,25 @@ fn of_main(
             Reached::Never => Leaf::Hole,
             Reached::Here | Reached::Inside(_) | Reached::Beyond(_) => Leaf::Way(on),
         };
-        routes.extend(summarised(reach, leaf, default));
+        routes.extend(summarised(reach, leaf, taken));
     }
     let written = destinations::written(lab, main, false);
     let written = written.into_iter().filter(|net| family.has(*net));
-    let written = written.filter(|net| net.prefix_len() > 0 || default);
+    let written = written.filter(|net| taken.takes(*net));
     routes.extend(written.map(|net| (net, on)));
     routes.into_iter().collect()
 }
 
-fn summarised(reach: &Reach<'_>, leaf: impl Fn(usize) -> Leaf, default: bool) -> Vec<(IpNet, u16)> {
+fn summarised(
+    reach: &Reach<'_>,
+    leaf: impl Fn(usize) -> Leaf,
+    taken: &Taken<'_>,
+) -> Vec<(IpNet, u16)> {
     let destinations = reach.destinations;
     let mut leaves: Vec<Leaf> = destinations.class_of.iter().map(|class| leaf(*class)).collect();
     let tree = &destinations.trees[reach.family.index()];
     for (net, place) in tree.leaves() {
-        if net.prefix_len() == 0 && !default {
+        if !taken.takes(net) {
             leaves[place] = Leaf::Hole;
         }
     }
