@@ -151,8 +151,8 @@ pub fn run(
     let mut connection = Connection::open_or_start(&Dirs::open()?, options)?;
     connection.wait_until_up(progress)?;
     let terminal = matches!(order.streams, Streams::Terminal(_));
-    // Tells which process has to go on for the command to go on.
-    connection.send(Message::AskStatus)?;
+    // Tells which process has to go on for the command to go on, before a signal is meant for it.
+    super::ask_status(&mut connection)?;
     connection.send(Message::Run(Box::new(order)))?;
     Relay::new(connection, &request.input, terminal)?.run()
 }
