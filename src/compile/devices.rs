@@ -12,7 +12,7 @@ use crate::link::{Dummy, Keys, Kind, KindName, LowerDevice, Medium, Mtu};
 use crate::topology;
 use crate::vocabulary::{Given, Value};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 
 /// How many ports the kernel's bridge takes (`BR_MAX_PORTS` of `net/bridge/br_private.h`).
 const MOST_PORTS: usize = 1023;
@@ -79,6 +79,7 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
         }
     }
     let lab_node = &mut draft.lab[id];
+    told_apart(lab_node, errors);
     vlans(lab_node, node, errors);
     limit(lab_node, errors);
     let (order, whole) = lab_node.stacked();
@@ -93,6 +94,26 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
         for (place, _) in added {
             lab_node.interfaces[place.0].kind = InterfaceKind::device(Kind::Dummy(Dummy));
         }
+    }
+}
+
+/// Refuses interfaces that the kernel takes for one.
+fn told_apart(node: &Node, errors: &mut Diagnostics) {
+    let mut known: HashMap<(KindName, String), &Interface> = HashMap::new();
+    for interface in &node.interfaces {
+        let InterfaceKind::Device { kind, lower } = &interface.kind else { continue };
+        let lower = lower.as_ref().map(|lower| node.lower_name(lower).as_str());
+        let Some(identity) = kind.identity(lower) else { continue };
+        let Some(first) = known.insert((kind.name(), identity), interface) else { continue };
+        let word = kind.name().word();
+        let title =
+            format!("the kernel takes `{}` and `{}` for one {word}", first.name, interface.name);
+        errors.push(
+            Diagnostic::error(Code::DuplicateInterface, title)
+                .at(interface.span, "this one")
+                .beside(first.span, "and this one")
+                .note("the kernel refuses the second"),
+        );
     }
 }
 
@@ -228,6 +249,10 @@ fn kind(
             Diagnostic::error(Code::BadValue, format!("`{word}` has no key `{key}`"))
                 .at(span, "not of its kind"),
         );
+    }
+    if let Some(mac) = written.mac.filter(|_| !said.value.description().takes_mac()) {
+        let title = format!("`{}` has no MAC address of its own", said.value.word());
+        errors.push(Diagnostic::error(Code::BadValue, title).at(mac.span, ""));
     }
     let kind = parse(interface, topology, written, said)?;
     let lower = said.value.description().lower;

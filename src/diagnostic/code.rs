@@ -41,7 +41,7 @@ codes! {
     UnknownTable "unknown-table" "A table name that the node does not have.",
     UnknownNexthop "unknown-nexthop" "A nexthop object that the node does not have.",
     DuplicateNexthop "duplicate-nexthop" "Two nexthop objects of one number.",
-    DuplicateInterface "duplicate-interface" "One interface used by two links.",
+    DuplicateInterface "duplicate-interface" "One interface used by two links, or two that are one to the kernel.",
     TooManyPorts "too-many-ports" "A bridge with more ports than the kernel takes.",
     BridgeLoop "bridge-loop" "A loop of bridges without the spanning tree protocol.",
     SelfLink "self-link" "A link from a node to itself.",

@@ -97,6 +97,11 @@ impl OfKind for Geneve {
         ]))
     }
 
+    fn identity(&self, _lower: Option<&str>) -> Option<String> {
+        let Self { id, remote, ttl: _, dstport } = self;
+        Some(format!("{id} {remote} {dstport}"))
+    }
+
     fn medium(&self) -> Medium {
         Medium::Tunnel { id: self.id, remote: self.remote }
     }

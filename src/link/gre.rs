@@ -57,6 +57,10 @@ impl OfKind for Gre {
         Some(InfoData::GreTun(attributes(&self.outer, dev)))
     }
 
+    fn identity(&self, dev: Option<&str>) -> Option<String> {
+        self.outer.identity(dev)
+    }
+
     fn medium(&self) -> Medium {
         Medium::Tunnel { id: self.outer.key.unwrap_or(0), remote: self.outer.remote.into() }
     }

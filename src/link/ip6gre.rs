@@ -57,6 +57,12 @@ impl OfKind for Ip6gre {
         Some(InfoData::GreTun6(attributes(&self.outer, dev)))
     }
 
+    fn identity(&self, dev: Option<&str>) -> Option<String> {
+        // No key is key 0 to the kernel.
+        let key = self.outer.key.or(Some(0));
+        Outer { key, ..self.outer.clone() }.identity(dev)
+    }
+
     fn medium(&self) -> Medium {
         Medium::Tunnel { id: self.outer.key.unwrap_or(0), remote: self.outer.remote.into() }
     }

@@ -57,6 +57,12 @@ impl OfKind for Ip6gretap {
         Some(InfoData::GreTap6(ip6gre::attributes(&self.outer, dev)))
     }
 
+    fn identity(&self, dev: Option<&str>) -> Option<String> {
+        // No key is key 0 to the kernel.
+        let key = self.outer.key.or(Some(0));
+        Outer { key, ..self.outer.clone() }.identity(dev)
+    }
+
     fn medium(&self) -> Medium {
         Medium::Tunnel { id: self.outer.key.unwrap_or(0), remote: self.outer.remote.into() }
     }

@@ -58,6 +58,10 @@ impl OfKind for Ip6tnl {
         Some(InfoData::IpTunnel(attributes(&self.outer, dev)))
     }
 
+    fn identity(&self, dev: Option<&str>) -> Option<String> {
+        self.outer.identity(dev)
+    }
+
     fn medium(&self) -> Medium {
         Medium::Tunnel { id: 0, remote: self.outer.remote.into() }
     }

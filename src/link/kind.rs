@@ -33,6 +33,17 @@ pub struct Description {
     pub(crate) info: InfoKind,
 }
 
+impl Description {
+    /// Whether an interface of the kind can be given a MAC address: a tunnel of IP packets has an end
+    /// of it in that place, and ipvlans have that of their parent.
+    pub fn takes_mac(&self) -> bool {
+        match self.carries {
+            Carries::Nothing | Carries::Ethernet => self.info != InfoKind::IpVlan,
+            Carries::Ip | Carries::Ipv4 | Carries::Ipv6 => false,
+        }
+    }
+}
+
 /// Which device an interface rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LowerDevice {
@@ -160,6 +171,12 @@ pub trait OfKind {
 
     /// What the kernel is told beside the kind's name, with the index of the device below.
     fn data(&self, lower: Option<u32>) -> Option<InfoData>;
+
+    /// What the kernel tells it by from others of its kind, of which it takes no two in a namespace, with
+    /// the name of the device below.
+    fn identity(&self, _lower: Option<&str>) -> Option<String> {
+        None
+    }
 
     /// How it joins interfaces.
     fn medium(&self) -> Medium;

@@ -150,6 +150,12 @@ impl Kind {
         self.of_kind().words(lower)
     }
 
+    /// What the kernel tells it by from others of its kind, of which it takes no two in a namespace, with
+    /// the name of the device below.
+    pub fn identity(&self, lower: Option<&str>) -> Option<String> {
+        self.of_kind().identity(lower)
+    }
+
     /// How it joins interfaces.
     pub fn medium(&self) -> Medium {
         self.of_kind().medium()

@@ -58,6 +58,10 @@ impl OfKind for Sit {
         Some(InfoData::IpTunnel(ipip::attributes(&self.outer, dev, IpProtocol::Ipv6)))
     }
 
+    fn identity(&self, dev: Option<&str>) -> Option<String> {
+        self.outer.identity(dev)
+    }
+
     fn medium(&self) -> Medium {
         Medium::Tunnel { id: 0, remote: self.outer.remote.into() }
     }

@@ -133,6 +133,12 @@ impl<A: OuterAddress> Outer<A> {
         words.join(" ")
     }
 
+    /// What the kernel tells it by from other tunnels.
+    pub(super) fn identity(&self, dev: Option<&str>) -> Option<String> {
+        let Self { local, remote, ttl: _, key } = self;
+        Some(Self { local: *local, remote: *remote, ttl: A::TTL, key: *key }.words(dev))
+    }
+
     /// The bytes that its number takes in a GRE header.
     pub(super) fn key_length(&self) -> u32 {
         if self.key.is_some() { 4 } else { 0 }

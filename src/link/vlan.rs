@@ -60,6 +60,10 @@ impl OfKind for Vlan {
         Some(InfoData::Vlan(vec![InfoVlan::Id(self.id)]))
     }
 
+    fn identity(&self, parent: Option<&str>) -> Option<String> {
+        parent.map(|parent| format!("{} {parent}", self.id))
+    }
+
     fn medium(&self) -> Medium {
         Medium::Tagged(self.id)
     }

@@ -58,6 +58,11 @@ impl OfKind for Vti {
         Some(InfoData::Vti(attributes(&self.outer, dev)))
     }
 
+    fn identity(&self, dev: Option<&str>) -> Option<String> {
+        // The kernel compares keys of GRE alone.
+        Outer { key: None, ..self.outer.clone() }.identity(dev)
+    }
+
     fn medium(&self) -> Medium {
         Medium::Tunnel { id: self.outer.key.unwrap_or(0), remote: self.outer.remote.into() }
     }

@@ -106,6 +106,11 @@ impl OfKind for Vxlan {
         Some(InfoData::Vxlan(data))
     }
 
+    fn identity(&self, _lower: Option<&str>) -> Option<String> {
+        let Self { id, local: _, remote, dstport } = self;
+        Some(format!("{id} {dstport} {}", remote.is_ipv4()))
+    }
+
     fn medium(&self) -> Medium {
         Medium::Tunnel { id: self.id, remote: self.remote }
     }
