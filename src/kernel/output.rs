@@ -19,6 +19,9 @@ const MAX_OF_A_LAB: u64 = 32 * 1024 * 1024;
 /// How much is kept of one command, however few or many its lab has.
 const OF_A_COMMAND: (u64, u64) = (32 * 1024, 8 * 1024 * 1024);
 
+/// The end of the name of a file with what came before the newest output.
+const OLDER: &str = ".older";
+
 /// How often output is read that changes all the time.
 const MAX_ATTEMPTS: usize = 1000;
 
@@ -97,12 +100,15 @@ impl Outputs {
         let mut found = Vec::new();
         for entry in entries {
             let name = entry?.file_name();
-            let parts = name.to_str().and_then(|name| name.rsplit_once('.'));
+            // While the files change their names there is the older one alone.
+            let newest = name.to_str().map(|name| name.strip_suffix(OLDER).unwrap_or(name));
+            let parts = newest.and_then(|name| name.rsplit_once('.'));
             let number =
                 parts.and_then(|(node, number)| Some((node.to_owned(), number.parse().ok()?)));
             found.extend(number);
         }
         found.sort();
+        found.dedup();
         Ok(found)
     }
 
@@ -155,6 +161,8 @@ pub(super) struct Output {
     in_newest: u64,
     in_older: u64,
     dropped: u64,
+    /// Whether the last that was written could not be kept.
+    is_losing: bool,
 }
 
 impl Output {
@@ -163,11 +171,21 @@ impl Output {
             fs::read_to_string(outputs.limit())?.parse::<u64>().map_err(io::Error::other)? / 2;
         let newest = outputs.newest(node, number);
         let file = create(&newest)?;
-        Ok(Self { newest, file, limit, in_newest: 0, in_older: 0, dropped: 0 })
+        Ok(Self { newest, file, limit, in_newest: 0, in_older: 0, dropped: 0, is_losing: false })
     }
 
-    /// Adds bytes, of which the oldest go where they are too many.
-    pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Adds bytes, of which the oldest go where they are too many. What cannot be kept, as on a full
+    /// disk, is lost: a line in its place says so.
+    pub(super) fn append(&mut self, bytes: &[u8]) {
+        let kept = self.keep(bytes);
+        if let (Err(error), false) = (&kept, self.is_losing) {
+            // Where there is no room for a word either, there is none.
+            let _ = self.say_lost(error);
+        }
+        self.is_losing = kept.is_err();
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.in_newest > 0 && self.in_newest + bytes.len() as u64 > self.limit {
             self.rotate()?;
         }
@@ -176,15 +194,27 @@ impl Output {
         Ok(())
     }
 
+    /// Puts a line in the place of the last bytes, which have room.
+    fn say_lost(&mut self, error: &io::Error) -> io::Result<()> {
+        let line = format!("\n[vrflab: what it wrote here could not be kept: {error}]\n");
+        let length = self.file.metadata()?.len().saturating_sub(line.len() as u64);
+        self.file.set_len(length)?;
+        self.in_newest = length;
+        self.file.write_all(line.as_bytes())?;
+        self.in_newest += line.len() as u64;
+        Ok(())
+    }
+
     fn rotate(&mut self) -> io::Result<()> {
-        self.dropped += self.in_older;
-        if self.dropped > 0 {
-            fs::write(dropped(&self.newest), self.dropped.to_string())?;
-        }
+        // In this order what goes makes room for what comes.
         fs::rename(&self.newest, older(&self.newest))?;
         self.file = create(&self.newest)?;
-        self.in_older = std::mem::take(&mut self.in_newest);
-        Ok(())
+        self.dropped += std::mem::replace(&mut self.in_older, self.in_newest);
+        self.in_newest = 0;
+        match self.dropped {
+            0 => Ok(()),
+            bytes => fs::write(dropped(&self.newest), bytes.to_string()),
+        }
     }
 }
 
@@ -194,7 +224,7 @@ fn create(path: &Path) -> io::Result<File> {
 }
 
 fn older(newest: &Path) -> PathBuf {
-    with(newest, ".older")
+    with(newest, OLDER)
 }
 
 fn dropped(newest: &Path) -> PathBuf {
@@ -231,9 +261,12 @@ mod tests {
             ),
             ("l", kept("a line that is longer than a filel", 21)),
         ] {
-            output.append(added.as_bytes()).unwrap();
+            output.append(added.as_bytes());
             assert_eq!(outputs.read("h1", 2).unwrap(), is_kept);
         }
+        assert_eq!(outputs.list().unwrap(), [("h1".to_owned(), 2)]);
+        // The instant in which the files change their names.
+        fs::rename(outputs.newest("h1", 2), older(&outputs.newest("h1", 2))).unwrap();
         assert_eq!(outputs.list().unwrap(), [("h1".to_owned(), 2)]);
         outputs.clear().unwrap();
         assert!(!outputs.exist() && outputs.list().unwrap().is_empty());

@@ -151,8 +151,7 @@ impl Running {
         for _ in 0..chunks {
             let Some(pipe) = &mut self.pipe else { return };
             match pipe.read(&mut buffer) {
-                // What cannot be kept, as on a full disk, is lost, and the command does not wait.
-                Ok(count @ 1..) => drop(self.output.append(&buffer[..count])),
+                Ok(count @ 1..) => self.output.append(&buffer[..count]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Ok(0) | Err(_) => self.pipe = None,
@@ -187,7 +186,7 @@ fn watch(order: &Order, home: &Home, running: &mut [Running]) -> io::Result<()> 
                 continue;
             }
             let last = format!("[vrflab: the command {end}]\n");
-            let _: Result<(), io::Error> = command.output.append(last.as_bytes());
+            command.output.append(last.as_bytes());
             let Started { node, number, line, vrf: _ } = &order.commands[index];
             let (node, command) = (node.clone(), line.clone());
             // A lab that goes takes along where this would be read.

@@ -2,6 +2,7 @@
 
 use crate::host::{Host, OUTPUTS, file, names, until};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use std::io::Read;
 
 fn web() -> String {
@@ -413,6 +414,24 @@ fn a_command_that_writes_without_end_fills_nothing() {
     let head = "== h1 1\n[vrflab: ";
     assert!(kept.starts_with(head) && kept.len() > 3 << 20, "{}", &kept[..100]);
     assert!(kept.ends_with("\n1000000\nlast\n"), "{}", &kept[kept.len() - 100..]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn output_that_a_full_disk_does_not_take_is_said_to_be_lost() {
+    let host = Host::new();
+    let room = Some("mode=700,size=64k");
+    mount(Some("outputs"), OUTPUTS, Some("tmpfs"), MsFlags::empty(), room).unwrap();
+    let path = "/run/full.yaml";
+    std::fs::write(path, "nodes: {h1: {run: [\"yes | head -c 100000; exit 3\"]}}").unwrap();
+    assert_eq!(host.run(&["up", path]).status, 0);
+    let lost =
+        "[vrflab: what it wrote here could not be kept: No space left on device (os error 28)]";
+    until("it is said", || host.done(&["logs", "full"]).contains(lost));
+    let kept = host.done(&["logs", "full"]);
+    assert!(kept.contains("y\ny\n") && kept.len() < 65536, "{}", kept.len());
+    host.done(&["down"]);
+    umount2(OUTPUTS, MntFlags::MNT_DETACH).unwrap();
     host.assert_nothing_is_left();
 }
 
