@@ -30,6 +30,7 @@ mod routes;
 mod policy;
 mod rules;
 mod segment;
+mod shortest;
 mod subnets;
 mod summary;
 mod synthetic;

@@ -32,6 +32,18 @@ pub(super) struct Network {
     pub vpns: BTreeMap<DeviceName, Vec<Place>>,
     /// By family and place: who steps here, and at what cost; hosts, which only ever send, left out.
     into: [Vec<Vec<(Place, u32)>>; 2],
+    /// By family and place: whom those who take packets on step to.
+    onto: [Vec<Vec<Hop>>; 2],
+}
+
+/// A step as a search sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hop {
+    pub to: Place,
+    /// The number of the station there, and whether packets pass through it.
+    pub number: u32,
+    pub through: bool,
+    pub cost: u32,
 }
 
 /// A context as packets see it.
@@ -63,6 +75,14 @@ pub(super) struct Step {
     pub far: Port,
     /// Which families have a gateway there.
     families: [bool; 2],
+}
+
+impl Hop {
+    /// That of a step.
+    pub fn along(network: &Network, step: &Step) -> Self {
+        let Station { number, through, .. } = network.stations[step.to];
+        Self { to: step.to, number, through, cost: step.cost }
+    }
 }
 
 impl Step {
@@ -139,7 +159,8 @@ impl Network {
             }
         }
         let into = [(); 2].map(|()| vec![Vec::new(); stations.len()]);
-        let mut network = Self { into, stations, place_of, vpns };
+        let onto = [(); 2].map(|()| vec![Vec::new(); stations.len()]);
+        let mut network = Self { into, onto, stations, place_of, vpns };
         for segment in &layout.segments {
             let ends: Vec<(Port, Place)> = segment
                 .ports
@@ -160,17 +181,20 @@ impl Network {
                     let cost = cost(lab, *out);
                     let families = IpFamily::BOTH.map(|it| gateway(lab, *out, *far, it).is_some());
                     let step = Step { to: *to, cost, out: *out, far: *far, families };
-                    let through = network.stations[*to].through;
+                    let hop = Hop::along(&network, &step);
                     let station = &mut network.stations[*from];
-                    let on = station.through || station.border;
+                    let (passes, on) = (station.through, station.through || station.border);
                     let number = station.steps.len() as u32;
-                    match through {
+                    match hop.through {
                         true => station.onward.push(number),
                         false => station.last.push((*to, number)),
                     }
                     station.steps.push(step);
                     for family in IpFamily::BOTH.into_iter().filter(|it| on && step.carries(*it)) {
                         network.into[family.index()][*to].push((*from, cost));
+                        if passes {
+                            network.onto[family.index()][*from].push(hop);
+                        }
                     }
                 }
             }
@@ -182,6 +206,11 @@ impl Network {
     /// The place of a context.
     pub fn place(&self, context: Context) -> Place {
         self.place_of[&context]
+    }
+
+    /// Whom a place that packets pass through hands those of a family on to.
+    pub fn hops(&self, place: Place, family: IpFamily) -> &[Hop] {
+        &self.onto[family.index()][place]
     }
 
     /// How far everybody who is not a host is from the nearest of `goals` inside its site, written into

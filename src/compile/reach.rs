@@ -10,6 +10,7 @@ use super::family::IpFamily;
 use super::lab::NodeId;
 use super::layout::Context;
 use super::network::{FAR, Network, Place};
+use super::shortest::Shortest;
 use super::vpn::Core;
 use crate::diagnostic::Diagnostic;
 use crate::document::{Counter, DeviceName};
@@ -76,12 +77,13 @@ pub(super) struct Reach<'a> {
     /// How many of them others look for a way to.
     count: usize,
     goals: Vec<Goal>,
-    /// By class: its owners, as rows of `distances`.
+    /// By class: its owners, as rows of `goals`.
     owners: Vec<Vec<usize>>,
     /// By class: the routers that its owners hand packets to, as rows too.
     behind: Vec<Vec<usize>>,
-    /// A row for each goal.
-    distances: Vec<u64>,
+    /// By row: how far everybody is, where places are closed on the way there; a search from the
+    /// sender finds all others.
+    distances: Vec<Vec<u64>>,
     /// By class: the borders that reach it inside their sites, and how far it is from each.
     egress: Vec<Vec<(Place, u64)>>,
     /// The distance of everybody to the nearest way out, by VPN.
@@ -123,22 +125,28 @@ impl<'a> Reach<'a> {
         };
         reach.find_goals();
         paths.add(reach.goals.len() * reach.count)?;
-        reach.distances = vec![FAR; reach.goals.len() * reach.count];
-        if reach.count > 0 {
-            for (goal, row) in reach.goals.iter().zip(reach.distances.chunks_mut(reach.count)) {
-                network.distances([goal.place], &goal.closed, family, row);
+        let distances_around = |goal: &Goal| {
+            let mut row = Vec::new();
+            if !goal.closed.is_empty() {
+                row.resize(reach.count, FAR);
+                network.distances([goal.place], &goal.closed, family, &mut row);
             }
-        }
+            row
+        };
+        reach.distances = reach.goals.iter().map(distances_around).collect();
         let borders = reach.places.iter().copied().filter(|it| network.stations[*it].border);
         let borders: Vec<Place> = borders.collect();
-        reach.egress = (0..reach.owners.len())
-            .map(|class| {
-                let rows = &reach.owners[class];
-                let far = |border| rows.iter().map(|row| reach.far(border, *row)).min();
-                let near = borders.iter().filter_map(|border| Some((*border, far(*border)?)));
-                near.filter(|(_, distance)| *distance < FAR).collect()
-            })
-            .collect();
+        reach.egress = vec![Vec::new(); reach.owners.len()];
+        for border in &borders {
+            let near = reach.search(*border);
+            for class in 0..reach.owners.len() {
+                let rows = reach.owners[class].iter();
+                let distance = rows.map(|row| reach.far(*border, *row, &near)).min();
+                if let Some(distance) = distance.filter(|distance| *distance < FAR) {
+                    reach.egress[class].push((*border, distance));
+                }
+            }
+        }
         let mut ways_out: BTreeMap<Option<DeviceName>, Vec<Place>> = BTreeMap::new();
         for border in borders {
             ways_out.entry(network.stations[border].vpn.clone()).or_default().push(border);
@@ -190,37 +198,57 @@ impl<'a> Reach<'a> {
         from != to && stations[from].border && stations[from].vpn == stations[to].vpn
     }
 
-    /// How far a place has it to a goal inside its site, and the steps that lead there.
-    fn way(&self, from: Place, row: usize, steps: &mut Vec<u32>) -> u64 {
+    /// The shortest ways from a place.
+    pub fn search(&self, from: Place) -> Shortest {
+        Shortest::of(self.network, from, self.family, self.count)
+    }
+
+    /// How far a place has it inside its site to a goal that is [`Reach::has_own_way`] from there, and the
+    /// steps that lead there.
+    fn own_way(&self, from: Place, row: usize, steps: &mut Vec<u32>) -> u64 {
         let goal = self.goals[row].place;
-        let distances = &self.distances[row * self.count..(row + 1) * self.count];
-        let far = |place: Place| match self.are_edges(from, goal) && place != goal {
-            true => FAR,
-            false => distances[self.number(place)],
+        let far = |place: Place| match (place == goal, self.are_edges(from, goal)) {
+            (true, _) => 0,
+            (false, true) => FAR,
+            (false, false) => self.distances[row][self.number(place)],
         };
         self.network.nearest_to(goal, from, self.family, far, steps)
     }
 
-    /// How far a border has it to a goal inside its site.
-    fn far(&self, border: Place, row: usize) -> u64 {
+    /// Whether a goal is reached by another way than the shortest.
+    fn has_own_way(&self, from: Place, row: usize) -> bool {
         let goal = &self.goals[row];
-        match self.are_edges(border, goal.place) {
-            true => self.way(border, row, &mut Vec::new()),
-            false => self.distances[row * self.count + self.number(border)],
+        !goal.closed.is_empty() || self.are_edges(from, goal.place)
+    }
+
+    /// How far a border has it to a goal inside its site. `near` are the shortest ways from there.
+    fn far(&self, border: Place, row: usize, near: &Shortest) -> u64 {
+        let goal = &self.goals[row];
+        match (self.are_edges(border, goal.place), goal.closed.is_empty()) {
+            (true, _) => self.own_way(border, row, &mut Vec::new()),
+            (false, true) => near.distance(self.number(goal.place)),
+            (false, false) => self.distances[row][self.number(border)],
         }
     }
 
-    /// How a context reaches each class.
-    pub fn reached(&self, from: Place, ways: &mut Ways) -> Vec<Reached> {
+    /// How a context reaches each class. `shortest` are the shortest ways from there.
+    pub fn reached(&self, from: Place, shortest: &Shortest, ways: &mut Ways) -> Vec<Reached> {
         let mut near: Vec<Option<(u64, u16)>> = vec![None; self.goals.len()];
+        let mut numbers: Vec<Option<u16>> = vec![None; shortest.sets()];
         let mut steps = Vec::new();
         for (row, near) in near.iter_mut().enumerate() {
-            if self.goals[row].place == from || self.goals[row].closed.contains(&from) {
+            let goal = &self.goals[row];
+            if goal.place == from || goal.closed.contains(&from) {
                 continue;
             }
-            let distance = self.way(from, row, &mut steps);
-            if distance < FAR {
-                *near = Some((distance, ways.number(Way::Steps(steps.clone()))));
+            if self.has_own_way(from, row) {
+                let distance = self.own_way(from, row, &mut steps);
+                if distance < FAR {
+                    *near = Some((distance, ways.number(Way::Steps(steps.clone()))));
+                }
+            } else if let Some((distance, set)) = shortest.to(self.number(goal.place)) {
+                let number = || ways.number(Way::Steps(shortest.steps(set)));
+                *near = Some((distance, *numbers[set as usize].get_or_insert_with(number)));
             }
         }
         let border = self.network.stations[from].border;
@@ -330,11 +358,11 @@ impl<'a> Reach<'a> {
 
     /// The one way out of a context's site, where there is one. Where somebody's written default leads
     /// into the site, the VPN that has it is no way out: it would send everything back.
-    pub fn way_out(&self, from: Place, ways: &mut Ways) -> Option<u16> {
+    pub fn way_out(&self, from: Place, shortest: &Shortest, ways: &mut Ways) -> Option<u16> {
         if self.network.stations[from].border {
             return None;
         }
-        let back = self.back(from);
+        let back = self.back(from, shortest);
         let exits = self.exits.iter().filter(|(vpn, _)| !back.contains(&vpn.as_ref()));
         let mut ways = exits.filter_map(|(_, row)| self.exit(from, row, ways));
         let only = ways.next();
@@ -342,12 +370,13 @@ impl<'a> Reach<'a> {
     }
 
     /// The VPNs whose written default leads into a context's site.
-    fn back(&self, from: Place) -> Vec<Option<&DeviceName>> {
+    fn back(&self, from: Place, shortest: &Shortest) -> Vec<Option<&DeviceName>> {
         let tree = &self.destinations.trees[self.family.index()];
         let Some(leaf) = tree.leaf(self.family.default_route()) else { return Vec::new() };
         let class = self.destinations.class_of[leaf];
         let inside = |row: &usize| {
-            self.goals[*row].place == from || self.way(from, *row, &mut Vec::new()) < FAR
+            let place = self.goals[*row].place;
+            place == from || shortest.distance(self.number(place)) < FAR
         };
         if !self.behind[class].iter().any(inside) {
             return Vec::new();

@@ -201,7 +201,8 @@ impl Source<'_> {
             }
             return;
         }
-        let reached = reach.reached(table.place, &mut table.ways);
+        let shortest = reach.search(table.place);
+        let reached = reach.reached(table.place, &shortest, &mut table.ways);
         let mut leaves: Vec<Leaf> = Vec::with_capacity(destinations.class_of.len());
         leaves.extend(destinations.class_of.iter().map(|class| match reached[*class] {
             Reached::Never => Leaf::Hole,
@@ -212,7 +213,7 @@ impl Source<'_> {
         let attached = attached.iter().flat_map(|net| destinations.of_subnet(net));
         let kept = attached.chain(&written).filter_map(|net| tree.leaf(*net));
         kept.for_each(|leaf| leaves[leaf] = Leaf::Own);
-        let all_out = match (reach.way_out(table.place, &mut table.ways), sends_only) {
+        let all_out = match (reach.way_out(table.place, &shortest, &mut table.ways), sends_only) {
             _ if !with_default || written.contains(&default) || tree.len() == 0 => None,
             (Some(way), _) => Some(way),
             (None, true) => tree.common(&leaves).filter(|way| self.leads_on(station, table, *way)),

@@ -2,6 +2,7 @@
 //! that import each other.
 
 use super::MOST;
+use super::census::{Census, Size};
 use super::endpoint::Endpoint;
 use super::neighbours::Neighbours;
 use super::policy::ReachabilityPolicy;
@@ -37,14 +38,21 @@ pub(super) fn draw(
     neighbours: &mut Neighbours<'_>,
 ) -> (BTreeSet<(usize, usize)>, usize) {
     let groups = groups(endpoints, senders);
-    let borders = borders(&groups, policy, arrow);
-    let possible: usize = borders.iter().map(Border::possible).sum();
+    let sizes: BTreeMap<usize, Size> =
+        groups.iter().map(|(domain, group)| (*domain, group.size())).collect();
+    let census = match policy.has_no_vpn() {
+        // Networks without a VPN neither reach nor miss each other on purpose.
+        true => Census::default(),
+        false => Census::of(&sizes, policy, arrow),
+    };
+    let possible = census.pairs;
+    let borders = borders(&groups, policy, arrow, census.borders.min(MOST_DOMAINS));
     let longest = borders.iter().map(Border::possible).max().unwrap_or(0);
     let mut pairs = BTreeSet::new();
     let mut tried = 0;
     for round in 0..longest {
         let before = pairs.len();
-        for border in borders.iter().take(MOST_DOMAINS).filter(|it| round < it.possible()) {
+        for border in borders.iter().filter(|it| round < it.possible()) {
             let is_first = round == 0;
             let (from, to) = border.pair(round, groups.len());
             if (pairs.len() >= MOST && !is_first) || !is_possible(from, to) {
@@ -86,41 +94,46 @@ fn groups(endpoints: &[Endpoint], senders: &BTreeSet<usize>) -> BTreeMap<usize, 
     members.into_iter().map(group).collect()
 }
 
-/// The borders with an arrow: those of neighbouring domains first.
+/// The first `count` borders with an arrow: those of neighbouring domains first.
 fn borders<'a>(
     groups: &'a BTreeMap<usize, Group>,
     policy: &ReachabilityPolicy,
     arrow: Arrow,
+    count: usize,
 ) -> Vec<Border<'a>> {
-    // Networks without a VPN neither reach nor miss each other on purpose.
-    if policy.has_no_vpn() {
-        return Vec::new();
-    }
-    let domains: Vec<(&usize, &Group)> = groups.iter().collect();
-    let count = domains.len();
-    let mut borders = Vec::new();
-    for distance in 1..count {
-        for at in 0..count {
-            let ((near, from), (far, to)) = (domains[at], domains[(at + distance) % count]);
-            if policy.between(*near, *far) == Some(arrow) && !from.senders.is_empty() {
-                borders.push(Border { from, to, distance });
-            }
+    let domains: Vec<(usize, &Group)> = groups.iter().map(|(it, group)| (*it, group)).collect();
+    let places = domains.len();
+    let place = |domain: usize| domains.binary_search_by_key(&domain, |(it, _)| *it).ok();
+    let pairs: Box<dyn Iterator<Item = (usize, usize)>> = match arrow {
+        Arrow::Misses => Box::new((1..places).flat_map(|it| (0..places).map(move |at| (it, at)))),
+        // Only what imports reaches another, and few do.
+        Arrow::Reaches => {
+            let imports = policy.imports.keys().filter_map(|(from, to)| {
+                let (from, to) = (place(*from)?, place(*to)?);
+                (from != to).then_some(((to + places - from) % places, from))
+            });
+            Box::new(imports.collect::<BTreeSet<(usize, usize)>>().into_iter())
         }
+    };
+    let border = |(distance, at): (usize, usize)| {
+        let ((near, from), (far, to)) = (domains[at], domains[(at + distance) % places]);
+        let has_arrow = policy.between(near, far) == Some(arrow) && !from.senders.is_empty();
+        has_arrow.then_some(Border { from, to, distance })
+    };
+    pairs.filter_map(border).take(count).collect()
+}
+
+impl Group {
+    fn size(&self) -> Size {
+        let (senders, targets) = (self.senders.len(), self.targets.len());
+        Size { senders, targets, has_hosts: self.has_hosts }
     }
-    borders
 }
 
 impl Border<'_> {
-    /// How many pairs there could be: all of two groups of hosts, and as many as show each host once
-    /// where one is of routers.
+    /// How many pairs there could be.
     fn possible(&self) -> usize {
-        let (senders, targets) = (self.from.senders.len(), self.to.targets.len());
-        match (self.from.has_hosts, self.to.has_hosts) {
-            (true, true) => senders * targets,
-            (true, false) => senders,
-            (false, true) => targets,
-            (false, false) => senders.max(targets),
-        }
+        self.from.size().pairs(self.to.size())
     }
 
     /// The pair of a round. Each member of the larger group has its turn before any has a second one,

@@ -6,6 +6,7 @@
 //! and every pair of VPNs is in the sample, and the same file always gets the same checks.
 
 mod borders;
+mod census;
 mod endpoint;
 mod mesh;
 mod neighbours;

@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What the file says of packets between domains. A domain with a VRF in it is a VPN.
 pub(super) struct ReachabilityPolicy {
     /// The names of the VRFs in each domain that has some.
-    vpns: BTreeMap<usize, BTreeSet<DeviceName>>,
+    pub(super) vpns: BTreeMap<usize, BTreeSet<DeviceName>>,
     /// Who imports from whom, and whether everywhere that it could.
-    imports: BTreeMap<(usize, usize), bool>,
+    pub(super) imports: BTreeMap<(usize, usize), bool>,
     /// The VPNs and the domains of main tables that are at one node, and so could leak.
-    neighbours: BTreeSet<(usize, usize)>,
+    pub(super) neighbours: BTreeSet<(usize, usize)>,
 }
 
 impl ReachabilityPolicy {
@@ -60,6 +60,12 @@ impl ReachabilityPolicy {
         self.vpns.is_empty()
     }
 
+    /// Whether two domains are VPNs of which no two VRFs have the same name.
+    pub(super) fn are_unlike(&self, one: usize, other: usize) -> bool {
+        let both = self.vpns.get(&one).zip(self.vpns.get(&other));
+        both.is_some_and(|(one, other)| one.is_disjoint(other))
+    }
+
     /// What must become of a packet from one domain to another, where that is clear. Where routes are
     /// imported one way alone, packets arrive and no answer comes back: no check says that, and only
     /// the other way is clear.
@@ -69,7 +75,7 @@ impl ReachabilityPolicy {
         }
         let is_isolated = match (self.vpns.get(&from), self.vpns.get(&to)) {
             // Parts of one VPN that nothing joins are not kept apart on purpose.
-            (Some(one), Some(other)) => one.is_disjoint(other),
+            (Some(_), Some(_)) => self.are_unlike(from, to),
             (Some(_), None) => self.neighbours.contains(&(from, to)),
             (None, Some(_)) => self.neighbours.contains(&(to, from)),
             (None, None) => false,

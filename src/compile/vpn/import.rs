@@ -100,7 +100,7 @@ fn of_vpn(
     let table = lab[node].vrf(vpn.as_str()).map(|vrf| vrf.table);
     let here = table.map(|table| network.place(Context { node, table }));
     let border = network.stations[place].border;
-    let near = here.map(|here| reach.reached(here, &mut Ways::default()));
+    let near = here.map(|here| reach.reached(here, &reach.search(here), &mut Ways::default()));
     let through: Vec<Leaf> = (0..reach.destinations.classes.len())
         .map(|class| match near.as_ref().map(|near| near[class]) {
             Some(Reached::Here | Reached::Inside(_)) => {
@@ -132,7 +132,8 @@ fn of_main(
     let on = ways.number(Way::Main);
     let mut routes: BTreeMap<IpNet, u16> = BTreeMap::new();
     if let Some(reach) = reach {
-        let reached = reach.reached(network.place(main), &mut Ways::default());
+        let main = network.place(main);
+        let reached = reach.reached(main, &reach.search(main), &mut Ways::default());
         let leaf = |class: usize| match reached[class] {
             Reached::Never => Leaf::Hole,
             Reached::Here | Reached::Inside(_) | Reached::Beyond(_) => Leaf::Way(on),
