@@ -1,7 +1,7 @@
 //! The lines of `checks`.
 
 use super::check::{Check, Expect, Goal, Line, OPTIONS, Place, Sender, Target};
-use super::lab::{InterfaceId, Lab, MAIN, Node, NodeId};
+use super::lab::{InterfaceId, Lab, MAIN, NodeId};
 use super::layout::{Context, Layout};
 use super::routes::unknown;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Text, few, nearest};
@@ -105,7 +105,7 @@ impl Reader<'_> {
         };
         if let (Expect::Spreads(spread), Target::Address(address)) = (&expect, &to)
             && spread.sources.is_some()
-            && !self.lab.nodes.iter().any(|node| held(node).iter().any(|it| it.1 == *address))
+            && !self.lab.nodes.iter().any(|node| node.has(*address))
         {
             let title = format!("no node of this file has {address}");
             return Err(Diagnostic::error(Code::BadCheck, title)
@@ -192,6 +192,30 @@ impl Reader<'_> {
         self.node(name, OPTIONS)
     }
 
+    /// Those of a node's addresses that mean the same on every link.
+    fn global(&self, id: NodeId) -> Vec<(u32, IpAddr, bool)> {
+        let mut all = self.held(id);
+        all.retain(|(_, address, _)| match address {
+            IpAddr::V4(_) => true,
+            IpAddr::V6(address) => !address.is_unicast_link_local(),
+        });
+        all
+    }
+
+    /// A node's addresses, each with its table and whether it is a loopback.
+    fn held(&self, id: NodeId) -> Vec<(u32, IpAddr, bool)> {
+        let node = &self.lab[id];
+        let interfaces = node.interfaces.iter().enumerate().flat_map(|(place, interface)| {
+            let table = self.layout.context((id, InterfaceId(place))).table;
+            interface.addresses.iter().map(move |held| (table, held.value.addr(), false))
+        });
+        let vrfs = node.vrfs.iter().flat_map(|vrf| {
+            vrf.addresses.iter().map(move |held| (vrf.table, held.value.addr(), false))
+        });
+        let loopbacks = node.loopback.iter().map(|held| (MAIN, held.value.addr(), true));
+        interfaces.chain(vrfs).chain(loopbacks).collect()
+    }
+
     fn node(&self, name: &Text, options: &[&str]) -> Result<NodeId, Diagnostic> {
         self.layout.node(name.as_str()).ok_or_else(|| {
             let error = Diagnostic::error(Code::UnknownNode, format!("there is no node `{name}`"))
@@ -220,10 +244,10 @@ impl Reader<'_> {
         };
         let here = table(from.node, from.vrf.as_ref()).unwrap_or(MAIN);
         let domain = self.layout.domain(Context { node: from.node, table: here });
-        let own = global(&self.lab[from.node]);
+        let own = self.global(from.node);
         let has = |ipv4| own.iter().any(|(at, own, _)| *at == here && own.is_ipv4() == ipv4);
         let wanted = table(id, vrf);
-        let mut all = global(&self.lab[id]);
+        let mut all = self.global(id);
         all.retain(|(table, address, _)| {
             wanted.is_none_or(|wanted| wanted == *table)
                 && ipv4.is_none_or(|ipv4| ipv4 == address.is_ipv4())
@@ -262,7 +286,7 @@ impl Reader<'_> {
         at: Span,
     ) -> Result<(), Diagnostic> {
         let node = &self.lab[from.node];
-        let own: Vec<IpAddr> = held(node).into_iter().map(|(_, address, _)| address).collect();
+        let own: Vec<IpAddr> = node.addresses().map(|address| address.addr()).collect();
         match expect {
             Expect::Lost => return Ok(()),
             Expect::Arrives(_) | Expect::Spreads(_) | Expect::Rejected(_) => {}
@@ -320,27 +344,4 @@ fn behind(line: &Text, word: &str) -> Span {
         }
     }
     line.span
-}
-
-/// Those of a node's addresses that mean the same on every link.
-fn global(node: &Node) -> Vec<(u32, IpAddr, bool)> {
-    let mut all = held(node);
-    all.retain(|(_, address, _)| match address {
-        IpAddr::V4(_) => true,
-        IpAddr::V6(address) => !address.is_unicast_link_local(),
-    });
-    all
-}
-
-/// A node's addresses, each with its table and whether it is a loopback.
-fn held(node: &Node) -> Vec<(u32, IpAddr, bool)> {
-    let interfaces = node.interfaces.iter().flat_map(|interface| {
-        let table = node.table_of(interface);
-        interface.addresses.iter().map(move |held| (table, held.value.addr(), false))
-    });
-    let vrfs = node.vrfs.iter().flat_map(|vrf| {
-        vrf.addresses.iter().map(move |held| (vrf.table, held.value.addr(), false))
-    });
-    let loopbacks = node.loopback.iter().map(|held| (MAIN, held.value.addr(), true));
-    interfaces.chain(vrfs).chain(loopbacks).collect()
 }

@@ -3,8 +3,8 @@
 //! IPv4 and IPv6 have the same stations and each its own steps: a link leads on in a family where its
 //! far end has an address to send to.
 //!
-//! Shortest paths are searched here and not by petgraph, whose searches keep their distances in hash
-//! maps: a lab of a thousand routers asks for tens of millions of them.
+//! Shortest paths are searched here and in [`super::shortest`], and not by petgraph, whose searches
+//! keep their distances in hash maps: a lab of a thousand routers asks for tens of millions of them.
 
 use super::family::IpFamily;
 use super::lab::{Lab, MAIN};

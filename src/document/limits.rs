@@ -56,7 +56,7 @@ impl Quantity {
         }
     }
 
-    /// The most that is made where nobody says otherwise. Each comes to a gigabyte or two.
+    /// The most that is made where nobody says otherwise. Each comes to a gigabyte or two, or to a minute.
     pub fn default_limit(self) -> usize {
         match self {
             Quantity::Nodes => 100_000,

@@ -124,6 +124,10 @@ const FAMILIES: &[Family] = &[
         let vrfs = pieces(n, |it| format!("v{it}: {{table: {}}}, ", 1_000 + it));
         format!("routing: none\nnodes: {{a: {{vrfs: {{{vrfs}}}}}}}\nlinks: [a -- b]")
     }),
+    ("many VPNs of one edge", Format::Dot, 50, |n| {
+        let customers = pieces(n, |it| format!("c{it} [role=ce]; c{it} -- a [vrf=v{it}]; "));
+        format!("graph {{ a [role=pe]; b [role=pe]; a -- b; {customers} }}")
+    }),
     ("many routes", Format::Yaml, 100, |n| {
         let routes = pieces(n, |it| format!("{}.0/24 via 192.0.2.2, ", net(it)));
         let link = "links: [{ends: [a, b], addresses: [192.0.2.1/24, 192.0.2.2/24]}]";
