@@ -7,8 +7,9 @@ use crate::iproute::{Netem, Rate, Tbf};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The bytes of headers before a probe's data, the largest there are: Ethernet, labels, IPv6, ICMPv6.
-const HEADERS: usize = 14 + 32 + 40 + 8;
+/// The bytes of headers before a probe's data, the largest there are: Ethernet, labels, IPv6, ICMPv6,
+/// and a tunnel of Ethernet in IPv6.
+const HEADERS: usize = 14 + 32 + 40 + 8 + 70;
 
 /// Of each node the longest that it may keep a packet.
 #[derive(Debug)]

@@ -33,6 +33,7 @@ mod sender;
 mod server;
 mod shape;
 mod sockets;
+mod tunnel;
 mod unique;
 mod verdict;
 mod watch;
@@ -43,3 +44,4 @@ pub use report::{
 };
 pub use run::{run, run_until};
 pub use sockets::{Error, files};
+pub use tunnel::Tunnel;

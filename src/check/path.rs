@@ -2,6 +2,7 @@
 
 use super::message::Message;
 use super::report::Visit;
+use super::tunnel;
 use super::watch::Sighting;
 use crate::compile::{Hop, Interface, Lab, NodeId};
 use crate::document::Role;
@@ -37,14 +38,17 @@ impl<'a> Trail<'a> {
         if sightings.iter().all(|sighting| sighting.time.is_some()) {
             sightings.sort_by_key(|sighting| sighting.time);
         } else {
-            // The next best is the time to live, which every router takes from.
+            // The next best is the time to live, which every router takes from: in a tunnel, that of
+            // the header outside.
             sightings.sort_by_key(|sighting| {
+                let packet = &sighting.packet;
                 let step = match (lab[sighting.node].role, sighting.direction) {
+                    _ if !packet.is_plain() => 1,
                     (Role::Switch, _) => 1,
                     (_, Direction::Outgoing) => 0,
                     (_, Direction::Incoming | Direction::Passing) => 2,
                 };
-                (Reverse(sighting.packet.ttl), step)
+                (Reverse(packet.ttl), step, Reverse(packet.outermost_ttl()))
             });
         }
         Self { lab, sightings }
@@ -75,10 +79,12 @@ impl<'a> Trail<'a> {
         sightings.find(|sighting| sighting.node == node && sighting.direction == direction)
     }
 
-    /// The time to live with which a node took it in, behind all labels.
+    /// The time to live with which a node took it in, behind all labels and tunnels.
     pub(super) fn taken_in(&self, node: NodeId) -> Option<u8> {
         let mut sightings = self.sightings.iter();
-        let last = sightings.rfind(|seen| seen.node == node && seen.packet.labels.is_empty());
+        let last = sightings.rfind(|seen| {
+            seen.node == node && seen.packet.labels.is_empty() && seen.packet.is_plain()
+        });
         last.map(|sighting| sighting.packet.ttl)
     }
 
@@ -96,10 +102,12 @@ impl<'a> Trail<'a> {
         })
     }
 
-    /// Where it left the last node before the one that it came to, for the link that they share.
+    /// Where it left the last node before the one that it came to, for the link that they share; the
+    /// links below a tunnel are not the packet's own.
     pub(super) fn last_hop(&self) -> Option<&'a Sighting> {
         let left = |sighting: &&Sighting| {
             sighting.direction == Direction::Outgoing
+                && sighting.packet.is_plain()
                 && !self.is_inside(sighting)
                 && !self.is_bridge_port(sighting)
                 && self.lab[sighting.node].role != Role::Switch
@@ -112,16 +120,25 @@ impl<'a> Trail<'a> {
     /// Its arrivals from outside, one per node that it came to; switches do not count.
     ///
     /// A packet that comes in through a port is seen again on the VLAN or the bridge above, with the
-    /// same time to live, and on the VRF device or `lo` where it is taken in.
+    /// same time to live, and on the VRF device or `lo` where it is taken in. Where a tunnel ends, it
+    /// is seen on the tunnel's interface once more, which is the arrival that counts.
     pub(super) fn arrivals(&self) -> Vec<&'a Sighting> {
         let mut arrivals: Vec<&Sighting> = Vec::new();
         for sighting in self.incoming() {
             if self.lab[sighting.node].role == Role::Switch || self.is_bridge_port(sighting) {
                 continue;
             }
+            let (ttl, outer) = (sighting.packet.ttl, sighting.packet.outermost_ttl());
+            let tunnels = &sighting.packet.tunnels;
             let again = arrivals.iter().any(|earlier| {
-                earlier.node == sighting.node && earlier.packet.ttl == sighting.packet.ttl
+                earlier.node == sighting.node
+                    && (earlier.packet.ttl, earlier.packet.outermost_ttl()) == (ttl, outer)
+                    && earlier.packet.tunnels == *tunnels
             });
+            let is_end = |last: &mut &Sighting| {
+                last.node == sighting.node && last.packet.tunnels.len() > tunnels.len()
+            };
+            arrivals.pop_if(is_end);
             let inside = self.is_inside(sighting)
                 && arrivals.last().is_some_and(|last| last.node == sighting.node);
             if !again && !inside {
@@ -145,11 +162,13 @@ impl<'a> Trail<'a> {
         })
     }
 
-    /// Whether it came to a node, and to a VRF of it where one is named.
+    /// Whether it came to a node, and to a VRF of it where one is named. What is in a tunnel has come
+    /// to the node where nothing more is seen of it, and has not come to those that only pass it on.
     pub(super) fn arrived(&self, node: NodeId, vrf: Option<&str>) -> bool {
         self.incoming()
             .chain(self.taken_in_by_vrf())
             .filter(|sighting| sighting.node == node && !self.is_bridge_port(sighting))
+            .filter(|sighting| sighting.packet.is_plain() || self.is_last_at_node(sighting))
             .any(|sighting| vrf.is_none_or(|vrf| self.is_in_vrf(sighting, vrf)))
     }
 
@@ -161,29 +180,29 @@ impl<'a> Trail<'a> {
                 node: self.lab[sighting.node].name.to_string(),
                 interface: sighting.interface.clone(),
                 labels: sighting.packet.labels.clone(),
+                tunnels: sighting.packet.tunnels.clone(),
             })
             .collect()
     }
 
-    /// Whether it came by exactly these nodes before its last one.
+    /// Whether it came by exactly these nodes before its last one; those that saw it in a tunnel alone
+    /// may be left out.
     pub(super) fn is_by(&self, hops: &[Hop<NodeId>]) -> bool {
         let arrivals = self.arrivals();
-        let Some((_, between)) = arrivals.split_last() else { return hops.is_empty() };
-        let mut hops = hops.iter().filter(|hop| self.lab[hop.node].role != Role::Switch);
-        between.iter().all(|sighting| {
-            hops.next().is_some_and(|hop| {
-                let labels = &sighting.packet.labels;
-                hop.node == sighting.node
-                    && hop.labels.as_ref().is_none_or(|expected| {
-                        expected.iter().map(|label| label.number()).eq(labels.iter().copied())
-                    })
-            })
-        }) && hops.next().is_none()
+        let between = arrivals.split_last().map_or(&[] as &[_], |(_, between)| between);
+        let is_router = |hop: &&Hop<NodeId>| self.lab[hop.node].role != Role::Switch;
+        let hops: Vec<&Hop<NodeId>> = hops.iter().filter(is_router).collect();
+        is_along(between, &hops)
     }
 
     fn incoming(&self) -> impl Iterator<Item = &'a Sighting> {
         let sightings = self.sightings.iter().copied();
         sightings.filter(|sighting| sighting.direction == Direction::Incoming)
+    }
+
+    fn is_last_at_node(&self, sighting: &Sighting) -> bool {
+        let last = self.sightings.iter().rfind(|other| other.node == sighting.node);
+        last.is_some_and(|last| std::ptr::eq(*last, sighting))
     }
 
     fn interface(&self, sighting: &Sighting) -> Option<&'a Interface> {
@@ -206,6 +225,7 @@ impl<'a> Trail<'a> {
     fn is_in_vrf(&self, sighting: &Sighting, vrf: &str) -> bool {
         let node = &self.lab[sighting.node];
         sighting.packet.labels.is_empty()
+            && sighting.packet.is_plain()
             && (sighting.interface == vrf
                 || self
                     .interface(sighting)
@@ -214,7 +234,22 @@ impl<'a> Trail<'a> {
     }
 }
 
-/// Nodes and labels as a check writes them: `pe1 p[101] pe2[111]`.
+/// Whether arrivals are at these hops, one after the other, but for some in tunnels.
+fn is_along(arrivals: &[&Sighting], hops: &[&Hop<NodeId>]) -> bool {
+    let Some((arrival, later)) = arrivals.split_first() else { return hops.is_empty() };
+    let is_named = hops.split_first().is_some_and(|(hop, rest)| {
+        let labels = arrival.packet.labels.iter().copied();
+        hop.node == arrival.node
+            && hop
+                .labels
+                .as_ref()
+                .is_none_or(|expected| expected.iter().map(|label| label.number()).eq(labels))
+            && is_along(later, rest)
+    });
+    is_named || !arrival.packet.is_plain() && is_along(later, hops)
+}
+
+/// Nodes and labels as a check writes them, and tunnels: `pe1 p[101] pe2[111]`, `r1 p(gre) r2`.
 pub(super) fn print_visits(visits: &[Visit]) -> String {
     words(visits).join(" ")
 }
@@ -225,12 +260,16 @@ pub(super) fn list_visits(visits: &[Visit]) -> String {
 }
 
 fn words(visits: &[Visit]) -> Vec<String> {
-    let word = |visit: &Visit| match visit.labels.as_slice() {
-        [] => visit.node.clone(),
-        labels => {
-            let labels: Vec<String> = labels.iter().map(u32::to_string).collect();
-            format!("{}[{}]", visit.node, labels.join("/"))
+    let word = |visit: &Visit| {
+        let mut word = visit.node.clone();
+        if !visit.labels.is_empty() {
+            let labels: Vec<String> = visit.labels.iter().map(u32::to_string).collect();
+            word += &format!("[{}]", labels.join("/"));
         }
+        if !visit.tunnels.is_empty() {
+            word += &format!("({})", tunnel::print(&visit.tunnels));
+        }
+        word
     };
     visits.iter().map(word).collect()
 }

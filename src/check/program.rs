@@ -2,6 +2,9 @@
 
 use socket2::SockFilter;
 
+/// Goes on elsewhere, at any distance, in every case.
+const GO: u16 = 0x05;
+
 /// A place in a program that jumps lead to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Label(usize);
@@ -45,16 +48,28 @@ impl Program {
         self.lines.push(Line { code, k, yes, no });
     }
 
+    /// Adds a line that goes to a label, however far it is.
+    pub(super) fn go(&mut self, label: Label) {
+        self.jump(GO, 0, Some(label), None);
+    }
+
     /// The program as the kernel takes it.
     pub(super) fn done(self) -> Vec<SockFilter> {
         let distance = |from: usize, to: Option<Label>| {
-            let steps = to.map_or(0, |to| self.places[to.0] - from - 1);
-            u8::try_from(steps).expect("jumps are forward, in a program of less than 256 lines")
+            to.map_or(0, |to| {
+                self.places[to.0].checked_sub(from + 1).expect("all jumps are forward")
+            })
+        };
+        let near = |from, to| {
+            u8::try_from(distance(from, to)).expect("a condition leads less than 256 lines on")
         };
         let lines = self.lines.iter().enumerate();
         lines
             .map(|(at, line)| {
-                let (yes, no) = (distance(at, line.yes), distance(at, line.no));
+                if line.code == GO {
+                    return SockFilter::new(GO, 0, 0, distance(at, line.yes) as u32);
+                }
+                let (yes, no) = (near(at, line.yes), near(at, line.no));
                 SockFilter::new(line.code, yes, no, line.k)
             })
             .collect()

@@ -1,5 +1,6 @@
 //! What came of the checks, for people and programs.
 
+use super::tunnel::Tunnel;
 use serde::Serialize;
 use std::net::IpAddr;
 
@@ -166,6 +167,9 @@ pub struct Visit {
     pub interface: String,
     /// The labels it arrived with, the outermost first.
     pub labels: Vec<u32>,
+    /// The tunnels that it was in, the outermost first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tunnels: Vec<Tunnel>,
 }
 
 impl Report {

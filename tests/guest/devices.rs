@@ -1,7 +1,8 @@
 //! Interfaces that no link makes, in the labs that show them.
 
 use crate::standing::{Built, file, read};
-use vrflab::check;
+use vrflab::check::{self, CheckResult, Visit};
+use vrflab::compile::{Check, Expect, Target};
 use vrflab::document::Format;
 
 /// Builds a lab, compares the kernel with its plan, and sees that all of its checks hold.
@@ -27,7 +28,12 @@ fn a_bridge_and_the_router_on_a_stick_keep_vlans_apart() {
 
 #[test]
 fn a_lan_goes_over_routers() {
-    lab("labs/vxlan.dot", "dev-vxlan");
+    let text = std::fs::read_to_string(file("labs/vxlan.dot")).unwrap();
+    let standing = read(&text, Format::Dot, "dev-vxlan").0.up();
+    standing.holds_what_it_says();
+    standing.all_checks_hold();
+    let path = &standing.check("h1 -> h2").probes[0].path;
+    assert_eq!(words(path), ["spine(vxlan)", "leaf2(vxlan)", "h2"]);
 }
 
 #[test]
@@ -66,13 +72,75 @@ fn tunnels_of_every_kind_carry_packets_and_nothing_passes_without_them() {
     assert!(said.is_empty(), "{said:?}");
     let standing = built.up();
     standing.holds_what_it_says();
-    standing.all_checks_hold();
-    for kind in ["gre", "gretap", "ip6gre", "ip6gretap", "ipip", "sit", "ip6tnl", "geneve"] {
-        assert_eq!(standing.ip("r1", &format!("link set dev {kind} down")), "");
-    }
     let lab = standing.lab();
     let report = check::run(lab, &lab.checks, |_, _| {}).unwrap();
+    let failed: Vec<_> = report.results.iter().filter(|result| !result.ok).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    // The node between the tunnels' ends has seen the probes and their answers inside.
+    for kind in TUNNELS {
+        let (h1, h2) = (format!("{kind}-h1"), format!("{kind}-h2"));
+        let p = format!("p({kind})");
+        let mut of_kind = report.results.iter().filter(|it| it.check.starts_with(&h1));
+        for probe in of_kind.next().unwrap().probes.iter() {
+            assert_eq!(words(&probe.path), ["r1", &p, "r2", &h2]);
+            assert_eq!(words(&probe.back), ["r2", &p, "r1", &h1]);
+        }
+    }
+    let gre = lab.checks.iter().find(|check| check.text.starts_with("gre-h1")).unwrap();
+    let run = |change: &dyn Fn(&mut Check)| -> CheckResult {
+        let mut check = gre.clone();
+        change(&mut check);
+        check::run(lab, &[check], |_, _| {}).unwrap().results.remove(0)
+    };
+    let result = run(&|check| {
+        let Expect::Arrives(arrival) = &mut check.expect else { panic!() };
+        arrival.via.as_mut().unwrap().pop();
+    });
+    let reason = result.reason.as_deref();
+    assert_eq!(reason, Some("the probe went via r1 p(gre) r2, not via r1"), "{result:#?}");
+
+    // What passes a node in a tunnel has not come there; what ends there has, though nobody opens it.
+    let never_at = |name: &str| {
+        run(&|check| {
+            let Target::Node { node, takers, .. } = &mut check.to else { panic!() };
+            *node = lab.node(name).unwrap();
+            *takers = vec![*node];
+            check.expect = Expect::Lost;
+        })
+    };
+    assert_eq!(never_at("p").reason, None);
+    assert_eq!(standing.ip("r2", "link set dev gre down"), "");
+    let leak = never_at("r2");
+    assert_eq!(leak.reason.as_deref(), Some("it arrives at r2"));
+    let seen = "The probe came by r1, p(gre), r2(gre), and was last seen coming in through eth0 of r2 in \
+                gre to 192.0.2.2.";
+    assert!(leak.explanation.iter().any(|line| line == seen), "{leak:#?}");
+    let lost = run(&|_| ());
+    assert_eq!(lost.reason.as_deref(), Some("it was lost at r2"));
+    let ends = "At r2 the gre from 192.0.2.1 to 192.0.2.2 ends, and no interface takes the packet out of it.";
+    assert!(lost.explanation.iter().any(|line| line == ends), "{lost:#?}");
+
+    for kind in TUNNELS {
+        assert_eq!(standing.ip("r1", &format!("link set dev {kind} down")), "");
+    }
+    let report = check::run(lab, &lab.checks, |_, _| {}).unwrap();
     assert_eq!(report.passed, 1, "the one over no tunnel");
+}
+
+/// The kinds of tunnel that `tests/guest/tunnels.yaml` has, which are the names of their interfaces.
+const TUNNELS: [&str; 8] =
+    ["gre", "gretap", "ip6gre", "ip6gretap", "ipip", "sit", "ip6tnl", "geneve"];
+
+/// A path in a report's words.
+fn words(path: &[Visit]) -> Vec<String> {
+    let word = |visit: &Visit| {
+        let tunnels: Vec<&str> = visit.tunnels.iter().map(|&tunnel| tunnel.into()).collect();
+        match tunnels.as_slice() {
+            [] => visit.node.clone(),
+            tunnels => format!("{}({})", visit.node, tunnels.join("/")),
+        }
+    };
+    path.iter().map(word).collect()
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! The kernels of the nodes, as far as a diagnosis asks them.
 
 use super::Flow;
+use super::leak::is_end;
+use crate::check::frame::Outer;
 use crate::check::path::Trail;
+use crate::check::tunnel::print;
 use crate::compile::{Lab, Node, NodeId};
 use crate::kernel::{
     Direction, InterfaceState, Lookup, Namespace, Origin, RouteQuery, Way, Worker, interfaces,
@@ -48,6 +51,17 @@ impl<'a, 'w> Site<'a, 'w> {
     /// What becomes of a packet after it was seen for the last time.
     pub(super) fn after(&mut self, flow: Flow, trail: &Trail<'_>) -> Vec<String> {
         let Some(last) = trail.last() else { return Vec::new() };
+        if let Some(Outer { source, destination, .. }) = last.packet.outer
+            && last.direction == Direction::Incoming
+            && is_end(self.lab, last.node, destination)
+        {
+            let (name, tunnels) = (&self.lab[last.node].name, print(&last.packet.tunnels));
+            return vec![format!(
+                "At {name} the {tunnels} from {source} to {destination} ends, and no interface \
+                 takes the packet out of it."
+            )];
+        }
+        let flow = flow.at(last);
         let arrival = trail.arrivals().into_iter().rfind(|arrival| arrival.node == last.node);
         let label = arrival.and_then(|arrival| arrival.packet.labels.first().copied());
         let post = match self.post(last.node) {

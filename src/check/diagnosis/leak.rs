@@ -3,6 +3,7 @@
 use super::ask::Site;
 use super::labelled;
 use super::route::{self, table_of_vrf, whither};
+use crate::check::frame::Packet;
 use crate::check::path::Trail;
 use crate::check::watch::Sighting;
 use crate::compile::{Lab, NodeId};
@@ -31,7 +32,7 @@ pub(super) fn explain(lab: &Lab, trail: &Trail<'_>, destination: IpAddr) -> Vec<
             .map(|(here, _)| *here);
         let popped = before.iter().copied().rfind(|sighting| is_labelled(sighting));
         let decisive: Vec<&Sighting> = if pushed.is_none() && popped.is_none() {
-            before.last().copied().into_iter().collect()
+            before.iter().copied().rfind(|it| it.packet.is_plain()).into_iter().collect()
         } else {
             pushed.into_iter().chain(popped).collect()
         };
@@ -61,7 +62,9 @@ pub(super) fn decision(
         return said.into_iter().chain(labelled::gone(&mut post, label)).collect();
     }
     let vrf = post.vrf_of(&sighting.interface).map(str::to_owned);
-    let source = sighting.packet.source;
+    let Packet { source, outer, .. } = sighting.packet;
+    let (source, destination) =
+        outer.map_or((source, destination), |outer| (outer.source, outer.destination));
     let said = post.input(destination, source, &sighting.interface).ok().and_then(|way| {
         let table = table_of_vrf(post.node, vrf.as_deref());
         let whither = whither(&way, post.device(&way)?);

@@ -21,6 +21,7 @@ use super::probe::{Probe, Progress};
 use super::report::{RouteAnswer, Visit};
 use super::run::Run;
 use super::verdict::{probes, sender, target};
+use super::watch::Sighting;
 use crate::compile::{Check, Expect, Hop, Lab, NodeId, Protocol, Rejection, Target};
 use crate::kernel::on_worker;
 use ask::Site;
@@ -42,6 +43,16 @@ impl Flow {
         match self.leg {
             Leg::Forth => "the probe",
             Leg::Back => "the answer",
+        }
+    }
+
+    /// What the node looks at where the packet was seen: in a tunnel, the header outside.
+    fn at(self, sighting: &Sighting) -> Self {
+        match sighting.packet.outer {
+            None => self,
+            Some(outer) => {
+                Self { source: Some(outer.source), destination: outer.destination, ..self }
+            }
         }
     }
 }

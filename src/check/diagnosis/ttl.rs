@@ -17,7 +17,7 @@ pub(super) fn ran_out<'a>(
 ) -> Option<&'a Sighting> {
     trail.last().filter(|last| {
         last.direction == Direction::Incoming
-            && last.packet.ttl <= 1
+            && last.packet.outermost_ttl() <= 1
             && lab[last.node].role != Role::Switch
             && !is_end(lab, last.node, destination)
     })

@@ -3,6 +3,7 @@
 use crate::check::path::{Trail, list_visits, print_visits};
 use crate::check::probe::Probe;
 use crate::check::report::{RouteAnswer, Visit};
+use crate::check::tunnel;
 use crate::check::verdict::sender;
 use crate::check::watch::Sighting;
 use crate::compile::{Check, Expect, Hop, Lab, NodeId, Protocol, Spread};
@@ -79,7 +80,8 @@ pub(super) fn seen(lab: &Lab, what: &str, trail: &Trail<'_>) -> Option<String> {
         Direction::Outgoing => "leaving through",
         Direction::Passing => "passing",
     };
-    Some(format!("{what}{by} was last seen {way} {}{}.", place(lab, last), labels(last)))
+    let around = [labels(last), tunnels(last)].concat();
+    Some(format!("{what}{by} was last seen {way} {}{around}.", place(lab, last)))
 }
 
 fn place(lab: &Lab, sighting: &Sighting) -> String {
@@ -90,6 +92,15 @@ fn labels(sighting: &Sighting) -> String {
     match sighting.packet.labels.as_slice() {
         [] => String::new(),
         labels => format!(" with {}", stack(labels)),
+    }
+}
+
+fn tunnels(sighting: &Sighting) -> String {
+    match (sighting.packet.tunnels.as_slice(), sighting.packet.outer) {
+        (tunnels, Some(outer)) => {
+            format!(" in {} to {}", tunnel::print(tunnels), outer.destination)
+        }
+        (_, None) => String::new(),
     }
 }
 
