@@ -44,7 +44,9 @@ fn text(failures: &[&CheckResult]) -> String {
         text += &format!("        {line}\n");
     }
     if !others.is_empty() {
-        text += &format!("        {} checks fail for this; the others are:\n", failures.len());
+        let rest = if others.len() == 1 { "other is" } else { "others are" };
+        let count = failures.len();
+        text += &format!("        {count} checks fail for this reason; the {rest}:\n");
     }
     for other in others.iter().take(MAX_NAMED) {
         text += &format!("          {}\n", other.check);
@@ -86,12 +88,15 @@ mod tests {
         let one = |check: &str| format!("FAILED  {check}\n        {check} was lost\n");
         let first = one("a -> b")
             + "        a sent 5.\n        The route is no longer there.\n"
-            + "        2 checks fail for this; the others are:\n          b -> a\n";
+            + "        2 checks fail for this reason; the other is:\n          b -> a\n";
         let second = one("c -> d") + "        c sent 5.\n";
         assert_eq!(texts(&results), [first, second, one("g -> h"), one("i -> j")]);
         results.extend((0..9).map(|n| failed(&format!("k{n} -> a"), &[gone])));
         let text = &texts(&results)[0];
-        assert!(text.contains("\n        11 checks fail for this; the others are:\n"), "{text}");
+        assert!(
+            text.contains("\n        11 checks fail for this reason; the others are:\n"),
+            "{text}"
+        );
         assert!(text.ends_with("          k6 -> a\n          and 2 more\n"), "{text}");
     }
 }

@@ -16,10 +16,13 @@ Examples:
 
 /// The arguments of `vrflab impair`.
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    override_usage = "vrflab impair [OPTIONS] [LAB] NODE:IF [WORDS]..."
+)]
 pub(super) struct Arguments {
     /// The interface, with its lab in front where several are up, and what follows `tc qdisc add …
-    /// netem`; what follows `… tbf` behind the word `tbf`: `r1:eth0 delay 10ms loss 1% tbf rate …`
+    /// netem`; after the word `tbf`, what follows `… tbf`: `r1:eth0 delay 10ms loss 1% tbf rate …`
     #[arg(
         value_name = "[LAB] NODE:IF WORDS",
         required = true,
@@ -27,7 +30,7 @@ pub(super) struct Arguments {
         allow_negative_numbers = true
     )]
     words: Vec<String>,
-    /// Take back what was said since the lab came up: what its file says holds again
+    /// Undo what was changed since the lab came up, and go back to what its file says
     #[arg(long)]
     clear: bool,
 }

@@ -133,7 +133,7 @@ pub(super) fn unknown(labs: &[Found], name: &str, origin: &str) -> String {
     }
     match nearest(name, names()) {
         Some(near) => format!("{said}; did you mean `{near}`?"),
-        None => format!("{said}; there is {}", names().collect::<Vec<_>>().join(", ")),
+        None => format!("{said}; those that are: {}", names().collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -148,13 +148,13 @@ pub(super) fn meant<'a>(labs: &[&'a Found], node: Option<&str>) -> Result<&'a Fo
                 [] => "no lab is up".to_owned(),
                 [others] => format!("the lab that is up is another user's: {others}; name it"),
                 names => {
-                    let without = node.filter(|_| !has_node(several[0], node));
-                    let without =
-                        without.map_or(String::new(), |it| format!(", none with a node `{it}`"));
                     let names = names.join(", ");
-                    format!(
-                        "several labs are up{without}, name one of them or set {VARIABLE}: {names}"
-                    )
+                    match node.filter(|_| !has_node(several[0], node)) {
+                        Some(node) => format!("no lab that is up has a node `{node}`: {names}"),
+                        None => format!(
+                            "several labs are up, name one of them or set {VARIABLE}: {names}"
+                        ),
+                    }
                 }
             }))
         }

@@ -15,10 +15,13 @@ Examples:
 
 /// The arguments of `vrflab link`.
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(
+    after_help = EXAMPLES,
+    override_usage = "vrflab link [OPTIONS] [LAB] NODE:IF up|down"
+)]
 pub(super) struct Arguments {
     /// The interface, with its lab in front where several are up, and `up` or `down`
-    #[arg(value_name = "[LAB] NODE:IF up|down", required = true, num_args = 2..=3)]
+    #[arg(value_names = ["[LAB] NODE:IF", "up|down"], required = true, num_args = 2..=3)]
     words: Vec<String>,
     /// With `down`: lead the routes that the compiler filled in round the link, as a routing protocol
     /// would
@@ -35,7 +38,7 @@ fn set(arguments: &Arguments, kernel: Kernel) -> Result<exit::Exit, Exit> {
     let up = match words.rest {
         [word] if word == "up" && !arguments.reroute => true,
         [word] if word == "down" => false,
-        _ => return Err(wrong("say `up`, `down` or `down --reroute` behind the interface")),
+        _ => return Err(wrong("say `up`, `down` or `down --reroute` after the interface")),
     };
     let options: &[&str] = if arguments.reroute { &["--reroute"] } else { &[] };
     let lab = words.find("link", options, kernel)?;

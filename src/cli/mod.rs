@@ -56,7 +56,8 @@ struct Arguments {
         value_name = "KERNEL",
         default_value = "auto",
         hide_possible_values = true,
-        hide_env_values = true
+        hide_env_values = true,
+        display_order = 900
     )]
     kernel: Kernel,
     #[command(subcommand)]
@@ -94,7 +95,7 @@ enum Verb {
     Compile(compile::Arguments),
     /// Show the steps that build the lab in FILE, as commands
     Plan(plan::Arguments),
-    /// Print a JSON Schema of YAML files, which editors complete from
+    /// Print a JSON Schema from which editors complete YAML files
     #[command(after_help = "Examples:\n  vrflab schema > vrflab.schema.json")]
     Schema,
     /// List the labs

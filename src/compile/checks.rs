@@ -166,7 +166,7 @@ impl Reader<'_> {
         let near = owned.or_else(|| Some(format!("{address}%{}", first?.name)));
         match near {
             Some(near) => error.help(format!(
-                "behind `%` stands the interface of `{}`: `{near}`",
+                "after `%` comes the interface of `{}`: `{near}`",
                 self.lab[from.node].name
             )),
             None => error,
@@ -300,7 +300,7 @@ impl Reader<'_> {
             format!("`{}` has no address {source}, so no answer comes back to it", node.name),
         )
         .at(at, "not an address of the sender")
-        .help(format!("it has {}", few(known.iter().map(String::as_str)))))
+        .help(format!("its addresses are {}", few(known.iter().map(String::as_str)))))
     }
 }
 

@@ -291,7 +291,8 @@ impl<'a> Gateways<'a> {
     }
 
     fn unreachable(&self, gateway: Spanned<IpAddr>) -> Diagnostic {
-        let title = format!("`{}` has no subnet that holds the gateway {gateway}", self.node.name);
+        let title =
+            format!("`{}` has no subnet that contains the gateway {gateway}", self.node.name);
         Diagnostic::error(Code::Unreachable, title)
     }
 

@@ -141,6 +141,6 @@ fn unknown(node: &Node, id: Spanned<u32>, known: impl Iterator<Item = u32>) -> D
                 let object = format!("id {id} via ADDRESS");
                 format!("say what it is: {}", notation.list("nexthops", object))
             }
-            false => format!("it has {}", few(known.iter().map(String::as_str))),
+            false => format!("its nexthop objects are {}", few(known.iter().map(String::as_str))),
         })
 }

@@ -186,7 +186,7 @@ pub(super) fn unknown<'a>(
     }
     match few(known) {
         known if known.is_empty() => error,
-        known => error.help(format!("it has {known}")),
+        known => error.help(format!("its {what}s are {known}")),
     }
 }
 

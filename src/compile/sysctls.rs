@@ -197,7 +197,7 @@ fn platform_labels(
                         format!("label {} is not below net.mpls.platform_labels", needed - 1),
                     )
                     .at(sysctl.span, format!("{} here", sysctl.value.value))
-                    .beside(span, "and this label route")
+                    .beside(span, "and this MPLS route")
                     .note("the kernel answers EINVAL: \"Label >= configured maximum in platform_labels\"")
                     .help(format!("leave the setting out, or say {needed} or more")),
                 );

@@ -153,7 +153,7 @@ fn lonely(topology: &Topology, draft: &Draft, errors: &mut Diagnostics) {
                 .at(span, "no other link is in it")
                 .help_in(|notation| {
                     let vrfs = notation.list("vrfs", name);
-                    format!("`{near}` is meant, perhaps; else declare it: {vrfs}")
+                    format!("did you mean `{near}`? If not, declare it: {vrfs}")
                 }),
             );
         }

@@ -184,7 +184,7 @@ fn special(kind: FileType) -> &'static str {
 
 /// What is said of a file that the lab's file may not name.
 fn outside(shown: &str, path: &Path, place: &Path) -> Diagnostic {
-    let title = format!("`{shown}` is outside of the directory of the lab's file");
+    let title = format!("`{shown}` is outside the lab file's directory");
     let fault = Diagnostic::error(Code::OutsideFile, title);
     let fault = match place == path {
         true => fault,

@@ -23,6 +23,14 @@ pub(super) fn advice(level: &Level, key: &str, value: &str, format: Format) -> O
     }
 }
 
+/// The key that says what a key of another program says, whatever its value.
+pub(super) fn renamed(level: &Level, key: &str) -> Option<&'static str> {
+    match key {
+        "endpoints" if std::ptr::eq(level, &LINK) => Some("ends"),
+        _ => None,
+    }
+}
+
 struct Slip<'v> {
     key: String,
     value: &'v str,
@@ -65,7 +73,7 @@ impl Slip<'_> {
                 self.number().then(|| format!("write {}", self.said("cost", self.value)))
             }
             "interface" | "iface" | "intf" | "ifname" => Some(format!(
-                "an interface stands behind its node: {}",
+                "an interface follows its node: {}",
                 match self.format {
                     Format::Dot => "`r1:eth0 -- r2:eth0`",
                     Format::Yaml => "`ends: [r1:eth0, r2:eth0]`",

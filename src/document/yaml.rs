@@ -257,7 +257,23 @@ fn diagnostic(error: &Error, source: &Source) -> Diagnostic {
             let said = error.to_string();
             // The place follows in the sentence; it is shown anyway.
             let said = said.split(" at line ").next().unwrap_or(&said);
-            Diagnostic::error(Code::Syntax, format!("not YAML: {said}")).at(span, "")
+            match tab(said, span, &source.text) {
+                Some(tab) => Diagnostic::error(Code::Syntax, "a tab cannot indent YAML")
+                    .at(tab, "")
+                    .help("indent with spaces"),
+                None => Diagnostic::error(Code::Syntax, format!("not YAML: {said}")).at(span, ""),
+            }
         }
     }
+}
+
+/// The tab that a sentence of the parser is about: it is in the line of the place that the parser
+/// names, or the first one in the lines after it.
+fn tab(said: &str, place: Span, text: &str) -> Option<Span> {
+    if place.is_none() || !said.split([' ', ',']).any(|word| matches!(word, "tab" | "tabs")) {
+        return None;
+    }
+    let line = text.get(..place.start)?.rfind('\n').map_or(0, |end| end + 1);
+    let start = line + text[line..].find('\t')?;
+    Some(Span::new(start, start + 1))
 }

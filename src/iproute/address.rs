@@ -22,12 +22,9 @@ pub(super) fn prefix(word: &Text, what: &str) -> Result<IpNet, Diagnostic> {
     });
     let net = net.ok_or_else(|| not(word, what))?;
     if net.trunc() != net {
-        return Err(Diagnostic::error(
-            Code::BadValue,
-            format!("{net} has bits behind its prefix length"),
-        )
-        .at(word.span, "not a prefix")
-        .help(format!("the prefix is {}", net.trunc())));
+        return Err(Diagnostic::error(Code::BadValue, format!("{net} has host bits set"))
+            .at(word.span, "not a prefix")
+            .help(format!("the prefix is {}", net.trunc())));
     }
     Ok(net)
 }

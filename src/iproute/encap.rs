@@ -135,7 +135,7 @@ fn seg6(words: &mut Words<'_>, kind: &Text) -> Result<Encap, Diagnostic> {
     match mode {
         Some(mode) if !segments.is_empty() => Ok(Encap::Seg6 { mode, segments }),
         _ => Err(Diagnostic::error(Code::BadValue, "`encap seg6` needs a mode and segments")
-            .at(kind.span, "one of them is missing behind this")
+            .at(kind.span, "one of them is missing after this")
             .help("`encap seg6 mode encap segs fd00::1,fd00::2`")),
     }
 }
@@ -184,7 +184,7 @@ fn tunnel<Address: FromStr>(
     }
     let Some(destination) = destination else {
         return Err(Diagnostic::error(Code::BadValue, format!("`encap {kind}` goes nowhere"))
-            .at(kind.span, "no `dst ADDRESS` behind this"));
+            .at(kind.span, "no `dst ADDRESS` after this"));
     };
     // The kernel takes 0 for what nobody said.
     let id = id.filter(|id| *id != 0);

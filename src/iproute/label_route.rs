@@ -96,7 +96,7 @@ impl LabelRoute {
             }
         }
         let label = label.ok_or_else(|| {
-            Diagnostic::error(Code::BadValue, "a label route without a label")
+            Diagnostic::error(Code::BadValue, "an MPLS route without a label")
                 .at(words.span(), "a label, then where it goes")
         })?;
         let alone = single.swap.is_empty() && single.via.is_none() && single.dev.is_none();
@@ -105,7 +105,7 @@ impl LabelRoute {
         } else if !alone {
             return Err(Diagnostic::error(
                 Code::BadValue,
-                "a label route has either one way on or several behind `nexthop`",
+                "an MPLS route has either one nexthop or several after `nexthop`",
             )
             .at(text.span, "this one has both"));
         }
@@ -126,7 +126,7 @@ impl LabelRoute {
 }
 
 fn in_a_table(word: &Text) -> Diagnostic {
-    Diagnostic::error(Code::LabelTable, "a label route cannot be in a table")
+    Diagnostic::error(Code::LabelTable, "an MPLS route cannot be in a table")
         .at(word.span, "labels live in the main table only")
         .note("the kernel answers EINVAL: \"MPLS only supports the main route table\"")
         .help("to hand the packet to a VRF, pop it into the VRF's device: `LABEL dev VRF`")
@@ -157,7 +157,7 @@ impl LabelNexthop {
             _ => false,
         };
         if again {
-            return Err(twice(word).help("several ways on stand behind `nexthop`"));
+            return Err(twice(word).help("each of several nexthops follows the word `nexthop`"));
         }
         match full {
             "as" => {
@@ -183,7 +183,7 @@ fn gateway(after: &Text, words: &mut Words<'_>) -> Result<Spanned<IpAddr>, Diagn
         }
         _ => {
             return Err(not(&family, "`inet` or `inet6`")
-                .help(format!("a label route names the gateway's family: `via inet {family}`")));
+                .help(format!("an MPLS route names the gateway's family: `via inet {family}`")));
         }
     };
     let word = words.expect("an address", &family)?;

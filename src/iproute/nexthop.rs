@@ -110,7 +110,7 @@ impl Nexthop {
             _ => false,
         };
         if again {
-            return Err(twice(word).help("several ways on stand behind `nexthop`"));
+            return Err(twice(word).help("each of several nexthops follows the word `nexthop`"));
         }
         match full {
             "via" => self.via = Some(gateway(word, words)?),

@@ -268,7 +268,7 @@ impl Route {
             if !route.nexthops.is_empty() {
                 return Err(Diagnostic::error(
                     Code::BadValue,
-                    "a route has either one way on or several behind `nexthop`",
+                    "a route has either one nexthop or several after `nexthop`",
                 )
                 .at(text.span, "this one has both"));
             }
@@ -278,7 +278,7 @@ impl Route {
                     "a weight is one among several ways on",
                 )
                 .at(text.span, "this route has one way on")
-                .help("several stand behind `nexthop`: `nexthop via A weight 2 nexthop via B`"));
+                .help("several follow `nexthop`: `nexthop via A weight 2 nexthop via B`"));
             }
             route.nexthops.push(single);
         }

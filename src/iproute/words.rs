@@ -65,7 +65,7 @@ impl<'a> Words<'a> {
     pub(crate) fn expect(&mut self, what: &str, after: &Text) -> Result<Text, Diagnostic> {
         self.next().ok_or_else(|| {
             Diagnostic::error(Code::BadValue, format!("`{after}` is not followed by {what}"))
-                .at(after.span, format!("{what} is missing behind this"))
+                .at(after.span, format!("{what} is missing after this"))
         })
     }
 
@@ -144,7 +144,7 @@ pub(crate) fn unknown(word: &Text, known: &[&str]) -> Diagnostic {
         .at(word.span, "not understood here");
     match crate::diagnostic::nearest(word.as_str(), known.iter().copied()) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-        None => diagnostic.help(format!("what can stand here: {}", known.join(", "))),
+        None => diagnostic.help(format!("expected one of {}", known.join(", "))),
     }
 }
 

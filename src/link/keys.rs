@@ -72,7 +72,7 @@ impl Keys<'_> {
         let fault = Diagnostic::error(Code::BadValue, format!("`{key}` cannot be `{text}`"))
             .at(text.span, "");
         Err(match nearest(text.as_str(), words()) {
-            Some(word) => fault.help(format!("the nearest value is `{word}`; all are {all}")),
+            Some(word) => fault.help(format!("did you mean `{word}`? The values are {all}")),
             None => fault.help(format!("it can be {all}")),
         })
     }

@@ -112,7 +112,7 @@ fn a_port_is_refused_where_nobody_listens_and_served_where_a_server_does() {
     // What a filter on the way says is not the target's word.
     bench.change("r2: route add blackhole 10.3.0.1");
     let (_, said) = fails(&bench, "h1 -> 10.3.0.1 tcp 80 refused");
-    assert!(said.starts_with("it was lost at r2"), "{said}");
+    assert!(said.starts_with("the probe was lost at r2"), "{said}");
 }
 
 #[test]

@@ -155,7 +155,10 @@ fn sizes_are_held_against_the_smallest_link_of_the_way() {
          h1 -> h2 size 3000 udp 7",
     ));
     let (result, said) = fails(&bench, "h1 -> 10.3.0.1 size 1400 df");
-    assert!(said.contains("10.2.0.2 said: frag-needed mtu 1400 (ICMP type 3, code 4)."), "{said}");
+    assert!(
+        said.contains("10.2.0.2 reported: frag-needed mtu 1400 (ICMP type 3, code 4)."),
+        "{said}"
+    );
     assert!(said.contains("echo requests of 1400 bytes that may not be fragmented to 10.3.0.1"));
     let json = serde_json::to_value(&result).unwrap();
     assert_eq!(json["probes"][0]["errors"][0]["error"], "frag-needed");
@@ -184,7 +187,7 @@ fn times_to_live_run_out_where_they_should_and_are_counted_on_the_way_back() {
     assert!(said.starts_with("the answer came with TTL 62, not 61"), "{said}");
     let (_, said) = fails(&bench, "h1 !> h2 hops 1 error time-exceeded by 10.9.9.9");
     assert!(said.starts_with("no `time-exceeded by 10.9.9.9` came back"), "{said}");
-    assert!(said.contains("10.1.0.254 said: time-exceeded (ICMP type 11, code 0)."), "{said}");
+    assert!(said.contains("10.1.0.254 reported: time-exceeded (ICMP type 11, code 0)."), "{said}");
     let (_, said) = fails(&bench, "h1 !> 10.3.0.1 error net-unreachable");
     assert!(said.starts_with("10.3.0.1 answers"), "{said}");
 }
@@ -233,7 +236,7 @@ fn a_source_is_chosen_and_a_foreign_one_can_be_tried() {
     bench.change("r1: sysctl net/ipv4/conf/eth0/rp_filter 1");
     all_hold(&bench.run("h1 -> h2\n h1 !> h2 from 10.3.0.77\n h1 !> h2 from 10.3.0.77 udp 9"));
     let (_, said) = fails(&bench, "h1 !> h2 from 10.1.0.77");
-    assert!(said.contains("it arrives at h2"), "{said}");
+    assert!(said.contains("the probe arrives at h2"), "{said}");
     let (_, said) = fails(&bench, "h1 !> h2 udp 9 from 10.1.0.77");
     assert!(said.contains("h2 answers"), "{said}");
 }
@@ -256,7 +259,7 @@ fn losses_and_round_trips_are_measured() {
     bench.change("r2: route del 10.3.0.0/24");
     let (_, said) = fails(&bench, "h1 -> 10.3.0.1 count 10");
     assert!(said.starts_with("10 of 10 were lost\nh1 sent 10 echo requests"), "{said}");
-    assert!(said.contains("One of them came by r1, r2, and was last seen"), "{said}");
+    assert!(said.contains("One of them went via r1, r2, and was last seen"), "{said}");
     let report = bench.run("h1 -> 10.3.0.1 loss > 90% count 10\n h1 !> 10.9.0.1");
     assert!(report.results[0].ok);
     assert!(!report.results[1].ok, "what was lost on purpose vouches for nobody");
@@ -320,7 +323,7 @@ fn flows_divide_over_equal_ways_and_by_weight() {
     all_hold(&bench.run("h1 -> 10.3.0.1 spread a weight 11 b weight 45"));
     let (_, said) = fails(&bench, "h1 -> 10.3.0.1 spread a b");
     assert!(said.starts_with("of 256 flows "), "{said}");
-    assert!(said.contains("came by a (fair are 128), "), "{said}");
+    assert!(said.contains("went via a (a fair share is 128), "), "{said}");
 }
 
 #[test]
@@ -329,7 +332,7 @@ fn flows_that_all_go_one_way_do_not_divide() {
     // By addresses alone, all flows between two hosts are one.
     bench.change("r1: sysctl net/ipv4/fib_multipath_hash_policy 0");
     let (_, said) = fails(&bench, "h1 -> 10.3.0.1 spread a b");
-    assert!(said.contains("256 came by") && said.contains(" 0 came by"), "{said}");
+    assert!(said.contains("256 went via") && said.contains(" 0 went via"), "{said}");
     all_hold(&bench.run("h1 -> 10.3.0.1 spread a b from 10.1.0.0/24"));
 }
 
@@ -359,7 +362,7 @@ fn traffic_is_measured_while_a_link_fails() {
     println!("{} of {} answered", result.probes[0].answered, result.probes[0].sent);
     assert!(result.ok, "{result:#?}");
     let (_, said) = fails(&bench, "h1 -> 10.3.0.1 spread a b");
-    assert!(said.contains(" 0 came by a") || said.contains("flows 0 came by a"), "{said}");
+    assert!(said.contains(" 0 went via a") || said.contains("flows 0 went via a"), "{said}");
     all_hold(&bench.run("h1 -> 10.3.0.1 count 100 via r1 b r2 back via r2 b r1"));
 }
 

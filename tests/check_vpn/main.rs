@@ -66,7 +66,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
         "pe1: sysctl net/ipv4/conf/all/rp_filter 0
          pe1: route add 88.1.1.0/24 table 10 via 1.1.1.1",
         &[
-            "it was lost at pe1",
+            "the probe was lost at pe1",
             "pe1: the kernel refuses 88.1.1.1 as a source on pe1-c1e1-eth (rp_filter 1, table 10 \
              (VRF vrf-pe1-c1) has no route to it).",
             "Add the route `88.1.1.0/24 via 1.1.1.1 vrf vrf-pe1-c1` at pe1.",
@@ -88,7 +88,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
         "pe2: route del 88.2.1.0/24 table 10",
         "pe2: route add 88.2.1.0/24 table 10 via 3.1.1.2",
         &[
-            "it was lost at pe2",
+            "the probe was lost at pe2",
             "pe1, p[101], pe2[111]",
             "At pe2, label 111 leads into VRF vrf-pe2-c1.",
             "Add the route `88.2.1.0/24 via 3.1.1.2 vrf vrf-pe2-c1` at pe2.",
@@ -97,12 +97,12 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
     (
         "p: sysctl net/mpls/conf/p-pe1-eth/input 0",
         "p: sysctl net/mpls/conf/p-pe1-eth/input 1",
-        &["it was lost at p", "net.mpls.conf.p-pe1-eth.input is 0"],
+        &["the probe was lost at p", "net.mpls.conf.p-pe1-eth.input is 0"],
     ),
     (
         "p: -f mpls route del 101",
         "p: -f mpls route add 101 as 111 via inet 2.1.1.6",
-        &["it was lost at p", "p has no route for label 101"],
+        &["the probe was lost at p", "p has no MPLS route for label 101"],
     ),
     (
         "p: sysctl net/mpls/platform_labels 0",
@@ -111,29 +111,29 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
          p: -f mpls route add 201 as 211 via inet 2.1.1.6
          p: -f mpls route add 102 as 112 via inet 2.1.1.1
          p: -f mpls route add 202 as 212 via inet 2.1.1.1",
-        &["it was lost at p", "net.mpls.platform_labels is 0"],
+        &["the probe was lost at p", "net.mpls.platform_labels is 0"],
     ),
     (
         "pe1: sysctl net/ipv4/ip_forward 0",
         "pe1: sysctl net/ipv4/ip_forward 1",
-        &["it was lost at pe1", "net.ipv4.conf.pe1-c1e1-eth.forwarding is 0"],
+        &["the probe was lost at pe1", "net.ipv4.conf.pe1-c1e1-eth.forwarding is 0"],
     ),
     (
         "pe2: link set vrf-pe2-c1 down",
         "pe2: link set vrf-pe2-c1 up
          pe2: route replace 88.2.1.0/24 table 10 via 3.1.1.2",
-        &["it was lost at pe2", "The VRF device vrf-pe2-c1 of pe2 is down"],
+        &["the probe was lost at pe2", "The VRF device vrf-pe2-c1 of pe2 is down"],
     ),
     (
         "c1e2: link set c1e2-eth down",
         "c1e2: link set c1e2-eth up",
-        &["the probe runs in a circle: c1e2, pe2", "c1e2-eth of c1e2 is down"],
+        &["the probe is caught in a forwarding loop: c1e2, pe2", "c1e2-eth of c1e2 is down"],
     ),
     (
         "pe1: route replace 88.2.1.0/24 table 10 encap mpls 201 via 2.1.1.2",
         "pe1: route replace 88.2.1.0/24 table 10 encap mpls 101 via 2.1.1.2",
         &[
-            "it arrived at c2h3, not at c1h3",
+            "the probe arrived at c2h3, not at c1h3",
             "At pe1, table 10 (VRF vrf-pe1-c1) sends 88.2.1.3 to 2.1.1.2 through pe1-p-eth with \
              label 201.",
             "At pe2, label 211 leads into VRF vrf-pe2-c2.",

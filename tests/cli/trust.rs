@@ -63,8 +63,8 @@ fn files_elsewhere_are_read_where_the_user_allows_it() {
     for verb in ["validate", "plan", "compile", "up"] {
         let refused = ended(vrflab(&[verb, "labs/x.yaml"]).current_dir(&directory));
         assert_eq!(refused.status, 2, "{verb}");
-        let title = "error[outside-file]: `labs/../shared/motd` is outside of the directory of the \
-                     lab's file\n";
+        let title = "error[outside-file]: `labs/../shared/motd` is outside the lab file's \
+                     directory\n";
         assert!(refused.err.starts_with(title), "{}", refused.err);
         let way_out = format!("--allow-files {}", directory.join("shared").display());
         assert!(refused.err.contains(&way_out), "{}", refused.err);

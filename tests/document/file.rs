@@ -138,10 +138,8 @@ fn a_lab_names_files_below_its_own_directory() {
         let leads =
             if name == secret { String::new() } else { format!("; it leads to `{secret}`") };
         let way_out = format!("`--allow-files {}` allows", folder.display());
-        let begins = format!(
-            "`{}` is outside of the directory of the lab's file{leads}; {way_out}",
-            shown(name)
-        );
+        let begins =
+            format!("`{}` is outside the lab file's directory{leads}; {way_out}", shown(name));
         assert!(words.starts_with(&begins), "{words}");
         assert!(!words.contains("root:x"), "{words}");
     }

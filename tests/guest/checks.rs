@@ -82,7 +82,7 @@ fn labels_divide_flows_by_their_addresses_alone() {
     own(&standing);
     let said = words(&one(&standing, "h1 -> h2 spread a b"));
     assert!(said.starts_with("of 256 flows "), "{said}");
-    assert!(said.contains("256 came by") && said.contains(" 0 came by"), "{said}");
+    assert!(said.contains("256 went via") && said.contains(" 0 went via"), "{said}");
     assert!(said.contains("`from PREFIX` varies the source addresses"), "{said}");
 }
 
@@ -116,7 +116,7 @@ fn silence_lasts_as_long_as_the_delays_on_the_way_and_those_of_finding_neighbour
         let report = check::run(standing.lab(), checks, |_, _| {}).unwrap();
         let ok: Vec<bool> = report.results.iter().map(|result| result.ok).collect();
         assert_eq!(ok, [false, false, true], "{report:#?}");
-        assert!(words(&report.results[0]).starts_with("it arrives at b"), "{report:#?}");
+        assert!(words(&report.results[0]).starts_with("the probe arrives at b"), "{report:#?}");
     }
     // What the file does not know of is told by how long the answers of others take.
     let id = standing.lab().node("r").unwrap();

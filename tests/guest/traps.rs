@@ -70,11 +70,12 @@ fn trap_4_without_the_source_route_packets_are_martians_where_sources_are_checke
     assert_eq!(
         result.explanation[1..],
         [
-            "The probe came by c1e1, pe1, and was last seen coming in through c1e1 of pe1.",
+            "The probe went via c1e1, pe1, and was last seen coming in through c1e1 of pe1.",
             "pe1: the kernel refuses 88.1.1.1 as a source on c1e1 (rp_filter 1, table 10 (VRF c1) \
              has no route to it).",
             "The lab has the route `88.1.1.0/24 table 10 via 1.1.1.1 dev c1e1` at pe1, and it is no \
-             longer there: `ip route add 88.1.1.0/24 table 10 via 1.1.1.1 dev c1e1`.",
+             longer there: `vrflab exec trap4a pe1 -- ip route add 88.1.1.0/24 table 10 via 1.1.1.1 \
+             dev c1e1`.",
         ]
     );
 }
@@ -88,11 +89,12 @@ fn trap_4_without_the_source_route_answers_are_lost_where_sources_are_not_checke
     assert_eq!(
         result.explanation[2..],
         [
-            "Its answer came by c1e2, pe2, p[102], pe1[112], and was last seen leaving through c1 of pe1.",
+            "Its answer went via c1e2, pe2, p[102], pe1[112], and was last seen leaving through c1 of pe1.",
             "At pe1, label 112 leads into VRF c1.",
             "At pe1, table 10 (VRF c1) has no route to 88.1.1.1, so the answer cannot go on.",
             "The lab has the route `88.1.1.0/24 table 10 via 1.1.1.1 dev c1e1` at pe1, and it is no \
-             longer there: `ip route add 88.1.1.0/24 table 10 via 1.1.1.1 dev c1e1`.",
+             longer there: `vrflab exec trap4b pe1 -- ip route add 88.1.1.0/24 table 10 via 1.1.1.1 \
+             dev c1e1`.",
         ]
     );
 }

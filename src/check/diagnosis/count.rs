@@ -8,7 +8,8 @@ use std::time::Duration;
 
 /// The reason where more or fewer were lost than may be.
 pub(super) fn missed(check: &Check, probe: &Probe, lost: usize) -> String {
-    let said = format!("{lost} of {} were lost", probe.judged(check).len());
+    let verb = if lost == 1 { "was" } else { "were" };
+    let said = format!("{lost} of {} {verb} lost", probe.judged(check).len());
     match check.arrival().and_then(|arrival| arrival.loss) {
         Some(bound) => format!("{said}, which is not {bound}"),
         None => said,
@@ -37,7 +38,7 @@ pub(super) fn unfair(lab: &Lab, check: &Check, probe: &Probe) -> String {
     let shares = spread.shares.iter().map(|share| {
         let expected = fair(all, spread, share.weight);
         let name = &lab[share.node].name;
-        format!("{} came by {name} (fair are {expected})", probe.through(check, share.node))
+        format!("{} went via {name} (a fair share is {expected})", probe.through(check, share.node))
     });
     format!("of {all} flows {}", shares.collect::<Vec<_>>().join(", "))
 }

@@ -4,6 +4,7 @@ use super::Flow;
 use super::ask::{Post, Site};
 use super::route::{self, table_of_vrf};
 use super::segment;
+use super::words::set_up;
 use crate::check::path::Leg;
 use crate::compile::NodeId;
 use crate::document::Role;
@@ -70,8 +71,8 @@ impl Site<'_, '_> {
         }
         if !post.is_up(vrf) {
             return vec![format!(
-                "The VRF device {vrf} of {node} is down, so nothing goes in or out of that VRF: \
-                 `ip link set dev {vrf} up`."
+                "The VRF device {vrf} of {node} is down, so nothing goes in or out of that VRF: {}.",
+                set_up(self.lab, node, vrf)
             )];
         }
         match post.output(flow.destination, Some(vrf)) {
@@ -91,7 +92,8 @@ impl Site<'_, '_> {
         let (node, address) = (&post.node.name, flow.destination);
         if !post.is_up("lo") {
             return vec![format!(
-                "lo is down in {node}, so it cannot reach its own addresses: `ip link set dev lo up`."
+                "lo is down in {node}, so it cannot reach its own addresses: {}.",
+                set_up(self.lab, node, "lo")
             )];
         }
         vec![format!("{node} takes {address} for an address of its own.")]
@@ -139,11 +141,16 @@ impl Site<'_, '_> {
                 if passes || error == Errno::EXDEV {
                     self.source_refused(&mut post, source, port)
                 } else {
-                    vec![format!(
-                        "{name} would not take {} from {source} on {port}: {}.",
-                        flow.word(),
-                        error.desc()
-                    )]
+                    let vrf = post.vrf_of(port).map(str::to_owned);
+                    // A blackhole route is answered by the same error.
+                    match post.output(flow.destination, vrf.as_deref()) {
+                        Err(error) => route::missing(&mut post, flow, vrf.as_deref(), error),
+                        Ok(_) => vec![format!(
+                            "{name} would not accept {} from {source} on {port}: {}.",
+                            flow.word(),
+                            error.desc()
+                        )],
+                    }
                 }
             }
             Err(error) => {
@@ -210,8 +217,8 @@ impl Site<'_, '_> {
                 }
             }
             (Leg::Forth | Leg::Back, _) => vec![format!(
-                "{name} would take {word} in, as {} is an address of its own; what drops it is \
-                 behind the kernel's routing, such as a firewall.",
+                "{name} would accept {word}, as {} is an address of its own; what drops it comes \
+                 after the kernel's routing, such as a firewall.",
                 flow.destination
             )],
         }

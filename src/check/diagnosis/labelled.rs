@@ -2,6 +2,7 @@
 
 use super::Flow;
 use super::ask::{Post, Site};
+use super::words;
 
 impl Site<'_, '_> {
     /// Why a labelled packet does not go on.
@@ -18,10 +19,10 @@ impl Site<'_, '_> {
             Some("1") => {}
             Some(_) => {
                 return vec![format!(
-                    "{name} takes in no labels through {port}: net.mpls.conf.{port}.input is 0."
+                    "MPLS input is disabled at {port} of {name}: net.mpls.conf.{port}.input is 0."
                 )];
             }
-            None => return vec![format!("The kernel of {name} has no label switching.")],
+            None => return vec![format!("The kernel of {name} has no MPLS.")],
         }
         let limit = self.setting("net/mpls/platform_labels").and_then(|text| text.parse().ok());
         if let Some(limit) = limit.filter(|&limit: &u32| limit <= label) {
@@ -36,8 +37,8 @@ impl Site<'_, '_> {
                 let gone = gone(&mut post, label);
                 let name = &post.node.name;
                 let said = format!(
-                    "{name} has no route for label {label} ({}), so the kernel drops what comes \
-                     with it.",
+                    "{name} has no MPLS route for label {label} ({}), so the kernel drops what \
+                     comes with it.",
                     error.desc()
                 );
                 return [said].into_iter().chain(gone).collect();
@@ -65,12 +66,15 @@ impl Site<'_, '_> {
     }
 }
 
-/// The label route that the lab has at a node and the kernel has not, or has otherwise.
+/// The MPLS route that the lab has at a node and the kernel has not, or has otherwise.
 pub(super) fn gone(post: &mut Post<'_>, label: u32) -> Option<String> {
     let mut routes = post.node.label_routes.iter().map(|route| &route.value);
     let route = routes.find(|route| route.label.number() == label)?;
     let there = match post.label(label) {
-        Err(_) => format!("it is no longer there: `ip -f mpls route add {route}`"),
+        Err(_) => {
+            let add = format_args!("ip -f mpls route add {route}");
+            format!("it is no longer there: {}", words::command(post.lab, &post.node.name, add))
+        }
         Ok(way) => {
             let device = post.device(&way).unwrap_or_default();
             let is_the_same = route.nexthops.iter().any(|hop| {
@@ -83,5 +87,5 @@ pub(super) fn gone(post: &mut Post<'_>, label: u32) -> Option<String> {
             format!("the kernel sends it {} instead", super::route::whither(&way, device))
         }
     };
-    Some(format!("The lab has the label route `{route}` at {}, and {there}.", post.node.name))
+    Some(format!("The lab has the MPLS route `{route}` at {}, and {there}.", post.node.name))
 }

@@ -2,9 +2,9 @@
 //! way say that they would do with it.
 
 mod ask;
-mod circle;
 mod count;
 mod forward;
+mod forwarding_loop;
 mod labelled;
 mod leak;
 mod neighbour;
@@ -130,7 +130,7 @@ pub(super) fn explain_leak(run: &Run<'_>, check: &Check, probe: &Probe) -> (Stri
     let lab = run.lab;
     let reason = match (&check.to, check.protocol()) {
         (Target::Node { .. }, Protocol::Echo) => {
-            format!("it arrives at {}", target(lab, check))
+            format!("the probe arrives at {}", target(lab, check))
         }
         (Target::Node { .. }, Protocol::Tcp(_) | Protocol::Udp(_)) => {
             format!("{} answers", target(lab, check))
@@ -246,10 +246,11 @@ fn lost(
         Target::Address(_) | Target::OnLink { .. } => None,
     };
     for (trail, flow) in [(back, back_flow), (forth, Some(probing))] {
-        if let (Some(flow), Some(round)) = (flow, circle::find(trail)) {
+        if let (Some(flow), Some(round)) = (flow, forwarding_loop::find(trail)) {
             let names: Vec<&str> = round.iter().map(|s| lab[s.node].name.as_str()).collect();
-            let reason = format!("{} runs in a circle: {}", flow.word(), names.join(", "));
-            return (reason, circle::explain(lab, &round, flow.destination));
+            let reason =
+                format!("{} is caught in a forwarding loop: {}", flow.word(), names.join(", "));
+            return (reason, forwarding_loop::explain(lab, &round, flow.destination));
         }
     }
     for (trail, flow) in [(back, back_flow), (forth, Some(probing))] {
@@ -265,7 +266,7 @@ fn lost(
         (last != whose && leak::is_end(lab, last, address)).then_some(&lab[last].name)
     };
     if let Some(name) = expected.and_then(|expected| strayed(forth, expected, probe.to)) {
-        let reason = format!("it arrived at {name}, not at {}", target(lab, check));
+        let reason = format!("the probe arrived at {name}, not at {}", target(lab, check));
         return (reason, leak::explain(lab, forth, probe.to));
     }
     if let Some(to) = source
@@ -279,13 +280,14 @@ fn lost(
     });
     let reason = match (back.last(), arrived, forth.last()) {
         (Some(last), ..) => format!("the answer was lost at {}", lab[last.node].name),
-        (None, Some(node), _) => port::nobody(lab, check, probe)
-            .unwrap_or_else(|| format!("it arrived at {}, which did not answer", lab[node].name)),
+        (None, Some(node), _) => port::nobody(lab, check, probe).unwrap_or_else(|| {
+            format!("the probe arrived at {}, which did not answer", lab[node].name)
+        }),
         (None, None, Some(last)) if last.node == check.from.node => {
-            format!("it left {} and came in nowhere", sender(lab, check))
+            format!("the probe left {} and arrived nowhere", sender(lab, check))
         }
-        (None, None, Some(last)) => format!("it was lost at {}", lab[last.node].name),
-        (None, None, None) => format!("it never left {}", sender(lab, check)),
+        (None, None, Some(last)) => format!("the probe was lost at {}", lab[last.node].name),
+        (None, None, None) => format!("the probe never left {}", sender(lab, check)),
     };
     let said = on_worker(|worker| {
         let mut site = Site::new(lab, worker);

@@ -3,6 +3,7 @@
 use super::Flow;
 use super::ask::{Post, Site};
 use super::segment;
+use super::words;
 use crate::compile::{InterfaceId, NodeId};
 use crate::document::Role;
 use crate::kernel::Way;
@@ -18,7 +19,7 @@ impl Site<'_, '_> {
         let mut lines = vec![format!("The kernel of {name} would send {word} {whither}.")];
         let state = &post.interfaces[device];
         if !state.up {
-            lines.push(format!("{device} of {name} is down: `ip link set dev {device} up`."));
+            lines.push(words::is_down(self.lab, name, device));
         } else if !state.running {
             lines.push(format!("{device} of {name} has no carrier: its far end is down."));
             lines.extend(self.far_end(post, device));
@@ -28,9 +29,13 @@ impl Site<'_, '_> {
             let found: Vec<String> = found.into_iter().chain(lan.unwrap_or_default()).collect();
             if found.is_empty() {
                 lines.push(format!(
-                    "Nothing left through it: {gateway} has not said its hardware address, or \
-                     something such as a queue or a firewall dropped it."
+                    "Nothing left through it: {gateway} does not answer for its hardware address, \
+                     or a queue or a firewall dropped {word}."
                 ));
+                lines.extend(post.node.nft.is_some().then(|| {
+                    let list = words::command(self.lab, name, "nft list ruleset");
+                    format!("{name} has a ruleset of the lab's, which may drop it: {list}.")
+                }));
             }
             lines.extend(found);
         }
@@ -45,27 +50,41 @@ impl Site<'_, '_> {
         interface: &str,
     ) -> Vec<String> {
         let said = self.far_end(post, interface);
-        if said.is_empty() {
-            vec![format!(
-                "Both ends of that link are up; {} left {interface} of {} and came in nowhere.",
-                flow.word(),
-                post.node.name
-            )]
-        } else {
-            said
+        if !said.is_empty() {
+            return said;
         }
+        let (name, word) = (&post.node.name, flow.word());
+        let id = post.node.interface(interface);
+        let down = id.map(|id| self.down_on_lan(post.id, id)).unwrap_or_default();
+        if !down.is_empty() {
+            return down;
+        }
+        vec![match id.and_then(|id| segment::remote(&post.node.interfaces[id.0])) {
+            Some(remote) => format!(
+                "{name} sent {word} to {remote} through the tunnel {interface}, and it came out \
+                 nowhere."
+            ),
+            None => format!(
+                "Both ends of that link are up; {word} left {interface} of {name} and arrived \
+                 nowhere."
+            ),
+        }]
     }
 
-    /// What is wrong with the far end of a link.
+    /// What is wrong with the far end of a link or a tunnel.
     fn far_end(&mut self, post: &Post<'_>, interface: &str) -> Vec<String> {
-        let peer = post.node.interface(interface).and_then(|id| self.lab.peer(post.id, id));
+        let peer = post.node.interface(interface).and_then(|id| {
+            let tunnel = || segment::tunnel_end(self.lab, post.id, id);
+            self.lab.peer(post.id, id).or_else(tunnel)
+        });
         let Some((node, interface)) = peer else { return Vec::new() };
         let name = self.lab[node].interfaces[interface.0].name.as_str();
         match self.post(node) {
             Ok(far) if far.is_up(name) => Vec::new(),
             Ok(far) if far.interfaces.contains_key(name) => vec![format!(
-                "{name} of {}, the far end, is down: `ip link set dev {name} up`.",
-                far.node.name
+                "{name} of {}, the far end, is down: {}.",
+                far.node.name,
+                words::set_up(self.lab, &far.node.name, name)
             )],
             Ok(far) => vec![format!("{name} of {}, the far end, is not there.", far.node.name)],
             Err(error) => vec![format!("{} cannot be asked: {error}.", self.lab[node].name)],
@@ -84,8 +103,7 @@ impl Site<'_, '_> {
             for (_, interface) in places {
                 let name = switch.node.interfaces[interface.0].name.as_str();
                 if !switch.is_up(name) {
-                    let of = &switch.node.name;
-                    down.push(format!("{name} of {of} is down: `ip link set dev {name} up`."));
+                    down.push(words::is_down(self.lab, &switch.node.name, name));
                 }
             }
         }
@@ -95,6 +113,9 @@ impl Site<'_, '_> {
     /// Why nobody answers for a next hop: who should have the address, and what is wrong there.
     fn who_has(&mut self, post: &Post<'_>, device: &str, address: IpAddr) -> Option<String> {
         let id = post.node.interface(device)?;
+        if segment::remote(&post.node.interfaces[id.0]).is_some() {
+            return None;
+        }
         let neighbours = segment::neighbours(self.lab, post.id, id);
         let holder = neighbours.into_iter().find(|&(node, interface)| {
             let addresses = &self.lab[node].interfaces[interface.0].addresses;
@@ -113,7 +134,8 @@ impl Site<'_, '_> {
         match state {
             None => Some(format!("{whose}, which should have {address}, is not there.")),
             Some(state) if !state.up => {
-                Some(format!("{whose}, which has {address}, is down: `ip link set dev {name} up`."))
+                let up = words::set_up(self.lab, &far.node.name, name);
+                Some(format!("{whose}, which has {address}, is down: {up}."))
             }
             Some(state) if !state.addresses.contains(&address) => {
                 Some(format!("{whose} should have the address {address} and does not."))

@@ -3,7 +3,7 @@
 use crate::check::holder::holders;
 use crate::check::probe::Probe;
 use crate::check::server::Serving;
-use crate::compile::{Check, Lab, NodeId, Protocol};
+use crate::compile::{Answerer, Check, Lab, NodeId, Protocol};
 
 /// The far sides, as they were when the probe was sent for the last time.
 fn servers(probe: &Probe) -> &[(NodeId, Serving)] {
@@ -21,6 +21,9 @@ fn port(check: &Check) -> String {
 
 /// Says that nobody listens, where somebody of the lab was to.
 pub(super) fn nobody(lab: &Lab, check: &Check, probe: &Probe) -> Option<String> {
+    if check.arrival().is_some_and(|arrival| arrival.answerer == Answerer::Refusal) {
+        return None;
+    }
     let is_nobody = |(_, serving): &&(NodeId, Serving)| match serving {
         Serving::Missing | Serving::Awaited(_) | Serving::Ended(_) => true,
         Serving::Opened | Serving::Found(_) | Serving::Failed(_) => false,
@@ -71,8 +74,8 @@ pub(super) fn explain(lab: &Lab, check: &Check, probe: &Probe) -> Vec<String> {
                 "A server that runs in {name} has {port} of {to}, so it was left to answer."
             )),
             Serving::Awaited(commands) => Some(format!(
-                "{name} runs {}, which may yet listen there, so vrflab does not, unless the check says \
-                 `{} opened`.",
+                "{name} runs {}, which may still come to listen there, so vrflab opens the port only if \
+                 the check says `{} opened`.",
                 list(commands.iter().map(|command| format!("`{command}`"))),
                 port.replace(" port", "")
             )),

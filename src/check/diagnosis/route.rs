@@ -22,8 +22,8 @@ pub(super) fn missing(
     let (name, destination) = (&post.node.name, flow.destination);
     let table = table_of_vrf(post.node, vrf);
     let why = match error {
-        Errno::EACCES => format!("prohibits {destination}"),
-        Errno::EINVAL => format!("drops what goes to {destination}"),
+        Errno::EACCES => format!("has a prohibit route to {destination}"),
+        Errno::EINVAL => format!("has a blackhole route to {destination}"),
         Errno::ENETUNREACH | Errno::EHOSTUNREACH => format!("has no route to {destination}"),
         error => format!("gives no way to {destination} ({})", error.desc()),
     };
@@ -56,12 +56,20 @@ pub(super) fn gone(post: &mut Post<'_>, vrf: Option<&str>, address: IpAddr) -> O
     let (node, name) = (post.node, &post.node.name);
     let table = vrf.and_then(|vrf| node.vrf(vrf)).map_or(MAIN, |vrf| vrf.table);
     let interfaces = post.interfaces.clone();
-    let down = |device: &str| {
-        let state = interfaces.get(device);
-        state.is_none_or(|state| !state.up).then(|| match state {
-            Some(_) => format!("{device} of {name} is down: `ip link set dev {device} up`."),
-            None => format!("{name} has no interface {device}."),
-        })
+    let (lab, id) = (post.lab, post.id);
+    let down = |device: &str| match interfaces.get(device) {
+        None => Some(format!("{name} has no interface {device}.")),
+        Some(state) if !state.up => Some(words::is_down(lab, name, device)),
+        Some(state) if !state.running => {
+            let (far, port) = lab.peer(id, node.interface(device)?)?;
+            let (far, port) = (&lab[far], &lab[far].interfaces[port.0].name);
+            Some(format!(
+                "{device} of {name} has no carrier: {port} of {}, the far end, is down: {}.",
+                far.name,
+                words::set_up(lab, &far.name, port.as_str())
+            ))
+        }
+        Some(_) => None,
     };
     let connected = node.interfaces.iter().filter(|found| node.table_of(found) == table);
     for interface in connected {
@@ -87,7 +95,14 @@ pub(super) fn gone(post: &mut Post<'_>, vrf: Option<&str>, address: IpAddr) -> O
         return dead;
     }
     let there = match post.output(address, vrf) {
-        Err(_) => format!("it is no longer there: `ip route add {route}`"),
+        Err(Errno::EINVAL | Errno::EACCES) => {
+            let replace = format_args!("ip route replace {route}");
+            format!("another one is in its place: {}", words::command(post.lab, name, replace))
+        }
+        Err(_) => {
+            let add = format_args!("ip route add {route}");
+            format!("it is no longer there: {}", words::command(post.lab, name, add))
+        }
         Ok(way) => {
             let device = post.device(&way).unwrap_or_default();
             let is_the_same = route.nexthops.iter().any(|hop| {

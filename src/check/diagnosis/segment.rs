@@ -1,7 +1,9 @@
 //! Who is on a link with whom, switches and bridges looked through.
 
 use super::ask::Post;
-use crate::compile::{InterfaceId, Lab, NodeId};
+use crate::check::holder::holders;
+use crate::compile::{Interface, InterfaceId, Lab, NodeId};
+use crate::link::Medium;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -38,6 +40,33 @@ fn joined(lab: &Lab, (node, interface): Place) -> Vec<Place> {
     });
     let ports = ports.map(|port| (node, port));
     ports.chain(bridge).chain(lab.peer(node, interface)).collect()
+}
+
+/// The address that a tunnel leads to.
+pub(super) fn remote(interface: &Interface) -> Option<IpAddr> {
+    match interface.kind.of_device()?.medium() {
+        Medium::Tunnel { remote, .. } => Some(remote),
+        Medium::Alone
+        | Medium::Bridge { .. }
+        | Medium::Bond
+        | Medium::Tagged(_)
+        | Medium::Untagged
+        | Medium::Whole => None,
+    }
+}
+
+/// The tunnel that leads back to the node of another one.
+pub(super) fn tunnel_end(lab: &Lab, node: NodeId, interface: InterfaceId) -> Option<Place> {
+    let tunnel = &lab[node].interfaces[interface.0];
+    let kind = tunnel.kind.of_device()?.name();
+    let leads_back = |far: &Interface| {
+        far.kind.of_device().is_some_and(|found| found.name() == kind)
+            && remote(far).is_some_and(|to| holders(lab, to).iter().any(|held| held.0 == node))
+    };
+    holders(lab, remote(tunnel)?).into_iter().find_map(|(owner, ..)| {
+        let found = lab[owner].interfaces.iter().position(leads_back)?;
+        Some((owner, InterfaceId(found)))
+    })
 }
 
 /// An address that the kernel surely takes as a source on a port: that of a neighbour in one of the

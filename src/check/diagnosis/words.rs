@@ -8,6 +8,7 @@ use crate::check::verdict::sender;
 use crate::check::watch::Sighting;
 use crate::compile::{Check, Expect, Hop, Lab, NodeId, Protocol, Spread};
 use crate::kernel::Direction;
+use std::fmt::Display;
 use std::net::IpAddr;
 
 /// Who sent what to whom.
@@ -22,7 +23,7 @@ pub(super) fn sent(lab: &Lab, check: &Check, probe: &Probe) -> String {
     }
     let (did, what) = match check.protocol() {
         Protocol::Echo => ("sent", "echo request"),
-        Protocol::Tcp(_) => ("began", "connection"),
+        Protocol::Tcp(_) => ("attempted", "connection"),
         Protocol::Udp(_) => ("sent", "datagram"),
     };
     let what = match (probe.judged(check).len(), what) {
@@ -62,8 +63,23 @@ pub(super) fn whither(gateway: Option<IpAddr>, device: &str, labels: &[u32]) -> 
     format!("{gateway}through {device}{labels}")
 }
 
-/// How many nodes of a way are told; one that is longer mostly runs in a circle.
+/// How many nodes of a way are told; one that is longer is mostly a loop.
 const SHOWN: usize = 20;
+
+/// A command in a node, as a user types it.
+pub(super) fn command(lab: &Lab, node: impl Display, words: impl Display) -> String {
+    format!("`vrflab exec {} {node} -- {words}`", lab.name)
+}
+
+/// What brings an interface up.
+pub(super) fn set_up(lab: &Lab, node: impl Display, interface: &str) -> String {
+    command(lab, node, format_args!("ip link set dev {interface} up"))
+}
+
+/// That an interface is down, and what brings it up.
+pub(super) fn is_down(lab: &Lab, node: impl Display, interface: &str) -> String {
+    format!("{interface} of {node} is down: {}.", set_up(lab, &node, interface))
+}
 
 /// How far a packet was seen.
 pub(super) fn seen(lab: &Lab, what: &str, trail: &Trail<'_>) -> Option<String> {
@@ -73,7 +89,7 @@ pub(super) fn seen(lab: &Lab, what: &str, trail: &Trail<'_>) -> Option<String> {
     let more = if visits.len() > SHOWN { " …" } else { "" };
     let by = match &visits[..shown] {
         [] => String::new(),
-        visits => format!(" came by {}{more}, and", list_visits(visits)),
+        visits => format!(" went via {}{more}, and", list_visits(visits)),
     };
     let way = match last.direction {
         Direction::Incoming => "coming in through",
@@ -113,7 +129,7 @@ pub(super) fn stack(labels: &[u32]) -> String {
 
 /// What came back, but for the answer.
 pub(super) fn came_back(probe: &Probe) -> Vec<String> {
-    let errors = probe.errors.iter().map(|(from, error)| format!("{from} said: {error}."));
+    let errors = probe.errors.iter().map(|(from, error)| format!("{from} reported: {error}."));
     let strangers = probe
         .strangers
         .iter()

@@ -82,10 +82,10 @@ impl Goal {
             }
             Ok(other) => Err(Diagnostic::error(
                 Code::BadCheck,
-                format!("{other} is no link-local address, so no interface stands behind it"),
+                format!("{other} is not a link-local address, so no interface can follow it"),
             )
             .at(interface.span, "")
-            .help(format!("`{other}`; a VRF stands behind the sender: `pe1%blue -> {other}`"))),
+            .help(format!("`{other}`; a VRF follows the sender: `pe1%blue -> {other}`"))),
         }
     }
 }

@@ -53,7 +53,9 @@ impl Line {
 fn usage(line: &Text, at: &Text) -> Diagnostic {
     Diagnostic::error(Code::BadCheck, format!("`{line}` is not a check"))
         .at(at.span, "not understood")
-        .help("`h1 -> h3`, `h1 !> 10.2.1.10`, `pe1%blue -> h3 via p pe2[111] back via pe2 p`")
+        .help(
+            "as in `h1 -> h3`, `h1 !> 10.2.1.10` or `pe1%blue -> h3 via p pe2[111] back via pe2 p`",
+        )
 }
 
 /// An option: the word that it begins with, and what it says.
@@ -137,9 +139,8 @@ impl Options {
             "via" => once(&mut self.via, word, path(words)?),
             "back" => {
                 if !words.take("via") {
-                    return Err(
-                        refused(word, "`back` goes with `via`".to_owned()).help("`back via p pe1`")
-                    );
+                    return Err(refused(word, "`back` goes with `via`".to_owned())
+                        .help("as in `back via p pe1`"));
                 }
                 once(&mut self.back, word, path(words)?)
             }
@@ -149,7 +150,7 @@ impl Options {
                     .at(word.span, "not understood here");
                 match nearest(other, WORDS.iter().copied()) {
                     Some(near) => error.help(format!("did you mean `{near}`?")),
-                    None => error.help(format!("what can stand here: {}", WORDS.join(", "))),
+                    None => error.help(format!("expected one of {}", WORDS.join(", "))),
                 }
             }),
         }

@@ -309,6 +309,9 @@ pub(super) fn wrong(name: &str, value: &Tree, expected: &str) -> Diagnostic {
 fn unknown(Entry { key, value }: &Entry, level: &Level) -> Diagnostic {
     let fault = Diagnostic::error(Code::UnknownKey, format!("{} has no key `{key}`", level.what))
         .at(key.span, "");
+    if let Some(own) = slips::renamed(level, key.as_str()) {
+        return fault.help(format!("write `{own}`"));
+    }
     // What is unknown in a DOT file was told where it stands.
     if let Tree::Scalar(value) = value
         && let Some(advice) = slips::advice(level, key.as_str(), value.as_str(), Format::Yaml)
@@ -317,7 +320,7 @@ fn unknown(Entry { key, value }: &Entry, level: &Level) -> Diagnostic {
     }
     let near = nearest(key.as_str(), level.names()).and_then(|name| level.key(name));
     match near {
-        Some(Key { name, doc, .. }) => fault.help(format!("the nearest key is `{name}`: {doc}")),
+        Some(Key { name, .. }) => fault.help(format!("did you mean `{name}`?")),
         None => fault.help(format!("its keys are {}", listed(level))),
     }
 }

@@ -51,7 +51,7 @@ fn check(
     if right {
         return Ok(());
     }
-    let fault = bad(what, name).note(format!("such a name is: {rule}"));
+    let fault = bad(what, name).note(format!("allowed: {rule}"));
     Err(match propose(name.as_str()) {
         Some(proposed) => fault.help(format!("for example `{proposed}`")),
         None => fault,

@@ -103,7 +103,7 @@ pub(super) fn choice<C: Choice>(
     let words = if let Shape::OneOf(words) = shape { words() } else { Vec::new() };
     let all = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
     Err(match nearest(text.as_str(), words) {
-        Some(word) => fault.help(format!("the nearest value is `{word}`; all are {all}")),
+        Some(word) => fault.help(format!("did you mean `{word}`? The values are {all}")),
         None => fault.help(format!("it can be {all}")),
     })
 }
@@ -154,7 +154,7 @@ pub(super) fn subnet(text: &Text) -> Result<Spanned<IpNet>, Diagnostic> {
     }
     let whole = subnet.value.trunc();
     if whole != subnet.value {
-        let title = format!("{text} is an address in {whole}, and no subnet");
+        let title = format!("{text} is an address in {whole}, not a subnet");
         return Err(Diagnostic::error(Code::BadValue, title)
             .at(text.span, "")
             .help(format!("the subnet is {whole}; addresses stand at the ends of the link")));

@@ -269,7 +269,7 @@ fn attribute(key: &Text, value: &str, level: &'static Level) -> Option<Diagnosti
     let near = nearest(name, level.names().chain(labels.iter().copied()))?;
     Some(
         warning(key, format!("the attribute `{key}` has no effect"))
-            .help(format!("`{near}` is meant, perhaps")),
+            .help(format!("did you mean `{near}`?")),
     )
 }
 
