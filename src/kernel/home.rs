@@ -3,9 +3,10 @@
 
 use super::{EndedCommand, Identity, Outputs};
 use crate::compile::Names;
+use fs_err as fs;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;

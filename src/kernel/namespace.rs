@@ -1,11 +1,12 @@
 //! Network namespaces and their names under `/run/netns`, as `ip netns` knows them.
 
 use super::Worker;
+use fs_err as fs;
 use nix::libc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::stat::fstat;
 use nix::unistd::Pid;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};

@@ -1,10 +1,11 @@
 //! What a lab's commands write: kept in files that stay when the lab goes, and never more of it than
 //! some bytes, the newest.
 
+use fs_err as fs;
 use nix::libc;
 use nix::unistd::geteuid;
 use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};

@@ -77,8 +77,8 @@ fn a_port_is_left_to_the_commands_of_its_node() {
     assert!(server["pid"].is_u64(), "{json}");
 
     let only = |check: &str| host.run(&["check", "serving", "--only", check]);
-    let lives = "late runs `sleep 2; exec /usr/bin/python3 -m http.server 80`, which may yet listen \
-                 there, so vrflab does not, unless the check says `tcp 81 opened`.";
+    let lives = "late runs `sleep 2; exec /usr/bin/python3 -m http.server 80`, which may still come \
+                 to listen there, so vrflab opens the port only if the check says `tcp 81 opened`.";
     let died = "All commands of dead have ended: `printf begun; exit 3` ended with status 3 \
                 (`vrflab logs serving dead`). vrflab does not listen in their place.";
     for (check, reason, why) in [

@@ -98,7 +98,7 @@ fn what_is_not_up_cannot_go_down_unless_that_is_allowed() {
         host.done(&[&["down", "--if-exists"], words].concat());
     };
     wrong(&["lba"], "no lab `lba` is up; did you mean `lab`?");
-    wrong(&["other"], "no lab `other` is up; there is lab");
+    wrong(&["other"], "no lab `other` is up; those that are: lab");
     wrong(&["/run/other.dot"], "no lab of /run/other.dot is up");
     assert_eq!(host.run(&["down", "lab", "other"]).status, 2);
     assert_eq!(host.done(&["ls"]).split_whitespace().next(), Some("lab"), "nothing went");
@@ -133,7 +133,7 @@ fn a_lab_need_not_be_named_where_it_is_clear_which_is_meant() {
     assert_eq!(identify(&["two", "a"], "/run/one", Some("one")), is("two-a"));
     let several = "vrflab: several labs are up, name one of them or set VRFLAB_LAB: one, two\n";
     assert_eq!(identify(&["a"], "/run", None), (125, several.to_owned()));
-    let none = "vrflab: several labs are up, none with a node `d`, name one of them or set VRFLAB_LAB: one, two\n";
+    let none = "vrflab: no lab that is up has a node `d`: one, two\n";
     assert_eq!(identify(&["d"], "/run", None), (125, none.to_owned()));
     let unknown = "vrflab: no lab `tow`, which VRFLAB_LAB names, is up; did you mean `two`?\n";
     assert_eq!(identify(&["a"], "/run", Some("tow")), (125, unknown.to_owned()));

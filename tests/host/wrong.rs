@@ -133,7 +133,9 @@ fn what_is_in_the_way_of_a_labs_directory_is_named() {
     up(one);
     fs::remove_file("/run/vrflab/two-hosts").unwrap();
     fs::write("/run/netns", "").unwrap();
-    up("/run/netns cannot be a directory of names: File exists (os error 17)");
+    up(
+        "/run/netns cannot be a directory of names: failed to create directory `/run/netns`: File exists (os error 17)",
+    );
     fs::remove_file("/run/netns").unwrap();
     host.assert_nothing_is_left();
 }
