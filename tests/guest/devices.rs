@@ -111,12 +111,12 @@ fn tunnels_of_every_kind_carry_packets_and_nothing_passes_without_them() {
     assert_eq!(never_at("p").reason, None);
     assert_eq!(standing.ip("r2", "link set dev gre down"), "");
     let leak = never_at("r2");
-    assert_eq!(leak.reason.as_deref(), Some("it arrives at r2"));
-    let seen = "The probe came by r1, p(gre), r2(gre), and was last seen coming in through eth0 of r2 in \
+    assert_eq!(leak.reason.as_deref(), Some("the probe arrives at r2"));
+    let seen = "The probe went via r1, p(gre), r2(gre), and was last seen coming in through eth0 of r2 in \
                 gre to 192.0.2.2.";
     assert!(leak.explanation.iter().any(|line| line == seen), "{leak:#?}");
     let lost = run(&|_| ());
-    assert_eq!(lost.reason.as_deref(), Some("it was lost at r2"));
+    assert_eq!(lost.reason.as_deref(), Some("the probe was lost at r2"));
     let ends = "At r2 the gre from 192.0.2.1 to 192.0.2.2 ends, and no interface takes the packet out of it.";
     assert!(lost.explanation.iter().any(|line| line == ends), "{lost:#?}");
 
