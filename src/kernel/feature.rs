@@ -3,7 +3,7 @@
 use super::machine::{Reason, Refused};
 use super::message::{LOOPBACK, of_kind};
 use super::nexthop::NexthopMessage;
-use super::socket::{Mode, Request, SendError, Socket};
+use super::socket::{Mode, Request, Socket};
 use super::{Worker, program, route, rule, sysctl};
 use crate::compile::{Nexthop, NexthopObject, Route, Rule};
 use crate::diagnostic::Text;
@@ -60,20 +60,20 @@ pub fn lacks(
     Ok(lacks)
 }
 
-/// The number of an interface that others are tried on.
+/// The numbers of interfaces that others are tried on begin here.
 const LOWER: u32 = 500;
 
-/// A device of a kind; what it has to rest on is there then.
+/// A device of a kind; what it has to be stacked on is there then.
 fn sample(name: KindName, socket: &mut Socket) -> Result<LinkMessage, Refused> {
     let lower = match name.description().lower {
         LowerDevice::None | LowerDevice::Underlay => None,
+        // One of its own: the kernel puts no macvlan and ipvlan on one device.
         LowerDevice::Parent => {
-            let veth = LinkVeth::new("try11", "try12").index(LOWER).build();
-            match socket.send(vec![(Mode::Create, RouteNetlinkMessage::NewLink(veth))]) {
-                Err(SendError::Refused { refusal, .. }) if refusal.errno == nix::Error::EEXIST => {}
-                made => made?,
-            }
-            Some(LOWER)
+            let index = LOWER + 10 + name as u32;
+            let veth = LinkVeth::new(&format!("try-{index}"), &format!("peer-{index}"));
+            let veth = RouteNetlinkMessage::NewLink(veth.index(index).build());
+            socket.send(vec![(Mode::Create, veth)])?;
+            Some(index)
         }
     };
     let builder = LinkMessageBuilder::<LinkUnspec>::default();
