@@ -282,11 +282,7 @@ fn ports(node: &mut Node, bridge: InterfaceId, written: &Written, errors: &mut D
     let word =
         |interface: &Interface| interface.kind.of_device().map_or("link", |it| it.name().word());
     let of_master = word(master);
-    let ports = written.own.iter().filter_map(|given| match &given.value.value {
-        Value::Lines(lines) if given.key == "ports" => Some(lines),
-        _ => None,
-    });
-    for name in ports.flatten() {
+    for name in written.ports() {
         let Some(port) = node.interface(name.as_str()) else {
             let known = node.interfaces.iter().map(|it| it.name.as_str());
             errors.push(unknown(Code::UnknownInterface, node, "interface", name, known));

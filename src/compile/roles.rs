@@ -3,7 +3,6 @@
 use crate::document::Role;
 use crate::link::KindName;
 use crate::topology::{Interface, Link, Node};
-use crate::vocabulary::Value;
 use petgraph::graph::{NodeIndex, UnGraph};
 use std::collections::HashSet;
 
@@ -25,11 +24,7 @@ fn bundled(graph: &UnGraph<Node, Link>, index: NodeIndex) -> usize {
     let is_bond =
         |it: &&Interface| it.written.kind.is_some_and(|kind| kind.value == KindName::Bond);
     let Some(bond) = graph[index].interfaces.iter().find(is_bond) else { return 0 };
-    let ports = bond.written.own.iter().filter_map(|given| match &given.value.value {
-        Value::Lines(lines) => Some(lines),
-        Value::Flag(_) | Value::Number(_) | Value::Line(_) | Value::Ip(_) => None,
-    });
-    let ports: HashSet<&str> = ports.flatten().map(|port| port.as_str()).collect();
+    let ports: HashSet<&str> = bond.written.ports().iter().map(|port| port.as_str()).collect();
     let ends = graph.edges(index).flat_map(|edge| &edge.weight().ends);
     let here = ends.filter(|end| end.node == index).filter_map(|end| end.interface.as_ref());
     here.filter(|interface| ports.contains(interface.value.as_str())).count()

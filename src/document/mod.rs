@@ -26,7 +26,7 @@ pub use write::{Entries, Link as LinkSheet, Sheet, Unwritable, Value};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Spanned, Text};
 use crate::iproute::{Netem, Tbf, Vlan};
 use crate::link::KindName;
-use crate::vocabulary::Given;
+use crate::vocabulary::{self, Given};
 use ipnet::IpNet;
 use std::path::Path;
 
@@ -245,6 +245,18 @@ pub struct Interface {
 }
 
 impl Interface {
+    /// `ports` of a bridge or a bond.
+    pub fn ports(&self) -> &[Text] {
+        let given = self.own.iter().find(|given| given.key == "ports");
+        given.map_or(&[], |given| match &given.value.value {
+            vocabulary::Value::Lines(lines) => lines,
+            vocabulary::Value::Flag(_)
+            | vocabulary::Value::Number(_)
+            | vocabulary::Value::Line(_)
+            | vocabulary::Value::Ip(_) => &[],
+        })
+    }
+
     /// A dummy of which nothing is said.
     pub fn dummy(name: Text) -> Self {
         Self {

@@ -52,14 +52,6 @@ impl Keys<'_> {
         })
     }
 
-    /// Lines.
-    pub fn lines(&self, key: &str) -> &[Text] {
-        self.find(key).map_or(&[], |it| match &it.value {
-            Value::Lines(lines) => lines,
-            Value::Flag(_) | Value::Number(_) | Value::Line(_) | Value::Ip(_) => &[],
-        })
-    }
-
     /// One of a few words, of which other kinds may have others.
     pub(super) fn choice<C: Choice>(&self, key: &str) -> Result<Option<C>, Diagnostic> {
         let Some(text) = self.line(key) else { return Ok(None) };
