@@ -1,7 +1,7 @@
-//! What is routed to: every subnet and loopback of a routing domain, and who takes its packets.
+//! What is routed to: every subnet, loopback and segment of a routing domain, and who takes its packets.
 
 use super::family::IpFamily;
-use super::lab::{InterfaceId, Lab, MAIN, NodeId};
+use super::lab::{Encap, InterfaceId, Lab, MAIN, Nexthop, NodeId};
 use super::layout::{Context, Layout, Port, compiled};
 use super::region;
 use super::segment::Segment;
@@ -40,7 +40,7 @@ pub(super) fn all(lab: &Lab, layout: &Layout, routing: Routing) -> BTreeMap<usiz
     let mut owners: BTreeMap<(usize, IpNet), BTreeSet<Context>> = BTreeMap::new();
     for context in &layout.contexts {
         let Some(domain) = layout.domain(*context) else { continue };
-        for net in attached(lab, layout, *context) {
+        for net in attached(lab, layout, *context).into_iter().chain(segments(lab, *context)) {
             owners.entry((domain, net)).or_default().insert(*context);
         }
     }
@@ -211,6 +211,14 @@ fn addresses(
         .map(|address| address.value.net)
         .filter(|address| !address.addr().is_loopback())
         .collect()
+}
+
+/// The segments of a context: what it does with their packets stands in its routes.
+fn segments(lab: &Lab, context: Context) -> impl Iterator<Item = IpNet> {
+    let routes = lab[context.node].routes.iter().map(|route| &route.value);
+    let routes = routes.filter(move |route| route.table == context.table);
+    let is_segment = |nexthop: &Nexthop| nexthop.encap.as_ref().and_then(Encap::local).is_some();
+    routes.filter(move |it| it.nexthops.iter().any(is_segment)).map(|it| it.destination)
 }
 
 /// The routers that a written route of a table hands packets to.

@@ -3,7 +3,7 @@
 use crate::diagnostic::Span;
 use crate::document::{DeviceName, LabName};
 use crate::iproute::{
-    self, Attributes, Encap, IncomingLabel, Label, Leads, Protocol, Realms, RouteKind, Scope,
+    self, Attributes, IncomingLabel, Label, Leads, Protocol, Realms, RouteKind, Scope,
 };
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -77,6 +77,9 @@ pub struct Link {
 
 /// A policy rule: its devices are there, its tables are numbers, and it has a priority.
 pub type Rule = iproute::Rule<DeviceName, u32>;
+
+/// What a packet is put into or taken out of: its devices are there and its tables are numbers.
+pub type Encap = iproute::Encap<DeviceName, u32>;
 
 /// An IP route.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,6 +8,7 @@ mod check;
 mod checks;
 mod destinations;
 mod devices;
+mod encaps;
 mod family;
 mod gateways;
 mod interface;
@@ -47,8 +48,9 @@ pub use check::{
 pub use checks::read_check;
 pub use interface::{Interface, InterfaceKind, Lower};
 pub use lab::{
-    Adjustable, Command, Imports, InterfaceId, LOCAL, Lab, LabelNexthop, LabelRoute, Link, MAIN,
-    Nexthop, NexthopObject, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC, Vrf,
+    Adjustable, Command, Encap, Imports, InterfaceId, LOCAL, Lab, LabelNexthop, LabelRoute, Link,
+    MAIN, Nexthop, NexthopObject, Node, NodeId, Route, Rule, Sample, Sysctl, UNREACHABLE_METRIC,
+    Vrf,
 };
 pub use names::{Names, NodeNames, names};
 pub use print::print;

@@ -5,6 +5,7 @@ use super::lab::{MAIN, NexthopObject, Node};
 use super::routes::way;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, few};
 use crate::iproute::{self, Leads};
+use crate::topology;
 use ipnet::IpNet;
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,12 +13,12 @@ use std::collections::{BTreeSet, HashMap};
 pub(super) fn resolve(
     node: &Node,
     gateways: &Gateways<'_>,
-    written: &[Spanned<iproute::NexthopObject>],
+    written: &topology::Node,
     errors: &mut Diagnostics,
 ) -> Vec<Spanned<NexthopObject>> {
     let mut seen: HashMap<u32, Span> = HashMap::new();
     let mut objects: Vec<Spanned<NexthopObject>> = Vec::new();
-    for object in written {
+    for object in &written.nexthops {
         let id = object.value.id;
         if let Some(other) = seen.insert(id.value, id.span) {
             errors.push(
@@ -42,17 +43,17 @@ fn resolve_one(
     node: &Node,
     gateways: &Gateways<'_>,
     object: &iproute::NexthopObject,
-    all: &[Spanned<iproute::NexthopObject>],
+    written: &topology::Node,
 ) -> Result<NexthopObject, Diagnostic> {
     let leads = match &object.leads {
         Leads::Blackhole { v4 } => Leads::Blackhole { v4: *v4 },
         Leads::Way { v4, way: nexthop } => {
             let table = table_of(node, nexthop, gateways);
-            Leads::Way { v4: *v4, way: way(node, table, nexthop, gateways)? }
+            Leads::Way { v4: *v4, way: way(node, written, table, nexthop, gateways)? }
         }
         Leads::Group { members, resilient } => {
             for (id, _) in members {
-                member(node, *id, members.len(), all)?;
+                member(node, *id, members.len(), &written.nexthops)?;
             }
             let members = members.iter().map(|(id, weight)| (id.value, *weight)).collect();
             Leads::Group { members, resilient: *resilient }

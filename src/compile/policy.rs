@@ -1,7 +1,7 @@
 //! The file's policy rules, with their names resolved and priorities given.
 
 use super::lab::{Lab, Node, NodeId, Rule};
-use super::routes::{device, named_table};
+use super::routes::{device, table_number};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
 use crate::iproute::{RuleAction, Table};
 use crate::topology::Topology;
@@ -23,10 +23,7 @@ pub(super) fn resolve(topology: &Topology, lab: &mut Lab, errors: &mut Diagnosti
         for rule in &written.rules {
             let resolved = rule.value.resolve(
                 |name| device(node, name),
-                |table| match table {
-                    Table::Number(number) => Ok(number.value),
-                    Table::Name(name) | Table::Vrf(name) => named(node, &written.tables, name),
-                },
+                |table| table_number(node, &written.tables, table),
             );
             let Some(mut resolved) = errors.keep(resolved) else { continue };
             if resolved.priority.is_none() {
@@ -55,14 +52,6 @@ pub(super) fn resolve(topology: &Topology, lab: &mut Lab, errors: &mut Diagnosti
             rules.push(Spanned::new(resolved, rule.span));
         }
         lab[id].rules = rules;
-    }
-}
-
-/// A table by its name, or by that of the VRF that owns it.
-fn named(node: &Node, tables: &[(Text, Spanned<u32>)], name: &Text) -> Result<u32, Diagnostic> {
-    match node.vrf(name.as_str()) {
-        Some(vrf) => Ok(vrf.table),
-        None => named_table(node, tables, name),
     }
 }
 

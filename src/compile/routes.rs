@@ -3,7 +3,7 @@
 use super::gateways::{From, Gateways};
 use super::interface::Interface;
 use super::lab::{Lab, MAIN, Nexthop, NexthopObject, Node, NodeId, Route};
-use super::{Draft, iproute, objects};
+use super::{Draft, encaps, iproute, objects};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, few, nearest};
 use crate::document::DeviceName;
 use crate::iproute::RouteKind;
@@ -29,7 +29,7 @@ pub(super) fn resolve(topology: &Topology, draft: Draft, errors: &mut Diagnostic
             routes.extend(resolved.map(|it| (place, Spanned::new(it, route.span))));
         }
         let gateways = Gateways::of(node, routes.iter().map(|(_, route)| &route.value));
-        let objects = objects::resolve(node, &gateways, &written.nexthops, errors);
+        let objects = objects::resolve(node, &gateways, written, errors);
         for (place, route) in others {
             let resolved = resolve_one(node, written, &route.value, &gateways, &objects);
             let resolved = errors.keep(resolved);
@@ -72,7 +72,8 @@ fn resolve_one(
             NexthopObject::ways(objects, object.value).into()
         }
         None => {
-            let ways = route.nexthops.iter().map(|nexthop| way(node, table, nexthop, gateways));
+            let ways =
+                route.nexthops.iter().map(|nexthop| way(node, written, table, nexthop, gateways));
             ways.collect::<Result<_, Diagnostic>>()?
         }
     };
@@ -114,6 +115,7 @@ fn resolve_one(
 /// A way on with its device.
 pub(super) fn way(
     node: &Node,
+    written: &topology::Node,
     table: u32,
     nexthop: &iproute::Nexthop,
     gateways: &Gateways<'_>,
@@ -129,17 +131,35 @@ pub(super) fn way(
         (None, Some(via)) => gateways.device(via, From::Table(table))?,
         (None, None) => unreachable!("a way on has a gateway or a device"),
     };
+    let encap = nexthop.encap.as_ref();
+    let encap = encap.map(|it| encaps::resolve(node, written, (&dev, nexthop.dev.as_ref()), it));
     Ok(Nexthop {
         via: nexthop.via.map(|via| via.value),
         dev,
         weight: nexthop.weight.unwrap_or(1),
         onlink: nexthop.onlink,
-        encap: nexthop.encap.clone(),
+        encap: encap.transpose()?,
         realms: nexthop.realms,
     })
 }
 
-pub(super) fn named_table(
+/// The number of a table that is looked up: said, or found by a name, which may be that of the VRF
+/// that owns it.
+pub(super) fn table_number(
+    node: &Node,
+    tables: &[(Text, Spanned<u32>)],
+    table: &iproute::Table,
+) -> Result<u32, Diagnostic> {
+    match table {
+        iproute::Table::Number(number) => Ok(number.value),
+        iproute::Table::Name(name) | iproute::Table::Vrf(name) => match node.vrf(name.as_str()) {
+            Some(vrf) => Ok(vrf.table),
+            None => named_table(node, tables, name),
+        },
+    }
+}
+
+fn named_table(
     node: &Node,
     tables: &[(Text, Spanned<u32>)],
     name: &Text,

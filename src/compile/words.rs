@@ -2,9 +2,11 @@
 //!
 //! Each is taken apart whole, so that a part that is added to it and has no word is an error here.
 
-use super::lab::{LabelNexthop, LabelRoute, Nexthop, NexthopObject, Route};
+use super::lab::{Encap, LabelNexthop, LabelRoute, Nexthop, NexthopObject, Route};
 use crate::diagnostic::{Spanned, Text};
+use crate::document::DeviceName;
 use crate::iproute::{self, Leads};
+use std::convert::Infallible;
 use std::fmt;
 
 impl From<&Route> for iproute::Route {
@@ -36,9 +38,16 @@ fn way(nexthop: &Nexthop, several: bool) -> iproute::Nexthop {
         dev: Some(Text::filled(dev.as_str())),
         weight: several.then_some(*weight),
         onlink: *onlink,
-        encap: encap.clone(),
+        encap: encap.as_ref().map(as_written),
         realms: *realms,
     }
+}
+
+/// What a packet is put into, as a file says it.
+fn as_written(encap: &Encap) -> iproute::Encap<Text, iproute::Table> {
+    let device = |name: &DeviceName| Ok::<_, Infallible>(Text::filled(name.as_str()));
+    let table = |number: &u32| Ok(iproute::Table::Number(Spanned::filled(*number)));
+    encap.resolve(device, table).unwrap_or_else(|never| match never {})
 }
 
 impl From<&NexthopObject> for iproute::NexthopObject {

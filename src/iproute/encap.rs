@@ -1,15 +1,18 @@
 //! What a packet is put into on its way: what follows `encap` in a route.
 
 use super::label::{Label, parse_labels, print_labels};
+use super::seg6::Seg6;
+use super::seg6local::Seg6local;
+use super::table::Table;
 use super::words::{Words, not, refused, twice, type_of_service};
 use crate::diagnostic::{Code, Diagnostic, Text};
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// What a packet is put into.
+/// What a packet is put into, or taken out of, over the ways in which devices and tables are named.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Encap {
+pub enum Encap<Device, Lookup> {
     /// Labels (RFC 3032).
     Mpls {
         /// The labels that are pushed, the outermost first.
@@ -18,26 +21,14 @@ pub enum Encap {
         /// `net.mpls.ip_ttl_propagate` decides.
         ttl: Option<u8>,
     },
-    /// A list of segments (RFC 8754).
-    Seg6 {
-        /// How the list is put on.
-        mode: Seg6Mode,
-        /// The segments, the first to be visited first.
-        segments: Vec<Ipv6Addr>,
-    },
+    /// A list of segments.
+    Seg6(Seg6),
+    /// What is done with a packet that is for a segment.
+    Seg6local(Seg6local<Device, Lookup>),
     /// What an IPv4 tunnel device without a far end of its own puts on.
     Ip(Tunnel<Ipv4Addr>),
     /// What an IPv6 tunnel device without a far end of its own puts on.
     Ip6(Tunnel<Ipv6Addr>),
-}
-
-/// How a list of segments is put on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Seg6Mode {
-    /// In an IPv6 header of its own before the packet's.
-    Encap,
-    /// In the packet's own IPv6 header.
-    Inline,
 }
 
 /// The outer header that a tunnel device is told by a route.
@@ -57,10 +48,10 @@ pub struct Tunnel<Address> {
     pub key: bool,
 }
 
-impl Encap {
+impl Encap<Text, Table> {
     /// Reads what stands behind `encap`, as far as the words belong to it.
     pub(super) fn parse(words: &mut Words<'_>, after: &Text) -> Result<Self, Diagnostic> {
-        let kind = words.expect("`mpls`, `seg6`, `ip` or `ip6`", after)?;
+        let kind = words.expect(KINDS, after)?;
         match kind.as_str() {
             "mpls" => {
                 let labels = parse_labels(&words.expect("labels", &kind)?)?;
@@ -73,72 +64,53 @@ impl Encap {
                 };
                 Ok(Self::Mpls { labels, ttl })
             }
-            "seg6" => seg6(words, &kind),
+            "seg6" => Ok(Self::Seg6(Seg6::parse(words, &kind)?)),
+            "seg6local" => Ok(Self::Seg6local(Seg6local::parse(words, &kind)?)),
             "ip" => Ok(Self::Ip(tunnel(words, &kind, ["ttl", "tos"])?)),
             "ip6" => Ok(Self::Ip6(tunnel(words, &kind, ["hoplimit", "tc"])?)),
-            "seg6local" | "ioam6" | "bpf" | "ila" | "rpl" | "xfrm" => Err(refused(
+            "ioam6" | "bpf" | "ila" | "rpl" | "xfrm" => Err(refused(
                 &kind,
                 "a lab's routes put packets into labels, into segments or into a tunnel's header",
             )),
-            _ => Err(not(&kind, "`mpls`, `seg6`, `ip` or `ip6`")),
+            _ => Err(not(&kind, KINDS)),
         }
     }
+}
 
+impl<Device, Lookup> Encap<Device, Lookup> {
     /// The labels that it pushes, the outermost first.
     pub fn labels(&self) -> &[Label] {
         match self {
             Self::Mpls { labels, .. } => labels,
-            Self::Seg6 { .. } | Self::Ip(_) | Self::Ip6(_) => &[],
+            Self::Seg6(_) | Self::Seg6local(_) | Self::Ip(_) | Self::Ip6(_) => &[],
         }
+    }
+
+    /// What is done with a packet that is for a segment.
+    pub fn local(&self) -> Option<&Seg6local<Device, Lookup>> {
+        if let Self::Seg6local(local) = self { Some(local) } else { None }
+    }
+
+    /// The same with its names resolved.
+    ///
+    /// # Errors
+    /// What `device` or `table` answers.
+    pub fn resolve<D, L, E>(
+        &self,
+        device: impl FnOnce(&Device) -> Result<D, E>,
+        table: impl FnOnce(&Lookup) -> Result<L, E>,
+    ) -> Result<Encap<D, L>, E> {
+        Ok(match self {
+            Self::Mpls { labels, ttl } => Encap::Mpls { labels: labels.clone(), ttl: *ttl },
+            Self::Seg6(seg6) => Encap::Seg6(seg6.clone()),
+            Self::Seg6local(local) => Encap::Seg6local(local.resolve(device, table)?),
+            Self::Ip(tunnel) => Encap::Ip(tunnel.clone()),
+            Self::Ip6(tunnel) => Encap::Ip6(tunnel.clone()),
+        })
     }
 }
 
-fn seg6(words: &mut Words<'_>, kind: &Text) -> Result<Encap, Diagnostic> {
-    let mut mode = None;
-    let mut segments = Vec::new();
-    while let Some(word) = words.peek() {
-        match word.as_str() {
-            "mode" => {
-                words.next();
-                let name = words.expect("`encap` or `inline`", &word)?;
-                mode = Some(match name.as_str() {
-                    "encap" => Seg6Mode::Encap,
-                    "inline" => Seg6Mode::Inline,
-                    "encap.red" | "l2encap" | "l2encap.red" => {
-                        return Err(refused(
-                            &name,
-                            "segments are put on by `encap` or by `inline`",
-                        ));
-                    }
-                    _ => return Err(not(&name, "`encap` or `inline`")),
-                });
-            }
-            "segs" => {
-                words.next();
-                let list = words.expect("segments", &word)?;
-                segments = list
-                    .as_str()
-                    .split(',')
-                    .map(|segment| {
-                        segment
-                            .parse()
-                            .map_err(|_| not(&list, "IPv6 addresses with `,` between them"))
-                    })
-                    .collect::<Result<_, _>>()?;
-            }
-            "hmac" | "tunsrc" => {
-                return Err(refused(&word, "segments are put on without a signature or a source"));
-            }
-            _ => break,
-        }
-    }
-    match mode {
-        Some(mode) if !segments.is_empty() => Ok(Encap::Seg6 { mode, segments }),
-        _ => Err(Diagnostic::error(Code::BadValue, "`encap seg6` needs a mode and segments")
-            .at(kind.span, "one of them is missing after this")
-            .help("`encap seg6 mode encap segs fd00::1,fd00::2`")),
-    }
-}
+const KINDS: &str = "`mpls`, `seg6`, `seg6local`, `ip` or `ip6`";
 
 fn tunnel<Address: FromStr>(
     words: &mut Words<'_>,
@@ -193,7 +165,7 @@ fn tunnel<Address: FromStr>(
     Ok(Tunnel { id, destination, source, ttl, tos, key })
 }
 
-impl fmt::Display for Encap {
+impl<Device: fmt::Display, Lookup: fmt::Display> fmt::Display for Encap<Device, Lookup> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mpls { labels, ttl } => {
@@ -203,14 +175,8 @@ impl fmt::Display for Encap {
                     None => Ok(()),
                 }
             }
-            Self::Seg6 { mode, segments } => {
-                let mode = match mode {
-                    Seg6Mode::Encap => "encap",
-                    Seg6Mode::Inline => "inline",
-                };
-                let segments: Vec<String> = segments.iter().map(Ipv6Addr::to_string).collect();
-                write!(f, "seg6 mode {mode} segs {}", segments.join(","))
-            }
+            Self::Seg6(seg6) => seg6.fmt(f),
+            Self::Seg6local(local) => local.fmt(f),
             Self::Ip(tunnel) => {
                 f.write_str("ip")?;
                 tunnel.print(f, ["ttl", "tos"])

@@ -2,6 +2,8 @@
 
 use super::address::address;
 use super::encap::Encap;
+use super::seg6::{Seg6, Seg6Mode};
+use super::table::Table;
 use super::words::{Known, Words, full, names, not, number, refused, twice, unknown};
 use crate::diagnostic::{Code, Diagnostic, Spanned, Text};
 use std::fmt;
@@ -19,7 +21,7 @@ pub struct Nexthop {
     /// Whether the gateway counts as reachable though no connected subnet holds it.
     pub onlink: bool,
     /// What the packet is put into.
-    pub encap: Option<Encap>,
+    pub encap: Option<Encap<Text, Table>>,
     /// The realms of packets that go this way. IPv4 only.
     pub realms: Option<Realms>,
 }
@@ -143,6 +145,20 @@ impl Nexthop {
             return Err(
                 wrong("an IPv6 route has no realms").note("the kernel has them for IPv4 only")
             );
+        }
+        match &self.encap {
+            Some(Encap::Seg6(Seg6 { mode: Seg6Mode::Inline, .. })) if v4 => {
+                return Err(wrong("an IPv4 packet has no header that segments fit in")
+                    .help("`mode encap` puts an IPv6 header with the segments before it"));
+            }
+            Some(Encap::Seg6local(_)) if v4 => {
+                return Err(wrong("a segment is an IPv6 address")
+                    .note("the kernel has such routes for IPv6 only")
+                    .help(
+                        "before a nexthop object without a gateway, `-6` says that it is for IPv6",
+                    ));
+            }
+            _ => {}
         }
         let unspecified = |via: &Spanned<IpAddr>| via.value.is_unspecified();
         if self.via.as_ref().is_some_and(unspecified) {

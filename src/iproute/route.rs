@@ -2,8 +2,8 @@
 
 use super::address::{address, everything, prefix};
 use super::attributes::{Attributes, Scope};
-use super::encap::{Encap, Seg6Mode};
 use super::nexthop::Nexthop;
+use super::table::Table;
 use super::words::{Family, Known, Words, full, names, not, number, refused, twice, unknown};
 use crate::diagnostic::{Code, Diagnostic, Spanned, Text};
 use ipnet::IpNet;
@@ -94,38 +94,6 @@ impl RouteKind {
     fn named(word: &Text) -> Option<Self> {
         let word = if word.as_str() == "brd" { "broadcast" } else { word.as_str() };
         Self::ALL.into_iter().find(|kind| kind.word() == word)
-    }
-}
-
-/// How a route names its table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Table {
-    /// `table 10`.
-    Number(Spanned<u32>),
-    /// `table isp2`.
-    Name(Text),
-    /// `vrf blue`.
-    Vrf(Text),
-}
-
-impl Table {
-    /// A table by its number or name.
-    pub(super) fn parse(name: Text) -> Self {
-        // The kernel takes 0 for main.
-        match number(name.as_str()).and_then(|number| u32::try_from(number).ok()) {
-            Some(0) => Self::Name(Text::new("main", name.span)),
-            Some(number) => Self::Number(Spanned::new(number, name.span)),
-            None => Self::Name(name),
-        }
-    }
-}
-
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Table::Number(number) => number.fmt(f),
-            Table::Name(name) | Table::Vrf(name) => name.fmt(f),
-        }
     }
 }
 
@@ -336,10 +304,6 @@ impl Route {
         for nexthop in &self.nexthops {
             if nexthop.via.is_none() && nexthop.dev.is_none() {
                 return Err(wrong("a way on needs `via`, `dev` or both".into()));
-            }
-            if v4 && matches!(nexthop.encap, Some(Encap::Seg6 { mode: Seg6Mode::Inline, .. })) {
-                return Err(wrong("an IPv4 packet has no header that segments fit in".into())
-                    .help("`mode encap` puts an IPv6 header with the segments before it"));
             }
             if let Some(via) = nexthop.via
                 && via.value.is_ipv4()

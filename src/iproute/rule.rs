@@ -2,8 +2,8 @@
 
 use super::address::prefix as read_prefix;
 use super::nexthop::Realms;
-use super::route::Table;
 use super::rule_protocol::RuleProtocol;
+use super::table::Table;
 use super::words::{
     Family, Known, Words, code_point, full, names, not, number, refused, type_of_service, unknown,
 };

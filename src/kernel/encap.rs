@@ -1,6 +1,9 @@
 //! What a packet is put into, as netlink attributes, and back.
 
-use crate::iproute::{Encap, Label, Seg6Mode as Mode, Tunnel};
+use super::seg6local;
+use crate::compile::Encap;
+use crate::document::DeviceName;
+use crate::iproute::{Label, Seg6, Seg6Mode as Mode, Tunnel};
 use rtnetlink::packet_core::{DefaultNla, Emitable, NlaBuffer, ParseableParametrized};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::route::{
@@ -11,26 +14,36 @@ use rtnetlink::packet_route::route::{
 use std::net::Ipv6Addr;
 
 /// The attributes of a route, or of one way on of several.
-pub(super) fn attributes(encap: &Encap) -> [RouteAttribute; 2] {
+pub(super) fn attributes(encap: &Encap, index: impl Fn(&str) -> u32) -> [RouteAttribute; 2] {
     let (kind, parts) = match encap {
         Encap::Mpls { labels, ttl } => {
             let mut parts = vec![RouteMplsIpTunnel::Destination(stack(labels))];
             parts.extend(ttl.map(RouteMplsIpTunnel::Ttl));
             (RouteLwEnCapType::Mpls, parts.into_iter().map(RouteLwTunnelEncap::Mpls).collect())
         }
-        Encap::Seg6 { mode, segments } => {
+        Encap::Seg6(Seg6 { mode, segments }) => {
             let mut header = Seg6Header::default();
             header.segments.clone_from(segments);
             header.mode = match mode {
+                Mode::Inline => Seg6Mode::Inline,
                 Mode::Encap => Seg6Mode::Encap,
-                Mode::Inline => {
-                    // The packet's own destination is visited last; the kernel writes it here.
-                    header.segments.push(Ipv6Addr::UNSPECIFIED);
-                    Seg6Mode::Inline
-                }
+                Mode::L2encap => Seg6Mode::Other(L2ENCAP),
+                Mode::EncapRed => Seg6Mode::Other(ENCAP_RED),
+                Mode::L2encapRed => Seg6Mode::Other(L2ENCAP_RED),
             };
+            if *mode == Mode::Inline {
+                // The packet's own destination is visited last; the kernel writes it here.
+                header.segments.push(Ipv6Addr::UNSPECIFIED);
+            }
             let part = RouteLwTunnelEncap::Seg6(RouteSeg6IpTunnel::Seg6(header));
             (RouteLwEnCapType::Seg6, vec![part])
+        }
+        Encap::Seg6local(local) => {
+            let parts = seg6local::attributes(local, index);
+            (
+                RouteLwEnCapType::Seg6Local,
+                parts.into_iter().map(RouteLwTunnelEncap::Seg6Local).collect(),
+            )
         }
         Encap::Ip(tunnel) => {
             let mut parts = vec![RouteIpTunnel::Destination(tunnel.destination)];
@@ -54,6 +67,13 @@ pub(super) fn attributes(encap: &Encap) -> [RouteAttribute; 2] {
     [RouteAttribute::EncapType(kind), RouteAttribute::Encap(parts)]
 }
 
+/// `SEG6_IPTUN_MODE_L2ENCAP`.
+const L2ENCAP: u32 = 2;
+/// `SEG6_IPTUN_MODE_ENCAP_RED`.
+const ENCAP_RED: u32 = 3;
+/// `SEG6_IPTUN_MODE_L2ENCAP_RED`.
+const L2ENCAP_RED: u32 = 4;
+
 /// `RTA_ENCAP`.
 const RTA_ENCAP: u16 = 22;
 
@@ -61,26 +81,37 @@ const RTA_ENCAP: u16 = 22;
 ///
 /// The library reads these attributes where they stand in a route, but not in one of several ways on
 /// nor in a nexthop object, where it does not look for their kind.
-pub(super) fn read(kind: RouteLwEnCapType, parts: &[RouteLwTunnelEncap]) -> Option<Encap> {
+pub(super) fn read(
+    kind: RouteLwEnCapType,
+    parts: &[RouteLwTunnelEncap],
+    device: impl Fn(u32) -> Option<DeviceName>,
+) -> Option<Encap> {
     let mut bytes = vec![0; parts.buffer_len()];
     parts.emit(&mut bytes);
-    parse(kind, bytes)
+    parse(kind, bytes, device)
 }
 
 /// [`read`], of the attributes as they stand in a message.
-pub(super) fn parse(kind: RouteLwEnCapType, parts: Vec<u8>) -> Option<Encap> {
+pub(super) fn parse(
+    kind: RouteLwEnCapType,
+    parts: Vec<u8>,
+    device: impl Fn(u32) -> Option<DeviceName>,
+) -> Option<Encap> {
     let attribute = [DefaultNla::new(RTA_ENCAP, parts)];
     let mut bytes = vec![0; attribute.as_slice().buffer_len()];
     attribute.as_slice().emit(&mut bytes);
     let attribute = NlaBuffer::new_checked(bytes.as_slice()).ok()?;
     let of_a_route = (AddressFamily::Inet, RouteType::Unicast, kind);
     match RouteAttribute::parse_with_param(&attribute, of_a_route).ok()? {
-        RouteAttribute::Encap(parts) => of_parts(&parts),
+        RouteAttribute::Encap(parts) => of_parts(&parts, device),
         _ => None,
     }
 }
 
-fn of_parts(parts: &[RouteLwTunnelEncap]) -> Option<Encap> {
+fn of_parts(
+    parts: &[RouteLwTunnelEncap],
+    device: impl Fn(u32) -> Option<DeviceName>,
+) -> Option<Encap> {
     let mut read = None;
     for part in parts {
         match part {
@@ -100,9 +131,19 @@ fn of_parts(parts: &[RouteLwTunnelEncap]) -> Option<Encap> {
                         segments.pop();
                         Mode::Inline
                     }
+                    Seg6Mode::Other(L2ENCAP) => Mode::L2encap,
+                    Seg6Mode::Other(ENCAP_RED) => Mode::EncapRed,
+                    Seg6Mode::Other(L2ENCAP_RED) => Mode::L2encapRed,
                     _ => return None,
                 };
-                read = Some(Encap::Seg6 { mode, segments });
+                read = Some(Encap::Seg6(Seg6 { mode, segments }));
+            }
+            RouteLwTunnelEncap::Seg6Local(_) => {
+                let parts = parts.iter().filter_map(|part| match part {
+                    RouteLwTunnelEncap::Seg6Local(part) => Some(part),
+                    _ => None,
+                });
+                return Some(Encap::Seg6local(seg6local::read(parts, device)?));
             }
             RouteLwTunnelEncap::Ip(_) => return Some(Encap::Ip(tunnel4(parts)?)),
             RouteLwTunnelEncap::Ip6(_) => return Some(Encap::Ip6(tunnel6(parts)?)),

@@ -5,10 +5,10 @@ use super::message::{LOOPBACK, of_kind};
 use super::nexthop::NexthopMessage;
 use super::socket::{Mode, Request, Socket};
 use super::{Worker, program, route, rule, sysctl};
-use crate::compile::{Nexthop, NexthopObject, Route, Rule};
+use crate::compile::{Encap, Nexthop, NexthopObject, Route, Rule};
 use crate::diagnostic::Text;
 use crate::document::DeviceName;
-use crate::iproute::{Encap, Label, Leads, Netem, Resilient, RuleAction, Seg6Mode, Tbf, Tunnel};
+use crate::iproute::{Label, Leads, Netem, Resilient, RuleAction, Seg6, Seg6Mode, Tbf, Tunnel};
 use crate::link::{KindName, LowerDevice};
 use crate::plan::{Feature, Qdisc};
 use ipnet::IpNet;
@@ -128,7 +128,7 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
         }
         Feature::Seg6Encap => {
             let segments = vec![Ipv6Addr::LOCALHOST];
-            through(1, Encap::Seg6 { mode: Seg6Mode::Encap, segments })
+            through(1, Encap::Seg6(Seg6 { mode: Seg6Mode::Encap, segments }))
         }
         Feature::IpEncap => {
             let destination = Ipv4Addr::LOCALHOST;

@@ -31,6 +31,7 @@ mod program;
 mod rehearsal;
 mod route;
 mod rule;
+mod seg6local;
 mod settle;
 mod socket;
 mod solicit;

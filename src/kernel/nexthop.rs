@@ -61,7 +61,7 @@ impl NexthopMessage {
                     IpAddr::V6(via) => DefaultNla::new(NHA_GATEWAY, via.octets().to_vec()),
                 }));
                 if let Some(encap) = &way.encap {
-                    let [kind, parts] = encap::attributes(encap);
+                    let [kind, parts] = encap::attributes(encap, &index);
                     all.push(renamed(NHA_ENCAP_TYPE, &kind));
                     all.push(renamed(NHA_ENCAP | NLA_F_NESTED, &parts));
                 }
@@ -150,7 +150,7 @@ impl NexthopMessage {
             }
             (Some(leads @ (Leads::Blackhole { .. } | Leads::Way { .. })), _) => leads,
             (None, dev) => {
-                let encap = encap.and_then(|bytes| encap::parse(encap_kind, bytes));
+                let encap = encap.and_then(|bytes| encap::parse(encap_kind, bytes, &device));
                 let onlink = flags & ONLINK != 0;
                 Leads::Way {
                     v4,

@@ -63,7 +63,7 @@ pub(super) fn ip(route: &Route, index: impl Fn(&str) -> u32) -> RouteMessage {
                 header.flags |= RouteFlags::Onlink;
             }
             all.push(RouteAttribute::Oif(index(only.dev.as_str())));
-            all.extend(way(only, family));
+            all.extend(way(only, family, &index));
         }
         (None, several) => {
             let nexthops = several.iter().map(|nexthop| {
@@ -74,7 +74,7 @@ pub(super) fn ip(route: &Route, index: impl Fn(&str) -> u32) -> RouteMessage {
                 if nexthop.onlink {
                     next.flags = RouteNextHopFlags::Onlink;
                 }
-                next.attributes = way(nexthop, family);
+                next.attributes = way(nexthop, family, &index);
                 next
             });
             all.push(RouteAttribute::MultiPath(nexthops.collect()));
@@ -132,13 +132,13 @@ fn empty(family: AddressFamily) -> RouteMessage {
 }
 
 /// Where a way on leads beside its device.
-fn way(nexthop: &Nexthop, family: Family) -> Vec<RouteAttribute> {
+fn way(nexthop: &Nexthop, family: Family, index: impl Fn(&str) -> u32) -> Vec<RouteAttribute> {
     let gateway = nexthop.via.map(|address_| match (family, address_) {
         (Family::V4, IpAddr::V6(_)) => RouteAttribute::Via(via(address_)),
         (Family::V4 | Family::V6, _) => RouteAttribute::Gateway(address(address_)),
     });
     let realms = nexthop.realms.map(|it| RouteAttribute::Realm(realms(it)));
-    let encap = nexthop.encap.iter().flat_map(encap::attributes);
+    let encap = nexthop.encap.iter().flat_map(|it| encap::attributes(it, &index));
     gateway.into_iter().chain(realms).chain(encap).collect()
 }
 

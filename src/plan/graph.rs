@@ -162,7 +162,8 @@ impl<'a> Graph<'a> {
                 provides(resource, &self.links, |it| match it {
                     Milestone::Namespace(_)
                     | Milestone::Device(..)
-                    | Milestone::NexthopObject(..) => {
+                    | Milestone::NexthopObject(..)
+                    | Milestone::VrfTable(..) => {
                         add(self.removals.get(&it), Strength::Hard);
                     }
                     Milestone::Settings(_)

@@ -1,9 +1,10 @@
 //! What one step brings about and another waits for.
 
 use super::resource::interface_of;
-use super::{Qdisc, Resource};
-use crate::compile::{LOCAL, Nexthop};
+use super::{Device, Qdisc, Resource};
+use crate::compile::{Encap, LOCAL, Nexthop};
 use crate::iproute::{Leads, RuleAction};
+use crate::link::Kind;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -41,6 +42,8 @@ pub enum Milestone<'a> {
     Source(&'a str, IpAddr),
     /// A nexthop object of a number is there.
     NexthopObject(&'a str, u32),
+    /// A VRF has a table.
+    VrfTable(&'a str, u32),
     /// There is room for labels.
     Labels(&'a str),
     /// The local table is looked up for IPv4, or for IPv6 where that is false.
@@ -99,6 +102,9 @@ impl fmt::Display for Milestone<'_> {
             Milestone::NexthopObject(namespace, id) => {
                 write!(f, "the nexthop object {id} of {namespace}")
             }
+            Milestone::VrfTable(namespace, table) => {
+                write!(f, "a VRF of {namespace} with the table {table}")
+            }
             Milestone::Labels(namespace) => write!(f, "room for labels in {namespace}"),
             Milestone::LocalTable(namespace, _) => {
                 write!(f, "a lookup of the local table of {namespace}")
@@ -129,6 +135,9 @@ impl Resource {
                 for (namespace, device) in self.devices() {
                     each(Milestone::Device(namespace, device));
                     each(Milestone::Devices(namespace));
+                }
+                if let Resource::Device { device: Device { kind: Kind::Vrf(vrf), .. }, .. } = self {
+                    each(Milestone::VrfTable(here, vrf.table));
                 }
             }
             Resource::Master { port, .. } => {
@@ -312,6 +321,14 @@ fn waits_of_nexthop<'a>(
 ) {
     let device = nexthop.dev.as_str();
     each(up, Milestone::Up(namespace, device));
+    if let Some(local) = nexthop.encap.as_ref().and_then(Encap::local) {
+        if let Some(table) = local.vrf_table() {
+            each(Strength::Hard, Milestone::VrfTable(namespace, *table));
+        }
+        if let Some(out) = local.device() {
+            each(Strength::Hard, Milestone::Device(namespace, out.as_str()));
+        }
+    }
     if nexthop.via.is_some() {
         each(Strength::Soft, Milestone::Carrier(namespace, device));
         each(Strength::Soft, Milestone::Connected(namespace, device));

@@ -1,8 +1,8 @@
 //! What a plan asks of a kernel.
 
 use super::{Qdisc, Resource};
-use crate::compile::Nexthop;
-use crate::iproute::{Encap, Leads};
+use crate::compile::{Encap, Nexthop};
+use crate::iproute::Leads;
 use crate::link::KindName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,7 @@ pub enum Feature {
     Tbf,
     /// Bridges that mind VLANs.
     BridgeVlan,
-    /// Routes that put on lists of segments.
+    /// Routes that put on lists of segments, and routes for segments.
     Seg6Encap,
     /// Routes that tell a tunnel device the outer header.
     IpEncap,
@@ -73,7 +73,7 @@ impl Feature {
             Self::Netem => "netem queues",
             Self::Tbf => "tbf queues",
             Self::BridgeVlan => "bridges that mind VLANs",
-            Self::Seg6Encap => "routes that put on segments",
+            Self::Seg6Encap => "segment routing",
             Self::IpEncap => "routes that tell tunnels where to lead",
             Self::Nexthops => "nexthop objects",
             Self::ResilientGroups => "resilient nexthop groups",
@@ -201,7 +201,7 @@ impl Needs {
         match way.encap {
             None => {}
             Some(Encap::Mpls { .. }) => self.add(Feature::MplsEncap, namespace),
-            Some(Encap::Seg6 { .. }) => self.add(Feature::Seg6Encap, namespace),
+            Some(Encap::Seg6(_) | Encap::Seg6local(_)) => self.add(Feature::Seg6Encap, namespace),
             Some(Encap::Ip(_) | Encap::Ip6(_)) => self.add(Feature::IpEncap, namespace),
         }
     }

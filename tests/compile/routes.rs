@@ -57,6 +57,20 @@ fn each_family_goes_by_the_links_that_have_it() {
 }
 
 #[test]
+fn a_segment_is_routed_to_as_an_address_of_its_node() {
+    let lab = lab(
+        "graph { family=ipv6; node [role=router]; a -- b; b:far -- c [subnet=\"fd23::/64\"]; c -- d
+         c [routes=\"fc00:3::/48 encap seg6local action End dev eth0; fc00:4::4 dev eth0\"] }",
+    );
+    let to_segments = |node: &str| {
+        let routes = routes(&lab, node).into_iter();
+        routes.filter(|route| route.starts_with("fc00")).collect::<Vec<_>>()
+    };
+    assert_eq!(to_segments("b"), ["fc00:3::/48 via fd23::2 dev far"]);
+    assert_eq!(to_segments("c").len(), 2, "those that the file says");
+}
+
+#[test]
 fn a_tunnel_is_no_way_to_its_own_far_end() {
     let tunnel = |vrf: &str| {
         lab(&format!(

@@ -1,7 +1,7 @@
 //! Interfaces that no link makes, in the labs that show them.
 
-use crate::standing::{Built, file, read};
-use vrflab::check::{self, CheckResult, Visit};
+use crate::standing::{Built, file, read, words};
+use vrflab::check::{self, CheckResult};
 use vrflab::compile::{Check, Expect, Target};
 use vrflab::document::Format;
 
@@ -130,18 +130,6 @@ fn tunnels_of_every_kind_carry_packets_and_nothing_passes_without_them() {
 /// The kinds of tunnel that `tests/guest/tunnels.yaml` has, which are the names of their interfaces.
 const TUNNELS: [&str; 8] =
     ["gre", "gretap", "ip6gre", "ip6gretap", "ipip", "sit", "ip6tnl", "geneve"];
-
-/// A path in a report's words.
-fn words(path: &[Visit]) -> Vec<String> {
-    let word = |visit: &Visit| {
-        let tunnels: Vec<&str> = visit.tunnels.iter().map(|&tunnel| tunnel.into()).collect();
-        match tunnels.as_slice() {
-            [] => visit.node.clone(),
-            tunnels => format!("{}({})", visit.node, tunnels.join("/")),
-        }
-    };
-    path.iter().map(word).collect()
-}
 
 #[test]
 fn a_bond_goes_on_with_the_ports_that_are_left() {

@@ -116,15 +116,34 @@ fn attribute(dice: &mut Dice, v4: bool) -> String {
 }
 
 fn encap(dice: &mut Dice, v4: bool) -> String {
-    match dice.below(5) {
+    match dice.below(if v4 { 6 } else { 8 }) {
         0 => format!("encap mpls {}", dice.one(&["100", "100/200", "0x64/17/18", "3", "1048576"])),
         1 => format!("encap mpls 100 ttl {}", dice.number(0, 300)),
         2 if v4 => {
             format!("encap ip id {} dst 192.0.2.1 ttl {}", dice.number(1, 900), dice.number(1, 300))
         }
         2 => "encap ip6 id 7 dst 2001:db8::9 hoplimit 9 tc 0x20".to_owned(),
-        3 => "encap seg6 mode encap segs fd00::7,fd00::8".to_owned(),
-        _ => "encap seg6 mode inline segs fd00::7".to_owned(),
+        3 => format!(
+            "encap seg6 mode {} segs fd00::7,fd00::8",
+            dice.one(&["encap", "encap.red", "l2encap", "l2encap.red", "l3encap"])
+        ),
+        4 | 5 => "encap seg6 mode inline segs fd00::7".to_owned(),
+        _ => format!(
+            "encap seg6local action {}",
+            dice.one(&[
+                "End",
+                "End.X nh6 fd00::2",
+                "End.X nh6 10.0.0.2",
+                "End.T table 100",
+                "End.DX2 oif e0",
+                "End.DX4 nh4 10.0.0.2",
+                "End.DX6 nh6 ::",
+                "End.DT6 table main",
+                "End.DT46",
+                "End.B6 srh segs fd00::7,fd00::8",
+                "End.B6.Encaps srh segs fd00::7",
+            ])
+        ),
     }
 }
 

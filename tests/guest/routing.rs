@@ -1,7 +1,9 @@
 //! Labs of routes, rules and labels, built, compared with what the kernel then holds, and checked with
 //! packets.
 
-use crate::standing::{Standing, file, read};
+use crate::standing::{Standing, file, read, words};
+use vrflab::check;
+use vrflab::compile::{Encap, Nexthop};
 use vrflab::document::Format;
 
 /// A file of the project as a lab that stands, holds what it says and keeps its checks.
@@ -117,6 +119,52 @@ fn segments_lead_a_packet_over_a_router_that_is_on_no_shortest_way() {
     assert!(came_in() > before, "r2 has seen nothing");
     standing.set("r3", "net/ipv6/conf/all/seg6_enabled", "0");
     assert!(!standing.check("h1 -> fd02::2").ok, "r3 takes no segments");
+}
+
+#[test]
+fn every_action_of_a_segment_has_a_packet_go_on_and_none_goes_without_it() {
+    let text = std::fs::read_to_string(file("tests/guest/routing/srv6.yaml")).unwrap();
+    let (built, said) = read(&text, Format::Yaml, "rt-srv6");
+    assert!(said.is_empty(), "{said:?}");
+    let standing = built.up();
+    standing.holds_what_it_says();
+    let lab = standing.lab();
+    let report = check::run(lab, &lab.checks, |_, _| {}).unwrap();
+    let failed: Vec<_> = report.results.iter().filter(|result| !result.ok).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    let path = |to: &str| {
+        let result = report.results.iter().find(|it| it.check.contains(to)).unwrap();
+        words(&result.probes[0].path)
+    };
+    assert_eq!(path("fd02::11"), ["r1", "r2", "r3", "h2"], "in its own header");
+    assert_eq!(path("fd02::12"), ["r1", "r2(seg6)", "r3(seg6)", "h2"]);
+    assert_eq!(path("fd02::15"), ["r1", "r2(seg6)", "r3(seg6/seg6)", "h2"]);
+    assert_eq!(path("fd02::16"), ["r1", "r2(ip6tnl)", "r3(ip6tnl)", "h2"], "none is left");
+    for node in ["r2", "r3"] {
+        let id = lab.node(node).unwrap();
+        for route in &lab[id].routes {
+            let is_segment = |way: &Nexthop| way.encap.as_ref().and_then(Encap::local).is_some();
+            if route.value.nexthops.iter().any(is_segment) {
+                let segment = route.value.destination;
+                assert_eq!(standing.ip(node, &format!("-6 route del {segment}")), "");
+            }
+        }
+    }
+    assert_eq!(check::run(lab, &lab.checks, |_, _| {}).unwrap().passed, 0);
+}
+
+#[test]
+fn an_l3vpn_over_segments_needs_each_of_them() {
+    let standing = stands("labs/srv6.dot", "rt-srv6-vpn");
+    let checks = &standing.lab().checks[..2];
+    let run = || {
+        let report = check::run(standing.lab(), checks, |_, _| {}).unwrap();
+        report.results.iter().map(|result| result.ok).collect::<Vec<_>>()
+    };
+    assert_eq!(standing.ip("p2", "-6 route del fc00:b::e"), "");
+    assert_eq!(run(), [true, false], "red is led over p2");
+    assert_eq!(standing.ip("pe1", "-6 rule del priority 999"), "");
+    assert_eq!(run(), [false, false], "what a VRF wraps is looked up in the VRF");
 }
 
 /// What a rule picks: whom a packet with this source, destination, mark and kind of service meets.

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use vrflab::check::{self, CheckResult};
+use vrflab::check::{self, CheckResult, Visit};
 use vrflab::compile::Lab;
 use vrflab::diagnostic::{Diagnostic, Source};
 use vrflab::document::{Format, LabName};
@@ -39,6 +39,18 @@ pub fn read(text: &str, format: Format, name: &str) -> (Built, Vec<Diagnostic>) 
     let lab = lab.unwrap_or_else(|| panic!("{said:?}"));
     let plan = plan::lower(&lab).unwrap();
     (Built { lab, plan }, said)
+}
+
+/// A path in a report's words.
+pub fn words(path: &[Visit]) -> Vec<String> {
+    let word = |visit: &Visit| {
+        let tunnels: Vec<&str> = visit.tunnels.iter().map(|&tunnel| tunnel.into()).collect();
+        match tunnels.as_slice() {
+            [] => visit.node.clone(),
+            tunnels => format!("{}({})", visit.node, tunnels.join("/")),
+        }
+    };
+    path.iter().map(word).collect()
 }
 
 /// All that is said of a text.

@@ -76,12 +76,28 @@ fn encap(v4: bool, labels: bool) -> BoxedStrategy<String> {
     let address = || any::<u32>().prop_map(|bits| std::net::Ipv4Addr::from(bits | 1));
     let address6 = || any::<u128>().prop_map(|bits| std::net::Ipv6Addr::from(bits | 1));
     let number = || 1..=255u8;
-    let segments = proptest::collection::vec(address6(), 1..4).prop_map(|segments| {
-        segments.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-    });
-    let modes = if v4 { &["encap"][..] } else { &["encap", "inline"] };
-    let seg6 = (proptest::sample::select(modes), segments)
+    let segments = || {
+        proptest::collection::vec(address6(), 1..4).prop_map(|segments| {
+            segments.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+        })
+    };
+    let modes = &["encap", "encap.red", "l2encap", "l2encap.red", "inline"];
+    let modes = if v4 { &modes[..4] } else { modes };
+    let seg6 = (proptest::sample::select(modes), segments())
         .prop_map(|(mode, segments)| format!("seg6 mode {mode} segs {segments}"));
+    // What leads into a VRF needs one.
+    let local = prop_oneof![
+        Just("End".to_owned()),
+        address6().prop_map(|nexthop| format!("End.X nh6 {nexthop}")),
+        (256..u32::MAX).prop_map(|table| format!("End.T table {table}")),
+        Just("End.DX2 oif a".to_owned()),
+        address6().prop_map(|nexthop| format!("End.DX6 nh6 {nexthop}")),
+        address().prop_map(|nexthop| format!("End.DX4 nh4 {nexthop}")),
+        (256..u32::MAX).prop_map(|table| format!("End.DT6 table {table}")),
+        segments().prop_map(|segments| format!("End.B6 srh segs {segments}")),
+        segments().prop_map(|segments| format!("End.B6.Encaps srh segs {segments}")),
+    ];
+    let local = local.prop_map(|action| format!("seg6local action {action}"));
     let ip = (1..u64::MAX, address(), address(), number(), perhaps(Just(" key".to_owned())))
         .prop_map(|(id, src, dst, ttl, key)| {
             format!("ip id {id} src {src} dst {dst} ttl {ttl}{key}")
@@ -93,7 +109,8 @@ fn encap(v4: bool, labels: bool) -> BoxedStrategy<String> {
     let mpls = (stack, perhaps(any::<u8>().prop_map(|ttl| format!(" ttl {ttl}"))))
         .prop_map(|(stack, ttl)| format!("mpls {stack}{ttl}"));
     let weight = u32::from(labels) * 3;
-    prop_oneof![1 => seg6, 1 => ip, 1 => ip6, weight => mpls]
+    let of_segments = if v4 { 0 } else { 2 };
+    prop_oneof![1 => seg6, of_segments => local, 1 => ip, 1 => ip6, weight => mpls]
         .prop_map(|words| format!("encap {words} "))
         .boxed()
 }
@@ -183,4 +200,6 @@ pub const OBJECTS: &[&str] = &[
     "id 15 dev a",
     "id 16 encap ip id 7 dst 192.0.2.1 via 10.255.0.2 dev a",
     "id 22 group 16",
+    "-6 id 17 encap seg6local action End.X nh6 fd99::2 dev a",
+    "-6 id 18 encap seg6 mode encap.red segs fd00::1,fd00::2 via fd99::2 dev a",
 ];

@@ -107,7 +107,8 @@ proptest! {
                 "100/200", "table", "vrf", "metric", "src", "onlink", "unreachable", "-6", "a",
                 "tos", "proto", "scope", "link", "mtu", "lock", "nhid", "local", "ttl-propagate",
                 "id", "group", "1/2,3", "type", "resilient", "buckets", "blackhole", "seg6",
-                "mode", "segs", "dst", "ip", "ip6", "ttl",
+                "mode", "segs", "dst", "ip", "ip6", "ttl", "seg6local", "action", "End", "End.X",
+                "End.DT6", "nh6", "nh4", "vrftable", "oif", "srh",
             ][..]),
             0..12,
         )

@@ -1,12 +1,12 @@
 //! The provider's core: its labels and the paths that they take.
 
 use crate::compile::family::IpFamily;
-use crate::compile::lab::{Lab, LabelNexthop, LabelRoute, MAIN, Nexthop, NodeId};
+use crate::compile::lab::{Encap, Lab, LabelNexthop, LabelRoute, MAIN, Nexthop, NodeId};
 use crate::compile::layout::{Layout, Port};
 use crate::compile::network::{Network, Place, cost};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::DeviceName;
-use crate::iproute::{Encap, IncomingLabel, Label};
+use crate::iproute::{IncomingLabel, Label};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::net::IpAddr;

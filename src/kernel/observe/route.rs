@@ -112,7 +112,8 @@ impl Way {
 
     fn plain(self, devices: &Devices, weight: u16, onlink: bool) -> Option<Nexthop> {
         let dev = self.device(devices)?;
-        let encap = encap::read(self.encap.0, &self.encap.1);
+        let device = |index| DeviceName::new(devices.get(&index)?.as_str());
+        let encap = encap::read(self.encap.0, &self.encap.1, device);
         Some(Nexthop { via: self.via, dev, weight, onlink, encap, realms: self.realms })
     }
 }

@@ -1,9 +1,9 @@
 //! What the kernel wants before it makes something, and what else comes of it.
 
 use super::Model;
-use crate::compile::Nexthop;
+use crate::compile::{Encap, Nexthop};
 use crate::iproute::Leads;
-use crate::link::KindName;
+use crate::link::{self, KindName};
 use crate::plan::Resource;
 use crate::plan::key::{Key, Kind};
 use crate::plan::milestone::PLATFORM_LABELS;
@@ -194,6 +194,16 @@ impl<'a> Model<'a> {
         let device = nexthop.dev.as_str();
         self.wants_device(namespace, device)?;
         so(self.is_up(namespace, device), || format!("{device} is down"))?;
+        if let Some(local) = nexthop.encap.as_ref().and_then(Encap::local) {
+            if let Some(out) = local.device() {
+                self.wants_device(namespace, out.as_str())?;
+            }
+            if let Some(table) = local.vrf_table() {
+                so(self.has_vrf_table(namespace, *table), || {
+                    format!("no VRF has the table {table}")
+                })?;
+            }
+        }
         let Some(via) = nexthop.via else { return Ok(()) };
         let place = (namespace, device);
         let own = self.addresses.get(&place).into_iter().flatten();
@@ -229,6 +239,15 @@ impl<'a> Model<'a> {
     pub(super) fn is_vrf(&self, namespace: &str, device: &str) -> bool {
         let device = self.device(namespace, device);
         matches!(device, Some(Resource::Device { device, .. }) if device.kind.name() == KindName::Vrf)
+    }
+
+    fn has_vrf_table(&self, namespace: &str, table: u32) -> bool {
+        self.devices.range((namespace, "")..).take_while(|((here, _), _)| *here == namespace).any(
+            |(_, key)| {
+                matches!(self.get(key), Some(Resource::Device { device, .. })
+                    if device.kind == link::Kind::Vrf(link::Vrf { table }))
+            },
+        )
     }
 
     pub(super) fn has_address(&self, namespace: &str, address: IpAddr) -> bool {
