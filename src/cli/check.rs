@@ -1,19 +1,18 @@
 //! `vrflab check`: runs a lab's checks.
 
 use super::exit::{Exit, cannot};
-use super::input::{self, Input};
 use super::interrupt::{self, Interrupt};
 use super::labs;
 use super::output::{self, err, out};
 use super::place::{self, Kernel, Place, state_error};
 use super::{count, failures, files, report, sample};
 use crate::check::{self, Report};
-use crate::compile::{Check, Lab, read_check};
+use crate::compile::{Check, Lab, Node, read_check};
 use crate::diagnostic::{Diagnostics, Source, Span, Text};
 use crate::document::LabName;
 use crate::executor;
 use crate::kernel::{EndedCommand, Home, Namespace, processes_in};
-use crate::state::{self, Record, Shared};
+use crate::state::{self, Change, Commands, Record, Shared};
 use clap::Args;
 use std::time::{Duration, Instant};
 
@@ -64,20 +63,22 @@ fn here(lab: &LabName, arguments: &Arguments) -> Result<Exit, Exit> {
         return Err(super::exit::wrong(format!("{lab} is down")));
     };
     place::standing(&record).map_err(super::exit::wrong)?;
-    let mut input = input::reload(&record)?;
+    let mut lab = record.built().map_err(cannot)?.standing(&record.changes);
     if !arguments.only.is_empty() {
-        input.lab.checks = only(&input.lab, &arguments.only)?;
-        input.lab.sample = None;
+        lab.checks = only(&lab, &arguments.only)?;
+        lab.sample = None;
     }
-    files::suffice(&input, false, true)?;
+    files::suffice(&lab, false, true)?;
     let patience = Patience::For(Duration::from_secs(arguments.wait));
-    let foreign = executor::foreign(&record, &record.namespaces).map_err(cannot)?;
+    let foreign =
+        executor::foreign(&record.footprint, &record.footprint.namespaces).map_err(cannot)?;
     if let Some(namespace) = foreign {
         return Err(cannot(format!("the namespace `{namespace}` is not this lab's")));
     }
     interrupt::listening(|interrupt| {
         interrupt.begin();
-        said(&input, interrupt, patience, arguments.json)
+        let checked = Checked { lab: &lab, commands: record.commands, changes: &record.changes };
+        said(&checked, interrupt, patience, arguments.json)
     })
     .map_err(cannot)
 }
@@ -110,10 +111,25 @@ pub(super) enum Patience {
     WhileCommandsRun(Duration),
 }
 
+/// A lab whose checks are run.
+pub(super) struct Checked<'a> {
+    /// The lab as it stands.
+    pub lab: &'a Lab,
+    /// The commands that its file starts.
+    pub commands: Commands,
+    /// What was changed since it came up.
+    pub changes: &'a [Change],
+}
+
 /// Runs a lab's checks and says what came of them. With patience they are made again until all of
 /// one run hold: daemons say nowhere that they have converged.
-pub(super) fn said(input: &Input, interrupt: &Interrupt, patience: Patience, json: bool) -> Exit {
-    let lab = &input.lab;
+pub(super) fn said(
+    checked: &Checked<'_>,
+    interrupt: &Interrupt,
+    patience: Patience,
+    json: bool,
+) -> Exit {
+    let lab = checked.lab;
     let home = Home::of(state::directory(&lab.name));
     let (Patience::For(limit) | Patience::WhileCommandsRun(limit)) = patience;
     let deadline = Instant::now() + limit;
@@ -124,7 +140,7 @@ pub(super) fn said(input: &Input, interrupt: &Interrupt, patience: Patience, jso
         let is_last = begun >= deadline
             || match patience {
                 Patience::For(_) => false,
-                Patience::WhileCommandsRun(_) => nothing_runs(input),
+                Patience::WhileCommandsRun(_) => nothing_runs(lab),
             };
         let report = check::run_until(lab, &lab.checks, || interrupt.is_raised(), |_, _| {});
         match report {
@@ -137,7 +153,7 @@ pub(super) fn said(input: &Input, interrupt: &Interrupt, patience: Patience, jso
                     value["failed_commands"] = serde_json::json!(failed);
                     output::json(&value);
                 } else {
-                    conclude(input, &report, &failed);
+                    conclude(checked, &report, &failed);
                 }
                 return if report.ok() { Exit::Done } else { Exit::CheckFailed };
             }
@@ -153,15 +169,16 @@ pub(super) fn said(input: &Input, interrupt: &Interrupt, patience: Patience, jso
 }
 
 /// Whether no process is in any of the lab's nodes.
-fn nothing_runs(input: &Input) -> bool {
-    let open = |name| Namespace::open(name).ok();
-    let namespaces = input.plan.namespaces().into_iter().filter_map(open);
+fn nothing_runs(lab: &Lab) -> bool {
+    let open = |node: &Node| Namespace::open(&node.namespace).ok();
+    let namespaces = lab.nodes.iter().filter_map(open);
     let inodes = namespaces.map(|namespace| namespace.inode()).collect();
     processes_in(&inodes).is_ok_and(|processes| processes.is_empty())
 }
 
-fn conclude(input: &Input, report: &Report, failed: &[EndedCommand]) {
-    let name = &input.lab.name;
+fn conclude(checked: &Checked<'_>, report: &Report, failed: &[EndedCommand]) {
+    let Checked { lab, commands, changes } = checked;
+    let name = &lab.name;
     failures::print(&report.results);
     let passed = report.results.iter().filter(|result| result.ok);
     for (check, probe) in passed.flat_map(|it| it.probes.iter().map(move |probe| (it, probe))) {
@@ -177,11 +194,11 @@ fn conclude(input: &Input, report: &Report, failed: &[EndedCommand]) {
     for failed in failures::commands(name, failed) {
         out!("{failed}");
     }
-    if input.commands.number > 0 && input.commands.left_out {
-        out!("{name}: {}", input.commands);
+    if commands.number > 0 && commands.left_out {
+        out!("{name}: {commands}");
     }
-    for change in &input.changes {
+    for change in *changes {
         out!("{name}: {change}");
     }
-    sample::print(&input.lab);
+    sample::print(lab);
 }

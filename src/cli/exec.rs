@@ -4,8 +4,8 @@ use super::exit::Exit;
 use super::labs::{self, Found};
 use super::output::err;
 use super::place::{self, Kernel, Place};
-use super::{input, shell};
-use crate::document::LabName;
+use super::shell;
+use crate::document::{DeviceName, LabName};
 use crate::executor;
 use crate::kernel::{Entry, Home, Namespace};
 use crate::state::{self, Phase, Record};
@@ -133,8 +133,9 @@ fn not_started(error: impl std::fmt::Display) -> Exit {
 
 /// Whether a lab is the one that it was, and is not being taken down.
 fn stands(record: &Record) -> bool {
-    Record::load(&record.lab).is_ok_and(|current| {
-        current.is_some_and(|it| it.mark == record.mark && it.phase != Phase::Going)
+    Record::load(record.lab()).is_ok_and(|current| {
+        let is_same = |it: &Record| it.footprint.mark == record.footprint.mark;
+        current.is_some_and(|it| is_same(&it) && it.phase != Phase::Going)
     })
 }
 
@@ -148,25 +149,23 @@ fn enter(lab: &LabName, command: Command<'_>) -> Result<std::convert::Infallible
     if record.phase != Phase::Begun {
         place::standing(&record).map_err(not_started)?;
     }
-    let compiled = input::reload(&record).map_err(|_| Exit::NotStarted)?.lab;
-    let id = compiled.node(node).ok_or_else(|| {
-        let known = compiled.nodes.iter().map(|node| node.name.as_str());
+    let node = record.node(node).ok_or_else(|| {
+        let known = record.nodes.iter().map(|node| node.name.as_str());
         let near = crate::diagnostic::nearest(node, known);
         let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
         not_started(format!("{lab} has no node `{node}`{near}"))
     })?;
-    let node = &compiled[id];
     let vrf = match vrf {
         None => None,
-        Some(name) => Some(node.vrf(name).ok_or_else(|| {
-            let known: Vec<_> = node.vrfs.iter().map(|vrf| vrf.name.as_str()).collect();
+        Some(name) => Some(node.vrfs.iter().find(|vrf| vrf.as_str() == name).ok_or_else(|| {
+            let known: Vec<_> = node.vrfs.iter().map(DeviceName::as_str).collect();
             let has = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             not_started(format!("{} has no VRF `{name}`; it has {has}", node.name))
         })?),
     };
     let namespace = Namespace::open(&node.namespace)
         .map_err(|error| not_started(format!("cannot open `{}`: {error}", node.namespace)))?;
-    let foreign = executor::foreign(&record, [node.namespace.as_str()]);
+    let foreign = executor::foreign(&record.footprint, [node.namespace.as_str()]);
     if foreign.map_err(not_started)?.is_some() {
         return Err(not_started(format!(
             "the namespace `{}` is there, and it is not this lab's",
@@ -176,12 +175,12 @@ fn enter(lab: &LabName, command: Command<'_>) -> Result<std::convert::Infallible
     let entry = Entry {
         namespace: &namespace,
         home: Home::of(state::directory(lab)),
-        vrf: vrf.map(|vrf| vrf.name.as_str()),
+        vrf: vrf.map(DeviceName::as_str),
     };
     let words = match (words.is_empty(), vrf) {
         (false, _) => words,
         (true, None) => shell::words(node.name.as_str()),
-        (true, Some(vrf)) => shell::words(&format!("{}%{}", node.name, vrf.name)),
+        (true, Some(vrf)) => shell::words(&format!("{}%{vrf}", node.name)),
     };
     let error = match entry.become_command(&words, || stands(&record)) {
         Ok(never) => match never {},

@@ -1,8 +1,8 @@
 //! How many files may be open here, and how many are needed.
 
 use super::exit::{Exit, cannot};
-use super::input::Input;
 use crate::check;
+use crate::compile::Lab;
 use crate::kernel::FileLimit;
 
 /// What is open beside a lab's namespaces and the sockets of its checks: streams, locks, the host's own
@@ -16,10 +16,10 @@ pub(super) fn raise_limit() -> Result<(), Exit> {
 }
 
 /// Says so where building a lab, or its checks, take more files than may be open.
-pub(super) fn suffice(input: &Input, is_built: bool, is_checked: bool) -> Result<(), Exit> {
-    let built = if is_built { input.plan.namespaces().len() } else { 0 };
-    let checked = if is_checked { check::files(&input.lab, &input.lab.checks) } else { 0 };
-    may_open(built.max(checked) + BESIDE, input.lab.name.as_str())
+pub(super) fn suffice(lab: &Lab, is_built: bool, is_checked: bool) -> Result<(), Exit> {
+    let built = if is_built { lab.nodes.len() } else { 0 };
+    let checked = if is_checked { check::files(lab, &lab.checks) } else { 0 };
+    may_open(built.max(checked) + BESIDE, lab.name.as_str())
 }
 
 fn may_open(needed: usize, who: &str) -> Result<(), Exit> {

@@ -4,11 +4,10 @@ use super::exit::{Exit, cannot};
 use super::report::{Amount, print, report};
 use crate::Options;
 use crate::compile::{Check, Lab};
-use crate::diagnostic::{Diagnostic, Source, Spanned, Text};
+use crate::diagnostic::{Diagnostic, Source};
 use crate::document::{self, DeviceName, Files, Format, LabName, Limit, Limits, NodeName};
-use crate::iproute::{Netem, Tbf};
 use crate::plan::{self, Plan};
-use crate::state::{Change, Commands, LinkChange, Record};
+use crate::state::{Built, Change, Commands, LinkChange};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,8 +30,6 @@ pub(super) struct Input {
     pub plan: Plan,
     /// The commands that it starts; they are in the lab and the plan unless they are left out.
     pub commands: Commands,
-    /// What was changed since it came up, which is in the lab and the plan.
-    pub changes: Vec<Change>,
 }
 
 impl Input {
@@ -196,56 +193,46 @@ impl Reading {
     fn into_input(self, path: Option<PathBuf>) -> Result<Input, Exit> {
         let Some(lab) = self.lab else { return Err(Exit::Wrong) };
         let plan = plan::lower(&lab).map_err(cannot)?;
-        let (commands, changes) = (commands(&lab), Vec::new());
-        Ok(Input { source: self.source, format: self.format, path, lab, plan, commands, changes })
+        let commands = commands(&lab);
+        Ok(Input { source: self.source, format: self.format, path, lab, plan, commands })
     }
 }
 
-/// The lab that stands: the one that a record was made from, compiled again from the text that it
-/// keeps, with what was changed since.
-pub(super) fn reload(record: &Record) -> Result<Input, Exit> {
-    let source = Source { name: record.source.clone(), text: record.text.clone() };
-    let format = if record.dot { Format::Dot } else { Format::Yaml };
-    let files = Files::Kept(record.files.clone());
-    let name = &record.lab;
-    let compile = |down: &[_]| {
-        // It was made already, under whatever limits.
-        let options = Options { down: down.to_vec(), limits: Limits::none() };
-        let (lab, diagnostics) =
-            crate::understand_under(&source, format, Some(name), name, &files, &options);
-        lab.ok_or_else(|| {
-            // Only another version of the program can have taken the file.
-            print(&diagnostics, &source);
-            Exit::Wrong
-        })
-    };
-    let down = rerouted(&record.changes);
-    let mut lab = compile(&down)?;
-    if !down.is_empty() {
-        // What must hold is what had to when every link was up; synthetic checks do not ask for the
-        // addresses that went down with a link.
-        let whole = compile(&[])?;
-        let gone = addresses_of(&whole, &down);
-        let asked = |check: &Check| {
-            // A synthetic check has the place of its sender; one of the file stays as it is.
-            check.span != whole[check.from.node].span
-                || check.to.addresses().iter().all(|address| !gone.contains(address))
-        };
-        lab.checks = whole.checks.iter().filter(|check| asked(check)).cloned().collect();
-        lab.sample = whole.sample;
+/// The lab of a file whose routes lead round the links that were brought down so; nothing where no such
+/// link is.
+pub(super) fn rerouted(built: &Built, changes: &[Change]) -> Result<Option<Lab>, Exit> {
+    let down = failed_links(changes);
+    if down.is_empty() {
+        return Ok(None);
     }
-    record.changes.iter().for_each(|change| apply(change, &mut lab));
-    let commands = Commands { left_out: record.commands.left_out, ..commands(&lab) };
-    if commands.left_out {
+    let (source, whole) = (&built.source, &built.lab);
+    let (name, files) = (&whole.name, Files::Kept(whole.files()));
+    // It was made already, under whatever limits.
+    let options = Options { down: down.clone(), limits: Limits::none() };
+    let (lab, diagnostics) =
+        crate::understand_under(source, built.format, Some(name), name, &files, &options);
+    let Some(mut lab) = lab else {
+        print(&diagnostics, source);
+        return Err(Exit::Wrong);
+    };
+    if whole.nodes.iter().all(|node| node.run.is_empty()) {
         leave_out_commands(&mut lab);
     }
-    let plan = plan::lower(&lab).map_err(cannot)?;
-    let changes = record.changes.clone();
-    Ok(Input { source, format, path: record.path.clone(), lab, plan, commands, changes })
+    // What must hold is what had to when every link was up; synthetic checks do not ask for the
+    // addresses that went down with a link.
+    let gone = addresses_of(whole, &down);
+    let asked = |check: &&Check| {
+        // A synthetic check has the place of its sender; one of the file stays as it is.
+        check.span != whole[check.from.node].span
+            || check.to.addresses().iter().all(|address| !gone.contains(address))
+    };
+    lab.checks = whole.checks.iter().filter(asked).cloned().collect();
+    lab.sample.clone_from(&whole.sample);
+    Ok(Some(lab))
 }
 
 /// The interfaces round whose links routes are led.
-fn rerouted(changes: &[Change]) -> Vec<(NodeName, DeviceName)> {
+pub(super) fn failed_links(changes: &[Change]) -> Vec<(NodeName, DeviceName)> {
     let down = changes.iter().filter(|change| change.link == Some(LinkChange::DownAndRerouted));
     down.filter_map(|change| {
         Some((NodeName::new(&change.node)?, DeviceName::new(&change.interface)?))
@@ -264,23 +251,6 @@ fn addresses_of(lab: &Lab, interfaces: &[(NodeName, DeviceName)]) -> BTreeSet<Ip
         .flat_map(|(node, interface)| &lab[node].interfaces[interface.0].addresses)
         .map(|address| address.value.addr())
         .collect()
-}
-
-/// Puts a change of a lab that stands into the lab of its file.
-fn apply(change: &Change, lab: &mut Lab) {
-    let Some(node) = lab.node(&change.node) else { return };
-    let Some(device) = lab[node].adjustable(&change.interface) else { return };
-    *device.up = match change.link {
-        None => *device.up,
-        Some(LinkChange::Up) => true,
-        Some(LinkChange::Down | LinkChange::DownAndRerouted) => false,
-    };
-    // Both were read before they were recorded.
-    let line = |line: &String| Text::filled(line.as_str());
-    let netem = change.netem.as_ref().and_then(|it| Netem::parse(&line(it)).ok());
-    let tbf = change.tbf.as_ref().and_then(|it| Tbf::parse(&line(it)).ok());
-    *device.netem = netem.map(Spanned::filled).or(device.netem.take());
-    *device.tbf = tbf.map(Spanned::filled).or(device.tbf.take());
 }
 
 /// The lab's name where neither the user nor the file gives one: the file's stem, folded.

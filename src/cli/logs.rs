@@ -1,7 +1,6 @@
 //! `vrflab logs`: shows what a lab's commands have written.
 
 use super::exit::{Exit, cannot, wrong};
-use super::input;
 use super::labs;
 use super::output::{self, out};
 use super::place::{self, Kernel, Place, state_error};
@@ -84,11 +83,10 @@ fn show(lab: &LabName, node: Option<&str>) -> Result<Exit, Exit> {
         return Err(wrong(format!("{whose} has no output of commands")));
     }
     let record = Record::load(lab).map_err(state_error)?;
-    let compiled = record.map(|record| input::reload(&record)).transpose()?.map(|it| it.lab);
     for (node, number) in found {
-        let id = compiled.as_ref().and_then(|lab| lab.node(&node));
-        let command = compiled.as_ref().zip(id).and_then(|(lab, id)| lab[id].run.get(number - 1));
-        let command = command.map_or_else(String::new, |it| format!(": {}", it.line));
+        let commands = record.as_ref().and_then(|record| record.node(&node)).map(|it| &it.commands);
+        let command = commands.and_then(|commands| commands.get(number - 1));
+        let command = command.map_or_else(String::new, |line| format!(": {line}"));
         out!("== {node} {number}{command}");
         let Kept { dropped, bytes } = outputs.read(&node, number).map_err(unreadable)?;
         if dropped > 0 {

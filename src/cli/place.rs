@@ -128,9 +128,9 @@ fn lacks(plan: &Plan) -> Option<Lacks> {
 /// Says why a lab that has a record is not to be worked on, where it was not built to its end or is
 /// being taken away.
 pub(super) fn standing(record: &Record) -> Result<(), String> {
-    let lab = &record.lab;
+    let lab = record.lab();
     match record.phase {
-        Phase::Up => match executor::elsewhere(record) {
+        Phase::Up => match executor::elsewhere(&record.footprint) {
             Ok(Some(process)) => Err(super::down::elsewhere(lab, process)),
             Ok(None) => Ok(()),
             Err(error) => Err(error.to_string()),
@@ -172,7 +172,8 @@ pub(super) fn forward_verb(arguments: Vec<OsString>) -> Exit {
 }
 
 /// Says that a lab's directory or lock cannot be used.
-pub(super) fn state_error(error: io::Error) -> Exit {
+pub(super) fn state_error(error: impl Into<io::Error>) -> Exit {
+    let error = error.into();
     // One that is put in words names its path.
     let said = match error.get_ref() {
         Some(_) => error.to_string(),

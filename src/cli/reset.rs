@@ -4,7 +4,7 @@ use super::exit::{Exit, cannot, wrong};
 use super::interrupt::{self, Interrupt};
 use super::output::err;
 use super::place::{self, Kernel, Place, state_error};
-use super::{files, input, labs, up};
+use super::{files, labs, up};
 use crate::document::LabName;
 use crate::executor;
 use crate::state::{Lock, Record};
@@ -42,17 +42,16 @@ fn listened(lab: &LabName, interrupt: &Interrupt) -> Result<(), Exit> {
     let lock = Lock::take(lab, || err!("{lab}: another vrflab is at work, waiting"))
         .map_err(state_error)?;
     interrupt.begin();
-    let Some(mut record) = Record::load(lab).map_err(state_error)? else {
+    let Some(record) = Record::load(lab).map_err(state_error)? else {
         lock.forget().map_err(state_error)?;
         return Err(wrong(format!("{lab} is down")));
     };
-    record.changes.clear();
-    let input = input::reload(&record)?;
+    let built = record.built().map_err(cannot)?;
     // What could not be built again is not taken away.
-    files::suffice(&input, true, false)?;
-    let names = input.plan.namespaces();
-    if let Some(namespace) = executor::foreign(&record, names).map_err(cannot)? {
+    files::suffice(&built.lab, true, false)?;
+    let names = &record.footprint.namespaces;
+    if let Some(namespace) = executor::foreign(&record.footprint, names).map_err(cannot)? {
         return Err(up::taken(namespace));
     }
-    up::rebuild(&input, lock, interrupt)
+    up::rebuild(&built, &record, lock, interrupt)
 }

@@ -1,6 +1,6 @@
 //! `vrflab up`: builds a lab and runs its checks.
 
-use super::check::{self, Patience};
+use super::check::{self, Checked, Patience};
 use super::exit::{Exit, cannot, wrong};
 use super::input::{self, Input, LabFile, Sent};
 use super::interrupt::{self, Interrupt};
@@ -9,11 +9,13 @@ use super::place::{self, Kernel, Place, state_error};
 use super::progress::Progress;
 use super::report::{self, Amount};
 use super::{down, files, labs, neighbours};
-use crate::compile::{Check, Node, names};
-use crate::document::{Format, LabName};
+use crate::compile::{Check, Lab, Node, names};
+use crate::diagnostic::Source;
+use crate::document::LabName;
 use crate::executor::{self, ApplyError, BuildError, Fault};
-use crate::kernel::{Home, forwarded_packets_match_rules_by_vrf, mount_namespace, on_worker};
-use crate::state::{self, Lock, Phase, Record};
+use crate::kernel::{Home, forwarded_packets_match_rules_by_vrf, on_worker};
+use crate::plan::{self, Plan};
+use crate::state::{self, Built, Lock, Phase, Record};
 use crate::vm;
 use clap::Args;
 use std::ffi::OsString;
@@ -141,7 +143,8 @@ fn in_vm(arguments: &Arguments, input: &Input) -> Exit {
 fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
     let name = &input.lab.name;
     let possible = place::outside_of_nodes();
-    if let Err(exit) = possible.and_then(|()| files::suffice(input, true, !arguments.no_check)) {
+    if let Err(exit) = possible.and_then(|()| files::suffice(&input.lab, true, !arguments.no_check))
+    {
         return exit;
     }
     match executor::rehearse(&input.plan, &input.source) {
@@ -168,7 +171,7 @@ fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
     rules_by_vrf(input);
     match build(input, lock, interrupt) {
         Ok(_lock) if arguments.no_check => Exit::Done,
-        Ok(lock) => match check::said(input, interrupt, patience(arguments, input), false) {
+        Ok(lock) => match checked(arguments, input, interrupt) {
             Exit::Interrupted => {
                 err!("{name}: interrupted");
                 down::take_away(lock).err().unwrap_or_else(|| {
@@ -180,6 +183,11 @@ fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
         },
         Err(exit) => exit,
     }
+}
+
+fn checked(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
+    let checked = Checked { lab: &input.lab, commands: input.commands, changes: &[] };
+    check::said(&checked, interrupt, patience(arguments, input), false)
 }
 
 /// Says what this kernel makes of rules by a VRF device, where the lab has some.
@@ -216,23 +224,9 @@ fn make_room(lock: Lock, input: &Input) -> Result<Lock, Exit> {
     let name = &input.lab.name;
     let Some(record) = Record::load(name).map_err(state_error)? else { return Ok(lock) };
     let left = match record.phase {
-        Phase::Up if is_same(&record, input) => {
-            return Err(already(&record));
-        }
-        Phase::Up
-            if record.commands.left_out != input.commands.left_out && made_from(&record, input) =>
-        {
-            let was = record.commands;
-            return Err(wrong(format!(
-                "{name} is up already and {was}; `vrflab down {name}` takes it away"
-            )));
-        }
         Phase::Up => {
-            let path = record.path.map_or(String::new(), |path| format!(" ({})", path.display()));
-            return Err(wrong(format!(
-                "{name} is up already, made from another network{path}; `vrflab down {name}` takes it \
-                 away, `vrflab reset {name}` brings back what it was made from"
-            )));
+            let built = record.built().map_err(cannot)?;
+            return Err(stands(&record, &built, input));
         }
         Phase::Begun => "half-built",
         Phase::Going => "half taken down",
@@ -242,13 +236,36 @@ fn make_room(lock: Lock, input: &Input) -> Result<Lock, Exit> {
     Ok(lock)
 }
 
+/// Says what stands under the name of a lab.
+fn stands(record: &Record, built: &Built, input: &Input) -> Exit {
+    let name = &input.lab.name;
+    let is_left_out = record.commands.left_out;
+    let is_text = built.source.text == input.source.text && built.lab.files() == input.lab.files();
+    match (is_text, is_left_out == input.commands.left_out) {
+        (true, true) => already(record),
+        (true, false) => wrong(format!(
+            "{name} is up already and {}; `vrflab down {name}` takes it away",
+            record.commands
+        )),
+        (false, _) if is_same(&built.lab, input) => already(record),
+        (false, _) => {
+            let path = record.path.as_ref();
+            let path = path.map_or(String::new(), |path| format!(" ({})", path.display()));
+            wrong(format!(
+                "{name} is up already, made from another network{path}; `vrflab down {name}` takes it \
+                 away, `vrflab reset {name}` brings back what it was made from"
+            ))
+        }
+    }
+}
+
 /// Says that a lab is up already, unless its namespaces are not what they were.
 fn already(record: &Record) -> Exit {
-    let name = &record.lab;
+    let name = record.lab();
     if let Err(elsewhere) = place::standing(record) {
         return wrong(elsewhere);
     }
-    let faults = match executor::faults(record, &record.namespaces) {
+    let faults = match executor::faults(&record.footprint, &record.footprint.namespaces) {
         Ok(faults) => faults,
         Err(error) => return cannot(error),
     };
@@ -269,28 +286,18 @@ fn already(record: &Record) -> Exit {
     Exit::Done
 }
 
-/// Whether a lab was made from this very text.
-fn made_from(record: &Record, input: &Input) -> bool {
-    record.text == input.source.text && record.files == input.lab.files()
-}
-
-/// Whether a file says what the lab was made from: the same steps and checks, whatever its comments.
-fn is_same(record: &Record, input: &Input) -> bool {
-    if made_from(record, input) && record.commands.left_out == input.commands.left_out {
-        return true;
-    }
-    let Ok(before) = input::reload(&Record { changes: Vec::new(), ..record.clone() }) else {
-        return false;
-    };
-    let steps = |of: &Input| of.plan.steps().map(|step| step.action.clone()).collect::<Vec<_>>();
-    let checks = |of: &Input| of.lab.checks.iter().map(Check::to_string).collect::<Vec<_>>();
-    steps(&before) == steps(input) && checks(&before) == checks(input)
+/// Whether a file says what a lab was made from: the same steps and checks, whatever its comments.
+fn is_same(before: &Lab, input: &Input) -> bool {
+    let steps = |plan: &Plan| plan.steps().map(|step| step.action.clone()).collect::<Vec<_>>();
+    let checks = |of: &Lab| of.checks.iter().map(Check::to_string).collect::<Vec<_>>();
+    plan::lower(before).is_ok_and(|plan| steps(&plan) == steps(&input.plan))
+        && checks(before) == checks(&input.lab)
 }
 
 /// Builds a lab where there is none of its name; on a refusal or an interrupt, nothing is left.
 fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<Lock, Exit> {
     let name = &input.lab.name;
-    let record = match prepare(input) {
+    let record = match prepare(input, &lock) {
         Ok(record) => record,
         Err(error) => {
             lock.forget().map_err(state_error)?;
@@ -301,7 +308,7 @@ fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<Lock, Exit>
     let built = executor::build(&input.plan, record, lock, &mut progress);
     let built = built.map_err(|failed| {
         progress.clear();
-        let (exit, is_gone) = say(failed, input);
+        let (exit, is_gone) = say(failed, name, &input.source);
         if is_gone {
             err!("{name}: everything was rolled back");
         }
@@ -311,13 +318,24 @@ fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<Lock, Exit>
 }
 
 /// Builds a lab in the place of the one of its name; on a refusal or an interrupt its record stays.
-pub(super) fn rebuild(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<(), Exit> {
-    let name = &input.lab.name;
-    let record = prepare(input).map_err(state_error)?;
-    let mut progress = Progress::new(&input.lab, input.plan.steps().len(), interrupt);
-    executor::rebuild(&input.plan, record, lock, &mut progress).map_err(|failed| {
+pub(super) fn rebuild(
+    built: &Built,
+    record: &Record,
+    lock: Lock,
+    interrupt: &Interrupt,
+) -> Result<(), Exit> {
+    let (lab, name) = (&built.lab, &built.lab.name);
+    let plan = plan::lower(lab).map_err(cannot)?;
+    Home::of(state::directory(name)).write_names(&names(lab)).map_err(state_error)?;
+    let mut record = record.anew().map_err(state_error)?;
+    if built.rerouted.is_some() {
+        let whole = Built { rerouted: None, ..built.clone() };
+        record.keep(&whole, &lock).map_err(state_error)?;
+    }
+    let mut progress = Progress::new(lab, plan.steps().len(), interrupt);
+    executor::rebuild(&plan, record, lock, &mut progress).map_err(|failed| {
         progress.clear();
-        let (exit, is_gone) = say(failed, input);
+        let (exit, is_gone) = say(failed, name, &built.source);
         if is_gone {
             err!(
                 "{name}: is not up, and its text is kept: `vrflab reset {name}` builds it, `vrflab \
@@ -326,13 +344,12 @@ pub(super) fn rebuild(input: &Input, lock: Lock, interrupt: &Interrupt) -> Resul
         }
         exit
     })?;
-    progress.built(&input.lab);
+    progress.built(lab);
     Ok(())
 }
 
 /// Says why a lab was not built; true where it was begun and nothing of it is left.
-fn say(failed: BuildError, input: &Input) -> (Exit, bool) {
-    let name = &input.lab.name;
+fn say(failed: BuildError, name: &LabName, source: &Source) -> (Exit, bool) {
     let (exit, left) = match failed {
         BuildError::Io(error) => return (cannot(error), false),
         BuildError::Taken { namespace } => return (taken(&namespace), false),
@@ -349,8 +366,8 @@ fn say(failed: BuildError, input: &Input) -> (Exit, bool) {
             (Exit::Interrupted, left)
         }
         BuildError::Stopped { error: ApplyError::Refused { step, reason, .. }, left } => {
-            let refused = executor::refused_in(&step, &reason, &input.source);
-            report::print(&[refused], &input.source);
+            let refused = executor::refused_in(&step, &reason, source);
+            report::print(&[refused], source);
             (Exit::Refused, left)
         }
     };
@@ -364,26 +381,11 @@ pub(super) fn taken(namespace: &str) -> Exit {
 }
 
 /// Writes what is there before the first namespace, and returns the record of what is to come.
-fn prepare(input: &Input) -> io::Result<Record> {
-    let lab = input.lab.name.clone();
-    Home::of(state::directory(&lab)).write_names(&names(&input.lab))?;
-    Ok(Record {
-        mark: Record::new_mark(&lab)?,
-        mount_namespace: Some(mount_namespace()?),
-        lab,
-        phase: Phase::Begun,
-        namespaces: input.plan.namespaces().into_iter().map(str::to_owned).collect(),
-        nodes: input.lab.nodes.iter().map(|node| node.name.to_string()).collect(),
-        user: Some(state::invoking_user()),
-        path: input.path.clone(),
-        source: input.source.name.clone(),
-        text: input.source.text.clone(),
-        dot: match input.format {
-            Format::Dot => true,
-            Format::Yaml => false,
-        },
-        files: input.lab.files(),
-        commands: input.commands,
-        changes: Vec::new(),
-    })
+fn prepare(input: &Input, lock: &Lock) -> io::Result<Record> {
+    let lab = &input.lab;
+    Home::of(state::directory(&lab.name)).write_names(&names(lab))?;
+    let mut record = Record::begun(lab, input.path.clone(), input.commands)?;
+    let (source, format, lab) = (input.source.clone(), input.format, lab.clone());
+    record.keep(&Built { source, format, lab, rerouted: None }, lock)?;
+    Ok(record)
 }

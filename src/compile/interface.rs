@@ -5,9 +5,10 @@ use crate::diagnostic::{Span, Spanned};
 use crate::document::{Address, DeviceName};
 use crate::iproute::{Netem, Tbf, Vlan};
 use crate::link;
+use serde::{Deserialize, Serialize};
 
 /// An interface of a node.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
     /// Its name.
     pub name: DeviceName,
@@ -64,7 +65,7 @@ impl Interface {
 }
 
 /// What makes an interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum InterfaceKind {
     /// One end of a link.
     Veth {
@@ -83,7 +84,7 @@ pub enum InterfaceKind {
 }
 
 /// What an interface rests on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Lower {
     /// Another interface.
     Interface(InterfaceId),

@@ -6,6 +6,7 @@ use crate::iproute::{
     self, Attributes, IncomingLabel, Label, Leads, Protocol, Realms, RouteKind, Scope,
 };
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ pub const LOCAL: u32 = 255;
 pub const UNREACHABLE_METRIC: u32 = 4_278_198_272;
 
 /// A whole lab.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Lab {
     /// Its name.
     pub name: LabName,
@@ -43,7 +44,7 @@ pub struct Lab {
 }
 
 /// A part of the checks that a lab could have.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// How many pairs of senders and targets were chosen.
     pub chosen: usize,
@@ -57,15 +58,15 @@ pub struct Sample {
 }
 
 /// The place of a node in [`Lab::nodes`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId(pub usize);
 
 /// The place of an interface in [`Node::interfaces`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct InterfaceId(pub usize);
 
 /// A link: a pair of joined interfaces.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Link {
     /// Where it stands in the file.
     pub span: Span,
@@ -82,7 +83,7 @@ pub type Rule = iproute::Rule<DeviceName, u32>;
 pub type Encap = iproute::Encap<DeviceName, u32>;
 
 /// An IP route.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Route {
     /// What is done with a packet.
     pub kind: RouteKind,
@@ -104,7 +105,7 @@ pub struct Route {
 }
 
 /// A way on, several or none that routes name by its number.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct NexthopObject {
     /// Its number.
     pub id: u32,
@@ -115,7 +116,7 @@ pub struct NexthopObject {
 }
 
 /// One way on for an IP packet.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Nexthop {
     /// The next router.
     pub via: Option<IpAddr>,
@@ -132,7 +133,7 @@ pub struct Nexthop {
 }
 
 /// What is done with packets that come in with a label.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LabelRoute {
     /// The label.
     pub label: IncomingLabel,
@@ -145,7 +146,7 @@ pub struct LabelRoute {
 }
 
 /// One way on for a labelled packet.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LabelNexthop {
     /// The labels it leaves with instead; none pops.
     pub swap: Vec<Label>,
@@ -156,7 +157,7 @@ pub struct LabelNexthop {
 }
 
 /// A setting of a namespace.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Sysctl {
     /// The path below `/proc/sys`, with slashes: `net/ipv4/ip_forward`.
     pub key: String,

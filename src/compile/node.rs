@@ -6,10 +6,11 @@ use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{Address, Content, DeviceName, NodeName, Role};
 use crate::iproute::{Netem, Tbf};
 use crate::link::LowerDevice;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// A node: one network namespace.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     /// Its name.
     pub name: NodeName,
@@ -52,7 +53,7 @@ pub struct Node {
 }
 
 /// A command that is part of a node.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     /// What a shell runs.
     pub line: Text,
@@ -61,7 +62,7 @@ pub struct Command {
 }
 
 /// A VRF: a device that ties interfaces to a table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vrf {
     /// The device's name.
     pub name: DeviceName,
@@ -116,7 +117,7 @@ pub struct Adjustable<'a> {
 }
 
 /// Whose routes a VRF gets beside its own, each once and one way.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Imports {
     /// VPNs by name.
     pub vpns: Vec<Spanned<DeviceName>>,

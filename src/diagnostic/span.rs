@@ -1,9 +1,10 @@
 //! Places in a file, and values that know theirs.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A file as it was read: its name for people and its text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// The path as the user gave it, `<stdin>` for `-`.
     pub name: String,
@@ -21,7 +22,8 @@ impl Source {
 }
 
 /// A range of bytes in the file, or no place at all for what the compiler filled in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "Option<(usize, usize)>", into = "Option<(usize, usize)>")]
 pub struct Span {
     /// The first byte.
     pub start: usize,
@@ -57,8 +59,20 @@ impl Span {
     }
 }
 
+impl From<Option<(usize, usize)>> for Span {
+    fn from(written: Option<(usize, usize)>) -> Self {
+        written.map_or(Self::NONE, |(start, end)| Self { start, end })
+    }
+}
+
+impl From<Span> for Option<(usize, usize)> {
+    fn from(span: Span) -> Self {
+        (!span.is_none()).then_some((span.start, span.end))
+    }
+}
+
 /// A value and where it was written.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
@@ -96,7 +110,7 @@ impl<T: fmt::Display> fmt::Display for Spanned<T> {
 }
 
 /// A string of the file, with the place of each of its parts where the file spells it as it reads.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Text {
     /// What the string says, after quotes and escapes.
     pub value: String,

@@ -3,6 +3,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, Notation, Span};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Deref;
@@ -11,7 +12,7 @@ use std::ops::Deref;
 pub(super) const ANYCAST: &str = "anycast";
 
 /// An address of an interface, `lo` or a VRF.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Address {
     /// The address and the length of its subnet.
     pub net: IpNet,

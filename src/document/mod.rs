@@ -28,6 +28,7 @@ use crate::iproute::{Netem, Tbf, Vlan};
 use crate::link::KindName;
 use crate::vocabulary::{self, Given};
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// A whole file.
@@ -96,7 +97,7 @@ pub enum Ttl {
 }
 
 /// What a node is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Role {
     /// An end system; never a way through.
     Host,
@@ -173,7 +174,7 @@ pub struct Node {
 }
 
 /// A text that is part of a lab.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     /// The text; one from a file of its own has the place of that file's name.
     pub text: Text,
@@ -327,7 +328,7 @@ pub enum EndVrf {
 }
 
 /// The two languages of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Format {
     /// Graphviz's.
     Dot,

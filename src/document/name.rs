@@ -2,14 +2,24 @@
 //! directory that bears it, takes. Large labs say a name again and again, so that all who say it share
 //! one string.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
 
 macro_rules! name {
     ($name:ident, $doc:literal, $rule:literal, $valid:expr) => {
         #[doc = $doc]
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String")]
         pub struct $name(Arc<str>);
+
+        impl TryFrom<String> for $name {
+            type Error = &'static str;
+
+            fn try_from(name: String) -> Result<Self, Self::Error> {
+                Self::new(name).ok_or(concat!("not ", $rule))
+            }
+        }
 
         impl $name {
             /// What such a name looks like, for people.

@@ -121,7 +121,7 @@ fn make(
         }
         return Err(failed);
     }
-    if let Err(error) = carry_out(plan, &record.mark, home) {
+    if let Err(error) = carry_out(plan, &record.footprint.mark, home) {
         return Err(BuildError::Stopped { error, left: rolled_back(&record, lock, otherwise) });
     }
     let begun = record.clone();
@@ -135,7 +135,7 @@ fn make(
 /// Writes the record where nothing is in the way.
 fn begin(record: &Record, lock: &Lock, home: &Home, commands: usize) -> Result<(), BuildError> {
     let taken = |name: &&String| Namespace::path(name).symlink_metadata().is_ok();
-    if let Some(namespace) = record.namespaces.iter().find(taken).cloned() {
+    if let Some(namespace) = record.footprint.namespaces.iter().find(taken).cloned() {
         return Err(BuildError::Taken { namespace });
     }
     home.clear()?;
@@ -149,7 +149,7 @@ fn begin(record: &Record, lock: &Lock, home: &Home, commands: usize) -> Result<(
 /// Takes away what there is of a lab, and its record where nothing is left and nobody needs it;
 /// whatever goes wrong then is no reason to keep quiet about why the run stopped.
 fn rolled_back(record: &Record, lock: Lock, otherwise: Otherwise) -> Vec<Left> {
-    match (on_worker(|worker| teardown(record, worker)), otherwise) {
+    match (on_worker(|worker| teardown(&record.footprint, worker)), otherwise) {
         (Ok(mut left), Otherwise::Forget) if !left.iter().any(Left::is_failure) => {
             left.extend(lock.forget().err().map(|error| Left::Unknown { error }));
             left

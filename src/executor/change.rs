@@ -34,9 +34,11 @@ pub enum ChangeError {
 pub struct Change<'a> {
     /// What the lab's namespaces bear.
     pub mark: &'a str,
-    /// What it was made from.
+    /// All of its namespaces.
+    pub namespaces: &'a [String],
+    /// What some of its nodes were made from.
     pub before: &'a Plan,
-    /// What it is to be.
+    /// What these nodes are to be.
     pub after: &'a Plan,
     /// The namespaces in which what the kernel has lost of it comes back too. Elsewhere only what the
     /// plans differ in is touched, so that whatever a user changed by hand stays.
@@ -93,17 +95,31 @@ pub fn change_through(
 }
 
 fn machine<'w>(change: &Change<'_>, home: &Home, worker: &'w mut Worker) -> Machine<'w> {
-    let namespaces = change.before.namespaces().into_iter().map(str::to_owned).collect();
-    Machine::standing(worker, home.clone(), namespaces)
+    Machine::standing(worker, home.clone(), change.namespaces.to_vec())
 }
 
 /// What there is: what the kernel shows, and what it cannot be asked for.
 fn look(change: &Change<'_>, worker: &mut Worker) -> io::Result<State> {
     let observed = observe_all(&[change.before, change.after], worker)?;
     let mut there = observed.without_choices(&State::of(change.after));
+    // Of a namespace at the far end of a link, the plans know nothing else.
+    let inside: BTreeSet<&str> = [change.before, change.after]
+        .into_iter()
+        .flat_map(Plan::resources)
+        .filter(|resource| !is_of_far_ends(resource))
+        .map(Resource::namespace)
+        .collect();
+    there
+        .resources
+        .retain(|resource| is_of_far_ends(resource) || inside.contains(resource.namespace()));
     let before = State::of(change.before).resources.into_iter();
     there.resources.extend(before.filter(|resource| !resource.is_observed()));
     Ok(there)
+}
+
+/// Whether plans of a part of a lab say it of nodes beyond that part.
+fn is_of_far_ends(resource: &Resource) -> bool {
+    matches!(resource, Resource::Namespace { .. } | Resource::Veth { .. })
 }
 
 /// What there is to be.

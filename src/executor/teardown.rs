@@ -5,9 +5,9 @@ use crate::kernel::{
     Groups, Home, Identity, Namespace, Remaining, Worker, end, forget_groups, is_marked, mark_of,
     mount_namespace, on_worker, process_with_mounts,
 };
-use crate::state::{self, Lock, Phase, Record};
+use crate::state::{self, Footprint, Lock, Phase, Record, RecordError};
 use nix::unistd::Pid;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
 
 /// What a teardown could not take away.
@@ -93,14 +93,21 @@ pub fn down_by_marks(lock: Lock) -> io::Result<Vec<Left>> {
 /// # Errors
 /// As [`down`].
 pub fn clear(lock: &Lock) -> io::Result<Vec<Left>> {
-    let Some(mut record) = Record::load(lock.lab())? else { return Ok(Vec::new()) };
-    if let Some(process) = elsewhere(&record)? {
-        return Ok(vec![Left::Elsewhere { lab: record.lab, process }]);
+    let (footprint, record) = match Record::load(lock.lab()) {
+        Ok(None) => return Ok(Vec::new()),
+        Ok(Some(record)) => (record.footprint.clone(), Some(record)),
+        Err(RecordError::Version { footprint, .. }) => (*footprint, None),
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(process) = elsewhere(&footprint)? {
+        return Ok(vec![Left::Elsewhere { lab: footprint.lab, process }]);
     }
-    record.phase = Phase::Going;
-    // That /run is full is no reason to keep what is there.
-    let _unwritten: Result<(), io::Error> = record.store(lock);
-    on_worker(|worker| teardown(&record, worker))
+    if let Some(mut record) = record {
+        record.phase = Phase::Going;
+        // That /run is full is no reason to keep what is there.
+        let _unwritten: Result<(), io::Error> = record.store(lock);
+    }
+    on_worker(|worker| teardown(&footprint, worker))
 }
 
 /// Ends the processes in a lab's namespaces and takes the namespaces away; their devices, routes
@@ -108,8 +115,8 @@ pub fn clear(lock: &Lock) -> io::Result<Vec<Left>> {
 ///
 /// # Errors
 /// `/proc` cannot be read.
-pub fn teardown(record: &Record, worker: &mut Worker) -> io::Result<Vec<Left>> {
-    take_away(&record.lab, &record.namespaces, &|alias| alias == record.mark, worker)
+pub fn teardown(lab: &Footprint, worker: &mut Worker) -> io::Result<Vec<Left>> {
+    take_away(&lab.lab, &lab.namespaces, &|alias| alias == lab.mark, worker)
 }
 
 fn take_away(
@@ -175,10 +182,10 @@ impl Left {
 ///
 /// # Errors
 /// `/proc` or a namespace cannot be read.
-pub fn elsewhere(record: &Record) -> io::Result<Option<Pid>> {
-    match record.mount_namespace {
+pub fn elsewhere(lab: &Footprint) -> io::Result<Option<Pid>> {
+    match lab.mount_namespace {
         Some(mounts)
-            if mounts != mount_namespace()? && !faults(record, &record.namespaces)?.is_empty() =>
+            if mounts != mount_namespace()? && !faults(lab, &lab.namespaces)?.is_empty() =>
         {
             process_with_mounts(mounts)
         }
@@ -217,14 +224,14 @@ pub enum Fault {
 /// # Errors
 /// A namespace cannot be looked at.
 pub fn faults<'a>(
-    record: &Record,
+    lab: &Footprint,
     names: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)> + Send,
 ) -> io::Result<Vec<(&'a str, Fault)>> {
-    let noted = noted(record)?;
+    let noted = Home::of(state::directory(&lab.lab)).noted()?;
     on_worker(|worker| {
         let mut faults = Vec::new();
         for name in names.into_iter().map(AsRef::as_ref) {
-            match whose(name, &|alias| alias == record.mark, noted.get(name), worker)? {
+            match whose(name, &|alias| alias == lab.mark, noted.get(name), worker)? {
                 Whose::Others => faults.push((name, Fault::Foreign)),
                 Whose::Unfinished | Whose::Nobodys => faults.push((name, Fault::Missing)),
                 Whose::Ours(_) => {}
@@ -239,15 +246,11 @@ pub fn faults<'a>(
 /// # Errors
 /// A namespace cannot be looked at.
 pub fn foreign<'a>(
-    record: &Record,
+    lab: &Footprint,
     names: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)> + Send,
 ) -> io::Result<Option<&'a str>> {
-    let mut faults = faults(record, names)?.into_iter();
+    let mut faults = faults(lab, names)?.into_iter();
     Ok(faults.find(|(_, fault)| *fault == Fault::Foreign).map(|(name, _)| name))
-}
-
-fn noted(record: &Record) -> io::Result<BTreeMap<String, Identity>> {
-    Home::of(state::directory(&record.lab)).noted()
 }
 
 enum Whose {

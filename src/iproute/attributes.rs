@@ -4,11 +4,12 @@
 use super::metric::{Metric, Value};
 use super::words::{Words, not, number, type_of_service};
 use crate::diagnostic::{Code, Diagnostic, Text};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// What a route says of itself.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Attributes {
     /// The type of service of the packets that it is for; all where nothing is said. IPv4 only.
     pub tos: Option<u8>,
@@ -25,7 +26,7 @@ pub struct Attributes {
 }
 
 /// How much a route is preferred.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Preference {
     /// Less than others.
     Low,
@@ -34,7 +35,7 @@ pub enum Preference {
 }
 
 /// An algorithm of TCP's that the kernel has by name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Congestion {
     /// Its name.
     pub name: String,
@@ -46,7 +47,7 @@ pub struct Congestion {
 const CONGESTION_NAME: usize = 15;
 
 /// Who put a route there, where that is not the default, `static`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Protocol(u8);
 
 /// The number of `proto static`.
@@ -113,7 +114,7 @@ impl fmt::Display for Protocol {
 }
 
 /// How far the destinations of a route are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Scope {
     /// Behind a router.
     Global,

@@ -6,12 +6,13 @@ use super::seg6local::Seg6local;
 use super::table::Table;
 use super::words::{Words, not, refused, twice, type_of_service};
 use crate::diagnostic::{Code, Diagnostic, Text};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// What a packet is put into, or taken out of, over the ways in which devices and tables are named.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Encap<Device, Lookup> {
     /// Labels (RFC 3032).
     Mpls {
@@ -32,7 +33,7 @@ pub enum Encap<Device, Lookup> {
 }
 
 /// The outer header that a tunnel device is told by a route.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tunnel<Address> {
     /// The tunnel's number: a VXLAN's, a GRE key.
     pub id: Option<u64>,

@@ -2,6 +2,7 @@
 
 use super::words::{not, number as numeral};
 use crate::diagnostic::{Code, Diagnostic, Text};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The highest number a label can have.
@@ -10,7 +11,7 @@ const MAX: u32 = 0xF_FFFF;
 const FIRST_FREE: u32 = 16;
 
 /// A label that a packet is sent with: 0 or 2 (explicit null) or 16 to 1048575.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Label(u32);
 
 impl Label {
@@ -29,7 +30,7 @@ impl Label {
 ///
 /// The kernel wants it below `net.mpls.platform_labels`, whose own maximum is 1048575, so the
 /// highest label that can be sent can never be received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct IncomingLabel(u32);
 
 impl IncomingLabel {

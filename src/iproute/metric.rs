@@ -3,10 +3,11 @@
 use super::quantity::round_trip;
 use super::words::{Words, not};
 use crate::diagnostic::{Diagnostic, Text};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// One thing that TCP or path MTU discovery is told, in the kernel's order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Metric {
     /// The path's MTU in bytes.
     Mtu,
@@ -44,7 +45,7 @@ pub enum Metric {
 const FEATURES: &[(&str, u32)] = &[("ecn", 1), ("tcp_usec_ts", 1 << 4)];
 
 /// What a metric says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Value {
     /// How much; never 0, which the kernel takes for what nobody said.
     pub number: u32,

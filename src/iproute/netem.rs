@@ -3,6 +3,7 @@
 use super::quantity::{Rate, Share, Size, Time};
 use super::words::{Known, Words, full, names, not, number as numeral, unknown};
 use crate::diagnostic::{Code, Diagnostic, Text};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// How many packets wait for their time where nothing is said.
@@ -12,7 +13,7 @@ const LIMIT: u32 = 1000;
 const MOST_JITTER: Time = Time::of_nanoseconds(0x7fff_ffff);
 
 /// What is done to the packets that leave through an interface.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Netem {
     /// How many packets wait at the most.
     pub limit: u32,
@@ -35,7 +36,7 @@ pub struct Netem {
 }
 
 /// How long packets wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Delay {
     /// On the average.
     pub time: Time,
@@ -48,7 +49,7 @@ pub struct Delay {
 }
 
 /// How a jitter is spread, beside evenly.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Distribution {
     /// Gauss's.
     Normal,
@@ -59,7 +60,7 @@ pub enum Distribution {
 }
 
 /// Something that happens to some packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct Chance {
     /// To how many.
     pub share: Share,
@@ -68,7 +69,7 @@ pub struct Chance {
 }
 
 /// Which packets are lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Loss {
     /// By chance.
     Random(Chance),
@@ -99,7 +100,7 @@ pub enum Loss {
 }
 
 /// Which packets overtake those that wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Reorder {
     /// How many of those that may.
     pub chance: Chance,
@@ -108,7 +109,7 @@ pub struct Reorder {
 }
 
 /// How fast packets leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LinkRate {
     /// The rate.
     pub rate: Rate,
@@ -121,7 +122,7 @@ pub struct LinkRate {
 }
 
 /// When packets leave: in slots, between which none do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Slot {
     /// The shortest time between two slots.
     pub least: Time,

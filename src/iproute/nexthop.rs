@@ -6,6 +6,7 @@ use super::seg6::{Seg6, Seg6Mode};
 use super::table::Table;
 use super::words::{Known, Words, full, names, not, number, refused, twice, unknown};
 use crate::diagnostic::{Code, Diagnostic, Spanned, Text};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -28,7 +29,7 @@ pub struct Nexthop {
 
 /// Where packets come from and go to, in numbers of the administrator's own that `tc` filters and
 /// rules know: the source's in the upper half, the destination's in the lower.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Realms {
     /// That of the source; 0 is none.
     pub source: u16,

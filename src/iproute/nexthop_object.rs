@@ -4,6 +4,7 @@ use super::attributes::Protocol;
 use super::nexthop::Nexthop;
 use super::words::{Family, Known, Words, full, names, not, number, refused, twice, unknown};
 use crate::diagnostic::{Code, Diagnostic, Spanned, Text};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A nexthop object as written: a way on that routes name by its number.
@@ -18,7 +19,7 @@ pub struct NexthopObject {
 }
 
 /// Where a nexthop object leads, over the ways in which it names a way on and another object.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Leads<Way, Id> {
     /// One way on.
     Way {
@@ -42,7 +43,7 @@ pub enum Leads<Way, Id> {
 }
 
 /// What a resilient group is told (`ip-nexthop(8)`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Resilient {
     /// How many buckets the flows fall into.
     pub buckets: u16,

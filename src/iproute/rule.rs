@@ -9,10 +9,11 @@ use super::words::{
 };
 use crate::diagnostic::{Code, Diagnostic, Text};
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A policy rule, over the ways in which it names devices and tables: as written, or resolved.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rule<Device, Lookup> {
     /// Whether it is one for IPv4, and not for IPv6.
     pub v4: bool,
@@ -57,7 +58,7 @@ pub struct Rule<Device, Lookup> {
 }
 
 /// What a rule does with a packet.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RuleAction<Lookup> {
     /// Looks it up in a table; a packet without a route there goes on to the next rule.
     Lookup(Lookup),

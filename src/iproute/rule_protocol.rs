@@ -3,10 +3,11 @@
 use super::attributes::Protocol;
 use super::words::{not, number};
 use crate::diagnostic::{Diagnostic, Text};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Who put a rule there: any number but 0, which is nobody's, and 2, which is the kernel's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RuleProtocol(u8);
 
 impl RuleProtocol {

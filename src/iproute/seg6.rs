@@ -2,11 +2,12 @@
 
 use super::words::{Words, not, refused};
 use crate::diagnostic::{Code, Diagnostic, Text};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::Ipv6Addr;
 
 /// A list of segments that is put on a packet.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Seg6 {
     /// How the list is put on.
     pub mode: Seg6Mode,
@@ -15,7 +16,7 @@ pub struct Seg6 {
 }
 
 /// How a list of segments is put on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Seg6Mode {
     /// In the packet's own IPv6 header.
     Inline,

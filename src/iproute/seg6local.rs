@@ -5,12 +5,13 @@ use super::seg6::{print_segments, segments};
 use super::table::Table;
 use super::words::{Words, not, refused, twice};
 use crate::diagnostic::{Code, Diagnostic, Text, nearest};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// What is done with a packet that is for a segment, over the ways in which devices and tables are
 /// named.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Seg6local<Device, Lookup> {
     /// It goes on to its next segment.
     End,
@@ -37,7 +38,7 @@ pub enum Seg6local<Device, Lookup> {
 }
 
 /// Where the packet inside another one is looked up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Inner<Lookup> {
     /// `table`: as a packet that came in where the other one did.
     Table(Lookup),

@@ -3,10 +3,11 @@
 use super::quantity::{Rate, Size, Time};
 use super::words::{Known, Words, full, names, refused, twice, unknown};
 use crate::diagnostic::{Code, Diagnostic, Text};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A bucket of tokens, a token for each byte that may leave.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tbf {
     /// How fast it fills.
     pub rate: Rate,
@@ -19,7 +20,7 @@ pub struct Tbf {
 }
 
 /// How many packets wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Queue {
     /// So many bytes.
     Limit(Size),
@@ -28,7 +29,7 @@ pub enum Queue {
 }
 
 /// A second bucket, behind the first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Peak {
     /// How fast it fills.
     pub rate: Rate,

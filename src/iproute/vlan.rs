@@ -2,10 +2,11 @@
 
 use super::words::{Words, not, unknown};
 use crate::diagnostic::{Code, Diagnostic, Text};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// VLANs that a port of a bridge carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Vlan {
     /// The lowest number, 1 to 4094.
     pub first: u16,

@@ -8,6 +8,7 @@ use crate::vocabulary::{Choice, Key, Shape, Value, key};
 use rtnetlink::packet_route::link::{
     BondLacpRate, BondMode as KernelMode, BondXmitHashPolicy, InfoBond, InfoData, InfoKind,
 };
+use serde::{Deserialize, Serialize};
 
 static MIIMON: Key = key(
     "miimon",
@@ -27,7 +28,7 @@ static XMIT_HASH_POLICY: Key = key(
 const DEFAULT_MIIMON: u32 = 100;
 
 /// A bond.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Bond {
     /// How it shares packets out.
     pub mode: BondMode,
@@ -36,7 +37,7 @@ pub struct Bond {
 }
 
 /// How a bond shares packets out over its ports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum BondMode {
     /// One port sends and takes, until it has no carrier.
     ActiveBackup,
@@ -47,7 +48,7 @@ pub enum BondMode {
 }
 
 /// By what of a packet its port is chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum HashPolicy {
     /// MAC addresses.
     Layer2,
@@ -58,7 +59,7 @@ pub enum HashPolicy {
 }
 
 /// How often the two ends of an agreement speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum LacpRate {
     /// Every 30 s.
     Slow,

@@ -5,6 +5,7 @@ use super::{Keys, keys};
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::{Key, Shape, Value, key};
 use rtnetlink::packet_route::link::{BridgeStpState, InfoBridge, InfoData, InfoKind};
+use serde::{Deserialize, Serialize};
 
 static VLAN_FILTERING: Key = key("vlan_filtering", Shape::Flag, "Whether a bridge minds VLANs.");
 static STP: Key =
@@ -26,7 +27,7 @@ struct StpTimers {
 }
 
 /// A bridge.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Bridge {
     /// Whether it minds the VLANs of its ports, none of which it gives one by itself.
     pub vlan_filtering: bool,

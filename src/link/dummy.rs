@@ -5,9 +5,10 @@ use super::kind::{Carries, Description, ETHERNET, LinkKind, LowerDevice, Medium,
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Value;
 use rtnetlink::packet_route::link::{InfoData, InfoKind};
+use serde::{Deserialize, Serialize};
 
 /// A device that drops what it is given; its addresses are its node's.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Dummy;
 
 impl LinkKind for Dummy {

@@ -5,6 +5,7 @@ use super::{Keys, keys, tunnel, vxlan};
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Value;
 use rtnetlink::packet_route::link::{InfoData, InfoGeneve, InfoKind};
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The port of the standard.
@@ -13,7 +14,7 @@ const PORT: u16 = 6081;
 const OVERHEAD: u32 = 8 + 8 + 14;
 
 /// A GENEVE device. Its packets leave by the main table alone: the kernel knows no device for them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Geneve {
     /// The network's number, below 2²⁴.
     pub id: u32,

@@ -6,10 +6,11 @@ use super::tunnel::{self, Outer};
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Value;
 use rtnetlink::packet_route::link::{GreIOFlags, InfoData, InfoGre, InfoKind};
+use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
 /// A GRE tunnel.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Gre {
     /// The outer header.
     pub outer: Outer<Ipv4Addr>,

@@ -6,10 +6,11 @@ use super::{Keys, gre};
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Value;
 use rtnetlink::packet_route::link::{InfoData, InfoKind};
+use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
 /// A GRE tunnel that carries Ethernet.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Gretap {
     /// The outer header.
     pub outer: Outer<Ipv4Addr>,

@@ -5,9 +5,10 @@ use super::kind::{Carries, Description, ETHERNET, LinkKind, LowerDevice, Medium,
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Value;
 use rtnetlink::packet_route::link::{InfoData, InfoKind};
+use serde::{Deserialize, Serialize};
 
 /// A device that takes other devices' incoming packets for their queues; it has no addresses.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ifb;
 
 impl LinkKind for Ifb {

@@ -6,10 +6,11 @@ use super::tunnel::{self, Outer};
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Value;
 use rtnetlink::packet_route::link::{GreIOFlags, InfoData, InfoGre6, InfoKind};
+use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
 
 /// A GRE tunnel over IPv6.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ip6gre {
     /// The outer header.
     pub outer: Outer<Ipv6Addr>,

@@ -6,10 +6,11 @@ use super::{Keys, ip6gre};
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Value;
 use rtnetlink::packet_route::link::{InfoData, InfoKind};
+use serde::{Deserialize, Serialize};
 use std::net::Ipv6Addr;
 
 /// A GRE tunnel over IPv6 that carries Ethernet.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ip6gretap {
     /// The outer header.
     pub outer: Outer<Ipv6Addr>,

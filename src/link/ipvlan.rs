@@ -6,16 +6,17 @@ use super::{Keys, keys};
 use crate::diagnostic::{Diagnostic, Text};
 use crate::vocabulary::{Choice, Value};
 use rtnetlink::packet_route::link::{InfoData, InfoIpVlan, InfoKind, IpVlanMode as KernelMode};
+use serde::{Deserialize, Serialize};
 
 /// An ipvlan device.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ipvlan {
     /// In which layer it is joined with the device below.
     pub mode: IpvlanMode,
 }
 
 /// How the ipvlans of one interface and the wire are joined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum IpvlanMode {
     /// As ports of one bridge.
     L2,

@@ -5,6 +5,7 @@ use super::{Keys, keys};
 use crate::diagnostic::{Diagnostic, Text};
 use crate::vocabulary::{Choice, Key, Shape, Value, key};
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoMacVlan, MacVlanMode};
+use serde::{Deserialize, Serialize};
 
 pub(super) static MODE: Key = key(
     "mode",
@@ -13,14 +14,14 @@ pub(super) static MODE: Key = key(
 );
 
 /// A macvlan device.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Macvlan {
     /// What it has to do with others of the device below.
     pub mode: MacvlanMode,
 }
 
 /// What the macvlans of one interface have to do with each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum MacvlanMode {
     /// They reach each other.
     Bridge,

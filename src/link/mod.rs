@@ -51,6 +51,7 @@ pub use vxlan::Vxlan;
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::{Choice, Key};
 use rtnetlink::packet_route::link::{InfoData, InfoKind};
+use serde::{Deserialize, Serialize};
 use std::sync::LazyLock;
 
 /// Lists the kinds, and makes of the list what is the same for each.
@@ -63,7 +64,7 @@ macro_rules! kinds {
         }
 
         /// What an interface is.
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Kind {
             $(#[doc = concat!("See [`", stringify!($kind), "`](struct@", stringify!($kind), ").")] $kind($kind),)+
         }

@@ -7,10 +7,11 @@ use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Value;
 use rtnetlink::packet_route::IpProtocol;
 use rtnetlink::packet_route::link::{InfoData, InfoKind};
+use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
 /// A tunnel that carries IPv6 in IPv4.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Sit {
     /// The outer header.
     pub outer: Outer<Ipv4Addr>,

@@ -3,6 +3,7 @@
 use super::{Keys, keys};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::vocabulary::{Key, Shape, Value, key};
+use serde::{Deserialize, Serialize};
 use std::fmt::Display;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -25,7 +26,7 @@ pub(super) const IPV6_HEADERS: u32 = 40 + 8;
 pub(super) const ENCAP_LIMIT: u8 = 4;
 
 /// The outer header of a tunnel's packets.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Outer<A> {
     /// The address of this end.
     pub local: Option<A>,

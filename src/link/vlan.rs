@@ -5,9 +5,10 @@ use super::{Keys, keys};
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Value;
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVlan};
+use serde::{Deserialize, Serialize};
 
 /// A VLAN device.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Vlan {
     /// The tag, 1 to 4094.
     pub id: u16,

@@ -5,12 +5,13 @@ use super::kind::{Carries, Description, LinkKind, LowerDevice, Medium, Mtu, OfKi
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Value;
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVrf};
+use serde::{Deserialize, Serialize};
 
 /// The MTU that the kernel gives a VRF device: 64 KiB and an IPv6 header.
 const VRF_MTU: u32 = 65575;
 
 /// A VRF device. A node's `vrfs` make them, and no `kind`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Vrf {
     /// The table that its ports look up.
     pub table: u32,

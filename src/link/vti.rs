@@ -6,11 +6,12 @@ use super::tunnel::{self, Outer, OuterAddress};
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::Value;
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVti};
+use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 
 /// A tunnel whose packets IPsec encrypts: without states and policies (`ip xfrm`) of its key it carries
 /// nothing.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Vti {
     /// The outer header.
     pub outer: Outer<Ipv4Addr>,

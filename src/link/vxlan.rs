@@ -5,6 +5,7 @@ use super::{Keys, keys};
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::{Key, Shape, Value, key};
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVxlan};
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) static DSTPORT: Key = key(
@@ -19,7 +20,7 @@ const PORT: u16 = 4789;
 const OVERHEAD: u32 = 8 + 8 + 14;
 
 /// A VXLAN device.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Vxlan {
     /// The network's number, below 2²⁴.
     pub id: u32,

@@ -3,12 +3,13 @@
 use super::state::{LOCAL_RULE, OWN_RULES};
 use super::{Action, Device, Plan, PlanError, Qdisc, Resource, Step, VethEnd};
 use crate::compile::{
-    InterfaceKind, Lab, NexthopObject, Node, Route, Rule, UNREACHABLE_METRIC, Vrf,
+    InterfaceKind, Lab, Link, NexthopObject, Node, NodeId, Route, Rule, UNREACHABLE_METRIC, Vrf,
 };
 use crate::diagnostic::{Span, Spanned};
 use crate::iproute::{Leads, RouteKind, Vlan};
 use crate::link::{self, Kind};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::collections::BTreeSet;
 
 /// The steps that make a lab where nothing is yet.
 ///
@@ -21,13 +22,28 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 /// # Errors
 /// A step needs what the lab does not have.
 pub fn lower(lab: &Lab) -> Result<Plan, PlanError> {
+    lower_part(lab, &(0..lab.nodes.len()).map(NodeId).collect())
+}
+
+/// The steps of [`lower`] for some of a lab's nodes, in full, with the links that they are at. Of the
+/// nodes at the far ends there are the namespaces alone.
+///
+/// # Errors
+/// As [`lower`].
+pub fn lower_part(lab: &Lab, part: &BTreeSet<NodeId>) -> Result<Plan, PlanError> {
     let mut steps = Vec::new();
-    for node in &lab.nodes {
+    let at = |link: &Link| link.ends.iter().any(|(node, _)| part.contains(node));
+    let links: Vec<&Link> = lab.links.iter().filter(|link| at(link)).collect();
+    let far = links.iter().flat_map(|link| link.ends).map(|(node, _)| node);
+    for id in part.iter().copied().chain(far).collect::<BTreeSet<_>>() {
+        let node = &lab[id];
         let namespace = node.namespace.clone();
         steps.push(Step::add(Resource::Namespace { namespace }, node.span));
-        sysctls(&mut steps, node, &node.early_sysctls);
+        if part.contains(&id) {
+            sysctls(&mut steps, node, &node.early_sysctls);
+        }
     }
-    for link in &lab.links {
+    for link in links {
         let ends = link.ends.map(|(node, interface)| {
             let interface = &lab[node].interfaces[interface.0];
             VethEnd {
@@ -39,10 +55,11 @@ pub fn lower(lab: &Lab) -> Result<Plan, PlanError> {
         });
         steps.push(Step::add(Resource::Veth { ends }, link.span));
     }
-    for node in &lab.nodes {
+    let nodes = || part.iter().map(|id| &lab[*id]);
+    for node in nodes() {
         devices(&mut steps, node);
     }
-    for node in &lab.nodes {
+    for node in nodes() {
         inner_devices(&mut steps, node);
         sysctls(&mut steps, node, &node.late_sysctls);
         for interface in node.interfaces.iter().filter(|interface| !interface.offload.value) {
@@ -53,10 +70,10 @@ pub fn lower(lab: &Lab) -> Result<Plan, PlanError> {
         files(&mut steps, node);
         interfaces(&mut steps, node);
     }
-    for node in &lab.nodes {
+    for node in nodes() {
         routes(&mut steps, node);
     }
-    for node in &lab.nodes {
+    for node in nodes() {
         programs(&mut steps, node);
     }
     Plan::new(steps)

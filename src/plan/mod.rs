@@ -28,7 +28,7 @@ pub use between::{between, fresh};
 pub use device::{Device, VethEnd};
 pub use graph::{Edge, Graph};
 pub use key::Key;
-pub use lower::lower;
+pub use lower::{lower, lower_part};
 pub use milestone::{Milestone, Strength};
 pub use model::{Model, ModelRefusal};
 pub use needs::{Feature, Needs};

@@ -1,16 +1,24 @@
 //! What this host holds of each lab: a directory below `/run/vrflab` with one record in it.
 //!
 //! The record is written before the first namespace is made and names all of them, so that a lab
-//! whose maker was killed at any instant can be taken down. It keeps the file's text too: a lab is
-//! known by its name and by the path it came from, though the file has changed or gone.
+//! whose maker was killed at any instant can be taken down. A lab is known by its name and by the path
+//! it came from, though the file has changed or gone.
+//!
+//! The record is small, as most verbs need no more of a lab than its nodes and their namespaces. What it
+//! was built from, compiled, is in a file beside it. Both are of one [`SCHEMA`]; what a lab has in the
+//! kernel is read from records of any.
 
+mod built;
 mod lock;
 mod outline;
 mod record;
 
+pub use built::Built;
 pub use lock::{Lock, Shared};
 pub use outline::{Outline, invoking_user, outlines};
-pub use record::{Change, Commands, LinkChange, Phase, Record};
+pub use record::{
+    Change, Commands, Footprint, LinkChange, NodeOutline, Phase, Record, RecordError, SCHEMA,
+};
 
 use crate::document::LabName;
 use std::fs;
@@ -30,7 +38,7 @@ pub fn directory(lab: &LabName) -> PathBuf {
 ///
 /// # Errors
 /// The directory of all labs cannot be read.
-pub fn all() -> io::Result<Vec<(LabName, io::Result<Record>)>> {
+pub fn all() -> io::Result<Vec<(LabName, Result<Record, RecordError>)>> {
     let records = names()?.into_iter().filter_map(|lab| {
         let record = Record::load(&lab).transpose()?;
         Some((lab, record))

@@ -1,6 +1,6 @@
 //! What tells labs apart for somebody who names none of them.
 
-use super::{Commands, Record, all, directory};
+use super::{Commands, Record, RecordError, all, directory};
 use crate::document::LabName;
 use crate::kernel::{EndedCommand, Home};
 use nix::unistd::geteuid;
@@ -29,10 +29,11 @@ pub struct Outline {
 /// # Errors
 /// The directory of all labs cannot be read.
 pub fn outlines() -> io::Result<Vec<Outline>> {
-    let outline = |(name, record): (LabName, io::Result<Record>)| match record {
+    let outline = |(name, record): (LabName, Result<Record, RecordError>)| match record {
         Ok(Record { path, nodes, user, commands, .. }) => {
             // A lab that goes in this moment has none to tell of.
             let failed = Home::of(directory(&name)).failed_commands().unwrap_or_default();
+            let nodes = nodes.into_iter().map(|node| node.name.to_string()).collect();
             Outline { name, path, nodes, user, commands, failed }
         }
         Err(_) => Outline {

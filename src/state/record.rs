@@ -1,9 +1,11 @@
 //! The record of one lab.
 
-use super::{Lock, at, directory};
-use crate::document::LabName;
+use super::built::Kept;
+use super::{Lock, at, directory, invoking_user};
+use crate::compile::{Lab, Node};
+use crate::document::{DeviceName, LabName, NodeName};
+use crate::kernel::mount_namespace;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io::{self, Read};
@@ -13,14 +15,16 @@ use std::path::{Path, PathBuf};
 /// The name of the record in the lab's directory.
 const FILE: &str = "lab.json";
 
-/// What is known of a lab that stands or was begun.
+/// What records are written in: the number of their own schema, and the version of the program, as
+/// what was built is kept just as that version has it in memory.
+pub const SCHEMA: &str = concat!("1+", env!("CARGO_PKG_VERSION"));
+
+/// What a lab has in the kernel, by which it is told from others and taken down. Records of all
+/// versions say it in the same words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
-    /// Its name.
-    #[serde(with = "lab_name")]
+pub struct Footprint {
+    /// The lab's name.
     pub lab: LabName,
-    /// How far its making got.
-    pub phase: Phase,
     /// The mount namespace in which its namespaces have their names.
     #[serde(default)]
     pub mount_namespace: Option<u64>,
@@ -28,29 +32,43 @@ pub struct Record {
     pub mark: String,
     /// The names of its namespaces, those not made yet too.
     pub namespaces: Vec<String>,
-    /// The names of its nodes.
-    #[serde(default)]
-    pub nodes: Vec<String>,
+}
+
+/// What is known of a lab that stands or was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// What it is written in, [`SCHEMA`].
+    schema: String,
+    /// What it has in the kernel.
+    #[serde(flatten)]
+    pub footprint: Footprint,
+    /// How far its making got.
+    pub phase: Phase,
+    /// Its nodes.
+    pub nodes: Vec<NodeOutline>,
     /// The user who brought it up.
-    #[serde(default)]
     pub user: Option<u32>,
     /// The path it was made from, absolute; nothing for standard input.
     pub path: Option<PathBuf>,
-    /// The name of the file as the user gave it.
-    pub source: String,
-    /// The file's text.
-    pub text: String,
-    /// Whether the text is DOT, and not YAML.
-    pub dot: bool,
-    /// The texts of the files that it names.
-    #[serde(default)]
-    pub files: BTreeMap<String, String>,
     /// The commands that the file starts.
-    #[serde(default)]
     pub commands: Commands,
     /// What was changed since it came up, by interface.
-    #[serde(default)]
     pub changes: Vec<Change>,
+    /// Where what was built is kept.
+    pub(super) built: Option<Kept>,
+}
+
+/// What verbs that look into one node have to know of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeOutline {
+    /// Its name.
+    pub name: NodeName,
+    /// The name of its namespace.
+    pub namespace: String,
+    /// The names of its VRFs.
+    pub vrfs: Vec<DeviceName>,
+    /// The commands that are started in it.
+    pub commands: Vec<String>,
 }
 
 /// The commands that a lab's file starts in its nodes, as root.
@@ -154,12 +172,119 @@ pub enum Phase {
     Going,
 }
 
+/// Why there is no record to work with.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Another version of the program wrote it: the lab can be taken down, and nothing else.
+    #[error(
+        "{lab}: its record {} is that of another version of vrflab ({}, not {SCHEMA}), which can still \
+         work on the lab; here, `vrflab down {lab}` takes it away",
+        .path.display(), .schema, lab = .footprint.lab
+    )]
+    Version {
+        /// What it is written in.
+        schema: String,
+        /// What the lab has in the kernel.
+        footprint: Box<Footprint>,
+        /// The record.
+        path: PathBuf,
+    },
+    /// It is damaged, or no record of this lab.
+    #[error(
+        "{lab}: its record {} cannot be read: {cause}; another version of vrflab may have written it, \
+         and `vrflab down --force {lab}` takes away what bears the lab's mark", .path.display()
+    )]
+    Damaged {
+        /// The lab.
+        lab: LabName,
+        /// The record.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        cause: io::Error,
+    },
+    /// The file system does not give it.
+    #[error("{lab}: its record {} cannot be read: {cause}", .path.display())]
+    Io {
+        /// The lab.
+        lab: LabName,
+        /// The record.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+impl From<RecordError> for io::Error {
+    fn from(error: RecordError) -> Self {
+        let kind = match &error {
+            RecordError::Version { .. } | RecordError::Damaged { .. } => io::ErrorKind::InvalidData,
+            RecordError::Io { cause, .. } => cause.kind(),
+        };
+        io::Error::new(kind, error)
+    }
+}
+
 impl Record {
-    /// A mark that no other lab has, of this one or of any earlier time.
+    /// The record of a lab that nothing is there of yet.
     ///
     /// # Errors
-    /// `/dev/urandom` cannot be read.
-    pub fn new_mark(lab: &LabName) -> io::Result<String> {
+    /// No mark can be made, or the mount namespace cannot be told.
+    pub fn begun(lab: &Lab, path: Option<PathBuf>, commands: Commands) -> io::Result<Self> {
+        let node = |node: &Node| NodeOutline {
+            name: node.name.clone(),
+            namespace: node.namespace.clone(),
+            vrfs: node.vrfs.iter().map(|vrf| vrf.name.clone()).collect(),
+            commands: node.run.iter().map(|command| command.line.value.clone()).collect(),
+        };
+        Ok(Self {
+            schema: SCHEMA.to_owned(),
+            footprint: Footprint {
+                lab: lab.name.clone(),
+                mount_namespace: Some(mount_namespace()?),
+                mark: Self::new_mark(&lab.name)?,
+                namespaces: lab.nodes.iter().map(|node| node.namespace.clone()).collect(),
+            },
+            phase: Phase::Begun,
+            nodes: lab.nodes.iter().map(node).collect(),
+            user: Some(invoking_user()),
+            path,
+            commands,
+            changes: Vec::new(),
+            built: None,
+        })
+    }
+
+    /// The record of the same lab, which is to be built anew: nothing of it is there, and nothing is
+    /// changed.
+    ///
+    /// # Errors
+    /// As [`Record::begun`].
+    pub fn anew(&self) -> io::Result<Self> {
+        let lab = self.lab();
+        let footprint = Footprint {
+            mark: Self::new_mark(lab)?,
+            mount_namespace: Some(mount_namespace()?),
+            ..self.footprint.clone()
+        };
+        let user = Some(invoking_user());
+        let (phase, changes) = (Phase::Begun, Vec::new());
+        Ok(Self { footprint, phase, user, changes, ..self.clone() })
+    }
+
+    /// The lab's name.
+    pub fn lab(&self) -> &LabName {
+        &self.footprint.lab
+    }
+
+    /// The node of a name.
+    pub fn node(&self, name: &str) -> Option<&NodeOutline> {
+        self.nodes.iter().find(|node| node.name.as_str() == name)
+    }
+
+    /// A mark that no other lab has, of this one or of any earlier time.
+    fn new_mark(lab: &LabName) -> io::Result<String> {
         let mut random = [0; 8];
         fs::File::open("/dev/urandom")?.read_exact(&mut random)?;
         Ok(format!("vrflab {lab} {:016x}", u64::from_ne_bytes(random)))
@@ -177,26 +302,29 @@ impl Record {
     ///
     /// # Errors
     /// It cannot be read, or another version wrote it.
-    pub fn load(lab: &LabName) -> io::Result<Option<Self>> {
-        match read(&directory(lab).join(FILE)) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-                let what = format!(
-                    "{lab}: its record {} cannot be read: {error}; another version of vrflab may \
-                     have written it, and `vrflab down --force {lab}` takes away what bears the \
-                     lab's mark",
-                    directory(lab).join(FILE).display()
-                );
-                io::Error::new(io::ErrorKind::InvalidData, what)
-            }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => {
-                let what = format!(
-                    "{lab}: its record {} cannot be read: {error}",
-                    directory(lab).join(FILE).display()
-                );
-                Err(io::Error::new(error.kind(), what))
+    pub fn load(lab: &LabName) -> Result<Option<Self>, RecordError> {
+        let path = directory(lab).join(FILE);
+        let bytes = match read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(cause) => return Err(RecordError::Io { lab: lab.clone(), path, cause }),
+        };
+        let damaged = |cause: serde_json::Error| cause.into();
+        let cause = match serde_json::from_slice::<Envelope>(&bytes) {
+            Ok(Envelope { footprint, .. }) if footprint.lab != *lab => {
+                io::Error::other(format!("it is that of {}", footprint.lab))
             }
-        }
+            Ok(Envelope { schema, footprint }) if schema != SCHEMA => {
+                let footprint = Box::new(footprint);
+                return Err(RecordError::Version { schema, footprint, path });
+            }
+            Ok(_) => match serde_json::from_slice(&bytes) {
+                Ok(record) => return Ok(Some(record)),
+                Err(error) => damaged(error),
+            },
+            Err(error) => damaged(error),
+        };
+        Err(RecordError::Damaged { lab: lab.clone(), path, cause })
     }
 
     /// Writes the record whole: a reader sees the one before or this one.
@@ -204,17 +332,36 @@ impl Record {
     /// # Errors
     /// The file system refuses.
     pub fn store(&self, lock: &Lock) -> io::Result<()> {
-        debug_assert_eq!(lock.lab(), &self.lab);
-        let directory = directory(&self.lab);
-        let draft = directory.join(".lab.json");
-        fs::write(&draft, serde_json::to_vec(self)?)
-            .and_then(|()| fs::rename(&draft, directory.join(FILE)))
-            .map_err(at(&draft))
+        debug_assert_eq!(lock.lab(), self.lab());
+        replace(self.lab(), FILE, &serde_json::to_vec(self)?)
     }
 }
 
+/// What records of all versions have.
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(default = "first")]
+    schema: String,
+    #[serde(flatten)]
+    footprint: Footprint,
+}
+
+/// What records that name no schema are written in.
+fn first() -> String {
+    "0".to_owned()
+}
+
+/// Writes a file in a lab's directory whole.
+pub(super) fn replace(lab: &LabName, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let directory = directory(lab);
+    let draft = directory.join(format!(".{name}"));
+    fs::write(&draft, bytes)
+        .and_then(|()| fs::rename(&draft, directory.join(name)))
+        .map_err(at(&draft))
+}
+
 /// The bytes of a file. What stands in its place and is none, such as a pipe, is not waited for.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut file =
         fs::OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
     if !file.metadata()?.is_file() {
@@ -223,18 +370,4 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-mod lab_name {
-    use super::LabName;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(name: &LabName, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(name.as_str())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<LabName, D::Error> {
-        let name = String::deserialize(from)?;
-        LabName::new(name).ok_or_else(|| D::Error::custom("not a lab's name"))
-    }
 }

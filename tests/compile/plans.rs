@@ -1,19 +1,25 @@
 //! The same lab is the same plan, whichever language it is written in and however often.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use vrflab::compile::{Lab, NodeId};
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
-use vrflab::plan::{Plan, lower};
+use vrflab::plan::{Action, Plan, Resource, lower, lower_part};
 
-fn plan(file: &str) -> Plan {
+fn lab(file: &str) -> Lab {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let source = Source { name: file.to_owned(), text: fs::read_to_string(path).unwrap() };
     let name = LabName::new("lab").unwrap();
     let format = Format::of_name(file).unwrap();
     let (lab, said) = vrflab::understand(&source, format, None, &name);
     assert!(said.is_empty(), "{file}: {said:?}");
-    lower(&lab.unwrap()).unwrap()
+    lab.unwrap()
+}
+
+fn plan(file: &str) -> Plan {
+    lower(&lab(file)).unwrap()
 }
 
 fn printed(plan: &Plan) -> String {
@@ -22,6 +28,44 @@ fn printed(plan: &Plan) -> String {
         .enumerate()
         .map(|(place, step)| format!("{} {:?}\n", step.action, graph.edges_to(place)))
         .collect()
+}
+
+#[test]
+fn the_plan_of_some_nodes_is_what_the_whole_plan_does_at_them() {
+    for file in ["labs/l3vpn.dot", "labs/vxlan.dot", "labs/nexthops.dot", "labs/bond.dot"] {
+        let lab = lab(file);
+        let whole = lower(&lab).unwrap();
+        for id in (0..lab.nodes.len()).map(NodeId) {
+            let part = lower_part(&lab, &BTreeSet::from([id])).unwrap();
+            let here = lab[id].namespace.as_str();
+            let at = |plan: &Plan| -> Vec<Action> {
+                let steps = plan.steps().map(|step| step.action.clone());
+                let touches = |it: &Action| it.resource().namespaces().any(|it| it == here);
+                steps.filter(touches).collect()
+            };
+            assert_eq!(at(&part), at(&whole), "{file}: {here}");
+            let beyond = part.resources().filter(|it| it.namespace() != here);
+            for resource in beyond {
+                assert!(
+                    matches!(resource, Resource::Namespace { .. } | Resource::Veth { .. }),
+                    "{file}: {resource:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_lab_is_read_as_it_was_written() {
+    let labs = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("labs")).unwrap();
+    let names = labs.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let files = names.filter(|name| Format::of_name(name).is_some());
+    for file in files.map(|name| format!("labs/{name}")) {
+        let before = lab(&file);
+        let after: Lab = postcard::from_bytes(&postcard::to_allocvec(&before).unwrap()).unwrap();
+        assert_eq!(format!("{after:?}"), format!("{before:?}"), "{file}");
+        assert_eq!(printed(&lower(&after).unwrap()), printed(&lower(&before).unwrap()), "{file}");
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use vrflab::document::Format;
 use vrflab::executor::{self, ApplyError, BuildError, Change, ChangeError, Kernel, run};
 use vrflab::kernel::{Machine, Refusal, Refused, observe, on_worker};
 use vrflab::plan::{Action, Difference, Plan, differences};
-use vrflab::state::Lock;
+use vrflab::state::{Footprint, Lock};
 
 /// The real kernel up to one step, and a fault there.
 struct Faulty<'m, 'w> {
@@ -198,8 +198,8 @@ fn a_change_that_is_refused_at_any_step_is_taken_back() {
     executor::build(&before.plan, record.clone(), before.lock(), &mut Alone).unwrap();
     let none = BTreeSet::new();
     let change = |from: &Plan, to: &Plan, at: usize| {
-        let (mark, healed) = (record.mark.as_str(), &none);
-        let change = Change { mark, before: from, after: to, healed };
+        let Footprint { mark, namespaces, .. } = &record.footprint;
+        let change = Change { mark, namespaces, before: from, after: to, healed: &none };
         executor::change_through(&before.lock(), &change, |steps, mark, machine| {
             let mut kernel = Faulty { kernel: machine, before: at, fault: Fault::Refused };
             executor::apply(steps, mark, &mut kernel)

@@ -9,7 +9,7 @@ use vrflab::document::{Format, LabName};
 use vrflab::executor::{self, Observer};
 use vrflab::kernel::{Namespace, Worker, observe, on_worker, sysctl};
 use vrflab::plan::{self, Difference, Plan, Resource, Step, differences};
-use vrflab::state::{Lock, Phase, Record};
+use vrflab::state::{Commands, Lock, Record};
 
 /// A lab and its plan, which may or may not stand.
 pub struct Built {
@@ -69,22 +69,7 @@ pub fn l3vpn(name: &str) -> Built {
 impl Built {
     /// What is written before the kernel is touched.
     pub fn record(&self) -> Record {
-        Record {
-            lab: self.lab.name.clone(),
-            phase: Phase::Begun,
-            mark: Record::new_mark(&self.lab.name).unwrap(),
-            mount_namespace: None,
-            namespaces: self.plan.namespaces().into_iter().map(str::to_owned).collect(),
-            nodes: Vec::new(),
-            user: None,
-            path: None,
-            source: "test".to_owned(),
-            text: String::new(),
-            dot: true,
-            files: self.lab.files(),
-            commands: Default::default(),
-            changes: Vec::new(),
-        }
+        Record::begun(&self.lab, None, Commands::default()).unwrap()
     }
 
     pub fn lock(&self) -> Lock {

@@ -11,6 +11,7 @@ mod limits;
 mod marks;
 mod processes;
 mod programs;
+mod record;
 mod spanning_tree;
 mod standing;
 mod stop;

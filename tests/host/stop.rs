@@ -14,7 +14,7 @@ use vrflab::document::{Format, LabName};
 use vrflab::executor::{self, ApplyError, BuildError, Left, Observer, run};
 use vrflab::kernel::{Machine, on_worker};
 use vrflab::plan::{Plan, Step, lower};
-use vrflab::state::{Lock, Phase, Record};
+use vrflab::state::{Commands, Lock, Record};
 
 const FILE: &str = "/run/ring.yaml";
 
@@ -179,24 +179,9 @@ fn two_nodes() -> (Plan, Record, Lock) {
     let name = LabName::new("it").unwrap();
     let (lab, said) = vrflab::understand(&source, Format::Dot, None, &name);
     assert!(said.is_empty(), "{said:?}");
-    let plan = lower(&lab.unwrap()).unwrap();
-    let record = Record {
-        mark: Record::new_mark(&name).unwrap(),
-        mount_namespace: None,
-        phase: Phase::Begun,
-        namespaces: plan.namespaces().into_iter().map(str::to_owned).collect(),
-        nodes: Vec::new(),
-        user: None,
-        path: None,
-        source: "it.dot".to_owned(),
-        text: String::new(),
-        dot: true,
-        files: Default::default(),
-        commands: Default::default(),
-        changes: Vec::new(),
-        lab: name.clone(),
-    };
-    (plan, record, Lock::take(&name, || {}).unwrap())
+    let lab = lab.unwrap();
+    let (plan, record) = (lower(&lab), Record::begun(&lab, None, Commands::default()));
+    (plan.unwrap(), record.unwrap(), Lock::take(&name, || {}).unwrap())
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Measures, and what they are held against.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// What a measure must be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Bound<T> {
     /// Less than this.
     Below(T),
@@ -39,7 +40,7 @@ impl<T: fmt::Display> fmt::Display for Bound<T> {
 }
 
 /// A part of a whole in hundredths of a percent: `5%`, `0.25%`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Percent(u32);
 
 impl Percent {

@@ -37,6 +37,7 @@ use crate::diagnostic::Span;
 use crate::document::DeviceName;
 use crate::iproute::{Label, Time};
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
@@ -55,7 +56,7 @@ const RTT_COUNT: usize = 5;
 const SPREAD_PORT: NonZeroU16 = NonZeroU16::new(33434).expect("not zero");
 
 /// A check whose names are all known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// Where it stands in the file.
     pub span: Span,
@@ -72,7 +73,7 @@ pub struct Check {
 }
 
 /// Who sends a probe.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sender {
     /// The node.
     pub node: NodeId,
@@ -81,7 +82,7 @@ pub struct Sender {
 }
 
 /// Where a probe goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Target {
     /// To a node, by these addresses of it; arrival is judged in that node's namespace.
     Node {
@@ -106,7 +107,7 @@ pub enum Target {
 }
 
 /// What is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Sends {
     /// `tcp PORT`, `udp PORT`, or an echo request.
     pub protocol: Protocol,
@@ -126,7 +127,7 @@ pub struct Sends {
 }
 
 /// The protocol of a probe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub enum Protocol {
     /// An ICMP echo request, which `ping` sends.
     #[default]
@@ -138,7 +139,7 @@ pub enum Protocol {
 }
 
 /// What must become of a probe, over the ways in which it names nodes: as written, or resolved.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Expect<Name> {
     /// It arrives and its answer comes back, and what is said of both holds.
     Arrives(Arrival<Name>),
@@ -151,7 +152,7 @@ pub enum Expect<Name> {
 }
 
 /// What is said of a probe that arrives and of its answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Arrival<Name> {
     /// `served` or `refused`: who answers on the port.
     pub answerer: Answerer,
@@ -170,7 +171,7 @@ pub struct Arrival<Name> {
 }
 
 /// Who answers on a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Answerer {
     /// A server that is there, or else whoever makes the check.
     #[default]
@@ -182,7 +183,7 @@ pub enum Answerer {
 }
 
 /// A node on a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hop<Name> {
     /// The node.
     pub node: Name,
@@ -192,7 +193,7 @@ pub struct Hop<Name> {
 }
 
 /// How flows divide.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spread<Name> {
     /// The nodes, at least two.
     pub shares: Vec<Share<Name>>,
@@ -202,7 +203,7 @@ pub struct Spread<Name> {
 }
 
 /// A node that some flows go through.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share<Name> {
     /// The node.
     pub node: Name,

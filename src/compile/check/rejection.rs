@@ -1,11 +1,12 @@
 //! The ICMP errors that a check can wait for.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 /// An ICMP error that must come back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {
     /// Which.
     pub kind: RejectionKind,
@@ -16,7 +17,7 @@ pub struct Rejection {
 }
 
 /// A kind of ICMP error, by one name for both families (RFC 792, RFC 1812, RFC 4443).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RejectionKind {
     /// The time to live, or hop limit, ran out.
     TimeExceeded,

@@ -1,0 +1,146 @@
+//! Records of labs that another version wrote, or that are damaged.
+
+use crate::host::{Host, Said, lab, names};
+use std::fs;
+
+const RECORD: &str = "/run/vrflab/two-hosts/lab.json";
+const BUILT: &str = "/run/vrflab/two-hosts/built-0";
+
+/// Verbs that are about what a lab was built from.
+const INTO_THE_LAB: [&[&str]; 5] = [
+    &["check"],
+    &["link", "h1:eth0", "down"],
+    &["impair", "h1:eth0", "delay", "1ms"],
+    &["reset"],
+    &["up", "labs/two-hosts.yaml"],
+];
+
+fn up(host: &Host) {
+    host.done(&["up", "--no-check", &lab("two-hosts.yaml")]);
+}
+
+fn run(host: &Host, verb: &[&str]) -> Said {
+    let mut command = host.vrflab(verb);
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    crate::host::said(&command.output().unwrap())
+}
+
+#[test]
+fn a_record_of_another_version_lets_its_lab_be_taken_down_and_no_more() {
+    let host = Host::new();
+    let ours = format!("\"schema\":\"{}\"", vrflab::state::SCHEMA);
+    // Records of the first versions name no schema.
+    for (theirs, schema) in [("\"schema\":\"2+7.0.0\",\"more\":[1]", "2+7.0.0"), ("\"a\":1", "0")] {
+        up(&host);
+        let text = fs::read_to_string(RECORD).unwrap();
+        assert!(text.contains(&ours), "{text}");
+        fs::write(RECORD, text.replace(&ours, theirs)).unwrap();
+        let expected = format!(
+            "vrflab: two-hosts: its record {RECORD} is that of another version of vrflab ({schema}, not \
+             {}), which can still work on the lab; here, `vrflab down two-hosts` takes it away\n",
+            vrflab::state::SCHEMA
+        );
+        let others: [&[&str]; 2] = [&["exec", "two-hosts", "h1", "--", "true"], &["ls"]];
+        for verb in INTO_THE_LAB.into_iter().chain(others) {
+            let said = run(&host, verb);
+            assert!(said.err.starts_with(&expected), "{verb:?}: {said:?}");
+            assert_eq!(said.status == 0, *verb == ["ls"], "{verb:?}: {said:?}");
+        }
+        assert_eq!(names("/run/netns"), ["two-hosts-h1", "two-hosts-h2"]);
+        assert_eq!(host.done(&["down"]), "two-hosts is down\n");
+    }
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_lab_whose_compiled_form_is_lost_can_be_entered_listed_and_taken_down() {
+    let host = Host::new();
+    let cut = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
+    let flipped = |bytes: &[u8]| {
+        let mut bytes = bytes.to_vec();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        bytes
+    };
+    type Damage<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+    let damages: [(Damage<'_>, &str); 3] =
+        [(&cut, "is damaged: "), (&flipped, "is damaged: "), (&|_| Vec::new(), "is damaged: ")];
+    let lost = |what: &str| {
+        for verb in INTO_THE_LAB {
+            let said = run(&host, verb);
+            let expected = format!("vrflab: two-hosts: what it was built from {what}");
+            assert!(said.err.starts_with(&expected), "{verb:?}: {said:?}");
+            assert_eq!((said.status, said.out.as_str()), (3, ""), "{verb:?}");
+        }
+        assert_eq!(host.done(&["exec", "h1", "--", "echo", "there"]), "there\n");
+        assert_eq!(host.done(&["ls"]), format!("{:32} host\n", "two-hosts"));
+        assert_eq!(host.done(&["down"]), "two-hosts is down\n");
+    };
+    for (damage, what) in damages {
+        up(&host);
+        fs::write(BUILT, damage(&fs::read(BUILT).unwrap())).unwrap();
+        lost(what);
+    }
+    up(&host);
+    fs::remove_file(BUILT).unwrap();
+    lost("cannot be read: ");
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_record_that_is_cut_short_empty_or_anothers_loses_no_lab() {
+    let host = Host::new();
+    host.done(&["up", "--no-check", "--name", "other", &lab("two-hosts.yaml")]);
+    let others = fs::read_to_string("/run/vrflab/other/lab.json").unwrap();
+    let record = |of: fn(&str) -> String| {
+        up(&host);
+        of(&fs::read_to_string(RECORD).unwrap())
+    };
+    let half = record(|text| text[..text.len() / 2].to_owned());
+    for text in [half, String::new(), others] {
+        up(&host);
+        fs::write(RECORD, text).unwrap();
+        for verb in INTO_THE_LAB.into_iter().chain([["down"].as_slice()]) {
+            let (first, rest) = verb.split_first().unwrap();
+            let name: &[&str] = if *first == "up" { &[] } else { &["two-hosts"] };
+            let verb = [&[*first], name, rest].concat();
+            let said = run(&host, &verb);
+            let expected = format!("two-hosts: its record {RECORD} cannot be read: ");
+            assert!(said.err.contains(&expected), "{verb:?}: {said:?}");
+            assert_ne!(said.status, 0, "{verb:?}");
+        }
+        let there = ["other-h1", "other-h2", "two-hosts-h1", "two-hosts-h2"];
+        assert_eq!(names("/run/netns"), there);
+        assert_eq!(host.done(&["down", "--force", "two-hosts"]), "two-hosts is down\n");
+        assert_eq!(names("/run/netns"), ["other-h1", "other-h2"]);
+    }
+    host.done(&["check", "other"]);
+    host.done(&["down", "other"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn what_stands_is_known_without_its_file_through_every_change() {
+    let host = Host::new();
+    let file = "/run/lab.dot";
+    let text = "graph lab { node [role=router]; a:ab -- b:ab; b:bc -- c:bc; a:ac -- c:ac }";
+    fs::write(file, text).unwrap();
+    host.done(&["up", file]);
+    fs::remove_file(file).unwrap();
+    for change in [
+        ["link", "a:ab", "down", "--reroute"].as_slice(),
+        &["link", "b:bc", "down", "--reroute"],
+        &["link", "b:bc", "up"],
+        &["link", "a:ab", "up"],
+        &["link", "a:ab", "down", "--reroute"],
+    ] {
+        host.done(change);
+        host.done(&["check"]);
+    }
+    let built = names("/run/vrflab/lab").into_iter().filter(|name| name.starts_with("built-"));
+    assert!(built.count() <= 2, "{:?}", names("/run/vrflab/lab"));
+    host.done(&["reset"]);
+    assert!(!host.done(&["check"]).contains("since it came up"));
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
