@@ -1,23 +1,17 @@
 //! Interfaces that no link makes: what they are made of, and whose ports.
 
-use super::Draft;
 use super::interface::{Interface, InterfaceKind, Lower};
 use super::interfaces::BRIDGE;
 use super::lab::{InterfaceId, Node, NodeId};
 use super::routes::unknown;
+use super::{Draft, bridges, takers};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
 use crate::document::{DeviceName, Interface as Written, Role};
-use crate::iproute::Vlan;
-use crate::link::{Dummy, Keys, Kind, KindName, LowerDevice, Medium, Mtu};
+use crate::link::{Dummy, ETHERNET_MTU, Keys, Kind, KindName, LowerDevice, Medium, Mtu};
 use crate::topology;
 use crate::vocabulary::{Given, Value};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
-
-/// How many ports the kernel's bridge takes (`BR_MAX_PORTS` of `net/bridge/br_private.h`).
-const MOST_PORTS: usize = 1023;
-/// The MTU that the kernel gives an Ethernet device.
-const MTU: u32 = 1500;
+use std::collections::{BinaryHeap, HashMap};
 
 /// Adds a node's interfaces that no link makes, and makes ports of those that are to be some.
 pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: &mut Diagnostics) {
@@ -46,8 +40,10 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
     }
     let node_lab = &draft.lab[id];
     let is_port = |place: InterfaceId| node_lab.bridge_of(place).is_some();
-    for place in (0..node_lab.interfaces.len()).map(InterfaceId).filter(|it| is_port(*it)) {
-        draft.unaddressed.remove(&(id, place));
+    for place in (0..node_lab.interfaces.len()).map(InterfaceId) {
+        if is_port(place) || node_lab.passed_through(place).is_some() {
+            draft.unaddressed.remove(&(id, place));
+        }
     }
     // The ports of a switch have been looked at already.
     let made = node_lab.interfaces.iter().enumerate().filter(|_| node_lab.role != Role::Switch);
@@ -73,15 +69,16 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
                 | Medium::Tunnel { .. },
             ) => true,
         };
-        let port = draft.lab[id].bridge_of(*place).is_some();
+        let node = &draft.lab[id];
+        let port = node.bridge_of(*place).is_some() || node.passed_through(*place).is_some();
         if joins && !port && written.addresses.is_none() {
             draft.unaddressed.insert((id, *place));
         }
     }
     let lab_node = &mut draft.lab[id];
     told_apart(lab_node, errors);
-    vlans(lab_node, node, errors);
-    limit(lab_node, errors);
+    bridges::ports(lab_node, node, errors);
+    takers::check(lab_node, errors);
     let (order, whole) = lab_node.stacked();
     if let Some(in_cycle) = order.get(whole) {
         let span = lab_node.interfaces[in_cycle.0].span;
@@ -143,7 +140,9 @@ fn switch(
     let kind = written.kind.map(|kind| ("kind", kind.span));
     let own = written.own.iter().map(|given| (given.key, given.value.span));
     // Its ports are the switch's links.
-    let foreign = own.filter(|(key, _)| !matches!(*key, "vlan_filtering" | "stp"));
+    let bridges = KindName::Bridge.description().keys.iter().map(|key| key.name);
+    let known: Vec<&str> = bridges.filter(|key| *key != "ports").collect();
+    let foreign = own.filter(|(key, _)| !known.contains(key));
     let foreign = kind.into_iter().chain(foreign);
     let other = addresses.map(|it| ("addresses", it.span));
     let other = other.or(written.vrf.as_ref().map(|it| ("vrf", it.span)));
@@ -304,70 +303,9 @@ fn ports(node: &mut Node, bridge: InterfaceId, written: &Written, errors: &mut D
     }
 }
 
-/// Gives the ports of bridges that mind VLANs theirs; the plain one where nothing is said.
-fn vlans(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
-    let filters =
-        |bridge: &Interface| bridge.kind.as_bridge().is_some_and(|bridge| bridge.vlan_filtering);
-    for place in 0..node.interfaces.len() {
-        let interface = &node.interfaces[place];
-        let bridge = node.bridge_of(InterfaceId(place)).map(|it| &node.interfaces[it.0]);
-        let minds = filters(interface) || bridge.is_some_and(filters);
-        let at_node = topology.interfaces.iter().find(|it| it.name.value == interface.name);
-        let written = at_node.and_then(|it| it.written.vlans.as_ref());
-        if let (false, Some(first)) = (minds, written.and_then(|vlans| vlans.first())) {
-            errors.push(
-                Diagnostic::error(Code::BadValue, "VLANs where nobody minds them")
-                    .at(first.span, format!("{} is no port of such a bridge", interface.name))
-                    .help_in(|notation| {
-                        let keys = [("kind", "bridge"), ("vlan_filtering", "true")];
-                        format!(
-                            "its bridge needs `vlan_filtering`, as in {}",
-                            notation.interface("br0", &keys)
-                        )
-                    }),
-            );
-        }
-        let mut known: BTreeSet<u16> = BTreeSet::new();
-        let mut pvid = false;
-        for vlan in written.into_iter().flatten() {
-            if !vlan.value.ids().all(|id| known.insert(id)) || (pvid && vlan.value.pvid) {
-                let what = if vlan.value.pvid { "`pvid`, or a VLAN," } else { "a VLAN" };
-                let title = format!("{what} twice on one port");
-                errors.push(Diagnostic::error(Code::BadValue, title).at(vlan.span, "again"));
-            }
-            pvid |= vlan.value.pvid;
-        }
-        if minds {
-            node.interfaces[place].vlans =
-                written.cloned().unwrap_or_else(|| vec![Spanned::filled(Vlan::PLAIN)]);
-        }
-    }
-}
-
-/// Reports a bridge with more ports than the kernel takes.
-fn limit(node: &Node, errors: &mut Diagnostics) {
-    let mut ports: BTreeMap<InterfaceId, usize> = BTreeMap::new();
-    for place in (0..node.interfaces.len()).map(InterfaceId) {
-        if let Some(bridge) = node.bridge_of(place) {
-            *ports.entry(bridge).or_default() += 1;
-        }
-    }
-    for (bridge, count) in ports.into_iter().filter(|(_, count)| *count > MOST_PORTS) {
-        let bridge = &node.interfaces[bridge.0];
-        errors.push(
-            Diagnostic::error(
-                Code::TooManyPorts,
-                format!("bridge `{}` of `{}` has {count} ports", bridge.name, node.name),
-            )
-            .at(bridge.span.or(node.span), format!("the kernel's bridge takes {MOST_PORTS}"))
-            .help("join several switches by links"),
-        );
-    }
-}
-
 /// Says those MTUs that the kernel would choose otherwise than for any interface.
 pub(super) fn mtus(node: &mut Node) {
-    let mtu = |interface: &Interface| interface.mtu.map_or(MTU, |mtu| mtu.value);
+    let mtu = |interface: &Interface| interface.mtu.map_or(ETHERNET_MTU, |mtu| mtu.value);
     // A parent's first, so that its children have the same.
     for place in node.lower_first() {
         let interface = &node.interfaces[place.0];
@@ -380,13 +318,13 @@ pub(super) fn mtus(node: &mut Node) {
         let below = interface.kind.lower().map(|lower| &node.interfaces[lower.0]);
         let chosen = match kind.mtu() {
             Mtu::Own(own) => own,
-            Mtu::Lower => below.map_or(MTU, mtu),
-            Mtu::Less(overhead) => below.map_or(MTU, mtu).saturating_sub(overhead),
+            Mtu::Lower => below.map_or(ETHERNET_MTU, mtu),
+            Mtu::Less(overhead) => below.map_or(ETHERNET_MTU, mtu).saturating_sub(overhead),
             // The ports of a switch have no VLANs above them.
             Mtu::LeastOfPorts if node.role == Role::Switch => continue,
-            Mtu::LeastOfPorts => ports.map(|(_, port)| mtu(port)).min().unwrap_or(MTU),
+            Mtu::LeastOfPorts => ports.map(|(_, port)| mtu(port)).min().unwrap_or(ETHERNET_MTU),
         };
-        if chosen != MTU {
+        if chosen != ETHERNET_MTU {
             node.interfaces[place.0].mtu = Some(Spanned::filled(chosen));
         }
     }

@@ -4,7 +4,7 @@ use super::lab::InterfaceId;
 use crate::diagnostic::{Span, Spanned};
 use crate::document::{Address, DeviceName};
 use crate::iproute::{Netem, Tbf, Vlan};
-use crate::link;
+use crate::link::{self, BridgePort};
 use serde::{Deserialize, Serialize};
 
 /// An interface of a node.
@@ -34,6 +34,8 @@ pub struct Interface {
     pub offload: Spanned<bool>,
     /// The VLANs that it carries as a bridge that minds them, or as its port.
     pub vlans: Vec<Spanned<Vlan>>,
+    /// What it is told as a port of a bridge.
+    pub bridge_port: Option<Spanned<BridgePort>>,
     /// Whether it is up.
     pub up: bool,
 }
@@ -42,6 +44,11 @@ impl Interface {
     /// Whether it is a port of the device of this name, or in that VRF.
     pub fn is_port_of(&self, device: &DeviceName) -> bool {
         self.master.as_ref().is_some_and(|master| master.value == *device)
+    }
+
+    /// Whether it is a bridge that minds VLANs.
+    pub fn minds_vlans(&self) -> bool {
+        self.kind.as_bridge().is_some_and(|bridge| bridge.vlan_filtering)
     }
 
     /// An interface that is up and of which nothing else is said.
@@ -59,6 +66,7 @@ impl Interface {
             tbf: None,
             offload: Spanned::filled(true),
             vlans: Vec::new(),
+            bridge_port: None,
             up: true,
         }
     }

@@ -67,7 +67,7 @@ fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
     if role == Role::Switch {
         let stp = node.stp.is_some_and(|stp| stp.value);
         let name = DeviceName::new(BRIDGE).expect("a bridge's name is a device's name");
-        let bridge = link::Kind::Bridge(link::Bridge { vlan_filtering: false, stp });
+        let bridge = link::Kind::Bridge(link::Bridge::plain(stp));
         interfaces.push(Interface::plain(name, node.name.span, InterfaceKind::device(bridge)));
     }
     Node {
@@ -204,6 +204,7 @@ fn add_end(
     }
     let interface = Interface {
         vlans: Vec::new(),
+        bridge_port: None,
         span: name.span.or(end.span),
         name: name.value,
         kind,

@@ -4,6 +4,7 @@
 //! against the rules that no single line can break alone.
 
 mod addresses;
+mod bridges;
 mod check;
 mod checks;
 mod destinations;
@@ -37,6 +38,7 @@ mod summary;
 mod synthetic;
 mod sysctls;
 mod tables;
+mod takers;
 mod vpn;
 mod vrfs;
 mod words;

@@ -6,7 +6,7 @@ use super::lab::{InterfaceId, Lab, NodeId};
 use super::layout::Port;
 use crate::document::Role;
 use crate::iproute::Vlan;
-use crate::link::{Carries, Kind, KindName, Medium};
+use crate::link::{Carries, Kind, KindName, Medium, PortFlag};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -106,12 +106,51 @@ fn is_ip_tunnel(lab: &Lab, (node, interface): Port) -> bool {
     })
 }
 
-/// Whether an interface can have addresses: no port of a bridge can, nor anything in a switch.
+/// Whether an interface can have addresses: no port of a bridge can, nor one whose frames are all
+/// another's, nor anything in a switch.
 fn has_addresses(lab: &Lab, (node, interface): Port) -> bool {
     let node = &lab[node];
     let kind = node.interfaces[interface.0].kind.of_device();
     let carries = kind.is_none_or(|kind| kind.description().carries != Carries::Nothing);
-    node.role != Role::Switch && node.bridge_of(interface).is_none() && carries
+    let is_whole = node.bridge_of(interface).is_none() && node.passed_through(interface).is_none();
+    node.role != Role::Switch && is_whole && carries
+}
+
+/// The bridges at which interfaces are behind isolated ports, each with a number that those behind the
+/// same port share: of two that have different ones neither hears the other.
+pub(super) fn isolated(lab: &Lab) -> BTreeMap<Port, Vec<(Port, usize)>> {
+    let mut isolating: BTreeMap<Port, Vec<Port>> = BTreeMap::new();
+    for (place, node) in lab.nodes.iter().enumerate() {
+        for (id, interface) in node.interfaces.iter().enumerate() {
+            let port = interface.bridge_port.as_ref();
+            if port.is_some_and(|port| port.value.is(PortFlag::Isolated))
+                && let Some(bridge) = node.bridge_of(InterfaceId(id))
+            {
+                let port = (NodeId(place), InterfaceId(id));
+                isolating.entry((NodeId(place), bridge)).or_default().push(port);
+            }
+        }
+    }
+    let mut isolated: BTreeMap<Port, Vec<(Port, usize)>> = BTreeMap::new();
+    for (bridge, ports) in isolating {
+        let mut wires = Wires::new();
+        joints(lab, &mut |joint| {
+            if joint.bridge != Some(bridge) {
+                wires.join(joint.ends.map(|(node, id, ..)| (node, id, Side::Wire, None)));
+            }
+        });
+        let mut root = |(node, id): Port| wires.root((node, id, Side::Wire, None));
+        let behind: BTreeSet<usize> = ports.into_iter().map(&mut root).collect();
+        for (place, node) in lab.nodes.iter().enumerate() {
+            for id in (0..node.interfaces.len()).map(InterfaceId) {
+                let root = root((NodeId(place), id));
+                if behind.contains(&root) {
+                    isolated.entry((NodeId(place), id)).or_default().push((bridge, root));
+                }
+            }
+        }
+    }
+    isolated
 }
 
 /// Places that are joined to each other, directly or over others.

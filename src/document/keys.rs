@@ -215,6 +215,11 @@ pub(super) static INTERFACE: Level = Level {
         key("offload", Shape::Flag, "Whether checksums and segments are left to the far end."),
         key("up", Shape::Flag, "Whether it is up."),
         key("vlans", LINES, "What follows `bridge vlan add vid`, of a bridge or its port."),
+        key(
+            "bridge_port",
+            Shape::Line,
+            "What follows `bridge link set dev IF`, of a bridge's port.",
+        ),
         key("kind", Shape::OneOf(words::<link::KindName>), "What it is, if no link makes it."),
     ],
 };

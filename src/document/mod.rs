@@ -25,7 +25,7 @@ pub use write::{Entries, Link as LinkSheet, Sheet, Unwritable, Value};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Spanned, Text};
 use crate::iproute::{Netem, Tbf, Vlan};
-use crate::link::KindName;
+use crate::link::{BridgePort, KindName};
 use crate::vocabulary::{self, Given};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -243,6 +243,8 @@ pub struct Interface {
     pub own: Vec<Given>,
     /// `vlans` of a bridge or its port: what follows `bridge vlan add vid`.
     pub vlans: Option<Vec<Spanned<Vlan>>>,
+    /// `bridge_port`, of a port of a bridge: what follows `bridge link set dev IF`.
+    pub bridge_port: Option<Spanned<BridgePort>>,
 }
 
 impl Interface {
@@ -274,6 +276,7 @@ impl Interface {
             kind: Some(Spanned::filled(KindName::Dummy)),
             own: Vec::new(),
             vlans: None,
+            bridge_port: None,
         }
     }
 }

@@ -98,6 +98,8 @@ pub fn refused(step: &Step, reason: &Reason) -> Diagnostic {
         | Resource::Device { .. }
         | Resource::Master { .. }
         | Resource::BridgeVlan { .. }
+        | Resource::BridgePort { .. }
+        | Resource::Mtu { .. }
         | Resource::Qdisc { .. }
         | Resource::NoOffload { .. }
         | Resource::Up { .. }

@@ -57,6 +57,8 @@ fn content(step: &Step) -> (&str, &str) {
         | Resource::Device { .. }
         | Resource::Master { .. }
         | Resource::BridgeVlan { .. }
+        | Resource::BridgePort { .. }
+        | Resource::Mtu { .. }
         | Resource::Qdisc { .. }
         | Resource::NoOffload { .. }
         | Resource::Up { .. }

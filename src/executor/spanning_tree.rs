@@ -2,14 +2,14 @@
 
 use super::{ApplyError, Kernel, Observer};
 use crate::kernel::Reason;
+use crate::link::StpTimers;
 use crate::plan::{Resource, Step};
 use std::time::{Duration, Instant};
 
 /// How long one bridge is looked at, between two looks at whether the user wants to end it.
 const MOMENT: Duration = Duration::from_millis(200);
-/// With the timers that bridges are made with, a port forwards after 4 s, and 10 s if something that
-/// was heard has to be forgotten first. This is more than either, for machines that are busy.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// How much longer than its timers say a bridge may take, for machines that are busy.
+const GRACE: Duration = Duration::from_secs(20);
 
 /// Waits until every port of each such bridge forwards or blocks.
 ///
@@ -20,8 +20,11 @@ pub(super) fn wait(
     kernel: &mut impl Kernel,
     observer: &mut impl Observer,
 ) -> Result<(), ApplyError> {
-    let bridges: Vec<&Step> = steps.iter().copied().filter(|step| runs_stp(step)).collect();
-    let end = Instant::now() + TIMEOUT;
+    let bridges = steps.iter().filter_map(|step| Some((*step, stp_timers(step)?)));
+    let (bridges, timers): (Vec<&Step>, Vec<StpTimers>) = bridges.unzip();
+    // A port listens and learns before it forwards, and what was heard may have to be forgotten first.
+    let slowest = timers.iter().map(|it| it.max_age + 2 * it.forward_delay).max().unwrap_or(0);
+    let end = Instant::now() + Duration::from_millis(10 * u64::from(slowest)) + GRACE;
     // One that is ready can be so no longer when the next one is: what counts is a turn without a wait.
     let mut ready = 0;
     for step in bridges.iter().cycle() {
@@ -54,8 +57,8 @@ pub(super) fn wait(
     Ok(())
 }
 
-fn runs_stp(step: &Step) -> bool {
-    let device = step.action.made();
-    matches!(device, Some(Resource::Device { device, .. })
-        if device.kind.as_bridge().is_some_and(|bridge| bridge.stp))
+/// The timers of a bridge that runs the protocol.
+fn stp_timers(step: &Step) -> Option<StpTimers> {
+    let Some(Resource::Device { device, .. }) = step.action.made() else { return None };
+    device.kind.as_bridge().filter(|bridge| bridge.stp).map(|bridge| bridge.timers)
 }

@@ -41,4 +41,4 @@ pub use seg6local::{Inner, Seg6local};
 pub use table::Table;
 pub use tbf::{Peak, Queue, Tbf};
 pub use vlan::Vlan;
-pub(crate) use words::{Words, not};
+pub(crate) use words::{Words, not, number, unknown};

@@ -179,7 +179,7 @@ pub(super) fn names(known: &[Known]) -> Vec<&'static str> {
 
 /// A number in decimal, or in hexadecimal behind `0x`. One in octal, which `ip` would make of a
 /// leading 0, is none.
-pub(super) fn number(text: &str) -> Option<u64> {
+pub(crate) fn number(text: &str) -> Option<u64> {
     match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(digits) if !digits.starts_with('+') => u64::from_str_radix(digits, 16).ok(),
         None if text == "0" || text.starts_with(|it: char| matches!(it, '1'..='9')) => {

@@ -155,6 +155,8 @@ impl<'w> Machine<'w> {
             | Resource::Device { .. }
             | Resource::Master { .. }
             | Resource::BridgeVlan { .. }
+            | Resource::BridgePort { .. }
+            | Resource::Mtu { .. }
             | Resource::Qdisc { .. }
             | Resource::Up { .. }
             | Resource::Address { .. }
@@ -320,6 +322,8 @@ fn minds_carriers(action: &Action) -> bool {
         | Resource::Rule { .. }
         | Resource::Ruleset { .. }
         | Resource::BridgeVlan { .. }
+        | Resource::BridgePort { .. }
+        | Resource::Mtu { .. }
         | Resource::Qdisc { .. }
         | Resource::NoOffload { .. }
         | Resource::EtcFile { .. }

@@ -4,14 +4,15 @@ use super::nexthop::NexthopMessage;
 use super::socket::{Mode, Request};
 use super::{qdisc, route, rule};
 use crate::iproute::Vlan;
-use crate::link::{Kind, LowerDevice};
+use crate::link::{BridgePort, ETHERNET_MTU, Kind, LowerDevice};
 use crate::plan::{Action, Family, Resource, VethEnd};
 use ipnet::IpNet;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
 };
 use rtnetlink::packet_route::link::{
-    BridgeVlanInfoFlags, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage,
+    BridgeVlanInfoFlags, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute,
+    LinkInfo, LinkMessage,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{LinkBridgeVlan, LinkMessageBuilder, LinkUnspec, LinkVeth};
@@ -66,6 +67,12 @@ pub(super) fn requests(action: &Action, numbers: &impl Numbers) -> Requests {
         Resource::BridgeVlan { namespace, device, own, vlan } => {
             set(vlan_message(numbers.index(namespace, device), *own, *vlan))
         }
+        Resource::BridgePort { namespace, device, port } => {
+            port_message(numbers.index(namespace, device), port)
+        }
+        Resource::Mtu { namespace, device, mtu } => {
+            set(LinkUnspec::new_with_index(numbers.index(namespace, device)).mtu(*mtu).build())
+        }
         Resource::Qdisc { namespace, device, qdisc } => {
             let message = qdisc::message(numbers.index(namespace, device), qdisc);
             vec![(Mode::Create, RouteNetlinkMessage::NewQueueDiscipline(message).into())]
@@ -116,6 +123,12 @@ fn deletion(resource: &Resource, numbers: &impl Numbers) -> Requests {
         Resource::BridgeVlan { namespace, device, own, vlan } => delete(
             RouteNetlinkMessage::DelLink(vlan_message(index(namespace, device), *own, *vlan)),
         ),
+        Resource::BridgePort { namespace, device, port: _ } => {
+            port_message(index(namespace, device), &BridgePort::default())
+        }
+        Resource::Mtu { namespace, device, mtu: _ } => {
+            set(LinkUnspec::new_with_index(index(namespace, device)).mtu(ETHERNET_MTU).build())
+        }
         Resource::Qdisc { namespace, device, qdisc } => {
             let message = qdisc::place(index(namespace, device), qdisc);
             delete(RouteNetlinkMessage::DelQueueDiscipline(message))
@@ -147,6 +160,17 @@ fn vlan_message(index: u32, own: bool, vlan: Vlan) -> LinkMessage {
     let message = LinkBridgeVlan::new(index);
     let message = if own { message.bridge_self() } else { message };
     message.vlan(vlan.first, flags).build()
+}
+
+/// The request that tells a port of a bridge what it is to be.
+fn port_message(index: u32, port: &BridgePort) -> Requests {
+    let mut message = LinkUnspec::new_with_index(index).build();
+    message.attributes.push(LinkAttribute::LinkInfo(vec![
+        LinkInfo::PortKind(InfoPortKind::Bridge),
+        LinkInfo::PortData(InfoPortData::BridgePort(port.data())),
+    ]));
+    // Unlike the request that sets a link, this one hands on what is for the bridge.
+    change_to(RouteNetlinkMessage::NewLink(message))
 }
 
 /// What the kernel is told of a device's kind, and of the index of the device below.

@@ -185,5 +185,6 @@ pub trait OfKind {
     fn mtu(&self) -> Mtu;
 }
 
-/// The MTU that the kernel gives an Ethernet device.
-pub(super) const ETHERNET: Mtu = Mtu::Own(1500);
+/// The MTU that the kernel gives an Ethernet device, in bytes.
+pub const ETHERNET_MTU: u32 = 1500;
+pub(super) const ETHERNET: Mtu = Mtu::Own(ETHERNET_MTU);

@@ -6,6 +6,7 @@
 
 mod bond;
 mod bridge;
+mod bridge_port;
 mod dummy;
 mod geneve;
 mod gre;
@@ -27,7 +28,8 @@ mod vti;
 mod vxlan;
 
 pub use bond::{Bond, BondMode, HashPolicy, LacpRate};
-pub use bridge::Bridge;
+pub use bridge::{Bridge, DEFAULT_PVID, StpTimers};
+pub use bridge_port::{BridgePort, PortFlag};
 pub use dummy::Dummy;
 pub use geneve::Geneve;
 pub use gre::Gre;
@@ -39,7 +41,7 @@ pub use ip6tnl::Ip6tnl;
 pub use ipip::Ipip;
 pub use ipvlan::{Ipvlan, IpvlanMode};
 pub use keys::Keys;
-pub use kind::{Carries, Description, LinkKind, LowerDevice, Medium, Mtu};
+pub use kind::{Carries, Description, ETHERNET_MTU, LinkKind, LowerDevice, Medium, Mtu};
 pub use macvlan::{Macvlan, MacvlanMode};
 pub use sit::Sit;
 pub use tunnel::{Outer, OuterAddress};

@@ -87,6 +87,8 @@ impl Action {
             | Resource::Device { .. }
             | Resource::Master { .. }
             | Resource::BridgeVlan { .. }
+            | Resource::BridgePort { .. }
+            | Resource::Mtu { .. }
             | Resource::Qdisc { .. }
             | Resource::Up { .. }
             | Resource::Address { .. }

@@ -79,26 +79,27 @@ fn stage(resource: &Resource) -> u8 {
         Resource::Sysctl { key, .. } if interface_of(key).is_none() => 1,
         Resource::Veth { .. } => 2,
         Resource::Device { device, .. } if device.lower.is_none() => 3,
-        Resource::Device { .. } => 4,
-        Resource::Sysctl { .. } => 5,
-        Resource::NoOffload { .. } => 6,
-        Resource::EtcFile { .. } => 7,
-        Resource::Ruleset { .. } => 8,
-        Resource::Master { .. } => 9,
-        Resource::BridgeVlan { .. } => 10,
-        Resource::Qdisc { qdisc, .. } if qdisc.is_root() => 11,
-        Resource::Qdisc { .. } => 12,
-        Resource::Up { .. } => 13,
-        Resource::Address { .. } => 14,
-        Resource::Route { route, .. } if route.is_on_link() => 15,
+        Resource::Mtu { .. } => 4,
+        Resource::Device { .. } => 5,
+        Resource::Sysctl { .. } => 6,
+        Resource::NoOffload { .. } => 7,
+        Resource::EtcFile { .. } => 8,
+        Resource::Ruleset { .. } => 9,
+        Resource::Master { .. } => 10,
+        Resource::BridgeVlan { .. } | Resource::BridgePort { .. } => 11,
+        Resource::Qdisc { qdisc, .. } if qdisc.is_root() => 12,
+        Resource::Qdisc { .. } => 13,
+        Resource::Up { .. } => 14,
+        Resource::Address { .. } => 15,
+        Resource::Route { route, .. } if route.is_on_link() => 16,
         Resource::NexthopObject { object, .. } => match object.leads {
-            Leads::Way { .. } | Leads::Blackhole { .. } => 16,
-            Leads::Group { .. } => 17,
+            Leads::Way { .. } | Leads::Blackhole { .. } => 17,
+            Leads::Group { .. } => 18,
         },
-        Resource::Route { .. } => 18,
-        Resource::Rule { .. } => 19,
-        Resource::MplsRoute { .. } => 20,
-        Resource::Command { .. } => 21,
+        Resource::Route { .. } => 19,
+        Resource::Rule { .. } => 20,
+        Resource::MplsRoute { .. } => 21,
+        Resource::Command { .. } => 22,
     }
 }
 
@@ -116,6 +117,8 @@ fn stage_of_deletion(resource: &Resource) -> u8 {
         | Resource::Ruleset { .. }
         | Resource::Master { .. }
         | Resource::BridgeVlan { .. }
+        | Resource::BridgePort { .. }
+        | Resource::Mtu { .. }
         | Resource::Qdisc { .. }
         | Resource::Up { .. }
         | Resource::Address { .. }
@@ -143,6 +146,8 @@ fn is_replaced(before: &Resource, after: &Resource) -> bool {
             Resource::Sysctl { .. }
             | Resource::Master { .. }
             | Resource::BridgeVlan { .. }
+            | Resource::BridgePort { .. }
+            | Resource::Mtu { .. }
             | Resource::Ruleset { .. }
             | Resource::EtcFile { .. }
             | Resource::Route { .. }
@@ -184,6 +189,8 @@ impl Resource {
             | Resource::Device { .. }
             | Resource::Master { .. }
             | Resource::BridgeVlan { .. }
+            | Resource::BridgePort { .. }
+            | Resource::Mtu { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }
             | Resource::Up { .. }
@@ -224,6 +231,8 @@ impl<'a> Between<'a> {
                     | Resource::Device { .. }
                     | Resource::Master { .. }
                     | Resource::BridgeVlan { .. }
+                    | Resource::BridgePort { .. }
+                    | Resource::Mtu { .. }
                     | Resource::NoOffload { .. }
                     | Resource::Up { .. }
                     | Resource::Address { .. }
@@ -337,7 +346,7 @@ impl<'a> Between<'a> {
                 continue;
             }
             match resource {
-                Resource::Rule { .. } | Resource::Up { .. } => self.take(key),
+                Resource::Rule { .. } => self.take(key),
                 // It is given what a new namespace has.
                 Resource::Sysctl { .. } => self.take(key),
                 Resource::Namespace { .. }
@@ -345,8 +354,11 @@ impl<'a> Between<'a> {
                 | Resource::Device { .. }
                 | Resource::Master { .. }
                 | Resource::BridgeVlan { .. }
+                | Resource::BridgePort { .. }
+                | Resource::Mtu { .. }
                 | Resource::Qdisc { .. }
                 | Resource::NoOffload { .. }
+                | Resource::Up { .. }
                 | Resource::Address { .. }
                 | Resource::NexthopObject { .. }
                 | Resource::Ruleset { .. }
@@ -355,6 +367,10 @@ impl<'a> Between<'a> {
                 | Resource::Route { .. }
                 | Resource::MplsRoute { .. } => {}
             }
+        }
+        // Some have come up with the device below.
+        for key in self.model.up().into_iter().filter(|key| !wanted.contains_key(key)) {
+            self.take(key);
         }
     }
 

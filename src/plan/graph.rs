@@ -69,6 +69,8 @@ impl<'a> Links<'a> {
             Resource::Namespace { .. }
             | Resource::Sysctl { .. }
             | Resource::BridgeVlan { .. }
+            | Resource::BridgePort { .. }
+            | Resource::Mtu { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }
             | Resource::Up { .. }
@@ -157,7 +159,11 @@ impl<'a> Graph<'a> {
         match &self.steps[step].action {
             Action::Add(_) | Action::Replace { .. } => {
                 waits_for(resource, &self.links, |strength, it| {
-                    add(self.makers.get(&it), strength)
+                    add(self.makers.get(&it), strength);
+                    // What goes down takes along what was there before.
+                    if matches!(it, Milestone::Up(..)) {
+                        add(self.removals.get(&it), Strength::Soft);
+                    }
                 });
                 provides(resource, &self.links, |it| match it {
                     Milestone::Namespace(_)
@@ -169,6 +175,7 @@ impl<'a> Graph<'a> {
                     Milestone::Settings(_)
                     | Milestone::Devices(_)
                     | Milestone::Master(..)
+                    | Milestone::Mtu(..)
                     | Milestone::Netem(..)
                     | Milestone::Configured(..)
                     | Milestone::Files(_)
@@ -183,6 +190,12 @@ impl<'a> Graph<'a> {
             }
             Action::Delete(_) => provides(resource, &self.links, |it| {
                 add(self.releases.get(&it), Strength::Hard);
+                // A VLAN that is to be down comes up with the device below.
+                if let Milestone::Up(namespace, device) = it
+                    && let Some(parent) = self.links.parents.get(&(namespace, device))
+                {
+                    add(self.makers.get(&Milestone::Up(namespace, parent)), Strength::Soft);
+                }
                 // Until the local table is looked up elsewhere, nothing would be delivered.
                 if matches!(it, Milestone::LocalTable(..)) {
                     add(self.makers.get(&it), Strength::Soft);

@@ -26,6 +26,8 @@ pub(super) enum Kind<'a> {
     Device(&'a str),
     Master(&'a str),
     BridgeVlan(&'a str, u16),
+    BridgePort(&'a str),
+    Mtu(&'a str),
     /// Whether it is the root.
     Qdisc(&'a str, bool),
     NoOffload(&'a str),
@@ -137,6 +139,8 @@ impl Resource {
             Resource::Device { device, .. } => Kind::Device(&device.name),
             Resource::Master { port, .. } => Kind::Master(port),
             Resource::BridgeVlan { device, vlan, .. } => Kind::BridgeVlan(device, vlan.first),
+            Resource::BridgePort { device, .. } => Kind::BridgePort(device),
+            Resource::Mtu { device, .. } => Kind::Mtu(device),
             Resource::Qdisc { device, qdisc, .. } => Kind::Qdisc(device, qdisc.is_root()),
             Resource::NoOffload { device, .. } => Kind::NoOffload(device),
             Resource::Up { device, .. } => Kind::Up(device),

@@ -3,11 +3,12 @@
 use super::state::{LOCAL_RULE, OWN_RULES};
 use super::{Action, Device, Plan, PlanError, Qdisc, Resource, Step, VethEnd};
 use crate::compile::{
-    InterfaceKind, Lab, Link, NexthopObject, Node, NodeId, Route, Rule, UNREACHABLE_METRIC, Vrf,
+    Interface, InterfaceId, InterfaceKind, Lab, Link, NexthopObject, Node, NodeId, Route, Rule,
+    UNREACHABLE_METRIC, Vrf,
 };
 use crate::diagnostic::{Span, Spanned};
 use crate::iproute::{Leads, RouteKind, Vlan};
-use crate::link::{self, Kind};
+use crate::link::{self, ETHERNET_MTU, Kind, KindName};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::collections::BTreeSet;
 
@@ -60,6 +61,7 @@ pub fn lower_part(lab: &Lab, part: &BTreeSet<NodeId>) -> Result<Plan, PlanError>
         devices(&mut steps, node);
     }
     for node in nodes() {
+        mtus(&mut steps, node);
         inner_devices(&mut steps, node);
         sysctls(&mut steps, node, &node.late_sysctls);
         for interface in node.interfaces.iter().filter(|interface| !interface.offload.value) {
@@ -120,6 +122,29 @@ fn devices(steps: &mut Vec<Step>, node: &Node) {
     }
 }
 
+/// The MTUs that bridges keep whatever those of their ports.
+fn mtus(steps: &mut Vec<Step>, node: &Node) {
+    for interface in node.interfaces.iter().filter(|interface| interface.kind.is_bridge()) {
+        let Some(mtu) = interface.mtu else { continue };
+        let (namespace, device) = (node.namespace.clone(), interface.name.to_string());
+        let resource = Resource::Mtu { namespace, device, mtu: mtu.value };
+        steps.push(Step::add(resource, mtu.span.or(interface.span)));
+    }
+}
+
+/// The MTU that a device is made with. One of a bridge's is said afterwards: the kernel takes the least
+/// of the ports' unless it was told to change it, and to say what it has already changes nothing.
+fn first_mtu(interface: &Interface) -> Option<u32> {
+    let mtu = interface.mtu.map(|mtu| mtu.value);
+    match interface.kind.is_bridge() {
+        true => mtu.filter(|mtu| *mtu == ETHERNET_MTU).map(|_| ANOTHER_MTU),
+        false => mtu,
+    }
+}
+
+/// An MTU that is not the kernel's own.
+const ANOTHER_MTU: u32 = 1280;
+
 /// The devices that are made from inside their namespace, parents first.
 fn inner_devices(steps: &mut Vec<Step>, node: &Node) {
     for (device, span) in own_devices(node).filter(|(device, _)| device.is_made_inside()) {
@@ -136,7 +161,7 @@ fn own_devices(node: &Node) -> impl Iterator<Item = (Device, Span)> {
             name: interface.name.to_string(),
             kind: kind.clone(),
             lower: lower.as_ref().map(|lower| node.lower_name(lower).to_string()),
-            mtu: interface.mtu.map(|mtu| mtu.value),
+            mtu: first_mtu(interface),
             mac: interface.mac.map(|mac| mac.value),
         };
         Some((device, interface.span))
@@ -173,6 +198,11 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
         }
     }
     for interface in &node.interfaces {
+        if let Some(port) = &interface.bridge_port {
+            let (device, said) = (interface.name.to_string(), port.value.clone());
+            let resource = Resource::BridgePort { namespace: namespace(), device, port: said };
+            push(resource, port.span.or(interface.span));
+        }
         let own = interface.kind.is_bridge();
         for vlans in &interface.vlans {
             for id in vlans.value.ids() {
@@ -213,6 +243,12 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
     for interface in masters.chain(others).map(|id| &node.interfaces[id.0]) {
         push(up(interface.name.as_str()), interface.span);
     }
+    for id in risen(node) {
+        let interface = &node.interfaces[id.0];
+        let action = Action::Delete(up(interface.name.as_str()));
+        steps.push(Step { action, span: interface.span });
+    }
+    let mut push = |resource, span| steps.push(Step::add(resource, span));
     for loopback in &node.loopback {
         push(address("lo", loopback.value.net), loopback.span);
     }
@@ -226,6 +262,17 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
             push(address(interface.name.as_str(), on_interface.value.net), on_interface.span);
         }
     }
+}
+
+/// The VLANs that are to be down and that the kernel brings up with the device below.
+fn risen(node: &Node) -> impl Iterator<Item = InterfaceId> {
+    let ids = (0..node.interfaces.len()).map(InterfaceId);
+    ids.filter(|id| {
+        let interface = &node.interfaces[id.0];
+        let is_vlan = interface.kind.of_device().is_some_and(|it| it.name() == KindName::Vlan);
+        let parent = interface.kind.parent();
+        is_vlan && !interface.up && parent.is_some_and(|parent| node.comes_up(parent))
+    })
 }
 
 fn programs(steps: &mut Vec<Step>, node: &Node) {

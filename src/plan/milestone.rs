@@ -24,6 +24,8 @@ pub enum Milestone<'a> {
     Devices(&'a str),
     /// A device has a master.
     Master(&'a str, &'a str),
+    /// A bridge has the MTU that it is to have.
+    Mtu(&'a str, &'a str),
     /// A device has a netem queue.
     Netem(&'a str, &'a str),
     /// A device has all that it should have before it comes up.
@@ -83,6 +85,7 @@ impl fmt::Display for Milestone<'_> {
             Milestone::Device(namespace, device) => write!(f, "the device {device} of {namespace}"),
             Milestone::Devices(namespace) => write!(f, "the devices of {namespace}"),
             Milestone::Master(namespace, port) => write!(f, "a master of {port} of {namespace}"),
+            Milestone::Mtu(namespace, device) => write!(f, "the MTU of {device} of {namespace}"),
             Milestone::Netem(namespace, device) => {
                 write!(f, "a netem queue on {device} of {namespace}")
             }
@@ -151,9 +154,10 @@ impl Resource {
                 }
                 each(Milestone::Configured(here, device));
             }
-            Resource::BridgeVlan { device, .. } | Resource::NoOffload { device, .. } => {
-                each(Milestone::Configured(here, device));
-            }
+            Resource::BridgeVlan { device, .. }
+            | Resource::BridgePort { device, .. }
+            | Resource::NoOffload { device, .. } => each(Milestone::Configured(here, device)),
+            Resource::Mtu { device, .. } => each(Milestone::Mtu(here, device)),
             // Whose carrier it gives is known to the whole plan alone.
             Resource::Up { device, .. } => each(Milestone::Up(here, device)),
             Resource::Address { device, address, .. } => {
@@ -205,12 +209,17 @@ impl Resource {
                 each(Soft, Milestone::Settings(here));
                 if let Some(lower) = &device.lower {
                     each(Hard, Milestone::Device(here, lower));
+                    // A VLAN's MTU is that of the device below at the most.
+                    each(Soft, Milestone::Mtu(here, lower));
                 }
             }
             Resource::Master { port, master, .. } => {
                 each(Hard, Milestone::Device(here, port));
                 each(Hard, Milestone::Device(here, master));
+                each(Soft, Milestone::Mtu(here, master));
             }
+            Resource::BridgePort { device, .. } => each(Hard, Milestone::Master(here, device)),
+            Resource::Mtu { device, .. } => each(Hard, Milestone::Device(here, device)),
             Resource::BridgeVlan { device, own, .. } => {
                 each(Hard, Milestone::Device(here, device));
                 if !own {
@@ -299,6 +308,8 @@ impl Resource {
             | Resource::Veth { .. }
             | Resource::Device { .. }
             | Resource::Master { .. }
+            | Resource::BridgePort { .. }
+            | Resource::Mtu { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }
             | Resource::Up { .. }

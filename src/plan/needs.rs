@@ -180,6 +180,8 @@ impl Needs {
                 | Resource::EtcFile { .. }
                 | Resource::Command { .. }
                 | Resource::Master { .. }
+                | Resource::BridgePort { .. }
+                | Resource::Mtu { .. }
                 | Resource::Up { .. }
                 | Resource::Address { .. } => {}
                 Resource::Rule { namespace, rule, .. } => {

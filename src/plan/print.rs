@@ -4,6 +4,7 @@ use super::between::fresh;
 use super::{Action, Family, Qdisc, Resource, VethEnd};
 use crate::compile::sysctl_name;
 use crate::diagnostic::is_obeyed;
+use crate::link::{BridgePort, ETHERNET_MTU};
 use std::fmt;
 
 impl fmt::Display for Action {
@@ -60,6 +61,23 @@ impl fmt::Display for Action {
                     true => write!(f, "add dev {device} vid {vlan}{own}"),
                     false => write!(f, "del dev {device} vid {}{own}", vlan.first),
                 }
+            }
+            Resource::BridgePort { namespace, device, port } => {
+                write!(f, "bridge -n {namespace} link set dev {device} ")?;
+                let plain = BridgePort::default();
+                let words = match self {
+                    Action::Replace {
+                        before: Some(Resource::BridgePort { port: before, .. }),
+                        ..
+                    } => port.words(before),
+                    Action::Add(_) | Action::Replace { .. } => port.words(&plain),
+                    Action::Delete(_) => plain.words(port),
+                };
+                f.write_str(&words)
+            }
+            Resource::Mtu { namespace, device, mtu } => {
+                let mtu = if is_made { *mtu } else { ETHERNET_MTU };
+                write!(f, "ip -n {namespace} link set dev {device} mtu {mtu}")
             }
             Resource::Qdisc { namespace, device, qdisc } => {
                 write!(f, "tc -n {namespace} qdisc {verb} dev {device} ")?;

@@ -3,6 +3,7 @@
 use super::device::{Device, VethEnd};
 use crate::compile::{LabelRoute, NexthopObject, Route, Rule};
 use crate::iproute::{Netem, Tbf, Vlan};
+use crate::link::{BridgePort, Kind};
 use ipnet::IpNet;
 
 /// One thing that a namespace holds, by names only: whoever makes it finds the numbers.
@@ -55,6 +56,24 @@ pub enum Resource {
         own: bool,
         /// One VLAN.
         vlan: Vlan,
+    },
+    /// A port of a bridge is told to be other than the kernel has it.
+    BridgePort {
+        /// Where.
+        namespace: String,
+        /// The port.
+        device: String,
+        /// What it is told.
+        port: BridgePort,
+    },
+    /// A bridge has an MTU of its own, whatever those of its ports.
+    Mtu {
+        /// Where.
+        namespace: String,
+        /// The bridge.
+        device: String,
+        /// In bytes.
+        mtu: u32,
     },
     /// Packets that leave through a device are handled by a queueing discipline.
     Qdisc {
@@ -147,6 +166,14 @@ pub enum Resource {
     },
 }
 
+/// What a device has of the kernel's own choice where nothing is said.
+pub(super) struct Chosen<'a> {
+    pub(super) mtu: &'a mut Option<u32>,
+    pub(super) mac: &'a mut Option<[u8; 6]>,
+    /// Of which kind it is, where it is no end of a pair.
+    pub(super) kind: Option<&'a mut Kind>,
+}
+
 /// What is done to the packets that leave through a device.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Qdisc {
@@ -200,6 +227,8 @@ impl Resource {
             | Resource::Device { namespace, .. }
             | Resource::Master { namespace, .. }
             | Resource::BridgeVlan { namespace, .. }
+            | Resource::BridgePort { namespace, .. }
+            | Resource::Mtu { namespace, .. }
             | Resource::Qdisc { namespace, .. }
             | Resource::NoOffload { namespace, .. }
             | Resource::Up { namespace, .. }
@@ -232,6 +261,8 @@ impl Resource {
             | Resource::Sysctl { .. }
             | Resource::Master { .. }
             | Resource::BridgeVlan { .. }
+            | Resource::BridgePort { .. }
+            | Resource::Mtu { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }
             | Resource::Up { .. }
@@ -246,15 +277,25 @@ impl Resource {
         }
     }
 
-    /// The MAC addresses of the devices that it is, in the order of [`Resource::devices`].
-    pub(super) fn macs(&mut self) -> Vec<&mut Option<[u8; 6]>> {
+    /// What the devices that it is have of the kernel's own choice where nothing is said, in the order of
+    /// [`Resource::devices`].
+    pub(super) fn chosen(&mut self) -> Vec<Chosen<'_>> {
         match self {
-            Resource::Veth { ends } => ends.iter_mut().map(|end| &mut end.mac).collect(),
-            Resource::Device { device, .. } => vec![&mut device.mac],
+            Resource::Veth { ends } => {
+                let ends = ends.iter_mut();
+                ends.map(|end| Chosen { mtu: &mut end.mtu, mac: &mut end.mac, kind: None })
+                    .collect()
+            }
+            Resource::Device { device, .. } => {
+                let Device { kind, mtu, mac, .. } = device;
+                vec![Chosen { mtu, mac, kind: Some(kind) }]
+            }
             Resource::Namespace { .. }
             | Resource::Sysctl { .. }
             | Resource::Master { .. }
             | Resource::BridgeVlan { .. }
+            | Resource::BridgePort { .. }
+            | Resource::Mtu { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }
             | Resource::Up { .. }

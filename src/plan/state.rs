@@ -1,9 +1,10 @@
 //! What namespaces hold, and in what two states differ.
 
-use super::{Action, Device, Key, Plan, Qdisc, Resource, Strength};
+use super::resource::Chosen;
+use super::{Action, Key, Plan, Qdisc, Resource, Strength};
 use crate::compile::{LOCAL, Rule};
 use crate::iproute::RuleAction;
-use crate::link::Kind;
+use crate::link::{Bridge, ETHERNET_MTU, Kind, Mtu};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::LazyLock;
 
@@ -88,13 +89,66 @@ impl State {
 
     /// The state, with what the kernel chose itself where `wanted` leaves it the choice left out.
     pub fn without_choices(&self, wanted: &State) -> State {
-        let chosen: BTreeSet<(String, String)> =
-            wanted.resources.iter().flat_map(with_mac).collect();
+        let mut wanted = wanted.resources.clone().into_iter().collect::<Vec<_>>();
+        let mut said: BTreeMap<(String, String), Said> = BTreeMap::new();
+        for resource in &mut wanted {
+            let places = places(resource);
+            said.extend(places.into_iter().zip(resource.chosen().into_iter().map(Said::of)));
+        }
         let plain = |resource: &Resource| {
-            let resource = without_own_macs(resource.clone(), &chosen);
-            without_own_mtu(resource, &wanted.resources).kept()
+            let mut resource = resource.clone();
+            let places = places(&resource);
+            for (place, shown) in places.iter().zip(resource.chosen()) {
+                said.get(place).unwrap_or(&Said::default()).leave_out(shown);
+            }
+            resource.kept()
         };
         State { resources: self.resources.iter().map(plain).collect() }
+    }
+}
+
+/// The devices that a resource is, by namespace and name.
+fn places(resource: &Resource) -> Vec<(String, String)> {
+    let devices = resource.devices().into_iter();
+    devices.map(|(namespace, name)| (namespace.to_owned(), name.to_owned())).collect()
+}
+
+/// What is said of a device that the kernel else chooses.
+#[derive(Debug, Default)]
+struct Said {
+    mtu: Option<u32>,
+    mac: Option<[u8; 6]>,
+    bridge: Option<Bridge>,
+}
+
+impl Said {
+    fn of(chosen: Chosen<'_>) -> Self {
+        let bridge = chosen.kind.and_then(|kind| kind.as_bridge().cloned());
+        Self { mtu: *chosen.mtu, mac: *chosen.mac, bridge }
+    }
+
+    /// Leaves out what was not said.
+    fn leave_out(&self, shown: Chosen<'_>) {
+        let Chosen { mtu, mac, mut kind } = shown;
+        if let Some(Kind::Bridge(shown)) = kind.as_deref_mut() {
+            // A resource of its own says whether it is to have one.
+            *mtu = self.mtu;
+            // What runs STP shows the root's timers, and how long it knows an address while the tree
+            // changes.
+            if let Some(said) = self.bridge.as_ref().filter(|_| shown.stp) {
+                (shown.timers, shown.ageing_time) = (said.timers, said.ageing_time);
+            }
+        }
+        let own = match kind.map(|kind| kind.mtu()) {
+            Some(Mtu::Own(own)) => Some(own),
+            None | Some(Mtu::Lower | Mtu::LeastOfPorts | Mtu::Less(_)) => Some(ETHERNET_MTU),
+        };
+        if self.mtu.is_none() && *mtu == own {
+            *mtu = None;
+        }
+        if self.mac.is_none() {
+            *mac = None;
+        }
     }
 }
 
@@ -127,6 +181,8 @@ impl Resource {
             | Resource::Device { .. }
             | Resource::Master { .. }
             | Resource::BridgeVlan { .. }
+            | Resource::BridgePort { .. }
+            | Resource::Mtu { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }
             | Resource::Up { .. }
@@ -152,6 +208,8 @@ impl Resource {
             | Resource::Device { .. }
             | Resource::Master { .. }
             | Resource::BridgeVlan { .. }
+            | Resource::BridgePort { .. }
+            | Resource::Mtu { .. }
             | Resource::NoOffload { .. }
             | Resource::Up { .. }
             | Resource::Address { .. }
@@ -165,41 +223,4 @@ impl Resource {
         }
         self
     }
-}
-
-/// Leaves out the MTU of a bridge that is left to it: that of its ports.
-fn without_own_mtu(mut resource: Resource, wanted: &BTreeSet<Resource>) -> Resource {
-    let said = resource.clone();
-    if let Resource::Device { device: Device { kind: Kind::Bridge(_), mtu, .. }, .. } =
-        &mut resource
-        && mtu.take().is_some()
-        && !wanted.contains(&resource)
-    {
-        return said;
-    }
-    resource
-}
-
-/// The devices, by namespace and name, whose MAC addresses are chosen.
-fn with_mac(resource: &Resource) -> Vec<(String, String)> {
-    let mut resource = resource.clone();
-    let chosen: Vec<bool> = resource.macs().iter().map(|mac| mac.is_some()).collect();
-    let devices = resource.devices().into_iter().zip(chosen);
-    devices
-        .filter(|(_, chosen)| *chosen)
-        .map(|((namespace, name), _)| (namespace.to_owned(), name.to_owned()))
-        .collect()
-}
-
-/// Leaves out the MAC addresses that the kernel chose itself.
-fn without_own_macs(mut resource: Resource, chosen: &BTreeSet<(String, String)>) -> Resource {
-    let kept: Vec<bool> = resource
-        .devices()
-        .iter()
-        .map(|(namespace, name)| chosen.contains(&((*namespace).to_owned(), (*name).to_owned())))
-        .collect();
-    for (mac, _) in resource.macs().into_iter().zip(kept).filter(|(_, kept)| !kept) {
-        *mac = None;
-    }
-    resource
 }

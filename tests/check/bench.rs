@@ -131,7 +131,7 @@ impl Bench {
         }
         if role == Role::Switch {
             steps.push(self.command(id, &["link", "add", "name", "br0", "up", "type", "bridge"]));
-            let bridge = Bridge { vlan_filtering: false, stp: false };
+            let bridge = Bridge::plain(false);
             self.interface(id, "br0", InterfaceKind::device(Kind::Bridge(bridge)));
         }
         steps

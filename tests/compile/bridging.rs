@@ -89,3 +89,24 @@ fn a_router_between_two_switches_closes_no_loop() {
     let text = format!("graph {{ {SWITCHES} node [role=router]; r; s1 -- s2; r -- s1; r -- s2 }}");
     assert!(!codes(&text).contains(&Code::BridgeLoop));
 }
+
+#[test]
+fn what_is_behind_isolated_ports_is_not_checked_against_each_other() {
+    let lab = |port: &str| {
+        let text = format!(
+            "graph {{ s [role=switch, interfaces=\"a {port}; b {port}\"]; t [role=switch]; node [role=host]
+               s -- t; s -- r; a -- s:a; b1 -- t; b2 -- t; c -- s:b }}"
+        );
+        let source = Source { name: "lab.dot".to_owned(), text };
+        let name = LabName::new("lab").unwrap();
+        let (lab, said) = vrflab::understand(&source, Format::Dot, None, &name);
+        let checks = lab.unwrap_or_else(|| panic!("{said:?}")).checks;
+        checks.iter().map(|check| check.to_string()).collect::<Vec<_>>()
+    };
+    let all = lab("");
+    let apart = ["a -> c".to_owned(), "c -> a".to_owned()];
+    let others: Vec<_> = all.iter().filter(|check| !apart.contains(check)).cloned().collect();
+    assert_eq!(all.len(), 20);
+    assert_eq!(others.len(), 18);
+    assert_eq!(lab("bridge_port 'isolated on'"), others);
+}

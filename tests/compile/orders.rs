@@ -32,7 +32,7 @@ impl Dice {
 fn labs() -> Vec<(PathBuf, Plan)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut labs = Vec::new();
-    for folder in ["labs", "labs/zoo", "tests/guest/vpn"] {
+    for folder in ["labs", "labs/zoo", "tests/guest", "tests/guest/vpn"] {
         for entry in fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -228,6 +228,8 @@ fn disturbed(state: &State, dice: &mut Dice) -> State {
                 false => route.kind = RouteKind::Blackhole,
             },
             Resource::MplsRoute { route, .. } => route.ttl_propagate = Some(false),
+            Resource::Mtu { mtu, .. } => *mtu += 100,
+            Resource::BridgePort { port, .. } => port.cost = Some(7),
             Resource::Namespace { .. }
             | Resource::Master { .. }
             | Resource::Qdisc { .. }
@@ -317,4 +319,22 @@ proptest! {
             leads(&mixed(states, &mut dice), &other, &name);
         }
     }
+}
+
+#[test]
+fn a_vlan_that_is_to_be_down_goes_down_again_when_the_device_below_comes_up() {
+    let text = "routing: none\nnodes: {a: {interfaces: {d: {kind: dummy}, down: {kind: vlan, id: 7, parent: \
+                d, up: false, addresses: [\"fd00::1/64\"]}, inner: {kind: vlan, id: 8, parent: down}}}}\n";
+    let plan = lower(&lab_of_yaml(text)).unwrap();
+    let mut dice = Dice(0xd0d0);
+    (0..32).for_each(|_| orders_agree(&plan, &mut dice, text));
+    ends_in_nothing(&plan, text);
+    let mut cut = State::of(&plan);
+    assert!(
+        cut.resources
+            .iter()
+            .all(|it| !matches!(it, Resource::Up { device, .. } if device == "down"))
+    );
+    cut.resources.retain(|it| !matches!(it, Resource::Up { device, .. } if device == "d"));
+    leads(&cut, &plan, text);
 }

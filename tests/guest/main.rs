@@ -2,6 +2,7 @@
 //! `vrflab vm run --` as cargo's runner (see `ci/test`).
 #![allow(clippy::unwrap_used)]
 
+mod bridges;
 mod change;
 mod checks;
 mod devices;

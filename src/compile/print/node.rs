@@ -4,6 +4,7 @@ use crate::compile::interface::{Interface, InterfaceKind};
 use crate::compile::lab::{Command, Imports, Node, Sysctl, Vrf};
 use crate::compile::sysctl_name;
 use crate::document::{Content, Entries, Role, Value};
+use crate::link::Bridge;
 use crate::vocabulary;
 
 pub(super) fn print(node: &Node) -> (String, Entries) {
@@ -65,7 +66,7 @@ fn said<const N: usize>(keys: [(&str, Value); N], even_empty: impl Fn(&str) -> b
 /// Whether an interface is there for the node's role, and cannot be said again.
 fn made_by_role(role: Role, interface: &Interface) -> bool {
     // Unless something is said of it, which stands under its name.
-    let plain = interface.kind.as_bridge().is_some_and(|it| !it.vlan_filtering && !it.stp);
+    let plain = interface.kind.as_bridge().is_some_and(|it| *it == Bridge::plain(false));
     let Interface { mtu, mac, up, .. } = interface;
     role == Role::Switch && plain && mtu.is_none() && mac.is_none() && *up
 }
@@ -113,6 +114,7 @@ fn interface(node: &Node, interface: &Interface) -> (String, Value) {
         tbf,
         offload,
         vlans,
+        bridge_port,
     } = interface;
     let mut keys = Entries::new();
     let mut say = |key: &str, value| keys.push((key.to_owned(), value));
@@ -137,8 +139,13 @@ fn interface(node: &Node, interface: &Interface) -> (String, Value) {
             say("addresses", Value::lines(addresses));
         }
     }
-    if !vlans.is_empty() {
+    let bridge = master.as_ref().and_then(|it| node.interface(it.value.as_str()));
+    let bridge = bridge.map_or(interface, |bridge| &node.interfaces[bridge.0]);
+    if bridge.minds_vlans() {
         say("vlans", Value::lines(vlans));
+    }
+    if let Some(port) = bridge_port {
+        say("bridge_port", Value::line(port));
     }
     match (master, role) {
         // The role makes its interfaces ports.

@@ -66,7 +66,30 @@ pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
     for ((_, ip), users) in users.iter().filter(|(_, users)| users.len() > 1 && !meant(users)) {
         errors.push(duplicate(lab, *ip, users));
     }
+    least_mtu(lab, errors);
     links(lab, errors);
+}
+
+/// The smallest MTU with which the kernel speaks IPv6 on an interface.
+const IPV6_MTU: u32 = 1280;
+
+/// Reports addresses of IPv6 where the kernel has none.
+fn least_mtu(lab: &Lab, errors: &mut Diagnostics) {
+    for interface in lab.nodes.iter().flat_map(|node| &node.interfaces) {
+        let address = interface.addresses.iter().find(|address| address.value.addr().is_ipv6());
+        if let (Some(address), Some(mtu)) = (address, interface.mtu)
+            && mtu.value < IPV6_MTU
+        {
+            let title = format!("`{}` has an MTU of {mtu} bytes, and no IPv6", interface.name);
+            let error = Diagnostic::error(Code::BadValue, title);
+            errors.push(
+                error
+                    .at(mtu.span.or(address.span).or(interface.span), "")
+                    .note(format!("the kernel speaks IPv6 where the MTU is {IPV6_MTU} or more"))
+                    .help("give it, or what is below it, a larger MTU, or no address of IPv6"),
+            );
+        }
+    }
 }
 
 /// Whether an address is at several nodes on purpose, as each of them says.

@@ -4,9 +4,10 @@ use crate::compile::check::{Arrival, Arrow, Check, Expect, Goal, Place};
 use crate::compile::checks::between;
 use crate::compile::family::IpFamily;
 use crate::compile::lab::{InterfaceId, Lab, MAIN, NodeId};
-use crate::compile::layout::{Context, Layout};
+use crate::compile::layout::{Context, Layout, Port};
 use crate::compile::network::Network;
 use crate::compile::parts::{Part, Parts};
+use crate::compile::segment;
 use crate::diagnostic::Text;
 use crate::document::{DeviceName, Role};
 use ipnet::IpNet;
@@ -28,6 +29,8 @@ pub(super) struct Endpoint {
     /// The LANs that it is on, by their places in [`Parts::segments`], and its subnets there.
     pub(super) lans: BTreeSet<usize>,
     pub(super) lan_nets: Vec<IpNet>,
+    /// The bridges behind whose isolated ports it is, and which of the ports.
+    isolated: BTreeSet<(Port, usize)>,
 }
 
 /// The endpoints of a lab: all of its tables that send into a part and have an address there.
@@ -38,6 +41,7 @@ pub(super) fn all(lab: &Lab, layout: &Layout, network: &Network, parts: &Parts) 
             lan_of.extend(segment.ports.iter().map(|port| (*port, number)));
         }
     }
+    let isolated = segment::isolated(lab);
     let endpoint = |context: &Context| {
         let Context { node: id, table } = *context;
         let node = &lab[id];
@@ -56,6 +60,7 @@ pub(super) fn all(lab: &Lab, layout: &Layout, network: &Network, parts: &Parts) 
             parts: parts.of_table(network.place(*context)).collect(),
             lans: BTreeSet::new(),
             lan_nets: Vec::new(),
+            isolated: BTreeSet::new(),
         };
         for (place, interface) in node.interfaces.iter().enumerate() {
             let port = (id, InterfaceId(place));
@@ -63,6 +68,7 @@ pub(super) fn all(lab: &Lab, layout: &Layout, network: &Network, parts: &Parts) 
                 found.is_whole_node &= interface.addresses.is_empty();
                 continue;
             }
+            found.isolated.extend(isolated.get(&port).into_iter().flatten());
             for net in interface.addresses.iter().map(|address| address.value.net) {
                 let address = net.addr();
                 let Some(part) = parts.of_port(port, address) else { continue };
@@ -125,7 +131,16 @@ impl Endpoint {
     /// Whether both have a part in common.
     pub(super) fn is_near(&self, other: &Endpoint) -> bool {
         self.node != other.node
+            && !self.is_apart(other)
             && other.addresses.iter().any(|(_, parts)| !parts.is_disjoint(&self.parts))
+    }
+
+    /// Whether a bridge keeps the two apart.
+    fn is_apart(&self, other: &Endpoint) -> bool {
+        let theirs = &other.isolated;
+        self.isolated
+            .iter()
+            .any(|(bridge, port)| theirs.iter().any(|(its, other)| bridge == its && port != other))
     }
 
     /// The checks that this one reaches another: by its name where the addresses that stand for it are

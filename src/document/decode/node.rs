@@ -8,7 +8,7 @@ use super::fields::{Fields, wrong};
 use super::{names, values};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Notation, Spanned, Text};
 use crate::iproute::{Netem, Tbf, Vlan};
-use crate::link;
+use crate::link::{self, BridgePort};
 use crate::vocabulary::Level;
 
 /// Reads a node from its map, in which its defaults are already.
@@ -82,6 +82,7 @@ fn interfaces(fields: &Fields, errors: &mut Diagnostics) -> Vec<Interface> {
             kind: fields.choice("kind", errors),
             own: fields.given(link::keys(), errors),
             vlans: fields.all_parsed("vlans", errors, Vlan::parse),
+            bridge_port: fields.parsed("bridge_port", errors, BridgePort::parse),
         };
         if interface.kind.is_none() && fields.tree("kind").is_some() {
             // That there is no such kind was said, and nothing follows from it.

@@ -3,18 +3,15 @@
 use super::Devices;
 use crate::iproute::Vlan;
 use crate::kernel::{SendError, Socket};
-use crate::link::{Kind, LowerDevice, Mtu};
+use crate::link::{BridgePort, Kind, LowerDevice};
 use crate::plan::{Device, Resource, VethEnd};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
-    AfSpecBridge, BridgeVlanInfoFlags, InfoBridge, InfoData, InfoKind, LinkAttribute,
+    AfSpecBridge, BridgeVlanInfoFlags, InfoBridge, InfoData, InfoKind, InfoPortData, LinkAttribute,
     LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
 };
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The MTU that the kernel gives an Ethernet device.
-const MTU: u32 = 1500;
 
 /// The ends of veth pairs by their indices, of which no two are the same in a lab.
 #[derive(Debug, Default)]
@@ -45,15 +42,46 @@ struct Shown {
     mac: Option<[u8; 6]>,
     up: bool,
     data: Option<InfoData>,
+    port: Option<BridgePort>,
+}
+
+/// What the kernel does not show whether it has chosen it itself, and is read of those of which a plan
+/// says it.
+#[derive(Default)]
+struct Said<'a> {
+    /// Bridges with an MTU of their own.
+    mtus: BTreeSet<&'a str>,
+    /// Ports with a cost of their own.
+    costs: BTreeSet<&'a str>,
+}
+
+impl<'a> Said<'a> {
+    fn of(here: &str, planned: &BTreeSet<&'a Resource>) -> Self {
+        let mut said = Self::default();
+        for resource in planned.iter().filter(|resource| resource.namespace() == here) {
+            match resource {
+                Resource::Mtu { device, .. } => {
+                    said.mtus.insert(device);
+                }
+                Resource::BridgePort { device, port, .. } if port.cost.is_some() => {
+                    said.costs.insert(device);
+                }
+                _ => {}
+            }
+        }
+        said
+    }
 }
 
 /// Reads a namespace's devices; ends of pairs are collected, everything else goes to `resources`.
 pub(super) fn read(
     namespace: &str,
     socket: &mut Socket,
+    planned: &BTreeSet<&Resource>,
     ends: &mut Ends,
     resources: &mut BTreeSet<Resource>,
 ) -> Result<Devices, SendError> {
+    let said = Said::of(namespace, planned);
     let mut shown: BTreeMap<u32, Shown> = BTreeMap::new();
     for answer in socket.dump(RouteNetlinkMessage::GetLink(LinkMessage::default()))? {
         if let RouteNetlinkMessage::NewLink(message) = answer {
@@ -70,11 +98,18 @@ pub(super) fn read(
     for (index, link) in shown {
         let name = link.name;
         let read = link.kind.as_ref().and_then(|kind| Kind::read(kind, link.data.as_ref()));
-        let default = match read.as_ref().map(|(kind, _)| kind.mtu()) {
-            Some(Mtu::Own(mtu)) => mtu,
-            None | Some(Mtu::Lower | Mtu::LeastOfPorts | Mtu::Less(_)) => MTU,
-        };
-        let mtu = Some(link.mtu).filter(|mtu| *mtu != default);
+        let mtu = Some(link.mtu);
+        if said.mtus.contains(name.as_str()) {
+            let (namespace, device) = (namespace(), name.clone());
+            resources.insert(Resource::Mtu { namespace, device, mtu: link.mtu });
+        }
+        if let Some(mut port) = link.port {
+            port.cost = port.cost.filter(|_| said.costs.contains(name.as_str()));
+            if !port.is_plain() {
+                let (namespace, device) = (namespace(), name.clone());
+                resources.insert(Resource::BridgePort { namespace, device, port });
+            }
+        }
         if link.kind == Some(InfoKind::Veth) {
             let end = VethEnd { namespace: namespace(), name: name.clone(), mtu, mac: link.mac };
             ends.0.insert(index, (link.peer.unwrap_or_default(), end));
@@ -126,6 +161,9 @@ impl Shown {
         match info {
             LinkInfo::Kind(kind) => self.kind = Some(kind.clone()),
             LinkInfo::Data(data) => self.data = Some(data.clone()),
+            LinkInfo::PortData(InfoPortData::BridgePort(port)) => {
+                self.port = Some(BridgePort::read(port));
+            }
             _ => {}
         }
     }

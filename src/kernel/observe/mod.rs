@@ -45,7 +45,7 @@ pub fn observe_all(plans: &[&Plan], worker: &mut Worker) -> io::Result<State> {
         worker.enter(&namespace)?;
         resources.insert(Resource::Namespace { namespace: name.to_owned() });
         let mut socket = Socket::open()?;
-        let devices = link::read(name, &mut socket, &mut ends, &mut resources)?;
+        let devices = link::read(name, &mut socket, &planned, &mut ends, &mut resources)?;
         addresses(name, &mut socket, &devices, &planned, &mut resources)?;
         rules(name, &mut socket, &mut resources)?;
         queues(name, &mut socket, &devices, &mut resources)?;

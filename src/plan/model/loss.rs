@@ -76,6 +76,8 @@ impl<'a> Model<'a> {
                 Resource::Veth { .. }
                 | Resource::Device { .. }
                 | Resource::BridgeVlan { .. }
+                | Resource::BridgePort { .. }
+                | Resource::Mtu { .. }
                 | Resource::Qdisc { .. }
                 | Resource::NoOffload { .. }
                 | Resource::Up { .. }
@@ -109,9 +111,12 @@ impl<'a> Model<'a> {
         };
         let was_vrf = self.is_vrf(namespace, master);
         self.forget(&key);
-        let is_vlan = |it: &Resource| matches!(it, Resource::BridgeVlan { device, own: false, .. } if device == port);
-        for vlan in self.keys(namespace, is_vlan) {
-            self.forget(&vlan);
+        let is_of_port = |it: &Resource| {
+            matches!(it, Resource::BridgeVlan { device, own: false, .. }
+                | Resource::BridgePort { device, .. } if device == port)
+        };
+        for of_port in self.keys(namespace, is_of_port) {
+            self.forget(&of_port);
         }
         if was_vrf {
             self.cycle(namespace, port);
@@ -122,17 +127,22 @@ impl<'a> Model<'a> {
     pub(super) fn cycle(&mut self, namespace: &'a str, port: &'a str) {
         let key = Key { namespace, kind: Kind::Up(port) };
         let Some(up) = self.held.get(&key).cloned() else { return };
-        let above = self.vlans_on(namespace, port);
-        let above: Vec<_> = above
-            .into_iter()
-            .filter_map(|vlan| {
-                let key = Key { namespace, kind: Kind::Up(vlan) };
-                Some((key, self.held.get(&key)?.clone()))
-            })
-            .collect();
         self.goes_down(namespace, port);
         self.held.insert(key, up);
-        self.held.extend(above);
+        self.raise(namespace, port);
+    }
+
+    /// A device is up, and the VLANs on it come up with it, whether they were down on purpose or not.
+    pub(super) fn raise(&mut self, namespace: &'a str, device: &str) {
+        for vlan in self.vlans_on(namespace, device) {
+            if !self.is_up(namespace, vlan) {
+                let key = Key { namespace, kind: Kind::Up(vlan) };
+                let device = vlan.to_owned();
+                let up = Resource::Up { namespace: namespace.to_owned(), device };
+                self.held.insert(key, Cow::Owned(up));
+            }
+            self.raise(namespace, vlan);
+        }
     }
 
     /// A device goes down.
@@ -193,6 +203,8 @@ impl<'a> Model<'a> {
             Resource::Sysctl { key, .. } => interface_of(key) == Some(device),
             Resource::Master { port: it, .. }
             | Resource::BridgeVlan { device: it, .. }
+            | Resource::BridgePort { device: it, .. }
+            | Resource::Mtu { device: it, .. }
             | Resource::Qdisc { device: it, .. }
             | Resource::NoOffload { device: it, .. }
             | Resource::Up { device: it, .. }

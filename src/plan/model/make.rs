@@ -61,6 +61,12 @@ impl<'a> Model<'a> {
                     self.held.contains_key(&Key { namespace: here, kind: Kind::Master(device) });
                 so(*own || has_master, || format!("{device} is no port of a bridge"))?;
             }
+            Resource::BridgePort { device, .. } => {
+                self.wants_device(here, device)?;
+                let key = Key { namespace: here, kind: Kind::Master(device) };
+                so(self.held.contains_key(&key), || format!("{device} is no port of a bridge"))?;
+            }
+            Resource::Mtu { device, .. } => self.wants_device(here, device)?,
             Resource::Qdisc { device, qdisc, .. } => {
                 self.wants_device(here, device)?;
                 let root = Key { namespace: here, kind: Kind::Qdisc(device, true) };
@@ -86,6 +92,9 @@ impl<'a> Model<'a> {
                     let met = format!("{here} {device} before {master}");
                     self.circumstances.insert(met);
                 }
+                self.put(key, Cow::Borrowed(resource));
+                self.raise(here, device);
+                return Ok(());
             }
             Resource::Address { device, address, .. } => {
                 self.wants_device(here, device)?;

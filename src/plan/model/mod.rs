@@ -78,6 +78,10 @@ impl<'a> Model<'a> {
         let key = resource.key();
         let is_there = self.held.contains_key(&key);
         let done = match action {
+            // The kernel brings up a VLAN with the device below, and says nothing where one is as it is to
+            // be already.
+            Action::Add(Resource::Up { .. }) => self.make(resource),
+            Action::Delete(Resource::Up { .. }) if !is_there => Ok(()),
             Action::Add(_) if is_there => Err("it is there already".to_owned()),
             Action::Add(_) => self.make(resource),
             Action::Replace { .. } => self.make(resource),
@@ -128,6 +132,8 @@ impl<'a> Model<'a> {
                 | Resource::Device { .. }
                 | Resource::Master { .. }
                 | Resource::BridgeVlan { .. }
+                | Resource::BridgePort { .. }
+                | Resource::Mtu { .. }
                 | Resource::Qdisc { .. }
                 | Resource::NoOffload { .. }
                 | Resource::Up { .. }
@@ -174,6 +180,8 @@ impl<'a> Model<'a> {
             | Resource::Device { .. }
             | Resource::Master { .. }
             | Resource::BridgeVlan { .. }
+            | Resource::BridgePort { .. }
+            | Resource::Mtu { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }
             | Resource::Up { .. }
@@ -228,6 +236,12 @@ impl<'a> Model<'a> {
     /// The keys of a namespace's rules.
     pub(super) fn rules(&self, namespace: &'a str) -> Vec<Key<'a>> {
         self.keys(namespace, |resource| matches!(resource, Resource::Rule { .. }))
+    }
+
+    /// The keys of the devices that are up.
+    pub(super) fn up(&self) -> Vec<Key<'a>> {
+        let keys = self.held.keys().filter(|key| matches!(key.kind, Kind::Up(_)));
+        keys.copied().collect()
     }
 
     /// The rules that a new namespace has, which nobody made.

@@ -1,0 +1,114 @@
+//! What the file says of bridges' ports: their VLANs and their flags.
+
+use super::interface::Interface;
+use super::lab::{InterfaceId, Node};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
+use crate::document::DeviceName;
+use crate::iproute::Vlan;
+use crate::link::DEFAULT_PVID;
+use crate::topology;
+use crate::vocabulary::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many ports the kernel's bridge takes (`BR_MAX_PORTS` of `net/bridge/br_private.h`).
+const MOST_PORTS: usize = 1023;
+
+/// Gives the ports of a node's bridges what the file says of them.
+pub(super) fn ports(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
+    vlans(node, topology, errors);
+    flags(node, topology, errors);
+    limit(node, errors);
+}
+
+/// What ports are told.
+fn flags(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
+    for written in &topology.interfaces {
+        let Some(port) = &written.written.bridge_port else { continue };
+        let Some(place) = node.interface(written.name.value.as_str()) else { continue };
+        let bridge = node.bridge_of(place).map(|it| &node.interfaces[it.0]);
+        if !bridge.is_some_and(|bridge| bridge.kind.is_bridge()) {
+            let title = format!("`{}` is no port of a bridge", written.name.value);
+            errors.push(Diagnostic::error(Code::BadValue, title).at(port.span, "said of a port"));
+        } else if !port.value.is_plain() {
+            node.interfaces[place.0].bridge_port = Some(port.clone());
+        }
+    }
+}
+
+/// The VLAN of those ports of a bridge that say none.
+fn default_vlans(bridge: &DeviceName, topology: &topology::Node) -> Vec<Spanned<Vlan>> {
+    let written = topology.interfaces.iter().find(|it| it.name.value == *bridge);
+    let own = written.into_iter().flat_map(|it| &it.written.own);
+    let said = own.into_iter().find(|given| given.key == DEFAULT_PVID).map(|it| &it.value);
+    match said.map(|said| (&said.value, said.span)) {
+        Some((Value::Number(0), _)) => Vec::new(),
+        Some((Value::Number(id), span)) => {
+            let id = *id as u16;
+            vec![Spanned::new(Vlan { first: id, last: id, ..Vlan::PLAIN }, span)]
+        }
+        Some((Value::Flag(_) | Value::Line(_) | Value::Ip(_) | Value::Lines(_), _)) | None => {
+            vec![Spanned::filled(Vlan::PLAIN)]
+        }
+    }
+}
+
+/// Gives the ports of bridges that mind VLANs theirs; the plain one where nothing is said.
+fn vlans(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
+    let filters = Interface::minds_vlans;
+    for place in 0..node.interfaces.len() {
+        let interface = &node.interfaces[place];
+        let bridge = node.bridge_of(InterfaceId(place)).map(|it| &node.interfaces[it.0]);
+        let minds = filters(interface) || bridge.is_some_and(filters);
+        let at_node = topology.interfaces.iter().find(|it| it.name.value == interface.name);
+        let written = at_node.and_then(|it| it.written.vlans.as_ref());
+        if let (false, Some(first)) = (minds, written.and_then(|vlans| vlans.first())) {
+            errors.push(
+                Diagnostic::error(Code::BadValue, "VLANs where nobody minds them")
+                    .at(first.span, format!("{} is no port of such a bridge", interface.name))
+                    .help_in(|notation| {
+                        let keys = [("kind", "bridge"), ("vlan_filtering", "true")];
+                        format!(
+                            "its bridge needs `vlan_filtering`, as in {}",
+                            notation.interface("br0", &keys)
+                        )
+                    }),
+            );
+        }
+        let mut known: BTreeSet<u16> = BTreeSet::new();
+        let mut pvid = false;
+        for vlan in written.into_iter().flatten() {
+            if !vlan.value.ids().all(|id| known.insert(id)) || (pvid && vlan.value.pvid) {
+                let what = if vlan.value.pvid { "`pvid`, or a VLAN," } else { "a VLAN" };
+                let title = format!("{what} twice on one port");
+                errors.push(Diagnostic::error(Code::BadValue, title).at(vlan.span, "again"));
+            }
+            pvid |= vlan.value.pvid;
+        }
+        if minds {
+            let bridge = bridge.unwrap_or(interface).name.clone();
+            node.interfaces[place].vlans =
+                written.cloned().unwrap_or_else(|| default_vlans(&bridge, topology));
+        }
+    }
+}
+
+/// Reports a bridge with more ports than the kernel takes.
+fn limit(node: &Node, errors: &mut Diagnostics) {
+    let mut ports: BTreeMap<InterfaceId, usize> = BTreeMap::new();
+    for place in (0..node.interfaces.len()).map(InterfaceId) {
+        if let Some(bridge) = node.bridge_of(place) {
+            *ports.entry(bridge).or_default() += 1;
+        }
+    }
+    for (bridge, count) in ports.into_iter().filter(|(_, count)| *count > MOST_PORTS) {
+        let bridge = &node.interfaces[bridge.0];
+        errors.push(
+            Diagnostic::error(
+                Code::TooManyPorts,
+                format!("bridge `{}` of `{}` has {count} ports", bridge.name, node.name),
+            )
+            .at(bridge.span.or(node.span), format!("the kernel's bridge takes {MOST_PORTS}"))
+            .help("join several switches by links"),
+        );
+    }
+}
