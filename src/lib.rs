@@ -7,6 +7,8 @@
 //!                written     meant       left out    │     will be  journals,   there
 //!                (spans)     (graph)     filled in   │     done     rolls back
 //!                                                    └─► check: does it work?
+//!
+//!  lifecycle: the life of one lab, from its file to its end ─► cli, vm, other programs
 //! ```
 //!
 //! One value per stage, one function that makes it, and nothing flows back. The `mod` lines below
@@ -15,9 +17,14 @@
 //! What is particular to a kind of interface, from its keys to its netlink attributes, is in its file in
 //! [`link`], and nowhere else.
 //!
-//! Rooms left of [`kernel`] do no input or output but reading the file they are given and those that
-//! it names: they need no root and no Linux feature. [`kernel`] is the only room with netlink, with
-//! entering namespaces and with unsafe code. [`cli`] is the only one that prints.
+//! Rooms left of `kernel` do no input or output but reading the file they are given and those that
+//! it names: they need no root and no Linux feature. `kernel` is the only room with netlink, with
+//! entering namespaces and with unsafe code. `lifecycle` is what verbs are made of, `cli` the only room
+//! that prints.
+//!
+//! Other programs use [`lifecycle`], and the data of the rooms that its documentation leads to. The other rooms
+//! can be reached because the tests of this crate and its program do so; they are no part of the crate's
+//! interface, and change with any version.
 //!
 //! Programs are started for a lab only where its file asks for them: `run` by a supervisor in each
 //! node (`kernel/supervisor.rs`), which ends with the last of its commands, and `nft`. What changes
@@ -26,18 +33,27 @@
 
 pub mod diagnostic;
 pub mod iproute;
+#[doc(hidden)]
 pub mod vocabulary;
 pub mod link;
 pub mod document;
+#[doc(hidden)]
 pub mod topology;
 pub mod compile;
 pub mod plan;
+#[doc(hidden)]
 pub mod kernel;
+#[doc(hidden)]
 pub mod state;
+#[doc(hidden)]
 pub mod executor;
 pub mod check;
+#[doc(hidden)]
 pub mod picture;
+pub mod lifecycle;
+#[doc(hidden)]
 pub mod vm;
+#[doc(hidden)]
 pub mod cli;
 
 use compile::Lab;
@@ -48,6 +64,7 @@ use document::{DeviceName, Files, Format, LabName, Limits, NodeName};
 /// the order of its places.
 ///
 /// `name` is the lab's whatever the file says, and `fallback` where the file says nothing.
+#[doc(hidden)]
 pub fn understand(
     source: &Source,
     format: Format,
@@ -58,6 +75,7 @@ pub fn understand(
 }
 
 /// [`understand`], with the files that the lab's file names taken from `files`.
+#[doc(hidden)]
 pub fn understand_with(
     source: &Source,
     format: Format,
@@ -69,6 +87,7 @@ pub fn understand_with(
 }
 
 /// What holds of a lab beside what its file says.
+#[doc(hidden)]
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Interfaces that are down whatever the file says: routes that the compiler fills in go round
@@ -79,6 +98,7 @@ pub struct Options {
 }
 
 /// [`understand_with`], under these options.
+#[doc(hidden)]
 pub fn understand_under(
     source: &Source,
     format: Format,

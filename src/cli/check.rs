@@ -1,20 +1,17 @@
 //! `vrflab check`: runs a lab's checks.
 
-use super::exit::{Exit, cannot};
-use super::interrupt::{self, Interrupt};
+use super::exit::{Exit, cannot, unopened};
+use super::interrupt;
 use super::labs;
-use super::output::{self, err, out};
-use super::place::{self, Kernel, Place, state_error};
-use super::{count, failures, files, report, sample};
-use crate::check::{self, Report};
-use crate::compile::{Check, Lab, Node, read_check};
-use crate::diagnostic::{Diagnostics, Source, Span, Text};
+use super::output::{self, out};
+use super::place::{self, Kernel, Place};
+use super::progress::Watch;
+use super::{count, failures, report, sample};
+use crate::check;
 use crate::document::LabName;
-use crate::executor;
-use crate::kernel::{EndedCommand, Home, Namespace, processes_in};
-use crate::state::{self, Change, Commands, Record, Shared};
+use crate::lifecycle::{CheckError, CheckOptions, Checked, Patience, RunningLab};
 use clap::Args;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,128 +53,42 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
 }
 
 fn here(lab: &LabName, arguments: &Arguments) -> Result<Exit, Exit> {
-    let waiting = || err!("{lab}: another vrflab is at work, waiting");
-    let held = Shared::take(lab, waiting).map_err(state_error)?;
-    let record = Record::load(lab).map_err(state_error)?;
-    let (Some(_held), Some(record)) = (held, record) else {
-        return Err(super::exit::wrong(format!("{lab} is down")));
-    };
-    place::standing(&record).map_err(super::exit::wrong)?;
-    let mut lab = record.built().map_err(cannot)?.standing(&record.changes);
-    if !arguments.only.is_empty() {
-        lab.checks = only(&lab, &arguments.only)?;
-        lab.sample = None;
-    }
-    files::suffice(&lab, false, true)?;
+    let running = RunningLab::open(lab).map_err(unopened)?;
     let patience = Patience::For(Duration::from_secs(arguments.wait));
-    let foreign =
-        executor::foreign(&record.footprint, &record.footprint.namespaces).map_err(cannot)?;
-    if let Some(namespace) = foreign {
-        return Err(cannot(format!("the namespace `{namespace}` is not this lab's")));
-    }
+    let options = CheckOptions { only: arguments.only.clone(), patience };
     interrupt::listening(|interrupt| {
-        interrupt.begin();
-        let checked = Checked { lab: &lab, commands: record.commands, changes: &record.changes };
-        said(&checked, interrupt, patience, arguments.json)
+        let mut watch = Watch::of_checks(interrupt, !arguments.json);
+        match running.check(&options, &mut watch) {
+            Ok(checked) => concluded(&running, &checked, arguments.json),
+            Err(error) => failed(error),
+        }
     })
     .map_err(cannot)
 }
 
-/// Checks that are given on the command line.
-fn only(lab: &Lab, lines: &[String]) -> Result<Vec<Check>, Exit> {
-    let source = Source { name: "--only".to_owned(), text: lines.join("\n") };
-    let mut errors = Diagnostics::default();
-    let mut start = 0;
-    let mut checks = Vec::with_capacity(lines.len());
-    for line in lines {
-        let text = Text::new(line.as_str(), Span::new(start, start + line.len()));
-        checks.extend(errors.keep(read_check(lab, &text)));
-        start += line.len() + 1;
-    }
-    let is_wrong = errors.has_errors();
-    report::print(&errors.into_sorted(), &source);
-    if is_wrong { Err(Exit::Wrong) } else { Ok(checks) }
-}
-
-/// How soon checks are made again that did not hold.
-const PACE: Duration = Duration::from_millis(500);
-
-/// How long failing checks are retried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// For this long.
-    For(Duration),
-    /// For this long, and no longer than anything runs in the lab's nodes.
-    WhileCommandsRun(Duration),
-}
-
-/// A lab whose checks are run.
-pub(super) struct Checked<'a> {
-    /// The lab as it stands.
-    pub lab: &'a Lab,
-    /// The commands that its file starts.
-    pub commands: Commands,
-    /// What was changed since it came up.
-    pub changes: &'a [Change],
-}
-
-/// Runs a lab's checks and says what came of them. With patience they are made again until all of
-/// one run hold: daemons say nowhere that they have converged.
-pub(super) fn said(
-    checked: &Checked<'_>,
-    interrupt: &Interrupt,
-    patience: Patience,
-    json: bool,
-) -> Exit {
-    let lab = checked.lab;
-    let home = Home::of(state::directory(&lab.name));
-    let (Patience::For(limit) | Patience::WhileCommandsRun(limit)) = patience;
-    let deadline = Instant::now() + limit;
-    let mut is_first = true;
-    loop {
-        let begun = Instant::now();
-        // What ended before the last run of the checks has done all that it will do.
-        let is_last = begun >= deadline
-            || match patience {
-                Patience::For(_) => false,
-                Patience::WhileCommandsRun(_) => nothing_runs(lab),
-            };
-        let report = check::run_until(lab, &lab.checks, || interrupt.is_raised(), |_, _| {});
-        match report {
-            Err(check::Error::Interrupted) => return Exit::Interrupted,
-            Err(error) => return cannot(error),
-            Ok(report) if report.ok() || is_last => {
-                let failed = home.failed_commands().unwrap_or_default();
-                if json {
-                    let mut value = serde_json::json!(report);
-                    value["failed_commands"] = serde_json::json!(failed);
-                    output::json(&value);
-                } else {
-                    conclude(checked, &report, &failed);
-                }
-                return if report.ok() { Exit::Done } else { Exit::CheckFailed };
-            }
-            Ok(report) => {
-                if std::mem::take(&mut is_first) && !json {
-                    let (failed, seconds) = (count(report.failed, "check"), limit.as_secs());
-                    err!("{}: {failed} failed, retrying for up to {seconds} s", lab.name);
-                }
-                std::thread::sleep(PACE.saturating_sub(begun.elapsed()));
-            }
+/// Says why checks were not run.
+pub(super) fn failed(error: CheckError) -> Exit {
+    match error {
+        CheckError::Open(error) => unopened(error),
+        CheckError::Wrong(error) => {
+            report::print(&error.diagnostics, &error.file);
+            Exit::Wrong
         }
+        CheckError::Run(check::Error::Interrupted) => Exit::Interrupted,
+        CheckError::OpenFiles(_) | CheckError::Run(_) => cannot(error),
     }
 }
 
-/// Whether no process is in any of the lab's nodes.
-fn nothing_runs(lab: &Lab) -> bool {
-    let open = |node: &Node| Namespace::open(&node.namespace).ok();
-    let namespaces = lab.nodes.iter().filter_map(open);
-    let inodes = namespaces.map(|namespace| namespace.inode()).collect();
-    processes_in(&inodes).is_ok_and(|processes| processes.is_empty())
-}
-
-fn conclude(checked: &Checked<'_>, report: &Report, failed: &[EndedCommand]) {
-    let Checked { lab, commands, changes } = checked;
+/// Says what came of a lab's checks.
+pub(super) fn concluded(running: &RunningLab, checked: &Checked, json: bool) -> Exit {
+    let Checked { lab, report, failed_commands, warnings } = checked;
+    report::print(&warnings.diagnostics, &warnings.file);
+    if json {
+        let mut value = serde_json::json!(report);
+        value["failed_commands"] = serde_json::json!(failed_commands);
+        output::json(&value);
+        return if report.ok() { Exit::Done } else { Exit::CheckFailed };
+    }
     let name = &lab.name;
     failures::print(&report.results);
     let passed = report.results.iter().filter(|result| result.ok);
@@ -191,14 +102,16 @@ fn conclude(checked: &Checked<'_>, report: &Report, failed: &[EndedCommand]) {
         (passed, 0) => out!("{name}: {} passed", count(passed, "check")),
         (passed, failed) => out!("{name}: {} passed, {failed} failed", count(passed, "check")),
     }
-    for failed in failures::commands(name, failed) {
+    for failed in failures::commands(name, failed_commands) {
         out!("{failed}");
     }
+    let commands = running.commands();
     if commands.number > 0 && commands.left_out {
         out!("{name}: {commands}");
     }
-    for change in *changes {
+    for change in running.changes() {
         out!("{name}: {change}");
     }
     sample::print(lab);
+    if report.ok() { Exit::Done } else { Exit::CheckFailed }
 }

@@ -36,11 +36,11 @@ enum Language {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let input = match input::load(&arguments.file, None, arguments.amount, "") {
+    let input = match input::load(&arguments.file, arguments.amount) {
         Ok(input) => input,
         Err(exit) => return exit,
     };
-    let sheet = compile::print(&input.lab);
+    let sheet = compile::print(input.lab());
     let text = match arguments.to {
         Language::Yaml => sheet.yaml(),
         Language::Json => sheet.json(),

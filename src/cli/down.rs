@@ -4,13 +4,13 @@ use super::exit::{Exit, cannot, wrong};
 use super::labs::{self, Found};
 use super::output::{err, out};
 use super::place::{self, Kernel, Place, state_error};
+use super::progress::Waiting;
 use crate::document::LabName;
-use crate::executor::{self, Left};
-use crate::state::{self, Lock, Record};
+use crate::executor::TeardownError;
+use crate::lifecycle::RunningLab;
+use crate::state;
 use crate::vm;
 use clap::Args;
-use nix::unistd::Pid;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -194,75 +194,33 @@ fn absolute(word: &str) -> PathBuf {
 }
 
 fn one(lab: &LabName, force: bool) -> Result<(), Exit> {
-    let lock = Lock::take(lab, || err!("{lab}: another vrflab is at work, waiting"))
-        .map_err(state_error)?;
-    let left = match Record::load(lab) {
-        Err(_) if force => executor::down_by_marks(lock),
-        Ok(_) | Err(_) => executor::down(lock),
-    };
-    let left = left.map_err(cannot)?;
-    if say(&left) {
-        out!("{lab} is down");
-    }
-    if left.is_empty() { Ok(()) } else { Err(Exit::Partly) }
-}
-
-/// Takes a lab away with its record, and says what could not be.
-pub(super) fn take_away(lock: Lock) -> Result<(), Exit> {
-    let left = executor::down(lock).map_err(cannot)?;
-    if say(&left) { Ok(()) } else { Err(Exit::Partly) }
-}
-
-/// [`take_away`] for whoever builds the lab anew and keeps lock and record for that.
-pub(super) fn make_room(lock: &Lock) -> Result<(), Exit> {
-    let left = executor::clear(lock).map_err(cannot)?;
-    if say(&left) { Ok(()) } else { Err(Exit::Partly) }
-}
-
-/// Says what was left; true where nothing of the lab is.
-pub(super) fn say(left: &[Left]) -> bool {
-    for left in left {
-        match left {
-            Left::NotOurs { namespace } => {
-                err!("vrflab: `{namespace}` is not this lab's, so it is left alone")
+    match RunningLab::down_by_name(lab, force, &mut Waiting) {
+        Ok(()) => {
+            out!("{lab} is down");
+            Ok(())
+        }
+        Err(error) => {
+            let is_down = error.is_down();
+            let exit = say(error.left, Exit::Partly);
+            if is_down {
+                out!("{lab} is down");
             }
-            Left::Failed { namespace, error } => {
-                err!("vrflab: the namespace `{namespace}` cannot be taken away: {error}");
-            }
-            Left::Elsewhere { lab, process } => err!("vrflab: {}", elsewhere(lab, *process)),
-            Left::Alive { processes } => {
-                err!("vrflab: processes of the lab cannot be ended: {}", named(processes));
-            }
-            Left::Unseen { processes } => err!(
-                "vrflab: processes that may be in the lab cannot be looked at without \
-                 CAP_SYS_PTRACE: {}",
-                named(processes)
-            ),
-            Left::Unknown { error } => err!("vrflab: something may be left: {error}"),
+            Err(exit)
         }
     }
-    !left.iter().any(Left::is_failure)
 }
 
-/// Says where a lab can be worked on that was made in another mount namespace.
-pub(super) fn elsewhere(lab: &LabName, process: Pid) -> String {
-    format!(
-        "{lab} was made in another mount namespace, and can be taken down there: `nsenter -t {process} \
-         -m vrflab down {lab}`"
-    )
-}
-
-/// How many processes are named.
-const MAX_NAMED: usize = 8;
-
-fn named(processes: &[Pid]) -> String {
-    let name = |pid: &Pid| match fs::read_to_string(format!("/proc/{pid}/comm")) {
-        Ok(name) => format!("{pid} ({})", name.trim_end()),
-        Err(_) => pid.to_string(),
-    };
-    let names: Vec<String> = processes.iter().take(MAX_NAMED).map(name).collect();
-    match processes.len().saturating_sub(MAX_NAMED) {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names.join(", ")),
+/// Says what was left. The exit is `otherwise` where nothing of the lab itself is.
+pub(super) fn say(left: Vec<TeardownError>, otherwise: Exit) -> Exit {
+    let mut exit = otherwise;
+    for left in left {
+        exit = match left {
+            TeardownError::State { error } => state_error(error),
+            left => {
+                err!("vrflab: {left}");
+                if left.is_failure() { Exit::Partly } else { exit }
+            }
+        };
     }
+    exit
 }

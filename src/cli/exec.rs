@@ -5,10 +5,8 @@ use super::labs::{self, Found};
 use super::output::err;
 use super::place::{self, Kernel, Place};
 use super::shell;
-use crate::document::{DeviceName, LabName};
-use crate::executor;
-use crate::kernel::{Entry, Home, Namespace};
-use crate::state::{self, Phase, Record};
+use crate::document::LabName;
+use crate::lifecycle::{ExecError, Execution, RunningLab};
 use crate::vm;
 use clap::{Args, Parser};
 use std::ffi::{OsStr, OsString};
@@ -75,7 +73,7 @@ fn exec(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
         words: behind.command,
     };
     match labs::find(lab, Some(&node), kernel).map_err(|_| Exit::NotStarted)? {
-        (lab, Place::Here) => match enter(&lab, command)? {},
+        (lab, Place::Here) => Err(enter(&lab, command)),
         (lab, Place::Vm) => {
             let mut line: Vec<OsString> =
                 vec!["exec".into(), lab.as_str().into(), command.node.into()];
@@ -131,62 +129,25 @@ fn not_started(error: impl std::fmt::Display) -> Exit {
     Exit::NotStarted
 }
 
-/// Whether a lab is the one that it was, and is not being taken down.
-fn stands(record: &Record) -> bool {
-    Record::load(record.lab()).is_ok_and(|current| {
-        let is_same = |it: &Record| it.footprint.mark == record.footprint.mark;
-        current.is_some_and(|it| is_same(&it) && it.phase != Phase::Going)
-    })
-}
-
 /// Becomes the command; returns only when that fails.
-fn enter(lab: &LabName, command: Command<'_>) -> Result<std::convert::Infallible, Exit> {
+fn enter(lab: &LabName, command: Command<'_>) -> Exit {
     let Command { node, vrf, words } = command;
-    let record = Record::load(lab)
-        .map_err(not_started)?
-        .ok_or_else(|| not_started(format!("{lab} is down")))?;
-    // A lab that is half-built can be looked at.
-    if record.phase != Phase::Begun {
-        place::standing(&record).map_err(not_started)?;
-    }
-    let node = record.node(node).ok_or_else(|| {
-        let known = record.nodes.iter().map(|node| node.name.as_str());
-        let near = crate::diagnostic::nearest(node, known);
-        let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-        not_started(format!("{lab} has no node `{node}`{near}"))
-    })?;
-    let vrf = match vrf {
-        None => None,
-        Some(name) => Some(node.vrfs.iter().find(|vrf| vrf.as_str() == name).ok_or_else(|| {
-            let known: Vec<_> = node.vrfs.iter().map(DeviceName::as_str).collect();
-            let has = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            not_started(format!("{} has no VRF `{name}`; it has {has}", node.name))
-        })?),
-    };
-    let namespace = Namespace::open(&node.namespace)
-        .map_err(|error| not_started(format!("cannot open `{}`: {error}", node.namespace)))?;
-    let foreign = executor::foreign(&record.footprint, [node.namespace.as_str()]);
-    if foreign.map_err(not_started)?.is_some() {
-        return Err(not_started(format!(
-            "the namespace `{}` is there, and it is not this lab's",
-            node.namespace
-        )));
-    }
-    let entry = Entry {
-        namespace: &namespace,
-        home: Home::of(state::directory(lab)),
-        vrf: vrf.map(DeviceName::as_str),
-    };
-    let words = match (words.is_empty(), vrf) {
+    let command = match (words.is_empty(), vrf) {
         (false, _) => words,
-        (true, None) => shell::words(node.name.as_str()),
-        (true, Some(vrf)) => shell::words(&format!("{}%{vrf}", node.name)),
+        (true, None) => shell::words(node),
+        (true, Some(vrf)) => shell::words(&format!("{node}%{vrf}")),
     };
-    let error = match entry.become_command(&words, || stands(&record)) {
+    let execution = Execution { node: node.to_owned(), vrf: vrf.map(str::to_owned), command };
+    let error = match RunningLab::exec_by_name(lab, &execution) {
         Ok(never) => match never {},
         Err(error) => error,
     };
-    err!("vrflab: {error}");
-    // As shells do: 127 for a command that is not there, 126 for one that cannot be run.
-    Err(Exit::Command(error.status()))
+    match &error {
+        // As shells do: 127 for a command that is not there, 126 for one that cannot be run.
+        ExecError::Entry(entry) => {
+            err!("vrflab: {error}");
+            Exit::Command(entry.status())
+        }
+        _ => not_started(error),
+    }
 }

@@ -1,6 +1,8 @@
 //! How the program ends.
 
 use super::output::{self, err};
+use super::place::state_error;
+use crate::lifecycle::OpenError;
 use std::process::ExitCode;
 
 /// The end of a verb, as its exit status tells it.
@@ -73,4 +75,17 @@ pub(super) fn cannot(error: impl std::fmt::Display) -> Exit {
 pub(super) fn wrong(error: impl std::fmt::Display) -> Exit {
     err!("vrflab: {error}");
     Exit::Wrong
+}
+
+/// Says why a lab cannot be worked on.
+pub(super) fn unopened(error: OpenError) -> Exit {
+    match error {
+        OpenError::Down(_)
+        | OpenError::HalfBuilt(_)
+        | OpenError::HalfTakenDown(_)
+        | OpenError::Elsewhere(_) => wrong(error),
+        OpenError::Foreign { .. } | OpenError::Built(_) => cannot(error),
+        OpenError::Record(error) => state_error(error),
+        OpenError::Io(error) => state_error(error),
+    }
 }

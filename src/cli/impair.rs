@@ -1,11 +1,13 @@
 //! `vrflab impair`: makes an interface of a lab that stands slow or lossy.
 
-use super::change::{Standing, Words};
-use super::exit::{Exit, wrong};
+use super::change::{Words, not_changed};
+use super::exit::{Exit, unopened, wrong};
 use super::output::out;
 use super::place::Kernel;
+use super::progress::Waiting;
 use crate::diagnostic::{Diagnostic, Text};
 use crate::iproute::{Netem, Tbf};
+use crate::lifecycle::{Impairment, RunningLab};
 use clap::Args;
 
 const EXAMPLES: &str = "\
@@ -52,29 +54,20 @@ fn impair(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
     }
     let options: &[&str] = if arguments.clear { &["--clear"] } else { &[] };
     let lab = words.find("impair", options, kernel)?;
-    Standing::open(&lab, &words)?.change(false, |change| {
-        if arguments.clear {
-            (change.netem, change.tbf) = (None, None);
-        }
-        change.netem = netem.or(change.netem.take());
-        change.tbf = tbf.or(change.tbf.take());
-    })?;
+    let impairment = (!arguments.clear).then_some(Impairment { netem, tbf });
+    let mut running = RunningLab::open(&lab).map_err(unopened)?;
+    running
+        .impair(words.node, words.interface, impairment.as_ref(), &mut Waiting)
+        .map_err(|error| not_changed(error, &lab))?;
     let what = if arguments.clear { "is as the file says" } else { "is impaired" };
     out!("{lab}: what {} sends {what}", words.place());
     Ok(Exit::Done)
 }
 
-/// The words as one line, after it was seen that they can be read.
-fn parsed<T: std::fmt::Display>(
-    words: &[String],
-    parse: impl Fn(&Text) -> Result<T, Diagnostic>,
-) -> Result<String, Exit> {
+fn parsed<T>(words: &[String], parse: impl Fn(&Text) -> Result<T, Diagnostic>) -> Result<T, Exit> {
     let line = words.join(" ");
-    match parse(&Text::filled(line.as_str())) {
-        Ok(read) => Ok(read.to_string()),
-        Err(diagnostic) => {
-            let help = diagnostic.help.first().map_or(String::new(), |help| format!("; {help}"));
-            Err(wrong(format!("`{line}`: {}{help}", diagnostic.title)))
-        }
-    }
+    parse(&Text::filled(line.as_str())).map_err(|diagnostic| {
+        let help = diagnostic.help.first().map_or(String::new(), |help| format!("; {help}"));
+        wrong(format!("`{line}`: {}{help}", diagnostic.title))
+    })
 }

@@ -1,11 +1,12 @@
 //! `vrflab link`: brings an end of a link of a lab that stands down and up again.
 
-use super::change::{Standing, Words};
-use super::exit::{Exit, wrong};
+use super::change::{Words, not_changed};
+use super::count;
+use super::exit::{Exit, unopened, wrong};
 use super::output::{err, out};
 use super::place::Kernel;
-use super::{count, exit};
-use crate::state::LinkChange;
+use super::progress::Waiting;
+use crate::lifecycle::{Changed, LinkChange, RunningLab};
 use clap::Args;
 
 const EXAMPLES: &str = "\
@@ -33,7 +34,7 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     set(arguments, kernel).unwrap_or_else(|exit| exit)
 }
 
-fn set(arguments: &Arguments, kernel: Kernel) -> Result<exit::Exit, Exit> {
+fn set(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
     let words = Words::of(&arguments.words)?;
     let up = match words.rest {
         [word] if word == "up" && !arguments.reroute => true,
@@ -42,32 +43,28 @@ fn set(arguments: &Arguments, kernel: Kernel) -> Result<exit::Exit, Exit> {
     };
     let options: &[&str] = if arguments.reroute { &["--reroute"] } else { &[] };
     let lab = words.find("link", options, kernel)?;
-    let standing = Standing::open(&lab, &words)?;
-    if standing.is_vrf() && arguments.reroute {
-        let place = words.place();
-        return Err(wrong(format!("{place} is a VRF device, and no link to lead routes round")));
-    }
-    let as_in_file = standing.is_up_in_file() == up;
-    let is_vrf = standing.is_vrf();
-    let changed = standing.change(up, |change| {
-        change.link = match (as_in_file, up) {
-            (_, false) if arguments.reroute => Some(LinkChange::DownAndRerouted),
-            (true, _) => None,
-            (false, true) => Some(LinkChange::Up),
-            (false, false) => Some(LinkChange::Down),
-        };
-    })?;
-    let (place, routes) = (words.place(), count(changed, "route"));
-    match (up, arguments.reroute) {
-        (true, _) => out!("{lab}: {place} is up; {routes} brought back"),
-        (false, true) => out!("{lab}: {place} is down; {routes} changed to lead round it"),
-        (false, false) if is_vrf => out!("{lab}: {place} is down"),
-        (false, false) => {
+    let change = match (up, arguments.reroute) {
+        (true, _) => LinkChange::Up,
+        (false, true) => LinkChange::DownAndRerouted,
+        (false, false) => LinkChange::Down,
+    };
+    let mut running = RunningLab::open(&lab).map_err(unopened)?;
+    let changed = running.link(words.node, words.interface, change, &mut Waiting);
+    let Changed { routes, is_vrf } = changed.map_err(|error| not_changed(error, &lab))?;
+    let (place, routes) = (words.place(), count(routes, "route"));
+    match change {
+        LinkChange::Up => out!("{lab}: {place} is up; {routes} brought back"),
+        LinkChange::DownAndRerouted => {
+            out!("{lab}: {place} is down; {routes} changed to lead round it");
+        }
+        LinkChange::Down => {
             out!("{lab}: {place} is down");
-            err!(
-                "{lab}: its routes are static: none finds a way round the link; `--reroute` leads \
-                 them round, `vrflab link {lab} {place} up` brings them back"
-            );
+            if !is_vrf {
+                err!(
+                    "{lab}: its routes are static: none finds a way round the link; `--reroute` \
+                     leads them round, `vrflab link {lab} {place} up` brings them back"
+                );
+            }
         }
     }
     Ok(Exit::Done)

@@ -5,12 +5,11 @@ use super::labs;
 use super::output::{self, out};
 use super::place::{self, Kernel, Place, state_error};
 use crate::document::LabName;
-use crate::kernel::{Home, Kept};
-use crate::state::{self, Record};
+use crate::kernel::Kept;
+use crate::lifecycle::{Log, Logs, LogsError};
 use crate::vm;
 use clap::Args;
 use std::ffi::OsString;
-use std::io;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,7 +35,7 @@ fn logs(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
     let node = arguments.node.as_deref();
     let standing = name.map(|name| labs::named(name, kernel)).transpose()?.flatten();
     // Output stays where it was written when its lab goes.
-    let kept = name.and_then(LabName::new).filter(|lab| home(lab).outputs().exist());
+    let kept = name.and_then(LabName::new).filter(Logs::exist);
     let found = match (standing, kept) {
         (Some(standing), _) => standing,
         (None, Some(kept)) => (kept, Place::Here),
@@ -60,35 +59,16 @@ fn is_vm_up(kernel: Kernel) -> Result<bool, Exit> {
     Ok(may_be && vm::running().map_err(cannot)?.is_some())
 }
 
-fn home(lab: &LabName) -> Home {
-    Home::of(state::directory(lab))
-}
-
-/// Says that output cannot be read.
-fn unreadable(error: io::Error) -> Exit {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            cannot("the output of commands is root's; run it with sudo")
-        }
-        _ => cannot(format!("the output of commands cannot be read: {error}")),
-    }
-}
-
 fn show(lab: &LabName, node: Option<&str>) -> Result<Exit, Exit> {
-    let outputs = home(lab).outputs();
-    let mut found = outputs.list().map_err(unreadable)?;
-    found.retain(|(of, _)| node.is_none_or(|node| node == of));
-    if found.is_empty() {
-        let whose = node.map_or_else(|| lab.to_string(), |node| format!("{node} of {lab}"));
-        return Err(wrong(format!("{whose} has no output of commands")));
-    }
-    let record = Record::load(lab).map_err(state_error)?;
-    for (node, number) in found {
-        let commands = record.as_ref().and_then(|record| record.node(&node)).map(|it| &it.commands);
-        let command = commands.and_then(|commands| commands.get(number - 1));
+    let failed = |error: LogsError| match error {
+        LogsError::Nothing { .. } => wrong(error),
+        LogsError::Roots(_) | LogsError::Io(_) => cannot(error),
+        LogsError::Record(error) => state_error(error),
+    };
+    for log in Logs::of(lab, node).map_err(failed)? {
+        let Log { node, number, command, output: Kept { dropped, bytes } } = log.map_err(failed)?;
         let command = command.map_or_else(String::new, |line| format!(": {line}"));
         out!("== {node} {number}{command}");
-        let Kept { dropped, bytes } = outputs.read(&node, number).map_err(unreadable)?;
         if dropped > 0 {
             out!("[vrflab: {dropped} bytes that it wrote before this are not kept]");
         }

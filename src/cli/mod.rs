@@ -10,7 +10,6 @@ mod down;
 mod exec;
 mod exit;
 mod failures;
-mod files;
 mod foreign;
 mod impair;
 mod input;
@@ -33,6 +32,7 @@ mod up;
 mod validate;
 mod vm;
 
+use crate::lifecycle::raise_limit;
 use clap::{Parser, Subcommand};
 use exit::Exit;
 use nix::sys::stat::{Mode, umask};
@@ -138,8 +138,8 @@ fn run(arguments: Arguments) -> Exit {
     if !matches!(arguments.verb, Verb::Exec(_) | Verb::Vm(_)) {
         umask(Mode::S_IWGRP | Mode::S_IWOTH);
     }
-    if let Err(exit) = files::raise_limit() {
-        return exit;
+    if let Err(error) = raise_limit() {
+        return exit::cannot(error);
     }
     match arguments.verb {
         Verb::Up(verb) => up::run(&verb, kernel),

@@ -27,13 +27,13 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let input = match input::load(&arguments.file, None, arguments.amount, "") {
+    let input = match input::load(&arguments.file, arguments.amount) {
         Ok(input) => input,
         Err(exit) => return exit,
     };
     match arguments.json {
-        true => output::json(&json(&input.lab, &input.plan)),
-        false => out!("{}", commands(&input.plan).trim_end()),
+        true => output::json(&json(input.lab(), input.plan())),
+        false => out!("{}", commands(input.plan()).trim_end()),
     }
     Exit::Done
 }

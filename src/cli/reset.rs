@@ -1,13 +1,13 @@
 //! `vrflab reset`: brings a lab back to what its file said when it came up.
 
-use super::exit::{Exit, cannot, wrong};
+use super::exit::{Exit, cannot, unopened, wrong};
 use super::interrupt::{self, Interrupt};
 use super::output::err;
-use super::place::{self, Kernel, Place, state_error};
-use super::{files, labs, up};
+use super::place::{self, Kernel, Place};
+use super::progress::Watch;
+use super::{labs, up};
 use crate::document::LabName;
-use crate::executor;
-use crate::state::{Lock, Record};
+use crate::lifecycle::{OpenError, ResetError, RunningLab};
 use clap::Args;
 
 const EXAMPLES: &str = "\
@@ -25,33 +25,39 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     match labs::find(arguments.lab.as_deref(), None, kernel) {
-        Ok((lab, Place::Here)) => rebuild(&lab).err().unwrap_or(Exit::Done),
+        Ok((lab, Place::Here)) => {
+            interrupt::listening(|interrupt| reset(&lab, interrupt)).unwrap_or_else(cannot)
+        }
         Ok((lab, Place::Vm)) => place::forward_verb(vec!["reset".into(), lab.as_str().into()]),
         Err(exit) => exit,
     }
 }
 
-/// Takes the lab away and builds it again from the text that its record keeps.
-fn rebuild(lab: &LabName) -> Result<(), Exit> {
-    interrupt::listening(|interrupt| listened(lab, interrupt))
-        .unwrap_or_else(|error| Err(cannot(error)))
-}
-
-fn listened(lab: &LabName, interrupt: &Interrupt) -> Result<(), Exit> {
-    place::outside_of_nodes()?;
-    let lock = Lock::take(lab, || err!("{lab}: another vrflab is at work, waiting"))
-        .map_err(state_error)?;
-    interrupt.begin();
-    let Some(record) = Record::load(lab).map_err(state_error)? else {
-        lock.forget().map_err(state_error)?;
-        return Err(wrong(format!("{lab} is down")));
+fn reset(lab: &LabName, interrupt: &Interrupt) -> Exit {
+    let mut watch = Watch::of_reset(interrupt);
+    let reset = RunningLab::reset_by_name(lab, &mut watch);
+    let error = match reset.and_then(|running| Ok(running.lab()?)) {
+        Ok(lab) => {
+            watch.built(&lab);
+            return Exit::Done;
+        }
+        Err(error) => error,
     };
-    let built = record.built().map_err(cannot)?;
-    // What could not be built again is not taken away.
-    files::suffice(&built.lab, true, false)?;
-    let names = &record.footprint.namespaces;
-    if let Some(namespace) = executor::foreign(&record.footprint, names).map_err(cannot)? {
-        return Err(up::taken(namespace));
+    watch.clear();
+    match error {
+        ResetError::Open(OpenError::Foreign { namespace }) => up::taken(&namespace),
+        ResetError::Open(error) => unopened(error),
+        ResetError::Outside(error) => wrong(error),
+        ResetError::OpenFiles(_) | ResetError::Plan(_) => cannot(error),
+        ResetError::Build { error, file } => {
+            let (exit, is_gone) = up::stopped(error, lab, &file);
+            if is_gone {
+                err!(
+                    "{lab}: is not up, and its text is kept: `vrflab reset {lab}` builds it, `vrflab \
+                     down {lab}` forgets it"
+                );
+            }
+            exit
+        }
     }
-    up::rebuild(&built, &record, lock, interrupt)
 }

@@ -1,26 +1,24 @@
 //! `vrflab up`: builds a lab and runs its checks.
 
-use super::check::{self, Checked, Patience};
-use super::exit::{Exit, cannot, wrong};
-use super::input::{self, Input, LabFile, Sent};
+use super::check;
+use super::exit::{Exit, cannot, unopened, wrong};
+use super::input::{self, LabFile};
 use super::interrupt::{self, Interrupt};
 use super::output::{err, out};
-use super::place::{self, Kernel, Place, state_error};
-use super::progress::Progress;
+use super::place::{self, Kernel, Place};
+use super::progress::{Waiting, Watch};
 use super::report::{self, Amount};
-use super::{down, files, labs, neighbours};
-use crate::compile::{Check, Lab, Node, names};
+use super::{down, labs};
 use crate::diagnostic::Source;
 use crate::document::LabName;
 use crate::executor::{self, ApplyError, BuildError, Fault};
-use crate::kernel::{Home, forwarded_packets_match_rules_by_vrf, on_worker};
-use crate::plan::{self, Plan};
-use crate::state::{self, Built, Lock, Phase, Record};
+use crate::lifecycle::{
+    CheckError, CheckOptions, CompiledLab, Patience, RunningLab, UpError, UpOptions,
+};
 use crate::vm;
 use clap::Args;
 use std::ffi::OsString;
-use std::io;
-use std::path::PathBuf;
+use std::io::Read;
 use std::time::Duration;
 
 const EXAMPLES: &str = "\
@@ -51,13 +49,10 @@ pub(super) struct Arguments {
     name: Option<LabName>,
     #[command(flatten)]
     amount: Amount,
-    /// The text of FILE comes on the standard input, from a `vrflab` outside that has said what there
-    /// is to say of it
+    /// The lab comes compiled on the standard input, from a `vrflab` outside that has said what there is
+    /// to say of FILE
     #[arg(long, hide = true)]
     sent: bool,
-    /// The absolute path of FILE outside
-    #[arg(long, hide = true, requires = "sent")]
-    path: Option<PathBuf>,
 }
 
 /// A lab's name on the command line.
@@ -70,293 +65,160 @@ enum Decided {
     /// It was built here, or not.
     Here(Exit),
     /// It goes into the VM.
-    Vm(Box<Input>),
+    Vm(Box<CompiledLab>),
 }
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     match interrupt::listening(|interrupt| decide(arguments, kernel, interrupt)) {
-        Ok(Decided::Here(exit)) => exit,
+        Ok(Ok(Decided::Here(exit))) | Ok(Err(exit)) => exit,
         // There signals are the guest's.
-        Ok(Decided::Vm(input)) => match interrupt::stop_listening() {
-            Ok(()) => in_vm(arguments, &input),
+        Ok(Ok(Decided::Vm(lab))) => match interrupt::stop_listening() {
+            Ok(()) => in_vm(arguments, &lab),
             Err(error) => cannot(error),
         },
         Err(error) => cannot(error),
     }
 }
 
-fn decide(arguments: &Arguments, kernel: Kernel, interrupt: &Interrupt) -> Decided {
-    let Arguments { file, name, .. } = arguments;
-    let input = match arguments.sent {
-        true => input::receive(file, arguments.path.clone(), name.as_ref()),
-        false => input::load(file, name.as_ref(), arguments.amount, "; nothing was made"),
+fn decide(arguments: &Arguments, kernel: Kernel, interrupt: &Interrupt) -> Result<Decided, Exit> {
+    let Arguments { file, name, no_run, amount, sent, .. } = arguments;
+    let lab = match sent {
+        true => received().map_err(cannot)?,
+        false => {
+            let compiled = input::compile(file, name.as_ref(), *no_run);
+            input::said(compiled, *amount, "; nothing was made")?
+        }
     };
-    let input = input.and_then(|input| match arguments.no_run {
-        true => input.without_commands(),
-        false => Ok(input),
-    });
-    let input = match input {
-        Ok(input) => input,
-        Err(exit) => return Decided::Here(exit),
-    };
-    if input.commands.number > 0 && !input.commands.left_out && !arguments.sent {
-        err!("{}: {}", input.lab.name, input.commands);
+    let commands = lab.commands();
+    if commands.number > 0 && !commands.left_out && !sent {
+        err!("{}: {commands}", lab.name());
     }
     // A lab that stands stays where it is, whichever kernel a new one would go to; but whoever wants
     // the host's kernel has nothing to do with the micro-VM.
     let known = if kernel == Kernel::Host { Kernel::Host } else { Kernel::Auto };
-    let place = match labs::named(input.lab.name.as_str(), known) {
-        Ok(Some((_, place))) => Ok(place),
-        Ok(None) => place::for_plan(&input.plan, kernel),
-        Err(exit) => Err(exit),
+    let place = match labs::named(lab.name().as_str(), known)? {
+        Some((_, place)) => place,
+        None => place::for_lab(&lab, kernel)?,
     };
-    match place {
-        Ok(Place::Vm) => Decided::Vm(Box::new(input)),
-        Ok(Place::Here) => Decided::Here(here(arguments, &input, interrupt)),
-        Err(exit) => Decided::Here(exit),
-    }
+    Ok(match place {
+        Place::Vm => Decided::Vm(Box::new(lab)),
+        Place::Here => Decided::Here(here(arguments, &lab, interrupt)),
+    })
 }
 
-/// Has the guest's own `vrflab` build it, from the text that was read here: what the guest would
-/// find under the file's name may be another one by then, or nothing where it is a pipe.
-fn in_vm(arguments: &Arguments, input: &Input) -> Exit {
+/// What [`in_vm`] sent.
+fn received() -> std::io::Result<CompiledLab> {
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes)?;
+    CompiledLab::from_bytes(&bytes)
+}
+
+/// Has the guest's own `vrflab` build the very lab that was compiled here: what the guest would find
+/// under the file's name may be another one by then, or nothing where it is a pipe.
+fn in_vm(arguments: &Arguments, lab: &CompiledLab) -> Exit {
     let mut line: Vec<OsString> = vec!["up".into(), "--sent".into()];
     if arguments.no_check {
         line.push("--no-check".into());
     }
-    if arguments.no_run {
-        line.push("--no-run".into());
-    }
     if let Some(wait) = arguments.wait {
         line.extend(["--wait".into(), wait.to_string().into()]);
     }
-    line.extend(arguments.file.limit_arguments());
-    line.extend(["--name".into(), input.lab.name.as_str().into()]);
-    if let Some(path) = &input.path {
-        line.extend(["--path".into(), path.into()]);
-    }
     line.extend(["--".into(), arguments.file.path.clone().into()]);
-    let sent = vm::Input::Bytes(Sent::of(input).into_bytes());
-    place::forward(line, sent).unwrap_or_else(cannot)
+    place::forward(line, vm::Input::Bytes(lab.to_bytes())).unwrap_or_else(cannot)
 }
 
-fn here(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
-    let name = &input.lab.name;
-    let possible = place::outside_of_nodes();
-    if let Err(exit) = possible.and_then(|()| files::suffice(&input.lab, true, !arguments.no_check))
-    {
-        return exit;
-    }
-    match executor::rehearse(&input.plan, &input.source) {
-        Ok(faults) if faults.is_empty() => {}
-        Ok(faults) => {
-            report::report(&faults, &input.source, Amount::default(), "; nothing was made");
-            return Exit::Wrong;
+fn here(arguments: &Arguments, lab: &CompiledLab, interrupt: &Interrupt) -> Exit {
+    let mut watch = Watch::of_up(interrupt);
+    let options = UpOptions { checks: !arguments.no_check, keep_lock: true };
+    let running = match lab.up(&options, &mut watch) {
+        Ok(running) if running.is_new() => running,
+        Ok(running) => return already(&running),
+        Err(error) => {
+            watch.clear();
+            return not_built(error, lab);
         }
-        Err(error) => return cannot(error),
-    }
-    // The lab's directory is made first. Whoever is interrupted while waiting for another's has
-    // nothing to undo.
-    interrupt.begin();
-    let lock = Lock::take(name, || {
-        interrupt.rest();
-        err!("{name}: another vrflab is at work, waiting");
-    });
-    interrupt.begin();
-    let lock = match lock.map_err(state_error).and_then(|lock| make_room(lock, input)) {
-        Ok(lock) => lock,
-        Err(exit) => return exit,
     };
-    neighbours::warn(&input.lab);
-    rules_by_vrf(input);
-    match build(input, lock, interrupt) {
-        Ok(_lock) if arguments.no_check => Exit::Done,
-        Ok(lock) => match checked(arguments, input, interrupt) {
-            Exit::Interrupted => {
-                err!("{name}: interrupted");
-                down::take_away(lock).err().unwrap_or_else(|| {
+    watch.built(lab.lab());
+    if arguments.no_check {
+        return Exit::Done;
+    }
+    let options = CheckOptions { only: Vec::new(), patience: patience(arguments, lab) };
+    match running.check(&options, &mut watch) {
+        Ok(checked) => check::concluded(&running, &checked, false),
+        Err(CheckError::Run(crate::check::Error::Interrupted)) => {
+            let name = lab.name();
+            err!("{name}: interrupted");
+            match running.down(&mut Waiting) {
+                Ok(()) => {
                     err!("{name}: everything was rolled back");
                     Exit::Interrupted
-                })
+                }
+                Err(error) => down::say(error.left, Exit::Interrupted),
             }
-            exit => exit,
-        },
-        Err(exit) => exit,
-    }
-}
-
-fn checked(arguments: &Arguments, input: &Input, interrupt: &Interrupt) -> Exit {
-    let checked = Checked { lab: &input.lab, commands: input.commands, changes: &[] };
-    check::said(&checked, interrupt, patience(arguments, input), false)
-}
-
-/// Says what this kernel makes of rules by a VRF device, where the lab has some.
-fn rules_by_vrf(input: &Input) {
-    let by_vrf = |node: &Node| {
-        let devices = node.rules.iter().flat_map(|rule| [&rule.value.iif, &rule.value.oif]);
-        devices.flatten().any(|device| node.vrf(device.as_str()).is_some())
-    };
-    if !input.lab.nodes.iter().any(by_vrf) {
-        return;
-    }
-    let name = &input.lab.name;
-    match on_worker(forwarded_packets_match_rules_by_vrf) {
-        Ok(true) => err!("{name}: this kernel has forwarded packets match rules by a VRF device"),
-        Ok(false) => {
-            err!("{name}: on this kernel no forwarded packet matches a rule by a VRF device");
         }
-        Err(error) => err!("{name}: whether rules by a VRF device match is not known: {error}"),
+        Err(error) => check::failed(error),
     }
 }
 
 /// How long checks may take until they hold.
-fn patience(arguments: &Arguments, input: &Input) -> Patience {
+fn patience(arguments: &Arguments, lab: &CompiledLab) -> Patience {
     let wait = |otherwise| Duration::from_secs(arguments.wait.unwrap_or(otherwise));
-    match input.lab.nodes.iter().any(|node| !node.run.is_empty()) {
+    match lab.lab().nodes.iter().any(|node| !node.run.is_empty()) {
         true => Patience::WhileCommandsRun(wait(60)),
         false => Patience::For(wait(0)),
     }
 }
 
-/// Looks at the lab of this name that is there already: the same one needs nothing done, one left
-/// half-built or half taken down is taken away, and another one is in the way.
-fn make_room(lock: Lock, input: &Input) -> Result<Lock, Exit> {
-    let name = &input.lab.name;
-    let Some(record) = Record::load(name).map_err(state_error)? else { return Ok(lock) };
-    let left = match record.phase {
-        Phase::Up => {
-            let built = record.built().map_err(cannot)?;
-            return Err(stands(&record, &built, input));
-        }
-        Phase::Begun => "half-built",
-        Phase::Going => "half taken down",
-    };
-    err!("{name}: was left {left}, taking it away first");
-    down::make_room(&lock)?;
-    Ok(lock)
-}
-
-/// Says what stands under the name of a lab.
-fn stands(record: &Record, built: &Built, input: &Input) -> Exit {
-    let name = &input.lab.name;
-    let is_left_out = record.commands.left_out;
-    let is_text = built.source.text == input.source.text && built.lab.files() == input.lab.files();
-    match (is_text, is_left_out == input.commands.left_out) {
-        (true, true) => already(record),
-        (true, false) => wrong(format!(
-            "{name} is up already and {}; `vrflab down {name}` takes it away",
-            record.commands
-        )),
-        (false, _) if is_same(&built.lab, input) => already(record),
-        (false, _) => {
-            let path = record.path.as_ref();
-            let path = path.map_or(String::new(), |path| format!(" ({})", path.display()));
-            wrong(format!(
-                "{name} is up already, made from another network{path}; `vrflab down {name}` takes it \
-                 away, `vrflab reset {name}` brings back what it was made from"
-            ))
-        }
-    }
-}
-
-/// Says that a lab is up already, unless its namespaces are not what they were.
-fn already(record: &Record) -> Exit {
-    let name = record.lab();
-    if let Err(elsewhere) = place::standing(record) {
-        return wrong(elsewhere);
-    }
-    let faults = match executor::faults(&record.footprint, &record.footprint.namespaces) {
-        Ok(faults) => faults,
-        Err(error) => return cannot(error),
-    };
-    for (namespace, fault) in &faults {
-        match fault {
-            Fault::Missing => err!("vrflab: the namespace `{namespace}` is gone"),
-            Fault::Foreign => err!("vrflab: the namespace `{namespace}` is not this lab's"),
-        }
-    }
-    if !faults.is_empty() {
-        err!("{name}: is up, and not whole; `vrflab reset {name}` builds it anew");
-        return Exit::Partly;
-    }
+/// Says that a lab stood before.
+fn already(running: &RunningLab) -> Exit {
+    let name = running.name();
     out!("{name} is up already");
-    for change in &record.changes {
+    for change in running.changes() {
         out!("{name}: {change}");
     }
     Exit::Done
 }
 
-/// Whether a file says what a lab was made from: the same steps and checks, whatever its comments.
-fn is_same(before: &Lab, input: &Input) -> bool {
-    let steps = |plan: &Plan| plan.steps().map(|step| step.action.clone()).collect::<Vec<_>>();
-    let checks = |of: &Lab| of.checks.iter().map(Check::to_string).collect::<Vec<_>>();
-    plan::lower(before).is_ok_and(|plan| steps(&plan) == steps(&input.plan))
-        && checks(before) == checks(&input.lab)
-}
-
-/// Builds a lab where there is none of its name; on a refusal or an interrupt, nothing is left.
-fn build(input: &Input, lock: Lock, interrupt: &Interrupt) -> Result<Lock, Exit> {
-    let name = &input.lab.name;
-    let record = match prepare(input, &lock) {
-        Ok(record) => record,
-        Err(error) => {
-            lock.forget().map_err(state_error)?;
-            return Err(state_error(error));
+/// Says why a lab was not built.
+fn not_built(error: UpError, lab: &CompiledLab) -> Exit {
+    match error {
+        UpError::Wrong(error) => {
+            let (file, diagnostics) = (&error.file, &error.diagnostics);
+            report::report(diagnostics, file, Amount::default(), "; nothing was made");
+            Exit::Wrong
         }
-    };
-    let mut progress = Progress::new(&input.lab, input.plan.steps().len(), interrupt);
-    let built = executor::build(&input.plan, record, lock, &mut progress);
-    let built = built.map_err(|failed| {
-        progress.clear();
-        let (exit, is_gone) = say(failed, name, &input.source);
-        if is_gone {
-            err!("{name}: everything was rolled back");
+        UpError::WithinNode { .. } | UpError::Other { .. } | UpError::OtherCommands { .. } => {
+            wrong(error)
         }
-        exit
-    });
-    built.inspect(|_| progress.built(&input.lab))
-}
-
-/// Builds a lab in the place of the one of its name; on a refusal or an interrupt its record stays.
-pub(super) fn rebuild(
-    built: &Built,
-    record: &Record,
-    lock: Lock,
-    interrupt: &Interrupt,
-) -> Result<(), Exit> {
-    let (lab, name) = (&built.lab, &built.lab.name);
-    let plan = plan::lower(lab).map_err(cannot)?;
-    Home::of(state::directory(name)).write_names(&names(lab)).map_err(state_error)?;
-    let mut record = record.anew().map_err(state_error)?;
-    if built.rerouted.is_some() {
-        let whole = Built { rerouted: None, ..built.clone() };
-        record.keep(&whole, &lock).map_err(state_error)?;
+        UpError::OpenFiles(_) | UpError::Lacks(_) | UpError::Io(_) => cannot(error),
+        UpError::NotWhole { ref lab, ref faults } => {
+            for (namespace, fault) in faults {
+                match fault {
+                    Fault::Missing => err!("vrflab: the namespace `{namespace}` is gone"),
+                    Fault::Foreign => err!("vrflab: the namespace `{namespace}` is not this lab's"),
+                }
+            }
+            err!("{lab}: is up, and not whole; `vrflab reset {lab}` builds it anew");
+            Exit::Partly
+        }
+        UpError::InTheWay(error) => down::say(error.left, Exit::Partly),
+        UpError::Open(error) => unopened(error),
+        UpError::Build(error) => {
+            let (exit, is_gone) = stopped(error, lab.name(), lab.file());
+            if is_gone {
+                err!("{}: everything was rolled back", lab.name());
+            }
+            exit
+        }
     }
-    let mut progress = Progress::new(lab, plan.steps().len(), interrupt);
-    executor::rebuild(&plan, record, lock, &mut progress).map_err(|failed| {
-        progress.clear();
-        let (exit, is_gone) = say(failed, name, &built.source);
-        if is_gone {
-            err!(
-                "{name}: is not up, and its text is kept: `vrflab reset {name}` builds it, `vrflab \
-                 down {name}` forgets it"
-            );
-        }
-        exit
-    })?;
-    progress.built(lab);
-    Ok(())
 }
 
-/// Says why a lab was not built; true where it was begun and nothing of it is left.
-fn say(failed: BuildError, name: &LabName, source: &Source) -> (Exit, bool) {
+/// Says why a build came to no end; true where it was begun and nothing of it is left.
+pub(super) fn stopped(failed: BuildError, name: &LabName, file: &Source) -> (Exit, bool) {
     let (exit, left) = match failed {
         BuildError::Io(error) => return (cannot(error), false),
         BuildError::Taken { namespace } => return (taken(&namespace), false),
-        BuildError::InTheWay { left } => {
-            down::say(&left);
-            return (Exit::Partly, false);
-        }
+        BuildError::InTheWay { left } => return (down::say(left, Exit::Partly), false),
         BuildError::Unrecorded { error, left } => {
             err!("{name}: that it is up cannot be recorded: {error}");
             (Exit::Cannot, left)
@@ -366,26 +228,15 @@ fn say(failed: BuildError, name: &LabName, source: &Source) -> (Exit, bool) {
             (Exit::Interrupted, left)
         }
         BuildError::Stopped { error: ApplyError::Refused { step, reason, .. }, left } => {
-            let refused = executor::refused_in(&step, &reason, source);
-            report::print(&[refused], source);
+            report::print(&[executor::refused_in(&step, &reason, file)], file);
             (Exit::Refused, left)
         }
     };
-    (exit, down::say(&left))
+    (exit, down::say(left, Exit::Done) == Exit::Done)
 }
 
 /// Says that somebody else has a namespace of a name that the lab needs.
 pub(super) fn taken(namespace: &str) -> Exit {
     err!("vrflab: there is a namespace `{namespace}` already, and it is not this lab's");
     Exit::Refused
-}
-
-/// Writes what is there before the first namespace, and returns the record of what is to come.
-fn prepare(input: &Input, lock: &Lock) -> io::Result<Record> {
-    let lab = &input.lab;
-    Home::of(state::directory(&lab.name)).write_names(&names(lab))?;
-    let mut record = Record::begun(lab, input.path.clone(), input.commands)?;
-    let (source, format, lab) = (input.source.clone(), input.format, lab.clone());
-    record.keep(&Built { source, format, lab, rerouted: None }, lock)?;
-    Ok(record)
 }

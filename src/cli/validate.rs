@@ -36,16 +36,20 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let reading = input::read(&arguments.file, None);
-    let diagnostics = &reading.diagnostics;
+    let compiled = input::compile(&arguments.file, None, false);
+    let (diagnostics, file) = match &compiled {
+        Ok(lab) => (lab.warnings(), lab.file()),
+        Err(error) => (&error.diagnostics[..], &error.file),
+    };
     match arguments.format {
         Format::Json => {
             let diagnostics = arguments.amount.for_programs(diagnostics);
-            output::json(&json::array(&diagnostics, &reading.source));
+            output::json(&json::array(&diagnostics, file));
         }
         Format::Text => {
-            report(diagnostics, &reading.source, arguments.amount, "");
-            if let Some(lab) = &reading.lab {
+            report(diagnostics, file, arguments.amount, "");
+            if let Ok(compiled) = &compiled {
+                let (lab, commands) = (compiled.lab(), compiled.commands());
                 let (_, warnings) = counts(diagnostics);
                 let mut parts = vec![
                     count(lab.nodes.len(), "node"),
@@ -56,7 +60,6 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
                     parts.push(count(warnings, "warning"));
                 }
                 out!("{}: {}", lab.name, parts.join(", "));
-                let commands = input::commands(lab);
                 if commands.number > 0 {
                     out!("{}: {commands}", lab.name);
                 }
@@ -64,5 +67,5 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
             }
         }
     }
-    if reading.lab.is_some() { Exit::Done } else { Exit::Wrong }
+    if compiled.is_ok() { Exit::Done } else { Exit::Wrong }
 }

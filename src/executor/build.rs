@@ -1,6 +1,6 @@
 //! Making a lab where there is none of its name.
 
-use super::{ApplyError, Left, Observer, clear, run, teardown};
+use super::{ApplyError, Observer, TeardownError, clear, run, teardown};
 use crate::kernel::{Home, Machine, Namespace, on_worker, prepare_directory};
 use crate::plan::{Plan, Resource};
 use crate::state::{self, Lock, Phase, Record};
@@ -22,7 +22,7 @@ pub enum BuildError {
         #[source]
         error: ApplyError,
         /// What could not be taken away; the record stays where there is any.
-        left: Vec<Left>,
+        left: Vec<TeardownError>,
     },
     /// All of it was built, which could not be recorded, so that it was rolled back as if stopped.
     #[error("that it is up cannot be recorded: {error}")]
@@ -31,13 +31,13 @@ pub enum BuildError {
         #[source]
         error: io::Error,
         /// As in [`BuildError::Stopped`].
-        left: Vec<Left>,
+        left: Vec<TeardownError>,
     },
     /// What stood under its name, and was to be built anew, could not be taken away whole.
     #[error("what stands under its name could not be taken away whole")]
     InTheWay {
         /// What is there.
-        left: Vec<Left>,
+        left: Vec<TeardownError>,
     },
     /// The record could not be written, or namespaces cannot be had.
     #[error(transparent)]
@@ -79,7 +79,7 @@ pub fn rebuild(
     observer: &mut (impl Observer + Send),
 ) -> Result<Lock, BuildError> {
     let left = clear(&lock)?;
-    if left.iter().any(Left::is_failure) {
+    if left.iter().any(TeardownError::is_failure) {
         return Err(BuildError::InTheWay { left });
     }
     make(plan, record, lock, Otherwise::Keep, machine(observer))
@@ -148,13 +148,13 @@ fn begin(record: &Record, lock: &Lock, home: &Home, commands: usize) -> Result<(
 
 /// Takes away what there is of a lab, and its record where nothing is left and nobody needs it;
 /// whatever goes wrong then is no reason to keep quiet about why the run stopped.
-fn rolled_back(record: &Record, lock: Lock, otherwise: Otherwise) -> Vec<Left> {
+fn rolled_back(record: &Record, lock: Lock, otherwise: Otherwise) -> Vec<TeardownError> {
     match (on_worker(|worker| teardown(&record.footprint, worker)), otherwise) {
-        (Ok(mut left), Otherwise::Forget) if !left.iter().any(Left::is_failure) => {
-            left.extend(lock.forget().err().map(|error| Left::Unknown { error }));
+        (Ok(mut left), Otherwise::Forget) if !left.iter().any(TeardownError::is_failure) => {
+            left.extend(lock.forget().err().map(|error| TeardownError::Unknown { error }));
             left
         }
         (Ok(left), Otherwise::Forget | Otherwise::Keep) => left,
-        (Err(error), _) => vec![Left::Unknown { error }],
+        (Err(error), _) => vec![TeardownError::Unknown { error }],
     }
 }

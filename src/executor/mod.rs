@@ -1,7 +1,7 @@
 //! Runs a plan, and takes away what a plan made.
 //!
-//! [`build`] is the whole of making a lab: the record before the kernel, the steps, and on a refusal
-//! or an interrupt everything away again. [`down`] is the whole of taking one away.
+//! `build` is the whole of making a lab: the record before the kernel, the steps, and on a refusal
+//! or an interrupt everything away again. `down` is the whole of taking one away.
 //!
 //! Steps that go out together are sent in one call: all devices in batches through one socket, and
 //! each namespace's configuration through a socket of its own. Building is bound by the kernel, which
@@ -22,7 +22,7 @@ pub use change::{Change, ChangeError, change, change_through};
 pub use kernel::Kernel;
 pub use rehearsal::rehearse;
 pub use teardown::{
-    Fault, Left, clear, down, down_by_marks, elsewhere, faults, foreign, teardown, within,
+    Fault, TeardownError, clear, down, down_by_marks, elsewhere, faults, foreign, teardown, within,
 };
 
 use crate::diagnostic::{Code, Diagnostic, Source};

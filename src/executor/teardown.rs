@@ -8,24 +8,32 @@ use crate::kernel::{
 use crate::state::{self, Footprint, Lock, Phase, Record, RecordError};
 use nix::unistd::Pid;
 use std::collections::BTreeSet;
+use std::fs;
 use std::io;
 
 /// What a teardown could not take away.
-#[derive(Debug)]
-pub enum Left {
+#[derive(Debug, thiserror::Error)]
+pub enum TeardownError {
     /// A namespace that bears the name and not the mark: somebody else's.
+    #[error("`{namespace}` is not this lab's, so it is left alone")]
     NotOurs {
         /// Its name.
         namespace: String,
     },
     /// A namespace that could not be taken away.
+    #[error("the namespace `{namespace}` cannot be taken away: {error}")]
     Failed {
         /// Its name.
         namespace: String,
         /// Why.
+        #[source]
         error: io::Error,
     },
     /// A lab whose namespaces have their names in another mount namespace.
+    #[error(
+        "{lab} was made in another mount namespace, and can be taken down there: `nsenter -t {process} \
+         -m vrflab down {lab}`"
+    )]
     Elsewhere {
         /// The lab.
         lab: LabName,
@@ -33,29 +41,57 @@ pub enum Left {
         process: Pid,
     },
     /// Processes of the lab that cannot be ended; their namespaces stay with them.
+    #[error("processes of the lab cannot be ended: {}", named(.processes))]
     Alive {
         /// Their numbers.
         processes: Vec<Pid>,
     },
     /// Processes of which it is not known whether they are in the lab, as they may not be looked at.
+    #[error(
+        "processes that may be in the lab cannot be looked at without CAP_SYS_PTRACE: {}",
+        named(.processes)
+    )]
     Unseen {
         /// Their numbers.
         processes: Vec<Pid>,
     },
     /// What there is could not be found out, or the record could not be ended.
+    #[error("something may be left: {error}")]
     Unknown {
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// The record, the lock or what there is cannot be read.
+    #[error(transparent)]
+    State {
         /// Why.
         error: io::Error,
     },
+}
+
+/// How many processes are named.
+const MAX_NAMED: usize = 8;
+
+fn named(processes: &[Pid]) -> String {
+    let name = |pid: &Pid| match fs::read_to_string(format!("/proc/{pid}/comm")) {
+        Ok(name) => format!("{pid} ({})", name.trim_end()),
+        Err(_) => pid.to_string(),
+    };
+    let names: Vec<String> = processes.iter().take(MAX_NAMED).map(name).collect();
+    match processes.len().saturating_sub(MAX_NAMED) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
 }
 
 /// Takes a lab away with its record; a lock on a lab without one only loses its directory.
 ///
 /// # Errors
 /// `/proc` cannot be read, or the record cannot be removed.
-pub fn down(lock: Lock) -> io::Result<Vec<Left>> {
+pub fn down(lock: Lock) -> io::Result<Vec<TeardownError>> {
     let left = clear(&lock)?;
-    if !left.iter().any(Left::is_failure) {
+    if !left.iter().any(TeardownError::is_failure) {
         lock.forget()?;
     }
     Ok(left)
@@ -66,7 +102,7 @@ pub fn down(lock: Lock) -> io::Result<Vec<Left>> {
 ///
 /// # Errors
 /// As [`down`].
-pub fn down_by_marks(lock: Lock) -> io::Result<Vec<Left>> {
+pub fn down_by_marks(lock: Lock) -> io::Result<Vec<TeardownError>> {
     let lab = lock.lab();
     let left = on_worker(|worker| {
         let noted = Home::of(state::directory(lab)).noted()?;
@@ -81,7 +117,7 @@ pub fn down_by_marks(lock: Lock) -> io::Result<Vec<Left>> {
         }
         take_away(lab, &namespaces, &|alias| Record::is_mark_of(alias, lab), worker)
     })?;
-    if !left.iter().any(Left::is_failure) {
+    if !left.iter().any(TeardownError::is_failure) {
         lock.forget()?;
     }
     Ok(left)
@@ -92,7 +128,7 @@ pub fn down_by_marks(lock: Lock) -> io::Result<Vec<Left>> {
 ///
 /// # Errors
 /// As [`down`].
-pub fn clear(lock: &Lock) -> io::Result<Vec<Left>> {
+pub fn clear(lock: &Lock) -> io::Result<Vec<TeardownError>> {
     let (footprint, record) = match Record::load(lock.lab()) {
         Ok(None) => return Ok(Vec::new()),
         Ok(Some(record)) => (record.footprint.clone(), Some(record)),
@@ -100,7 +136,7 @@ pub fn clear(lock: &Lock) -> io::Result<Vec<Left>> {
         Err(error) => return Err(error.into()),
     };
     if let Some(process) = elsewhere(&footprint)? {
-        return Ok(vec![Left::Elsewhere { lab: footprint.lab, process }]);
+        return Ok(vec![TeardownError::Elsewhere { lab: footprint.lab, process }]);
     }
     if let Some(mut record) = record {
         record.phase = Phase::Going;
@@ -115,7 +151,7 @@ pub fn clear(lock: &Lock) -> io::Result<Vec<Left>> {
 ///
 /// # Errors
 /// `/proc` cannot be read.
-pub fn teardown(lab: &Footprint, worker: &mut Worker) -> io::Result<Vec<Left>> {
+pub fn teardown(lab: &Footprint, worker: &mut Worker) -> io::Result<Vec<TeardownError>> {
     take_away(&lab.lab, &lab.namespaces, &|alias| alias == lab.mark, worker)
 }
 
@@ -124,7 +160,7 @@ fn take_away(
     namespaces: &[String],
     is_mark: &dyn Fn(&str) -> bool,
     worker: &mut Worker,
-) -> io::Result<Vec<Left>> {
+) -> io::Result<Vec<TeardownError>> {
     let mut left = Vec::new();
     let mut ours = Vec::new();
     let mut inodes = BTreeSet::new();
@@ -138,41 +174,42 @@ fn take_away(
             }
             Ok(Whose::Unfinished) => match Namespace::release_unfinished(name) {
                 Ok(true) => {}
-                Ok(false) => left.push(Left::NotOurs { namespace: name.clone() }),
-                Err(error) => left.push(Left::Failed { namespace: name.clone(), error }),
+                Ok(false) => left.push(TeardownError::NotOurs { namespace: name.clone() }),
+                Err(error) => left.push(TeardownError::Failed { namespace: name.clone(), error }),
             },
             Ok(Whose::Nobodys) => {}
-            Ok(Whose::Others) => left.push(Left::NotOurs { namespace: name.clone() }),
-            Err(error) => left.push(Left::Failed { namespace: name.clone(), error }),
+            Ok(Whose::Others) => left.push(TeardownError::NotOurs { namespace: name.clone() }),
+            Err(error) => left.push(TeardownError::Failed { namespace: name.clone(), error }),
         }
     }
     // A process that lived on would hold its namespace, with all that is in it.
     let Remaining { alive, unseen } = end(&inodes, &Groups::of(&home, namespaces)?)?;
     if !alive.is_empty() {
-        left.push(Left::Alive { processes: alive });
+        left.push(TeardownError::Alive { processes: alive });
         return Ok(left);
     }
     if !unseen.is_empty() {
-        left.push(Left::Unseen { processes: unseen });
+        left.push(TeardownError::Unseen { processes: unseen });
     }
     for name in ours {
         if let Err(error) = Namespace::release(name) {
-            left.push(Left::Failed { namespace: name.clone(), error });
+            left.push(TeardownError::Failed { namespace: name.clone(), error });
         }
     }
     forget_groups(&home, namespaces, worker)?;
     Ok(left)
 }
 
-impl Left {
+impl TeardownError {
     /// Whether it is this lab's and should have gone.
     pub fn is_failure(&self) -> bool {
         match self {
-            Left::NotOurs { .. } | Left::Unseen { .. } => false,
-            Left::Failed { .. }
-            | Left::Elsewhere { .. }
-            | Left::Alive { .. }
-            | Left::Unknown { .. } => true,
+            TeardownError::NotOurs { .. } | TeardownError::Unseen { .. } => false,
+            TeardownError::Failed { .. }
+            | TeardownError::Elsewhere { .. }
+            | TeardownError::Alive { .. }
+            | TeardownError::Unknown { .. }
+            | TeardownError::State { .. } => true,
         }
     }
 }

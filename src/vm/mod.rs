@@ -12,9 +12,9 @@
 //! command, and runs commands with the working directory and whatever else must be fresh at any
 //! moment bound from a second, uncached mount.
 //!
-//! * [`setup`] gets a guest kernel; [`ready`] says whether there is one.
-//! * [`run`] runs a command, [`start`] only boots, [`stop`] ends the machine.
-//! * [`running`] and [`labs`] ask a machine that runs, and never start one.
+//! * `setup` gets a guest kernel; `ready` says whether there is one.
+//! * `run` runs a command, `start` only boots, `stop` ends the machine.
+//! * `running` and `labs` ask a machine that runs, and never start one.
 //!
 //! Nothing here prints: the commands' own streams are passed on, and what takes long is told to
 //! the caller.

@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Stdio};
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
-use vrflab::executor::{self, ApplyError, BuildError, Left, Observer, run};
+use vrflab::executor::{self, ApplyError, BuildError, Observer, TeardownError, run};
 use vrflab::kernel::{Machine, on_worker};
 use vrflab::plan::{Plan, Step, lower};
 use vrflab::state::{Commands, Lock, Record};
@@ -196,7 +196,7 @@ fn what_goes_wrong_in_the_rollback_does_not_hide_why_there_is_one() {
     let Err(BuildError::Stopped { error: ApplyError::Interrupted, left }) = failed else {
         panic!("{failed:?}")
     };
-    assert!(matches!(&left[..], [Left::Unknown { .. }]), "{left:?}");
+    assert!(matches!(&left[..], [TeardownError::Unknown { .. }]), "{left:?}");
     host.assert_nothing_is_left();
 }
 

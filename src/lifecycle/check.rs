@@ -1,0 +1,162 @@
+//! Running a lab's checks.
+
+use super::definition::CompileError;
+use super::error::{OpenError, own, standing};
+use super::observer::Observer;
+use super::open_files::{self, OpenFilesError};
+use super::running::RunningLab;
+use crate::check::{self, Report};
+use crate::compile::{Check, Lab, Node, read_check};
+use crate::diagnostic::{Diagnostics, Source, Span, Text};
+use crate::kernel::{EndedCommand, Home, Namespace, processes_in};
+use crate::state::{self, Shared};
+use std::time::{Duration, Instant};
+
+/// How soon checks are made again that did not hold.
+const PACE: Duration = Duration::from_millis(500);
+
+/// How long failing checks are retried: daemons say nowhere that they have converged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// For this long.
+    For(Duration),
+    /// For this long, and no longer than anything runs in the lab's nodes.
+    WhileCommandsRun(Duration),
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self::For(Duration::ZERO)
+    }
+}
+
+/// Which checks are run, and how.
+#[derive(Debug, Clone, Default)]
+pub struct CheckOptions {
+    /// These and not those of the lab's file, where there are any.
+    pub only: Vec<String>,
+    /// How long they are retried.
+    pub patience: Patience,
+}
+
+/// What came of a lab's checks.
+#[derive(Debug)]
+pub struct Checked {
+    /// The lab as it stands.
+    pub lab: Lab,
+    /// What came of each check.
+    pub report: Report,
+    /// The lab's commands that failed.
+    pub failed_commands: Vec<EndedCommand>,
+    /// What is legal in the checks of [`CheckOptions::only`] and surely a mistake.
+    pub warnings: CompileError,
+}
+
+/// Why checks were not run.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The lab cannot be worked on.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A check of [`CheckOptions::only`] is wrong.
+    #[error(transparent)]
+    Wrong(CompileError),
+    /// Too few files may be open.
+    #[error(transparent)]
+    OpenFiles(#[from] OpenFilesError),
+    /// The kernel does not let probes be sent or watched, or the observer ended it.
+    #[error(transparent)]
+    Run(#[from] check::Error),
+}
+
+impl RunningLab {
+    /// Runs the lab's checks.
+    ///
+    /// # Errors
+    /// They cannot be run. A check that fails is no error.
+    pub fn check(
+        &self,
+        options: &CheckOptions,
+        observer: &mut impl Observer,
+    ) -> Result<Checked, CheckError> {
+        let name = self.name();
+        let _held = match self.lock {
+            Some(_) => None,
+            None => {
+                let held =
+                    Shared::take(name, || observer.waiting(name)).map_err(OpenError::from)?;
+                Some(held.ok_or_else(|| OpenError::Down(name.clone()))?)
+            }
+        };
+        let record = standing(name)?;
+        let mut lab = match &self.built {
+            Some(built) => built.clone().standing(&record.changes),
+            None => record.built().map_err(OpenError::Built)?.standing(&record.changes),
+        };
+        let file = Source { name: "--only".to_owned(), text: options.only.join("\n") };
+        let mut warnings = CompileError { file, diagnostics: Vec::new() };
+        if !options.only.is_empty() {
+            lab.checks = only(&lab, &options.only, &mut warnings)?;
+            lab.sample = None;
+        }
+        open_files::suffice(&lab, false, true)?;
+        own(&record.footprint, &record.footprint.namespaces)?;
+        observer.locked();
+        let report = run(&lab, options.patience, observer)?;
+        let home = Home::of(state::directory(name));
+        let failed_commands = home.failed_commands().unwrap_or_default();
+        Ok(Checked { lab, report, failed_commands, warnings })
+    }
+}
+
+/// Runs checks until all of one run hold, or nobody waits for that any more.
+fn run(
+    lab: &Lab,
+    patience: Patience,
+    observer: &mut impl Observer,
+) -> Result<Report, check::Error> {
+    let (Patience::For(limit) | Patience::WhileCommandsRun(limit)) = patience;
+    let deadline = Instant::now() + limit;
+    let mut is_first = true;
+    loop {
+        let begun = Instant::now();
+        // What ended before the last run of the checks has done all that it will do.
+        let is_last = begun >= deadline
+            || match patience {
+                Patience::For(_) => false,
+                Patience::WhileCommandsRun(_) => nothing_runs(lab),
+            };
+        let asked = &*observer;
+        let report = check::run_until(lab, &lab.checks, || asked.is_interrupted(), |_, _| {})?;
+        if report.ok() || is_last {
+            return Ok(report);
+        }
+        if std::mem::take(&mut is_first) {
+            observer.retrying(&lab.name, report.failed, limit);
+        }
+        std::thread::sleep(PACE.saturating_sub(begun.elapsed()));
+    }
+}
+
+/// Whether no process is in any of the lab's nodes.
+fn nothing_runs(lab: &Lab) -> bool {
+    let open = |node: &Node| Namespace::open(&node.namespace).ok();
+    let namespaces = lab.nodes.iter().filter_map(open);
+    let inodes = namespaces.map(|namespace| namespace.inode()).collect();
+    processes_in(&inodes).is_ok_and(|processes| processes.is_empty())
+}
+
+/// Checks that the caller gives; what there is to say of them goes to `said`.
+fn only(lab: &Lab, lines: &[String], said: &mut CompileError) -> Result<Vec<Check>, CheckError> {
+    let mut diagnostics = Diagnostics::default();
+    let mut start = 0;
+    let mut checks = Vec::with_capacity(lines.len());
+    for line in lines {
+        let text = Text::new(line.as_str(), Span::new(start, start + line.len()));
+        checks.extend(diagnostics.keep(read_check(lab, &text)));
+        start += line.len() + 1;
+    }
+    let is_wrong = diagnostics.has_errors();
+    said.diagnostics = diagnostics.into_sorted();
+    if is_wrong { Err(CheckError::Wrong(said.clone())) } else { Ok(checks) }
+}

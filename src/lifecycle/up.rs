@@ -1,0 +1,207 @@
+//! Making a lab stand.
+
+use super::definition::{CompileError, CompiledLab};
+use super::error::{DownError, OpenError, elsewhere};
+use super::lacks::Lacks;
+use super::observer::{Observer, Steps};
+use super::open_files::{self, OpenFilesError};
+use super::running::RunningLab;
+use crate::compile::{Check, Lab, names};
+use crate::document::LabName;
+use crate::executor::{self, BuildError, Fault, TeardownError};
+use crate::kernel::Home;
+use crate::plan::{self, Plan};
+use crate::state::{self, Commands, Lock, Phase, Record, RecordError};
+use std::io;
+use std::path::PathBuf;
+
+/// How a lab is built.
+#[derive(Debug, Clone, Copy)]
+pub struct UpOptions {
+    /// Whether its checks are to be run after: they take open files, which are counted before anything
+    /// is made.
+    pub checks: bool,
+    /// Whether the lab stays locked until the [`RunningLab`] is dropped, so that nobody comes between the
+    /// build and what follows.
+    pub keep_lock: bool,
+}
+
+impl Default for UpOptions {
+    fn default() -> Self {
+        Self { checks: true, keep_lock: false }
+    }
+}
+
+/// Why a lab was not built.
+#[derive(Debug, thiserror::Error)]
+pub enum UpError {
+    /// The caller is in a node of a lab, where nobody else would see the lab's namespaces.
+    #[error(
+        "this is in the node `{node}` of a lab, where nobody else would see a lab's namespaces; make it \
+         outside of the node"
+    )]
+    WithinNode {
+        /// The node's namespace.
+        node: String,
+    },
+    /// Too few files may be open.
+    #[error(transparent)]
+    OpenFiles(#[from] OpenFilesError),
+    /// The kernel, or the user, lacks something.
+    #[error(transparent)]
+    Lacks(Lacks),
+    /// The file says what this kernel, or nft, would refuse.
+    #[error(transparent)]
+    Wrong(CompileError),
+    /// A lab of the name stands, made from another network.
+    #[error(
+        "{lab} is up already, made from another network{}; `vrflab down {lab}` takes it away, `vrflab \
+         reset {lab}` brings back what it was made from",
+        .path.as_ref().map_or(String::new(), |path| format!(" ({})", path.display()))
+    )]
+    Other {
+        /// The lab.
+        lab: LabName,
+        /// The file of what stands.
+        path: Option<PathBuf>,
+    },
+    /// The lab stands, with its commands or without them where it is to be the other way.
+    #[error("{lab} is up already and {commands}; `vrflab down {lab}` takes it away")]
+    OtherCommands {
+        /// The lab.
+        lab: LabName,
+        /// Those of what stands.
+        commands: Commands,
+    },
+    /// The lab stands, and some of its namespaces are not there or not its own.
+    #[error("{lab}: is up, and not whole; `vrflab reset {lab}` builds it anew")]
+    NotWhole {
+        /// The lab.
+        lab: LabName,
+        /// What is wrong with which namespace.
+        faults: Vec<(String, Fault)>,
+    },
+    /// What was left of it half-built could not be taken away.
+    #[error(transparent)]
+    InTheWay(DownError),
+    /// A lab of the name cannot be worked on.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The build was refused or ended.
+    #[error(transparent)]
+    Build(BuildError),
+    /// Nothing can be tried, or written, here.
+    #[error(transparent)]
+    Io(io::Error),
+}
+
+impl From<RecordError> for UpError {
+    fn from(error: RecordError) -> Self {
+        Self::Open(error.into())
+    }
+}
+
+impl CompiledLab {
+    /// Builds the lab; refused or interrupted, it takes back all it made. A lab that stands already,
+    /// made from the same network, is left as it is.
+    ///
+    /// # Errors
+    /// Why it was not built.
+    pub fn up(
+        &self,
+        options: &UpOptions,
+        observer: &mut impl Observer,
+    ) -> Result<RunningLab, UpError> {
+        let name = self.name();
+        outside_of_nodes()?;
+        open_files::suffice(self.lab(), true, options.checks)?;
+        let is_there = matches!(Record::load(name), Ok(Some(_)) | Err(_));
+        if let Some(lacks) = self.lacks().filter(|_| !is_there) {
+            return Err(UpError::Lacks(lacks.clone()));
+        }
+        let diagnostics = executor::rehearse(&self.plan, self.file()).map_err(UpError::Io)?;
+        if !diagnostics.is_empty() {
+            return Err(UpError::Wrong(CompileError { file: self.file().clone(), diagnostics }));
+        }
+        observer.locking();
+        let lock = Lock::take(name, || observer.waiting(name)).map_err(OpenError::from)?;
+        observer.locked();
+        if let Some(record) = Record::load(name)? {
+            if record.phase == Phase::Up {
+                self.is_standing(&record)?;
+                return Ok(RunningLab::found(record, Some(lock).filter(|_| options.keep_lock)));
+            }
+            observer.clearing(name, record.phase);
+            let left = executor::clear(&lock).map_err(OpenError::from)?;
+            if left.iter().any(TeardownError::is_failure) {
+                return Err(UpError::InTheWay(DownError { left }));
+            }
+        }
+        observer.building(self.lab());
+        let record = match self.prepare(&lock) {
+            Ok(record) => record,
+            Err(error) => {
+                lock.forget().map_err(OpenError::from)?;
+                return Err(OpenError::from(error).into());
+            }
+        };
+        let mut steps = Steps { observer, of: self.plan.steps().len() };
+        let lock = executor::build(&self.plan, record.clone(), lock, &mut steps)
+            .map_err(UpError::Build)?;
+        let lock = Some(lock).filter(|_| options.keep_lock);
+        Ok(RunningLab::made(record, lock, self.built.clone()))
+    }
+
+    /// Writes what is there before the first namespace, and returns the record of what is to come.
+    fn prepare(&self, lock: &Lock) -> io::Result<Record> {
+        let lab = self.lab();
+        Home::of(state::directory(&lab.name)).write_names(&names(lab))?;
+        let mut record = Record::begun(lab, self.path.clone(), self.commands)?;
+        record.keep(&self.built, lock)?;
+        Ok(record)
+    }
+
+    /// Sees that what stands under the name is this lab.
+    fn is_standing(&self, record: &Record) -> Result<(), UpError> {
+        let built = record.built().map_err(OpenError::Built)?;
+        let lab = record.lab().clone();
+        let is_text =
+            built.source.text == self.built.source.text && built.lab.files() == self.lab().files();
+        match (is_text, record.commands.left_out == self.commands.left_out) {
+            (true, true) => self.is_whole(record),
+            (true, false) => Err(UpError::OtherCommands { lab, commands: record.commands }),
+            (false, _) if self.is_same(&built.lab) => self.is_whole(record),
+            (false, _) => Err(UpError::Other { lab, path: record.path.clone() }),
+        }
+    }
+
+    fn is_whole(&self, record: &Record) -> Result<(), UpError> {
+        let (lab, footprint) = (record.lab(), &record.footprint);
+        if let Some(process) = executor::elsewhere(footprint).map_err(OpenError::from)? {
+            return Err(elsewhere(lab, process).into());
+        }
+        let faults = executor::faults(footprint, &footprint.namespaces).map_err(UpError::Io)?;
+        let faults: Vec<(String, Fault)> =
+            faults.into_iter().map(|(namespace, fault)| (namespace.to_owned(), fault)).collect();
+        match faults.is_empty() {
+            true => Ok(()),
+            false => Err(UpError::NotWhole { lab: lab.clone(), faults }),
+        }
+    }
+
+    /// Whether a lab is the same: the same steps and checks, whatever the comments of its file.
+    fn is_same(&self, other: &Lab) -> bool {
+        let steps = |plan: &Plan| plan.steps().map(|step| step.action.clone()).collect::<Vec<_>>();
+        let checks = |of: &Lab| of.checks.iter().map(Check::to_string).collect::<Vec<_>>();
+        plan::lower(other).is_ok_and(|plan| steps(&plan) == steps(&self.plan))
+            && checks(other) == checks(self.lab())
+    }
+}
+
+/// Refuses to make a lab from within a node of one.
+pub(super) fn outside_of_nodes() -> Result<(), UpError> {
+    match executor::within().map_err(OpenError::from)? {
+        None => Ok(()),
+        Some(node) => Err(UpError::WithinNode { node }),
+    }
+}
