@@ -4,7 +4,8 @@ use crate::standing::{Alone, Built, l3vpn, read};
 use nix::sys::signal::{Signal, raise};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::mem::discriminant;
 use std::time::Duration;
 use vrflab::diagnostic::{Diagnostic, Severity};
 use vrflab::document::Format;
@@ -89,98 +90,88 @@ fn build(built: &Built, before: usize, fault: Fault) -> Result<Lock, BuildError>
     })
 }
 
-#[test]
-fn a_refusal_at_any_step_of_the_l3vpn_leaves_nothing() {
-    let built = l3vpn("refused");
-    let steps: Vec<Action> = built.plan.steps().map(|step| step.action.clone()).collect();
-    for (before, expected) in steps.iter().enumerate() {
-        match build(&built, before, Fault::Refused) {
-            Err(BuildError::Stopped { error: ApplyError::Refused { step, reason, .. }, left }) => {
-                assert_eq!(step.action, *expected, "the refused step is the one that is named");
-                assert_eq!(reason.to_string(), "refused by the test (EINVAL)");
-                assert!(left.is_empty(), "step {before}, {expected}: {left:?}");
-            }
-            other => panic!("step {before}, {expected}: {other:?}"),
+/// A lab of few nodes that has one of everything that a plan can make, so that a sweep over all its
+/// steps is over all kinds of them in time that a test may take.
+pub fn everything(name: &str) -> Built {
+    let built = read(EVERYTHING, Format::Yaml, name).0;
+    let kinds: HashSet<_> = built.plan.resources().map(discriminant).collect();
+    assert_eq!(kinds.len(), 19, "a kind of resource has no step here");
+    built
+}
+
+/// The steps of a plan with which a different kind of work begins.
+fn turns(plan: &Plan) -> Vec<usize> {
+    let steps: Vec<&Action> = plan.steps().map(|step| &step.action).collect();
+    let kind = |at: usize| (discriminant(steps[at].resource()), steps[at].transport());
+    let is_turn = |at: &usize| *at == 0 || kind(*at) != kind(at - 1);
+    (0..steps.len()).filter(is_turn).collect()
+}
+
+fn refuse(built: &Built, before: usize) {
+    let expected = &built.plan.steps().nth(before).unwrap().action;
+    match build(built, before, Fault::Refused) {
+        Err(BuildError::Stopped { error: ApplyError::Refused { step, reason, .. }, left }) => {
+            assert_eq!(step.action, *expected, "the refused step is the one that is named");
+            assert_eq!(reason.to_string(), "refused by the test (EINVAL)");
+            assert!(left.is_empty(), "step {before}, {expected}: {left:?}");
         }
-        assert_eq!(built.residue(), Vec::<String>::new(), "step {before}, {expected}");
+        other => panic!("step {before}, {expected}: {other:?}"),
     }
+    assert_eq!(built.residue(), Vec::<String>::new(), "step {before}, {expected}");
+}
+
+fn kill(built: &Built, before: usize) {
+    #[allow(unsafe_code)]
+    // A process that is killed is another one than the one that looks at what it left. SAFETY:
+    // the child uses nothing that another thread of this one could hold, and never returns.
+    match unsafe { fork() }.unwrap() {
+        ForkResult::Child => {
+            let done = build(built, before, Fault::Killed);
+            // A panic would unwind into a harness whose main thread the child has not got.
+            eprintln!("nobody was killed: {done:?}");
+            std::process::exit(1);
+        }
+        ForkResult::Parent { child } => {
+            let ended = waitpid(child, None).unwrap();
+            assert_eq!(ended, WaitStatus::Signaled(child, Signal::SIGKILL, false), "step {before}");
+        }
+    }
+    assert!(!built.residue().is_empty(), "step {before}: the record at least is there");
+    let left = executor::down(built.lock()).unwrap();
+    assert!(left.is_empty(), "step {before}: {left:?}");
+    assert_eq!(built.residue(), Vec::<String>::new(), "step {before}");
 }
 
 #[test]
-fn a_kill_at_any_step_of_the_l3vpn_and_then_down_leaves_nothing() {
-    let built = l3vpn("killed");
-    for before in 0..=built.plan.steps().len() {
-        // A process that is killed is another one than the one that looks at what it left. SAFETY:
-        // the child uses nothing that another thread of this one could hold, and never returns.
-        match unsafe { fork() }.unwrap() {
-            ForkResult::Child => {
-                let done = build(&built, before, Fault::Killed);
-                // Only the last turn comes here, with everything built.
-                std::process::exit(if done.is_ok() { 0 } else { 1 });
-            }
-            ForkResult::Parent { child } => {
-                let ended = waitpid(child, None).unwrap();
-                let expected = match before == built.plan.steps().len() {
-                    true => WaitStatus::Exited(child, 0),
-                    false => WaitStatus::Signaled(child, Signal::SIGKILL, false),
-                };
-                assert_eq!(ended, expected, "step {before}");
-            }
-        }
-        assert!(!built.residue().is_empty(), "step {before}: the record at least is there");
-        let left = executor::down(built.lock()).unwrap();
-        assert!(left.is_empty(), "step {before}: {left:?}");
-        assert_eq!(built.residue(), Vec::<String>::new(), "step {before}");
-    }
+fn a_refusal_at_any_step_leaves_nothing() {
+    let built = everything("refused");
+    (0..built.plan.steps().len()).for_each(|before| refuse(&built, before));
 }
+
+#[test]
+fn a_refusal_at_each_turn_of_the_l3vpn_leaves_nothing() {
+    let built = l3vpn("vpn-refused");
+    turns(&built.plan).into_iter().for_each(|before| refuse(&built, before));
+}
+
+#[test]
+fn a_kill_at_any_step_and_then_down_leaves_nothing() {
+    let built = everything("killed");
+    (0..built.plan.steps().len()).for_each(|before| kill(&built, before));
+}
+
+#[test]
+fn a_kill_at_each_turn_of_the_l3vpn_and_then_down_leaves_nothing() {
+    let built = l3vpn("vpn-killed");
+    turns(&built.plan).into_iter().for_each(|before| kill(&built, before));
+}
+
+pub const EVERYTHING: &str = include_str!("labs/everything.yaml");
 
 /// A lab, and the same edited: devices, masters, VLANs, queues, addresses, rules, nexthop objects, routes,
 /// files, settings and a node come, go and change.
-const BEFORE: &str = "routing: none
-nodes:
-  a:
-    vrfs: {red: 10}
-    sysctls: {net.mpls.platform_labels: 1000}
-    loopback: [10.9.0.1/32]
-    etc: {motd: before}
-    interfaces:
-      e0: {addresses: [10.0.0.1/24, 'fd00::1/64'], netem: delay 1ms}
-      d0: {kind: dummy, vrf: red, addresses: [10.1.0.1/24, 'fd01::1/64']}
-      d1: {kind: dummy}
-      br: {kind: bridge, vlan_filtering: true, ports: [p0]}
-      p0: {kind: dummy, vlans: [7 pvid untagged]}
-      v0: {kind: vlan, id: 5, parent: e0, addresses: [10.5.0.1/24]}
-    nexthops: [id 1 via 10.0.0.2 dev e0, id 2 via 10.0.0.3 dev e0, id 3 group 1/2]
-    rules: [from 10.9.0.0/16 lookup 10 priority 100]
-    routes: [10.2.0.0/16 via 10.0.0.2 dev e0, 10.3.0.0/16 nhid 3, 10.4.0.0/16 via 10.5.0.2 dev v0, 'fd02::/64 via fd00::2 dev e0', table 10 10.6.0.0/16 via 10.1.0.2 dev d0]
-    mpls: [100 via inet 10.0.0.2 dev e0]
-  b:
-    interfaces: {e0: {addresses: [10.0.0.2/24, 'fd00::2/64']}}
-links: ['a:e0 -- b:e0']
-";
-const AFTER: &str = "routing: none
-nodes:
-  a:
-    vrfs: {red: 20}
-    sysctls: {net.mpls.platform_labels: 500, net.ipv4.ip_forward: 1}
-    loopback: [10.9.0.2/32]
-    etc: {motd: after}
-    interfaces:
-      e0: {addresses: [10.0.0.4/24, 'fd00::1/64'], netem: delay 2ms}
-      d0: {kind: dummy, vrf: red, addresses: [10.1.0.1/24, 'fd01::1/64']}
-      d1: {kind: dummy, vrf: red}
-      br: {kind: bridge, vlan_filtering: true, ports: [p0]}
-      p0: {kind: dummy, vlans: [8 pvid untagged]}
-      v0: {kind: vlan, id: 6, parent: e0, addresses: [10.5.0.1/24]}
-    nexthops: [id 1 via 10.0.0.5 dev e0, id 3 group 1]
-    rules: [from 10.9.0.0/16 lookup 20 priority 100]
-    routes: [10.2.0.0/16 via 10.0.0.5 dev e0, 10.3.0.0/16 nhid 3, 10.4.0.0/16 via 10.5.0.2 dev v0, 'fd02::/64 via fd00::2 dev e0', table 20 10.6.0.0/16 via 10.1.0.2 dev d0]
-    mpls: [101 via inet 10.0.0.2 dev e0]
-  b:
-    interfaces: {e0: {addresses: [10.0.0.2/24, 'fd00::2/64']}}
-  c: {}
-links: ['a:e0 -- b:e0', 'b:e1 -- c:e0']
-";
+pub const BEFORE: &str = include_str!("labs/before.yaml");
+pub const AFTER: &str = include_str!("labs/after.yaml");
 
 /// In what the kernel differs from a plan.
 fn wrong(plan: &Plan) -> Vec<Difference> {

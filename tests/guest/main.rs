@@ -1,10 +1,11 @@
 //! What needs a kernel with VRF and MPLS, and root: these tests run in the micro-VM, with
 //! `vrflab vm run --` as cargo's runner (see `ci/test`).
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod bridges;
 mod change;
 mod checks;
+mod commands;
 mod devices;
 mod faults;
 mod gateways;
