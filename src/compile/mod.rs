@@ -106,6 +106,7 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Option<Lab> {
         (None, Some(_), Routing::None) | (None, None, _) => {}
     }
     rules::hold(&layout, routing, &topology.limits, &lab, errors);
+    vrfs::close(&mut lab);
     Some(lab)
 }
 

@@ -1,11 +1,13 @@
 //! VRFs with their tables, and which interfaces are in them.
 
-use super::lab::{Imports, InterfaceId, NodeId, Vrf};
+use super::lab::{Imports, InterfaceId, Lab, Route, UNREACHABLE_METRIC, Vrf};
 use super::{Draft, WantedVrf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, nearest};
 use crate::document::{DeviceName, Role};
+use crate::iproute::RouteKind;
 use crate::topology::Topology;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The first table that is given to a VRF without one.
 const FIRST_TABLE: u32 = 10;
@@ -41,6 +43,30 @@ pub(super) fn fill(topology: &Topology, draft: &mut Draft, errors: &mut Diagnost
         let lab_node = &mut draft.lab.nodes[index.index()];
         let wanted = if lab_node.vrfs.is_empty() { 0 } else { LOCAL_RULE };
         lab_node.local_rule = topology.graph[index].local_rule.unwrap_or(Spanned::filled(wanted));
+    }
+}
+
+/// Ends the lookups of VRFs with a route of their tables, so that none goes on in the main table, but where the
+/// file wants that.
+pub(super) fn close(lab: &mut Lab) {
+    for node in &mut lab.nodes {
+        let place = |route: &Route| (route.table, route.destination, route.metric);
+        // A file may say the same of its own accord.
+        let written: HashSet<_> = node.routes.iter().map(|route| place(&route.value)).collect();
+        let closed = node.vrfs.iter().filter(|vrf| !vrf.fallthrough);
+        let ends = closed.flat_map(|vrf| {
+            [IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())].map(|destination| {
+                let route = Route {
+                    kind: RouteKind::Unreachable,
+                    table: vrf.table,
+                    metric: Some(UNREACHABLE_METRIC),
+                    ..Route::unicast(destination, Vec::new())
+                };
+                Spanned { value: route, span: vrf.span }
+            })
+        });
+        let ends = ends.filter(|end| !written.contains(&place(&end.value))).collect::<Vec<_>>();
+        node.routes.splice(0..0, ends);
     }
 }
 
@@ -136,15 +162,19 @@ fn lonely(topology: &Topology, draft: &Draft, errors: &mut Diagnostics) {
     }
     // Names that differ in a number alone were counted up on purpose.
     let letters = |name: &str| name.replace(|it: char| it.is_ascii_digit(), "");
+    let shared = users.iter().filter(|(_, spans)| spans.len() > 1).map(|(name, _)| *name);
+    let mut others: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for name in shared.chain(declared.iter().copied()) {
+        others.entry(letters(name)).or_default().insert(name);
+    }
     for (name, spans) in &users {
         let [span] = spans[..] else { continue };
         if declared.contains(name) {
             continue;
         }
-        let others = users.iter().filter(|(_, spans)| spans.len() > 1).map(|(name, _)| *name);
-        let others = others.chain(declared.iter().copied());
-        let others = others.filter(|other| other != name && letters(other) != letters(name));
-        if let Some(near) = nearest(name, others) {
+        let own = letters(name);
+        let unlike = others.iter().filter(|(letters, _)| **letters != own);
+        if let Some(near) = nearest(name, unlike.flat_map(|(_, names)| names).copied()) {
             errors.push(
                 Diagnostic::warning(
                     Code::LonelyVrf,
@@ -252,19 +282,17 @@ fn tables(topology: &Topology, draft: &mut Draft, errors: &mut Diagnostics) {
         }
         used.extend(node.tables.iter().map(|(_, table)| table.value));
     }
-    for id in (0..draft.lab.nodes.len()).map(NodeId) {
-        for place in 0..draft.lab[id].vrfs.len() {
-            if draft.lab[id].vrfs[place].table != 0 {
-                continue;
-            }
-            let name = draft.lab[id].vrfs[place].name.to_string();
-            let free_here = |table: &u32| draft.lab[id].vrfs.iter().all(|vrf| vrf.table != *table);
-            let table = by_name.get(&name).copied().filter(free_here).unwrap_or_else(|| {
-                (FIRST_TABLE..).find(|table| !used.contains(table)).expect("tables do not end")
+    let mut free = FIRST_TABLE..;
+    for node in &mut draft.lab.nodes {
+        let mut here: HashSet<u32> = node.vrfs.iter().map(|vrf| vrf.table).collect();
+        for vrf in node.vrfs.iter_mut().filter(|vrf| vrf.table == 0) {
+            let name = vrf.name.to_string();
+            let known = by_name.get(&name).copied().filter(|table| !here.contains(table));
+            vrf.table = known.unwrap_or_else(|| {
+                free.find(|table| !used.contains(table)).expect("tables do not end")
             });
-            used.insert(table);
-            by_name.entry(name).or_insert(table);
-            draft.lab[id].vrfs[place].table = table;
+            here.insert(vrf.table);
+            by_name.entry(name).or_insert(vrf.table);
         }
     }
 }

@@ -4,12 +4,11 @@ use super::state::{LOCAL_RULE, OWN_RULES};
 use super::{Action, Device, Plan, PlanError, Qdisc, Resource, Step, VethEnd};
 use crate::compile::{
     Interface, InterfaceId, InterfaceKind, Lab, Link, NexthopObject, Node, NodeId, Route, Rule,
-    UNREACHABLE_METRIC, Vrf,
 };
 use crate::diagnostic::{Span, Spanned};
-use crate::iproute::{Leads, RouteKind, Vlan};
+use crate::iproute::{Leads, Vlan};
 use crate::link::{self, ETHERNET_MTU, Kind, KindName};
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::IpNet;
 use std::collections::BTreeSet;
 
 /// The steps that make a lab where nothing is yet.
@@ -290,17 +289,6 @@ fn programs(steps: &mut Vec<Step>, node: &Node) {
 
 fn routes(steps: &mut Vec<Step>, node: &Node) {
     let namespace = || node.namespace.clone();
-    let mut push = |resource, span| steps.push(Step::add(resource, span));
-    for vrf in node.vrfs.iter().filter(|vrf| !vrf.fallthrough) {
-        // A file may say the same of its own accord.
-        let is_written = |route: &Route| {
-            let place = |it: &Route| (it.table, it.destination, it.metric);
-            node.routes.iter().any(|written| place(&written.value) == place(route))
-        };
-        for route in unreachable_defaults(vrf).into_iter().filter(|it| !is_written(it)) {
-            push(Resource::Route { namespace: namespace(), route }, vrf.span);
-        }
-    }
     // What is on a link may hold the gateways of the others, and an object is made before the routes
     // that name it.
     let (on_link, others): (Vec<_>, Vec<_>) =
@@ -365,14 +353,4 @@ fn present(node: &Node, objects: &[Spanned<NexthopObject>], route: &Route) -> Op
         None => nexthops.is_empty() == all.is_empty(),
     };
     there.then(|| Route { nexthops, ..route.clone() })
-}
-
-/// What ends a VRF's lookup, so that it never goes on in the main table.
-fn unreachable_defaults(vrf: &Vrf) -> [Route; 2] {
-    [IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())].map(|destination| Route {
-        kind: RouteKind::Unreachable,
-        table: vrf.table,
-        metric: Some(UNREACHABLE_METRIC),
-        ..Route::unicast(destination, Vec::new())
-    })
 }

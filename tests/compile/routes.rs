@@ -3,9 +3,10 @@
 use crate::walk::{ends, visits};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use vrflab::compile::{Lab, MAIN, NodeId};
+use vrflab::compile::{Lab, MAIN, NodeId, Route};
 use vrflab::diagnostic::{Code, Severity, Source};
 use vrflab::document::{Format, LabName, Role};
+use vrflab::iproute::RouteKind;
 
 pub fn lab(text: &str) -> Lab {
     let source = Source { name: "lab.dot".to_owned(), text: text.to_owned() };
@@ -236,7 +237,8 @@ fn a_default_of_a_vrf_is_of_that_vrf_alone() {
     let of = |vrf: &str| {
         let r = lab_node(&lab, "r");
         let table = lab[r].vrf(vrf).unwrap().table;
-        lab[r].routes.iter().filter(|route| route.value.table == table).count()
+        let of_it = |route: &&Route| route.table == table && route.kind == RouteKind::Unicast;
+        lab[r].routes.iter().map(|route| &route.value).filter(of_it).count()
     };
     assert_eq!(of("blue"), 1);
     assert!(of("red") > 1);

@@ -1,6 +1,7 @@
 //! Devices, who is whose port, and which are up.
 
 use super::Devices;
+use super::ends::End;
 use crate::iproute::Vlan;
 use crate::kernel::{SendError, Socket};
 use crate::link::{BridgePort, Kind, LowerDevice};
@@ -13,24 +14,6 @@ use rtnetlink::packet_route::link::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The ends of veth pairs by their indices, of which no two are the same in a lab.
-#[derive(Debug, Default)]
-pub(super) struct Ends(BTreeMap<u32, (u32, VethEnd)>);
-
-impl Ends {
-    /// Joins the ends that name each other.
-    pub(super) fn pair(self, resources: &mut BTreeSet<Resource>) {
-        for (index, (peer, end)) in &self.0 {
-            let Some((back, far)) = self.0.get(peer) else { continue };
-            if back == index && index < peer {
-                let mut ends = [end.clone(), far.clone()];
-                ends.sort();
-                resources.insert(Resource::Veth { ends });
-            }
-        }
-    }
-}
-
 /// One link as the kernel shows it.
 #[derive(Default)]
 struct Shown {
@@ -38,6 +21,7 @@ struct Shown {
     kind: Option<InfoKind>,
     master: Option<u32>,
     peer: Option<u32>,
+    peer_namespace: Option<i32>,
     mtu: u32,
     mac: Option<[u8; 6]>,
     up: bool,
@@ -78,7 +62,7 @@ pub(super) fn read(
     namespace: &str,
     socket: &mut Socket,
     planned: &BTreeSet<&Resource>,
-    ends: &mut Ends,
+    ends: &mut Vec<End>,
     resources: &mut BTreeSet<Resource>,
 ) -> Result<Devices, SendError> {
     let said = Said::of(namespace, planned);
@@ -112,7 +96,8 @@ pub(super) fn read(
         }
         if link.kind == Some(InfoKind::Veth) {
             let end = VethEnd { namespace: namespace(), name: name.clone(), mtu, mac: link.mac };
-            ends.0.insert(index, (link.peer.unwrap_or_default(), end));
+            let (peer, peer_namespace) = (link.peer.unwrap_or_default(), link.peer_namespace);
+            ends.push(End { index, peer, peer_namespace, end });
         }
         // `lo`, and devices of kinds that no plan makes, are none.
         if let Some((kind, underlay)) = read {
@@ -148,6 +133,7 @@ impl Shown {
                 LinkAttribute::IfName(name) => shown.name.clone_from(name),
                 LinkAttribute::Controller(master) => shown.master = Some(*master),
                 LinkAttribute::Link(peer) => shown.peer = Some(*peer),
+                LinkAttribute::LinkNetNsId(id) => shown.peer_namespace = Some(*id),
                 LinkAttribute::Mtu(mtu) => shown.mtu = *mtu,
                 LinkAttribute::Address(mac) => shown.mac = mac.as_slice().try_into().ok(),
                 LinkAttribute::LinkInfo(infos) => infos.iter().for_each(|info| shown.take(info)),

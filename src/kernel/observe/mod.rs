@@ -1,5 +1,6 @@
 //! What the kernel holds of a lab, read back over netlink.
 
+mod ends;
 mod link;
 mod route;
 
@@ -36,7 +37,7 @@ pub fn observe_all(plans: &[&Plan], worker: &mut Worker) -> io::Result<State> {
     let mut resources = BTreeSet::new();
     let planned: BTreeSet<&Resource> = plans.iter().flat_map(|plan| plan.resources()).collect();
     let names: BTreeSet<&str> = plans.iter().flat_map(|plan| plan.namespaces()).collect();
-    let mut ends = link::Ends::default();
+    let mut ends = Vec::new();
     for name in names {
         let namespace = match Namespace::open(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -51,7 +52,7 @@ pub fn observe_all(plans: &[&Plan], worker: &mut Worker) -> io::Result<State> {
         queues(name, &mut socket, &devices, &mut resources)?;
         route::read(name, &mut socket, &devices, &mut resources)?;
     }
-    ends.pair(&mut resources);
+    ends::pair(&ends, worker, &mut resources)?;
     settings(&planned, worker, &mut resources)?;
     offloads(&planned, worker, &mut resources)?;
     Ok(State { resources })

@@ -15,7 +15,8 @@ use nix::sched::{CloneFlags, unshare};
 use super::super::dirs::Dirs;
 use super::super::error::Error;
 
-/// How many working directories there can be in the life of a machine.
+/// How many working directories there are at once; the next one takes the place of that which no command has
+/// come from for the longest time.
 const PLACES: usize = 256;
 
 /// What the guest can write to.
@@ -25,8 +26,8 @@ pub(super) struct Writable {
 }
 
 enum How {
-    /// Working directories are bound to numbered places, these so far.
-    Bound(Vec<PathBuf>),
+    /// Working directories are bound to numbered places.
+    Bound(Places),
     /// This user cannot mount anything: it is the directory that the machine was started from, if
     /// that is one of the host's.
     Fixed,
@@ -43,7 +44,7 @@ impl Writable {
             Ok(()) | Err(_) => {}
         }
         match make_places(&empty) {
-            Ok(()) => Ok(Self { root: empty, how: How::Bound(Vec::new()) }),
+            Ok(()) => Ok(Self { root: empty, how: How::Bound(Places::default()) }),
             Err(error) => {
                 eprintln!("vrflab: no mount namespace for working directories: {error}");
                 let root = started_from.filter(|directory| can_be_exported(directory));
@@ -63,23 +64,45 @@ impl Writable {
         if !can_be_exported(directory) {
             return None;
         }
-        let How::Bound(bound) = &mut self.how else {
+        let How::Bound(places) = &mut self.how else {
             return directory.strip_prefix(&self.root).ok().map(Path::to_owned);
         };
-        let number = bound.iter().position(|it| it == directory).unwrap_or(bound.len());
-        if number == PLACES {
-            eprintln!("vrflab: {} is one working directory too many", directory.display());
+        let number = places.of(directory);
+        if let Err(error) = bind(directory, &self.root.join(number.to_string())) {
+            eprintln!("vrflab: {} cannot be exported: {error}", directory.display());
             return None;
         }
-        match bind(directory, &self.root.join(number.to_string())) {
-            Ok(()) if number == bound.len() => bound.push(directory.to_owned()),
-            Ok(()) => {}
-            Err(error) => {
-                eprintln!("vrflab: {} cannot be exported: {error}", directory.display());
-                return None;
-            }
-        }
         Some(PathBuf::from(number.to_string()))
+    }
+}
+
+/// Which directory has which place.
+#[derive(Default)]
+struct Places {
+    /// By the number of the place.
+    taken: Vec<PathBuf>,
+    /// The numbers, that of the directory that was used last at the end.
+    used: Vec<usize>,
+}
+
+impl Places {
+    /// The place of a directory, which may have been another's.
+    fn of(&mut self, directory: &Path) -> usize {
+        let number = match self.taken.iter().position(|it| it == directory) {
+            Some(number) => number,
+            None if self.taken.len() < PLACES => {
+                self.taken.push(directory.to_owned());
+                self.taken.len() - 1
+            }
+            None => {
+                let number = self.used[0];
+                self.taken[number] = directory.to_owned();
+                number
+            }
+        };
+        self.used.retain(|it| *it != number);
+        self.used.push(number);
+        number
     }
 }
 
@@ -114,4 +137,22 @@ fn bind(directory: &Path, place: &Path) -> io::Result<()> {
     let _ = umount2(place, MntFlags::MNT_DETACH);
     let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
     Ok(mount(Some(directory), place, None::<&str>, flags, None::<&str>)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PLACES, Places};
+    use std::path::PathBuf;
+
+    #[test]
+    fn one_directory_too_many_takes_the_place_of_the_one_that_is_out_of_use_the_longest() {
+        let mut places = Places::default();
+        let directory = |number: usize| PathBuf::from(format!("/d{number}"));
+        let first: Vec<usize> = (0..PLACES).map(|number| places.of(&directory(number))).collect();
+        assert_eq!(first, (0..PLACES).collect::<Vec<_>>());
+        assert_eq!(places.of(&directory(0)), 0);
+        assert_eq!(places.of(&directory(PLACES)), 1);
+        assert_eq!(places.of(&directory(1)), 2);
+        assert_eq!(places.of(&directory(0)), 0);
+    }
 }
