@@ -3,6 +3,8 @@
 //! `cargo bench --bench compile`; the lines before the table tell what each lab holds and the memory
 //! that it took.
 
+#![allow(clippy::print_stdout)]
+
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use std::fmt::Write;

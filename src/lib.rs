@@ -18,8 +18,8 @@
 //! [`link`], and nowhere else.
 //!
 //! Rooms left of `kernel` do no input or output but reading the file they are given and those that
-//! it names: they need no root and no Linux feature. `kernel` is the only room with netlink, with
-//! entering namespaces and with unsafe code. `lifecycle` is what verbs are made of, `cli` the only room
+//! it names: they need no root and no Linux feature. `kernel` is the only room with netlink and with entering
+//! namespaces, `sys` the only one with unsafe code. `lifecycle` is what verbs are made of, `cli` the only room
 //! that prints.
 //!
 //! Other programs use [`lifecycle`], and the data of the rooms that its documentation leads to. The other rooms
@@ -41,6 +41,8 @@ pub mod document;
 pub mod topology;
 pub mod compile;
 pub mod plan;
+#[doc(hidden)]
+pub mod sys;
 #[doc(hidden)]
 pub mod kernel;
 #[doc(hidden)]

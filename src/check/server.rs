@@ -7,9 +7,9 @@ use crate::compile::{
     Answerer, Arrival, Check, Expect, InterfaceId, Lab, Node, NodeId, Protocol, RejectionKind,
     Target,
 };
-use crate::kernel::raw::allow_fragments;
 use crate::kernel::{EndedCommand, Home, Process, Transport, Worker, listener};
 use crate::state;
+use crate::sys::allow_fragments;
 use nix::sys::socket::{MsgFlags, SockFlag, SockaddrStorage, accept4, recvmsg, sendto};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::collections::BTreeSet;

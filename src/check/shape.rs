@@ -3,7 +3,7 @@
 
 use super::message::Version;
 use crate::compile::{Check, Expect};
-use crate::kernel::raw::allow_fragments;
+use crate::sys::allow_fragments;
 use socket2::{SockAddr, Socket};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

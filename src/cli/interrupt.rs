@@ -1,7 +1,7 @@
 //! Signals that ask the program to end: what is under way is undone first.
 
 use super::exit::Exit;
-use std::fs;
+use fs_err as fs;
 use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -91,7 +91,7 @@ pub(super) fn listening<T: Send>(work: impl FnOnce(&Interrupt) -> T + Send) -> s
 pub(super) fn stop_listening() -> std::io::Result<()> {
     for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
         if !is_ignored(kind)? {
-            crate::kernel::raw::default_action(kind.as_raw_value())?;
+            crate::sys::default_action(kind.as_raw_value())?;
         }
     }
     Ok(())

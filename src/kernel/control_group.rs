@@ -49,7 +49,7 @@ pub(super) fn make(directory: &Path) -> io::Result<()> {
     loop {
         match fs::create_dir_all(directory) {
             Err(error) if is_gone(&error) => {}
-            made => return made,
+            made => return made.map_err(at(directory)),
         }
     }
 }
@@ -93,9 +93,10 @@ impl Groups {
         let mut processes = Vec::new();
         for group in self.directories.iter().map(|group| below(group)) {
             for directory in group? {
-                let text = match fs::read_to_string(directory.join("cgroup.procs")) {
+                let file = directory.join("cgroup.procs");
+                let text = match fs::read_to_string(&file) {
                     Err(error) if is_gone(&error) => continue,
-                    text => text?,
+                    text => text.map_err(at(&file))?,
                 };
                 let numbers = text.lines().filter_map(|line| line.parse().ok());
                 processes.extend(numbers.map(Pid::from_raw));
@@ -147,7 +148,7 @@ fn remove_empty(directory: &Path) -> io::Result<()> {
         Err(error) if is_gone(&error) => Ok(()),
         // A command that came too late is in it: it finds no lab, and takes it away when it leaves.
         Err(error) if error.raw_os_error() == Some(Errno::EBUSY as i32) => Ok(()),
-        other => other,
+        other => other.map_err(at(directory)),
     }
 }
 
@@ -156,14 +157,14 @@ fn wait_until_empty(directory: &Path) -> io::Result<()> {
     let deadline = Instant::now() + Duration::from_secs(1);
     let mut file = match File::open(directory.join("cgroup.events")) {
         Err(error) if is_gone(&error) => return Ok(()),
-        file => file?,
+        file => file.map_err(at(directory))?,
     };
     loop {
         // Only what is read through the same file counts as seen, and is not told of again.
         let mut events = String::new();
         match file.rewind().and_then(|()| file.read_to_string(&mut events)) {
             Err(error) if is_gone(&error) => return Ok(()),
-            read => read?,
+            read => read.map_err(at(directory))?,
         };
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() || !events.lines().any(|line| line == "populated 1") {
@@ -186,16 +187,22 @@ fn below(group: &Path) -> io::Result<Vec<PathBuf>> {
         next += 1;
         let entries = match fs::read_dir(&directory) {
             Err(error) if is_gone(&error) => continue,
-            entries => entries?,
+            entries => entries.map_err(at(&directory))?,
         };
         for entry in entries {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
+            let entry = entry.map_err(at(&directory))?;
+            if entry.file_type().map_err(at(&directory))?.is_dir() {
                 found.push(entry.path());
             }
         }
     }
     Ok(found)
+}
+
+/// An error with the place where it happened. That of a control group that has just gone has a number which
+/// no [`io::ErrorKind`] stands for, so it is looked at before.
+fn at(place: &Path) -> impl FnOnce(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", place.display()))
 }
 
 fn is_gone(error: &io::Error) -> bool {
@@ -217,7 +224,8 @@ fn started(pid: Pid) -> Option<Duration> {
 
 /// The root of the control groups, where the host has mounted them.
 fn mounted() -> io::Result<Option<PathBuf>> {
-    let mounts = fs::read_to_string("/proc/thread-self/mounts")?;
+    const MOUNTS: &str = "/proc/thread-self/mounts";
+    let mounts = fs::read_to_string(MOUNTS).map_err(at(Path::new(MOUNTS)))?;
     Ok(mounts.lines().find_map(|line| {
         let mut words = line.split(' ').skip(1);
         let (point, kind) = (words.next()?, words.next()?);
@@ -234,6 +242,7 @@ pub(super) fn root() -> io::Result<PathBuf> {
     let none = None::<&str>;
     unshare(CloneFlags::CLONE_NEWNS)?;
     mount(none, "/", none, MsFlags::MS_PRIVATE | MsFlags::MS_REC, none)?;
-    mount(Some("cgroup2"), OWN_MOUNT, Some("cgroup2"), MsFlags::empty(), none)?;
+    mount(Some("cgroup2"), OWN_MOUNT, Some("cgroup2"), MsFlags::empty(), none)
+        .map_err(|errno| at(Path::new(OWN_MOUNT))(errno.into()))?;
     Ok(PathBuf::from(OWN_MOUNT))
 }

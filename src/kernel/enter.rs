@@ -1,6 +1,8 @@
 //! Becoming a command inside a node.
 
-use super::{FileLimit, Home, Namespace, control_group, raw, vrf_bind};
+use super::{Home, Namespace, control_group, vrf_bind};
+use crate::sys::{self, FileLimit};
+use fs_err as fs;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::mount::{MsFlags, mount};
@@ -9,7 +11,6 @@ use nix::sys::signal::SigSet;
 use nix::sys::stat::Mode;
 use std::convert::Infallible;
 use std::ffi::{CString, OsString};
-use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -157,6 +158,6 @@ fn mounts_below_sys() -> io::Result<Vec<(PathBuf, OwnedFd)>> {
 /// Undoes what Rust's runtime does to a process, which would go over to the command: that SIGPIPE is
 /// ignored. No signal is blocked; what the caller wants ignored, as with `nohup`, stays so.
 fn fresh_signals() -> io::Result<()> {
-    raw::default_action(nix::libc::SIGPIPE)?;
+    sys::default_action(nix::libc::SIGPIPE)?;
     Ok(SigSet::empty().thread_set_mask()?)
 }

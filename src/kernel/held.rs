@@ -1,6 +1,6 @@
 //! A process held so that its number cannot come to mean another one.
 
-use super::raw;
+use crate::sys;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
@@ -23,7 +23,7 @@ impl HeldProcess {
     /// # Errors
     /// The kernel refuses.
     pub fn open(pid: Pid) -> io::Result<Option<Self>> {
-        match raw::pidfd_open(pid) {
+        match sys::pidfd_open(pid) {
             Ok(fd) => Ok(Some(Self { pid, fd })),
             Err(Errno::ESRCH) => Ok(None),
             Err(error) => Err(error.into()),
@@ -40,7 +40,7 @@ impl HeldProcess {
     /// # Errors
     /// The kernel refuses for another reason.
     pub fn signal(&self, signal: Signal) -> io::Result<()> {
-        match raw::pidfd_send_signal(&self.fd, signal) {
+        match sys::pidfd_send_signal(&self.fd, signal) {
             Ok(()) | Err(Errno::ESRCH | Errno::EPERM) => Ok(()),
             Err(error) => Err(error.into()),
         }

@@ -3,13 +3,15 @@
 //! nobody can.
 
 use super::message::LOOPBACK;
-use super::{Home, Namespace, Socket, Worker, on_worker, raw};
+use super::{Home, Namespace, Socket, Worker, on_worker};
+use crate::sys;
+use fs_err as fs;
 use nix::time::{ClockId, clock_gettime};
 use rtnetlink::LinkUnspec;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::LinkAttribute;
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::OnceLock;
@@ -32,7 +34,7 @@ impl Identity {
     /// # Errors
     /// What the kernel answers.
     pub(super) fn of(_in_namespace: &Worker) -> io::Result<Option<Self>> {
-        let Some(cookie) = raw::namespace_cookie()? else { return Ok(None) };
+        let Some(cookie) = sys::namespace_cookie()? else { return Ok(None) };
         let boot = match BOOT.get() {
             Some(boot) => boot.clone(),
             None => fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim_end().to_owned(),

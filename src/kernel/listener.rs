@@ -1,8 +1,8 @@
 //! Which process listens on a port of a namespace.
 
 use super::Worker;
+use fs_err as fs;
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -4,7 +4,7 @@
 //! not what a capture on a real wire shows.
 
 use super::Worker;
-use super::raw::Offload;
+use crate::sys::Offload;
 use std::io;
 
 /// Ends all of it, or begins with all of it, for a device of the namespace that the worker is in.

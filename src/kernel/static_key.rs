@@ -5,7 +5,8 @@
 //! stops. A key that somebody holds for good is patched once, before there is traffic.
 
 use super::packet::ask_for_times;
-use super::{raw, vrf_bind};
+use super::vrf_bind;
+use crate::sys;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 
@@ -30,7 +31,7 @@ impl StaticKeys {
     pub fn hold() -> io::Result<Self> {
         let socket = Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP))?;
         ask_for_times(&socket)?;
-        raw::set_option(&socket, libc::IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_L2TPINUDP)?;
+        sys::set_option(&socket, libc::IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_L2TPINUDP)?;
         vrf_bind::watch_nothing()?;
         Ok(Self { _socket: socket })
     }

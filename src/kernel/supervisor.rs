@@ -3,8 +3,9 @@
 
 use super::machine::{Reason, Refused};
 use super::output::Output;
-use super::{CommandEnd, EndedCommand, Entry, FileLimit, Home, Namespace, raw, vrf_bind};
+use super::{CommandEnd, EndedCommand, Entry, Home, Namespace, vrf_bind};
 use crate::plan::{Action, Resource};
+use crate::sys::{self, FileLimit};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -74,7 +75,7 @@ pub(super) fn start(actions: &[&Action], home: &Home) -> Result<(), Refused> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
-    raw::inherit_only_streams(&mut command);
+    sys::inherit_only_streams(&mut command);
     let mut supervisor = command.spawn()?;
     let stdin = supervisor.stdin.take().expect("it is a pipe");
     let stdout = supervisor.stdout.take().expect("it is a pipe");
@@ -110,7 +111,7 @@ pub fn supervise() -> io::Result<()> {
     }
     // A lab's commands are the same however `up` was called: under `nohup` too they hear of HUP.
     for signal in Signal::iterator().filter(|it| ![Signal::SIGKILL, Signal::SIGSTOP].contains(it)) {
-        raw::default_action(signal as i32)?;
+        sys::default_action(signal as i32)?;
     }
     SigSet::empty().thread_set_mask()?;
     let home = Home::of(order.directory.clone());
@@ -239,7 +240,7 @@ fn spawn(order: &Order, home: &Home, command: &Started) -> io::Result<Running> {
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", &command.line]).stdin(Stdio::null()).process_group(0);
     shell.stdout(writer.try_clone()?).stderr(writer);
-    raw::limit_files(&mut shell, order.files);
+    sys::limit_files(&mut shell, order.files);
     let child = match &command.vrf {
         None => shell.spawn()?,
         // A process is born into its parent's group, so that not even its first socket is unbound.

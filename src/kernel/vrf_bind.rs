@@ -5,9 +5,9 @@
 //! `bound_dev_if`, the first field of `struct bpf_sock` (`linux/bpf.h`).
 
 use super::control_group::{make, root};
-use super::raw;
+use crate::sys;
+use fs_err::{self as fs, File};
 use nix::net::if_::if_nametoindex;
-use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
@@ -20,9 +20,9 @@ pub(super) fn bind(vrf: &str, group: &Path) -> io::Result<()> {
     let index = if_nametoindex(vrf)?;
     let directory = root()?.join(group).join("vrf").join(vrf);
     make(&directory)?;
-    let program = raw::load_socket_binder(index)?;
+    let program = sys::load_socket_binder(index)?;
     let opened = File::open(&directory)?;
-    raw::attach_to_cgroup(&program, &opened)?;
+    sys::attach_to_cgroup(&program, opened.file())?;
     fs::write(directory.join("cgroup.procs"), std::process::id().to_string())
 }
 
@@ -56,5 +56,5 @@ const EMPTY_GROUP: &str = "vrflab.held";
 pub(super) fn watch_nothing() -> io::Result<()> {
     let directory = root()?.join(EMPTY_GROUP);
     fs::create_dir_all(&directory)?;
-    raw::attach_to_cgroup(&raw::load_socket_binder(0)?, &File::open(directory)?)
+    sys::attach_to_cgroup(&sys::load_socket_binder(0)?, File::open(directory)?.file())
 }

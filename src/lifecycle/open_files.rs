@@ -2,7 +2,7 @@
 
 use crate::check;
 use crate::compile::Lab;
-use crate::kernel::FileLimit;
+use crate::sys::FileLimit;
 use std::io;
 
 /// What is open beside a lab's namespaces and the sockets of its checks: streams, locks, the host's own

@@ -266,7 +266,7 @@ fn start_broker(dirs: &Dirs, options: &Options) -> Result<(), Error> {
     let mut command = Command::new("/proc/self/exe");
     command.args(["vm", "broker"]).envs(options.to_environment());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file);
-    crate::kernel::raw::inherit_only_streams(&mut command);
+    crate::sys::inherit_only_streams(&mut command);
     let mut broker = command.spawn().map_err(Error::system("start the VM's broker"))?;
     let mut word = String::new();
     if let Some(output) = broker.stdout.take() {

@@ -9,8 +9,8 @@ use super::order::Order;
 use super::status::Status;
 use super::wire::{Malformed, Reader, Writer};
 use crate::document::LabName;
-use crate::kernel::raw::WindowSize;
 use crate::state::{Commands, Outline};
+use crate::sys::WindowSize;
 use std::path::PathBuf;
 
 /// Raised whenever a frame changes its meaning: a client and a broker of different numbers do not

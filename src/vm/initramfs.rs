@@ -1,8 +1,8 @@
 //! The first root of the guest: this very program as its init, the libraries it needs, and the
 //! modules that must be there before the host's root can be mounted.
 
+use fs_err::{self as fs, File};
 use std::collections::BTreeSet;
-use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;

@@ -1,7 +1,7 @@
 //! Kernel modules: which files a wanted one takes, in which order.
 
+use fs_err as fs;
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use super::wire::{Malformed, Reader, Writer};
-use crate::kernel::raw::WindowSize;
+use crate::sys::WindowSize;
 
 /// Which content of a file is meant: a rebuilt program is another one under the same name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Which processes are the machine, as the broker notes them for whoever has to end it without its
 //! help.
 
-use std::fs;
+use fs_err as fs;
 use std::io;
 use std::path::Path;
 use std::time::Instant;

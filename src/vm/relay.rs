@@ -313,7 +313,7 @@ impl<'a> Relay<'a> {
         while let Some(caught) = self.signals.file.read_signal()? {
             if caught.ssi_signo == Signal::SIGWINCH as u32 {
                 // An output that is no terminal has no size to pass on.
-                if let Ok(size) = crate::kernel::raw::window_size(&self.output.file) {
+                if let Ok(size) = crate::sys::window_size(&self.output.file) {
                     self.send(Message::Resize(size));
                 }
             } else {

@@ -91,7 +91,7 @@ impl Request {
             .filter(|(name, _)| !self.env.iter().any(|(given, _)| given == name));
         let environment = inherited.chain(self.env.iter().cloned()).collect();
         let on_terminal = self.input == Input::Inherit && io::stdin().is_terminal();
-        let streams = match crate::kernel::raw::window_size(io::stdout()) {
+        let streams = match crate::sys::window_size(io::stdout()) {
             Ok(size) if on_terminal => Streams::Terminal(size),
             _ => Streams::Separate,
         };

@@ -1,7 +1,7 @@
 //! Checks on the L3VPN of the netdev 1.1 tutorial, two customers with the same addresses over two
 //! PEs and a P: what holds there, and what is said of each way to break it. The kernel must have
 //! VRFs and MPLS.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 #[path = "../check/bench.rs"]
 mod bench;

@@ -40,7 +40,7 @@ fn runs_a_command(file: &File, used: &Use) -> bool {
     let words: Vec<&str> = used.path.iter().map(String::as_str).collect();
     match words.as_slice() {
         // It only sets what happens in a command that others make.
-        ["std", "process", "Command"] => !is(file, "src/kernel/raw.rs"),
+        ["std", "process", "Command"] => !is(file, "src/sys/child.rs"),
         ["std", "process", "ExitCode" | "exit" | "id", ..] => false,
         ["std" | "tokio", "process", ..] => true,
         [.., "Command", "new"] => true,
@@ -60,40 +60,6 @@ fn only_the_machine_and_exec_run_commands() {
         &places,
         "commands are run by src/vm, by exec in src/kernel/enter.rs, and where a file asks for them",
     );
-}
-
-#[test]
-fn unsafe_code_is_in_one_file() {
-    let places =
-        places(&library(), |file, used| used.path == ["unsafe"] && !is(file, "src/kernel/raw.rs"));
-    assert_nowhere(&places, "unsafe code is in src/kernel/raw.rs");
-}
-
-#[test]
-fn nothing_panics_for_want_of_a_better_answer_and_nothing_is_left_to_do() {
-    let places = places(&library(), |_, used| {
-        let last = used.path.last().expect("a path has a segment").as_str();
-        let macros = ["todo", "unimplemented", "dbg"];
-        !used.in_test && (last == "unwrap" || (used.bang && macros.contains(&last)))
-    });
-    assert_nowhere(&places, "no unwrap() and no todo!() outside tests");
-}
-
-#[test]
-fn only_one_room_prints() {
-    let places = places(&library(), |file, used| {
-        // The standard error of the guest's first process and of the broker is a log.
-        let may = match used.path[used.path.len() - 1].as_str() {
-            "print" | "println" => in_room(file, "cli"),
-            "eprint" | "eprintln" => {
-                let logs = ["src/vm/agent", "src/vm/broker"];
-                in_room(file, "cli") || logs.iter().any(|folder| file.path.starts_with(folder))
-            }
-            _ => true,
-        };
-        used.bang && !used.in_test && !may
-    });
-    assert_nowhere(&places, "only src/cli prints");
 }
 
 #[test]
@@ -139,13 +105,12 @@ fn what_is_forbidden_is_found_outside_tests_however_it_is_written() {
         use std::process::{self, ExitCode, Stdio};
         use std::process::Command as C;
         fn f() { std::process::exit(1); tokio::process::Command::new("ip"); nix::unistd::fork(); }
-        // x.unwrap(), todo!() and "unsafe" in comments and strings are none
+        // std::process::exit() in comments and strings is none
         const S: &str = "std::process::Command";
         #[cfg(test)]
-        mod tests { fn f() { std::process::Command::new("ip"); x.unwrap(); } }
+        mod tests { fn f() { std::process::Command::new("ip"); } }
         #[test]
-        fn t() { x.unwrap(); }
-        fn g() { x.unwrap(); y.map(Option::unwrap); todo!(); unsafe { x } }
+        fn t() { std::process::Command::new("ip"); }
     "#;
     let module = vec!["state".to_owned()];
     let declared = Declared { module, at: None, in_test: false };
@@ -161,8 +126,4 @@ fn what_is_forbidden_is_found_outside_tests_however_it_is_written() {
             "src/state/x.rs:4: nix::unistd::fork",
         ]
     );
-    let words = |word: &str| {
-        places(&files, |_, used| !used.in_test && used.path.iter().any(|part| part == word)).len()
-    };
-    assert_eq!((words("unwrap"), words("todo"), words("unsafe")), (2, 1, 1));
 }

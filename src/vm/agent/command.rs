@@ -93,7 +93,7 @@ fn start_here(order: &Order, root: &HostRoot, reaper: &Reaper) -> Result<Started
             let terminal = openpty(&size, None).map_err(io::Error::from).map_err(&no_streams)?;
             let slave = || terminal.slave.try_clone().map(Stdio::from).map_err(&no_streams);
             command.stdin(slave()?).stdout(slave()?).stderr(slave()?);
-            crate::kernel::raw::lead_session_on_terminal(&mut command);
+            crate::sys::lead_session_on_terminal(&mut command);
             let (child, end) = spawn(order, reaper, &mut command)?;
             let group = Pid::from_raw(child.id().cast_signed());
             Ok(Started { group, end, ends: Ends::Terminal { master: terminal.master.into() } })

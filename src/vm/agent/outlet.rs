@@ -14,7 +14,7 @@ impl Outlet {
     pub fn new(file: File) -> io::Result<Self> {
         let flags = OFlag::from_bits_truncate(fcntl(file.as_fd(), FcntlArg::F_GETFL)?);
         fcntl(file.as_fd(), FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
-        Ok(Self(crate::kernel::raw::watch(file)?))
+        Ok(Self(crate::sys::watch(file)?))
     }
 
     pub fn file(&self) -> &File {

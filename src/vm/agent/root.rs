@@ -140,7 +140,7 @@ fn furnish(modules: &Path) -> io::Result<()> {
     }
     show_modules(modules)?;
     sethostname("vrflab")?;
-    crate::kernel::raw::loopback_up()?;
+    crate::sys::loopback_up()?;
     for (name, value) in SYSCTLS {
         // Not every kernel has every one, and none is needed for the guest to work.
         if let Err(error) = fs::write(Path::new("/proc/sys").join(name), value) {

@@ -122,7 +122,7 @@ pub(super) async fn run(
             Some(Message::Resize(size)) => {
                 if let Some(terminal) = &streams.terminal {
                     // A terminal whose programs are gone has no use for a size.
-                    let _ = crate::kernel::raw::set_window_size(terminal.file(), size);
+                    let _ = crate::sys::set_window_size(terminal.file(), size);
                 }
             }
             Some(Message::OutputCredit(bytes)) => credit.grant(bytes as usize),

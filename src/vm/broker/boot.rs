@@ -51,7 +51,7 @@ impl Materials {
             qemu: readiness::QEMU.find()?,
             initramfs: initramfs::prepare(dirs, &kernel)?,
             kernel,
-            tsc_khz: crate::kernel::raw::tsc_khz()
+            tsc_khz: crate::sys::tsc_khz()
                 .map_err(Error::system("measure the time stamp counter"))?,
             dirs: dirs.clone(),
             memory: options.memory,
@@ -170,7 +170,7 @@ async fn try_way(materials: &Materials, way: Way, hub: &Rc<Hub>) -> Result<Machi
     let mut command = std::process::Command::new(&materials.qemu);
     command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
     command.stdin(OwnedFd::from(theirs));
-    crate::kernel::raw::die_with_parent(&mut command);
+    crate::sys::die_with_parent(&mut command);
     let mut engine = Command::from(command)
         .kill_on_drop(true)
         .spawn()

@@ -3,6 +3,9 @@
 //!
 //! Because nobody else writes to the port, a client that is killed cannot leave half a frame in it.
 
+// The standard error of the broker is its log.
+#![allow(clippy::print_stderr)]
+
 mod boot;
 mod hub;
 mod port;
