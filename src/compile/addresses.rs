@@ -14,7 +14,7 @@ use super::region;
 use super::segment::Segment;
 use super::subnets::Subnets;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
-use crate::document::{Family, Role, Routing};
+use crate::document::{Address, Family, Role, Routing};
 use crate::iproute::Table;
 use crate::topology::Topology;
 use ipnet::IpNet;
@@ -221,6 +221,7 @@ fn fill_segment(
     draft: &mut Draft,
     errors: &mut Diagnostics,
 ) {
+    answer_peers(segment, draft);
     let lacking: Vec<Port> =
         segment.ports.iter().copied().filter(|port| draft.unaddressed.contains(port)).collect();
     let carries = |(node, interface): &Port| {
@@ -289,6 +290,27 @@ fn fill_segment(
         // Two that are one for the subnets' sake are told of there.
         let span = given.map_or(Span::NONE, |subnet| subnet.span);
         interface.addresses.push(Spanned::new(net.into(), span));
+    }
+}
+
+/// Gives the one end of a link that has no addresses those that the other end says are there.
+fn answer_peers(segment: &Segment, draft: &mut Draft) {
+    let [one, other] = segment.ports[..] else { return };
+    for (near, far) in [(one, other), (other, one)] {
+        if !draft.unaddressed.contains(&near) {
+            continue;
+        }
+        let far = draft.lab[far.0].interfaces[far.1.0].addresses.iter();
+        let answers = far.filter_map(|address| {
+            let peer = address.value.peer.filter(|peer| peer.prefix_len() == peer.max_prefix_len());
+            let back = Address { peer: Some(address.value.net), ..peer?.into() };
+            Some(Spanned::new(back, address.span))
+        });
+        let answers: Vec<_> = answers.collect();
+        if !answers.is_empty() {
+            draft.unaddressed.remove(&near);
+            draft.lab[near.0].interfaces[near.1.0].addresses.extend(answers);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::layout::{Context, Layout, Port, compiled};
 use super::region;
 use super::segment::Segment;
 use super::summary::Tree;
-use crate::document::Routing;
+use crate::document::{Address, Routing};
 use crate::iproute::RouteKind;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -186,7 +186,11 @@ fn of_ports(
     counts: impl Fn(InterfaceId) -> bool,
 ) -> Vec<IpNet> {
     let addresses = addresses(lab, layout, context, counts).into_iter();
-    addresses.map(|address| address.trunc()).collect()
+    addresses
+        .flat_map(|address| [Some(address.net), address.peer])
+        .flatten()
+        .map(|net| net.trunc())
+        .collect()
 }
 
 /// The addresses of a context, those of its interfaces where they count.
@@ -195,7 +199,7 @@ fn addresses(
     layout: &Layout,
     context: Context,
     counts: impl Fn(InterfaceId) -> bool,
-) -> Vec<IpNet> {
+) -> Vec<Address> {
     let node = &lab[context.node];
     let at = |place: InterfaceId| layout.context((context.node, place));
     let ports = node.interfaces.iter().enumerate();
@@ -208,7 +212,7 @@ fn addresses(
     on_interfaces
         .chain(on_lo)
         .chain(on_vrfs.flat_map(|vrf| &vrf.addresses))
-        .map(|address| address.value.net)
+        .map(|address| address.value)
         .filter(|address| !address.addr().is_loopback())
         .collect()
 }

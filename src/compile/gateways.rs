@@ -3,7 +3,7 @@
 
 use super::lab::{LOCAL, MAIN, Node, Route};
 use crate::diagnostic::{Code, Diagnostic, Spanned, few};
-use crate::document::DeviceName;
+use crate::document::{Address, DeviceName};
 use crate::iproute::{RouteKind, Scope};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -50,12 +50,12 @@ impl<'a> Gateways<'a> {
         let mut gateways = Self { node, entries: Vec::new() };
         for interface in &node.interfaces {
             for address in &interface.addresses {
-                gateways.address(node.table_of(interface), address.value.net, &interface.name);
+                gateways.address(node.table_of(interface), address.value, &interface.name);
             }
         }
         for vrf in &node.vrfs {
             for address in &vrf.addresses {
-                gateways.address(vrf.table, address.value.net, &vrf.name);
+                gateways.address(vrf.table, address.value, &vrf.name);
             }
         }
         for address in &node.loopback {
@@ -68,15 +68,15 @@ impl<'a> Gateways<'a> {
     }
 
     /// What the kernel makes of an address on an interface or a VRF device.
-    fn address(&mut self, table: u32, address: IpNet, device: &DeviceName) {
+    fn address(&mut self, table: u32, address: Address, device: &DeviceName) {
         let local = if table == MAIN { LOCAL } else { table };
         self.push(local, single(address.addr()), device, Kind::Own);
-        if let IpNet::V4(net) = address
+        if let IpNet::V4(net) = address.connected()
             && net.prefix_len() < 31
         {
             self.push(local, single(net.broadcast().into()), device, Kind::Broadcast);
         }
-        self.push(table, address.trunc(), device, Kind::OnLink);
+        self.push(table, address.connected(), device, Kind::OnLink);
     }
 
     /// On `lo`, a whole IPv4 subnet is the node's own.

@@ -84,6 +84,7 @@ fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
         routes: Vec::new(),
         rules: Vec::new(),
         label_routes: Vec::new(),
+        neighbours: Vec::new(),
         local_rule: Spanned::filled(0),
         early_sysctls: Vec::new(),
         late_sysctls: Vec::new(),

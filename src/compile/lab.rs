@@ -214,7 +214,7 @@ impl Lab {
 impl Interface {
     /// Whether an address is on one of its subnets.
     pub fn holds(&self, address: &IpAddr) -> bool {
-        self.addresses.iter().any(|own| own.value.contains(address))
+        self.addresses.iter().any(|own| own.value.connected().contains(address))
     }
 }
 

@@ -18,6 +18,7 @@ mod lab;
 mod labels;
 mod layout;
 mod names;
+mod neighbours;
 mod network;
 mod node;
 mod objects;
@@ -84,6 +85,10 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Option<Lab> {
     let mut lab = routes::resolve(&topology, draft, errors);
     policy::resolve(&topology, &mut lab, errors);
     labels::resolve(&topology, &mut lab, errors);
+    for index in topology.graph.node_indices() {
+        let node = &mut lab[NodeId(index.index())];
+        neighbours::resolve(node, &topology.graph[index], errors);
+    }
     let routed = match routing {
         Routing::Auto => {
             let filled = tables::fill(&topology, &layout, &mut lab, errors);

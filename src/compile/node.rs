@@ -4,7 +4,7 @@ use super::interface::{Interface, InterfaceKind, Lower};
 use super::lab::{InterfaceId, LabelRoute, MAIN, Nexthop, NexthopObject, Route, Rule, Sysctl};
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{Address, Content, DeviceName, NodeName, Role};
-use crate::iproute::{Netem, Tbf};
+use crate::iproute::{Neighbour, Netem, Tbf};
 use crate::link::LowerDevice;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -38,6 +38,8 @@ pub struct Node {
     pub rules: Vec<Spanned<Rule>>,
     /// Label routes.
     pub label_routes: Vec<Spanned<LabelRoute>>,
+    /// Entries of neighbour tables.
+    pub neighbours: Vec<Spanned<Neighbour<DeviceName>>>,
     /// The priority of the local table's lookup, 0 where the kernel puts it.
     pub local_rule: Spanned<u32>,
     /// Settings that are applied before any interface is there, in this order.

@@ -4,6 +4,7 @@ use super::lab::{HASH_SEED, Lab, LabelRoute, Node, NodeId, Sysctl};
 use super::sysctl_name;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::document::Ttl;
+use crate::iproute::NeighbourEntry;
 use crate::topology::Topology;
 use petgraph::graph::{NodeIndex, UnGraph};
 use std::collections::BTreeMap;
@@ -50,6 +51,15 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
                 (input(interface.name.as_str()), Spanned::new("1".into(), interface.span))
             })
             .collect();
+        // The kernel answers for others where it is told to, of IPv6 alone.
+        let proxies = node
+            .neighbours
+            .iter()
+            .filter(|it| it.value.entry == NeighbourEntry::Proxy && it.value.address.is_ipv6());
+        late.extend(proxies.map(|proxy| {
+            let key = format!("net/ipv6/conf/{}/proxy_ndp", proxy.value.dev);
+            (key, Spanned::new("1".to_owned(), proxy.span))
+        }));
         // A label that is popped above another one has the packet go round by `lo`.
         if let Some(route) = node.label_routes.iter().find(|route| ends_at_lo(&route.value)) {
             late.insert(input("lo"), Spanned::new("1".to_owned(), route.span));

@@ -10,19 +10,30 @@ use std::ops::Deref;
 
 /// The word behind an address that several nodes have on purpose.
 pub(super) const ANYCAST: &str = "anycast";
+/// The word between an address and what is at the far end of its link.
+pub(super) const PEER: &str = "peer";
 
 /// An address of an interface, `lo` or a VRF.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Address {
-    /// The address and the length of its subnet.
+    /// The address and the length of its subnet; of one with a peer, the address alone.
     pub net: IpNet,
+    /// `peer`: what is on the link in the place of a subnet.
+    pub peer: Option<IpNet>,
     /// `anycast`: other nodes of its routing domain have it too, and whoever is nearest takes packets.
     pub anycast: bool,
 }
 
 impl From<IpNet> for Address {
     fn from(net: IpNet) -> Self {
-        Self { net, anycast: false }
+        Self { net, peer: None, anycast: false }
+    }
+}
+
+impl Address {
+    /// The addresses that are on its link.
+    pub fn connected(&self) -> IpNet {
+        self.peer.unwrap_or(self.net).trunc()
     }
 }
 
@@ -36,10 +47,12 @@ impl Deref for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.anycast {
-            true => write!(f, "{} {ANYCAST}", self.net),
-            false => self.net.fmt(f),
+        match self.peer {
+            Some(peer) => write!(f, "{} {PEER} {peer}", self.addr())?,
+            None => self.net.fmt(f)?,
         }
+        f.write_str(if self.anycast { " " } else { "" })?;
+        f.write_str(if self.anycast { ANYCAST } else { "" })
     }
 }
 

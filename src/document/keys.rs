@@ -153,6 +153,7 @@ pub(super) static NODE: Level = Level {
         key("rules", LINES, "What follows `ip rule add`."),
         key("local_rule", ANY, "The priority of the local table's lookup."),
         key("mpls", LINES, "What follows `ip -f mpls route add`."),
+        key("neighbours", LINES, "What follows `ip neigh add`."),
         key("sysctls", Shape::Named(&Shape::Line), "Settings of the kernel by name."),
         key("nft", Shape::Map(&CONTENT), "A ruleset for nft."),
         key("etc", Shape::Named(&Shape::Map(&CONTENT)), "Files that the node has below /etc."),

@@ -163,6 +163,8 @@ pub struct Node {
     pub local_rule: Option<Spanned<u32>>,
     /// `mpls`: what follows `ip -f mpls route add`.
     pub mpls: Vec<Text>,
+    /// `neighbours`: what follows `ip neigh add`.
+    pub neighbours: Vec<Text>,
     /// `sysctls`: name and value, the name as `sysctl` or `/proc/sys` spells it.
     pub sysctls: Vec<(Text, Text)>,
     /// `nft`: a ruleset.

@@ -50,13 +50,16 @@ fn of(shape: &'static Shape, definitions: &mut Map<String, Value>) -> Value {
         // A line may look like a number, as a setting's value does.
         Shape::Line => json!({ "type": ["string", "number", "boolean"] }),
         Shape::Address => {
-            json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+/[0-9]+( +anycast)?$" })
+            let peer = " +peer +[0-9A-Fa-f.:]+(/[0-9]+)?";
+            let pattern = format!("^[0-9A-Fa-f.:]+(/[0-9]+|{peer})( +anycast)?$");
+            json!({ "type": "string", "pattern": pattern })
         }
         // A host part, `.5`, looks like a number.
-        Shape::EndAddress => json!({
-            "type": ["string", "number"],
-            "pattern": "^[0-9A-Fa-f.:]+(/[0-9]+)?( +anycast)?$",
-        }),
+        Shape::EndAddress => {
+            let peer = " +peer +[0-9A-Fa-f.:]+(/[0-9]+)?";
+            let pattern = format!("^[0-9A-Fa-f.:]+(/[0-9]+|{peer})?( +anycast)?$");
+            json!({ "type": ["string", "number"], "pattern": pattern })
+        }
         Shape::Loopback => {
             json!({ "type": "string", "pattern": "^[0-9A-Fa-f.:]+(/[0-9]+)?( +anycast)?$" })
         }

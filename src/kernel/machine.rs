@@ -157,6 +157,7 @@ impl<'w> Machine<'w> {
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Neighbour { .. }
             | Resource::Qdisc { .. }
             | Resource::Up { .. }
             | Resource::Address { .. }
@@ -324,6 +325,7 @@ fn minds_carriers(action: &Action) -> bool {
         | Resource::BridgeVlan { .. }
         | Resource::BridgePort { .. }
         | Resource::Mtu { .. }
+        | Resource::Neighbour { .. }
         | Resource::Qdisc { .. }
         | Resource::NoOffload { .. }
         | Resource::EtcFile { .. }

@@ -2,7 +2,7 @@
 
 use super::nexthop::NexthopMessage;
 use super::socket::{Mode, Request};
-use super::{qdisc, route, rule};
+use super::{neighbour, qdisc, route, rule};
 use crate::iproute::Vlan;
 use crate::link::{BridgePort, ETHERNET_MTU, Kind, LowerDevice};
 use crate::plan::{Action, Family, Resource, VethEnd};
@@ -80,9 +80,14 @@ pub(super) fn requests(action: &Action, numbers: &impl Numbers) -> Requests {
         Resource::Up { namespace, device } => {
             set(LinkUnspec::new_with_index(numbers.index(namespace, device)).up().build())
         }
-        Resource::Address { namespace, device, address } => {
-            let message = address_message(numbers.index(namespace, device), *address);
+        Resource::Address { namespace, device, address, peer } => {
+            let message = address_message(numbers.index(namespace, device), *address, *peer);
             vec![(mode, RouteNetlinkMessage::NewAddress(message).into())]
+        }
+        Resource::Neighbour { namespace, neighbour } => {
+            let index = numbers.index(namespace, neighbour.dev.as_str());
+            let message = neighbour::message(index, neighbour);
+            vec![(mode, RouteNetlinkMessage::NewNeighbour(message).into())]
         }
         Resource::Rule { rule, .. } => create(RouteNetlinkMessage::NewRule(rule::message(rule))),
         Resource::NexthopObject { namespace, object } => {
@@ -136,9 +141,13 @@ fn deletion(resource: &Resource, numbers: &impl Numbers) -> Requests {
         Resource::Up { namespace, device } => {
             set(LinkUnspec::new_with_index(index(namespace, device)).down().build())
         }
-        Resource::Address { namespace, device, address } => {
-            let message = address_message(index(namespace, device), *address);
+        Resource::Address { namespace, device, address, peer } => {
+            let message = address_message(index(namespace, device), *address, *peer);
             delete(RouteNetlinkMessage::DelAddress(message))
+        }
+        Resource::Neighbour { namespace, neighbour } => {
+            let index = index(namespace, neighbour.dev.as_str());
+            delete(RouteNetlinkMessage::DelNeighbour(neighbour::message(index, neighbour)))
         }
         Resource::Rule { rule, .. } => delete(RouteNetlinkMessage::DelRule(rule::message(rule))),
         Resource::NexthopObject { object, .. } => delete(NexthopMessage::deletion(object.id)),
@@ -234,18 +243,21 @@ fn mac_of<T>(builder: LinkMessageBuilder<T>, mac: Option<[u8; 6]>) -> LinkMessag
     }
 }
 
-fn address_message(index: u32, address: IpNet) -> AddressMessage {
+fn address_message(index: u32, address: IpNet, peer: Option<IpNet>) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.index = index;
-    message.header.prefix_len = address.prefix_len();
+    message.header.prefix_len = peer.unwrap_or(address).prefix_len();
     message.header.family = family_of(Family::of(address));
     // With the scope of the whole net, 127.0.0.1 on a VRF device would be chosen as a source.
     if address.addr().is_loopback() {
         message.header.scope = AddressScope::Host;
     }
-    message.attributes.push(AddressAttribute::Address(address.addr()));
+    message.attributes.push(AddressAttribute::Address(peer.unwrap_or(address).addr()));
+    if peer.is_some() || address.addr().is_ipv4() {
+        message.attributes.push(AddressAttribute::Local(address.addr()));
+    }
     match address {
-        IpNet::V4(_) => message.attributes.push(AddressAttribute::Local(address.addr())),
+        IpNet::V4(_) => {}
         IpNet::V6(_) => {
             message.header.flags = AddressHeaderFlags::Nodad;
             message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));

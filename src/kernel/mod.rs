@@ -20,6 +20,7 @@ mod machine;
 mod message;
 mod namespace;
 mod offload;
+mod neighbour;
 mod nexthop;
 mod observe;
 mod output;

@@ -90,7 +90,7 @@ fn stage(resource: &Resource) -> u8 {
         Resource::Qdisc { qdisc, .. } if qdisc.is_root() => 12,
         Resource::Qdisc { .. } => 13,
         Resource::Up { .. } => 14,
-        Resource::Address { .. } => 15,
+        Resource::Address { .. } | Resource::Neighbour { .. } => 15,
         Resource::Route { route, .. } if route.is_on_link() => 16,
         Resource::NexthopObject { object, .. } => match object.leads {
             Leads::Way { .. } | Leads::Blackhole { .. } => 17,
@@ -119,6 +119,7 @@ fn stage_of_deletion(resource: &Resource) -> u8 {
         | Resource::BridgeVlan { .. }
         | Resource::BridgePort { .. }
         | Resource::Mtu { .. }
+        | Resource::Neighbour { .. }
         | Resource::Qdisc { .. }
         | Resource::Up { .. }
         | Resource::Address { .. }
@@ -148,6 +149,7 @@ fn is_replaced(before: &Resource, after: &Resource) -> bool {
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Neighbour { .. }
             | Resource::Ruleset { .. }
             | Resource::EtcFile { .. }
             | Resource::Route { .. }
@@ -180,6 +182,7 @@ impl Resource {
     fn is_idempotent(&self) -> bool {
         match self {
             Resource::Address { .. }
+            | Resource::Neighbour { .. }
             | Resource::NexthopObject { .. }
             | Resource::Route { .. }
             | Resource::MplsRoute { .. } => true,
@@ -233,6 +236,7 @@ impl<'a> Between<'a> {
                     | Resource::BridgeVlan { .. }
                     | Resource::BridgePort { .. }
                     | Resource::Mtu { .. }
+                    | Resource::Neighbour { .. }
                     | Resource::NoOffload { .. }
                     | Resource::Up { .. }
                     | Resource::Address { .. }
@@ -356,6 +360,7 @@ impl<'a> Between<'a> {
                 | Resource::BridgeVlan { .. }
                 | Resource::BridgePort { .. }
                 | Resource::Mtu { .. }
+                | Resource::Neighbour { .. }
                 | Resource::Qdisc { .. }
                 | Resource::NoOffload { .. }
                 | Resource::Up { .. }
@@ -402,7 +407,7 @@ fn is_less_room(before: &Resource, after: &Resource) -> bool {
 pub fn fresh(setting: &str) -> Option<&'static str> {
     let input = setting.starts_with("net/mpls/conf/") && setting.ends_with("/input");
     match setting {
-        _ if input => Some("0"),
+        _ if input || setting.ends_with("/proxy_ndp") => Some("0"),
         "net/ipv4/ip_forward"
         | "net/ipv6/conf/all/forwarding"
         | "net/ipv4/conf/all/rp_filter"

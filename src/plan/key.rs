@@ -2,7 +2,7 @@
 
 use super::Resource;
 use crate::compile::{Route, Rule};
-use crate::iproute::IncomingLabel;
+use crate::iproute::{IncomingLabel, NeighbourEntry};
 use ipnet::IpNet;
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -32,8 +32,10 @@ pub(super) enum Kind<'a> {
     Qdisc(&'a str, bool),
     NoOffload(&'a str),
     Up(&'a str),
-    /// With the prefix length of IPv4, where it tells addresses apart.
-    Address(&'a str, IpAddr, Option<u8>),
+    /// With what is on the link, which tells addresses of IPv4 apart.
+    Address(&'a str, IpAddr, Option<IpNet>),
+    /// The device and the address, and whether it is answered for.
+    Neighbour(&'a str, IpAddr, bool),
     Rule(Selectors<'a>),
     NexthopObject(u32),
     Ruleset,
@@ -144,9 +146,14 @@ impl Resource {
             Resource::Qdisc { device, qdisc, .. } => Kind::Qdisc(device, qdisc.is_root()),
             Resource::NoOffload { device, .. } => Kind::NoOffload(device),
             Resource::Up { device, .. } => Kind::Up(device),
-            Resource::Address { device, address, .. } => {
-                let length = Some(address.prefix_len()).filter(|_| address.addr().is_ipv4());
-                Kind::Address(device, address.addr(), length)
+            Resource::Address { device, address, peer, .. } => {
+                let link = peer.unwrap_or(*address).trunc();
+                let link = Some(link).filter(|_| address.addr().is_ipv4());
+                Kind::Address(device, address.addr(), link)
+            }
+            Resource::Neighbour { neighbour, .. } => {
+                let is_proxy = neighbour.entry == NeighbourEntry::Proxy;
+                Kind::Neighbour(neighbour.dev.as_str(), neighbour.address, is_proxy)
             }
             Resource::Rule { rule, .. } => Kind::Rule(Selectors(rule)),
             Resource::NexthopObject { object, .. } => Kind::NexthopObject(object.id),

@@ -6,6 +6,7 @@ use crate::compile::{
     Interface, InterfaceId, InterfaceKind, Lab, Link, NexthopObject, Node, NodeId, Route, Rule,
 };
 use crate::diagnostic::{Span, Spanned};
+use crate::document::Address;
 use crate::iproute::{Leads, Vlan};
 use crate::link::{self, ETHERNET_MTU, Kind, KindName};
 use ipnet::IpNet;
@@ -70,6 +71,7 @@ pub fn lower_part(lab: &Lab, part: &BTreeSet<NodeId>) -> Result<Plan, PlanError>
         }
         files(&mut steps, node);
         interfaces(&mut steps, node);
+        neighbours(&mut steps, node);
     }
     for node in nodes() {
         routes(&mut steps, node);
@@ -170,10 +172,11 @@ fn own_devices(node: &Node) -> impl Iterator<Item = (Device, Span)> {
 fn interfaces(steps: &mut Vec<Step>, node: &Node) {
     let namespace = || node.namespace.clone();
     let up = |device: &str| Resource::Up { namespace: namespace(), device: device.to_owned() };
-    let address = |device: &str, address: IpNet| Resource::Address {
+    let address = |device: &str, address: Address| Resource::Address {
         namespace: namespace(),
         device: device.to_owned(),
-        address,
+        address: address.net,
+        peer: address.peer,
     };
     steps.push(Step::add(up("lo"), node.span));
     if node.local_rule.value != LOCAL_RULE {
@@ -249,18 +252,27 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
     }
     let mut push = |resource, span| steps.push(Step::add(resource, span));
     for loopback in &node.loopback {
-        push(address("lo", loopback.value.net), loopback.span);
+        push(address("lo", loopback.value), loopback.span);
     }
     for vrf in &node.vrfs {
         for on_vrf in &vrf.addresses {
-            push(address(vrf.name.as_str(), on_vrf.value.net), on_vrf.span);
+            push(address(vrf.name.as_str(), on_vrf.value), on_vrf.span);
         }
     }
     for interface in &node.interfaces {
         for on_interface in &interface.addresses {
-            push(address(interface.name.as_str(), on_interface.value.net), on_interface.span);
+            push(address(interface.name.as_str(), on_interface.value), on_interface.span);
         }
     }
+}
+
+/// What is known of the links of devices that are up.
+fn neighbours(steps: &mut Vec<Step>, node: &Node) {
+    let up = node.neighbours.iter().filter(|it| node.is_up(&it.value.dev));
+    steps.extend(up.map(|it| {
+        let (namespace, neighbour) = (node.namespace.clone(), it.value.clone());
+        Step::add(Resource::Neighbour { namespace, neighbour }, it.span)
+    }));
 }
 
 /// The VLANs that are to be down and that the kernel brings up with the device below.

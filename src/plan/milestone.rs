@@ -174,7 +174,7 @@ impl Resource {
             }
             Resource::Ruleset { .. } => each(Milestone::Ruleset(here)),
             Resource::EtcFile { .. } => each(Milestone::Files(here)),
-            Resource::Command { .. } | Resource::MplsRoute { .. } => {}
+            Resource::Command { .. } | Resource::Neighbour { .. } | Resource::MplsRoute { .. } => {}
             // It may hold gateways, as an address does.
             Resource::Route { route, .. } if route.is_on_link() => {
                 for nexthop in route.nexthops.iter() {
@@ -240,6 +240,13 @@ impl Resource {
             }
             // The kernel cycles a port that is up, which costs it its IPv6 addresses.
             Resource::Address { device, .. } => {
+                each(Hard, Milestone::Device(here, device));
+                each(Soft, Milestone::Configured(here, device));
+                each(Soft, Milestone::Up(here, device));
+            }
+            // What goes down forgets its neighbours.
+            Resource::Neighbour { neighbour, .. } => {
+                let device = neighbour.dev.as_str();
                 each(Hard, Milestone::Device(here, device));
                 each(Soft, Milestone::Configured(here, device));
                 each(Soft, Milestone::Up(here, device));
@@ -310,6 +317,7 @@ impl Resource {
             | Resource::Master { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Neighbour { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }
             | Resource::Up { .. }

@@ -182,6 +182,7 @@ impl Needs {
                 | Resource::Master { .. }
                 | Resource::BridgePort { .. }
                 | Resource::Mtu { .. }
+                | Resource::Neighbour { .. }
                 | Resource::Up { .. }
                 | Resource::Address { .. } => {}
                 Resource::Rule { namespace, rule, .. } => {

@@ -4,6 +4,7 @@ use super::between::fresh;
 use super::{Action, Family, Qdisc, Resource, VethEnd};
 use crate::compile::sysctl_name;
 use crate::diagnostic::is_obeyed;
+use crate::iproute::{Neighbour, NeighbourEntry};
 use crate::link::{BridgePort, ETHERNET_MTU};
 use std::fmt;
 
@@ -107,8 +108,13 @@ impl fmt::Display for Action {
                 let to = if is_made { "up" } else { "down" };
                 write!(f, "ip -n {namespace} link set dev {device} {to}")
             }
-            Resource::Address { namespace, device, address } => {
-                write!(f, "ip -n {namespace} addr {verb} {address} dev {device}")?;
+            Resource::Address { namespace, device, address, peer } => {
+                write!(f, "ip -n {namespace} addr {verb} ")?;
+                match peer {
+                    Some(peer) => write!(f, "{} peer {peer}", address.addr())?,
+                    None => write!(f, "{address}")?,
+                }
+                write!(f, " dev {device}")?;
                 if !is_made {
                     return Ok(());
                 }
@@ -119,6 +125,14 @@ impl fmt::Display for Action {
                     Family::V4 => Ok(()),
                     Family::V6 => f.write_str(" nodad"),
                 }
+            }
+            Resource::Neighbour { namespace, neighbour } if is_made => {
+                write!(f, "ip -n {namespace} neigh {verb} {neighbour}")
+            }
+            Resource::Neighbour { namespace, neighbour } => {
+                let Neighbour { address, dev, entry } = neighbour;
+                let proxy = if *entry == NeighbourEntry::Proxy { "proxy " } else { "" };
+                write!(f, "ip -n {namespace} neigh del {proxy}{address} dev {dev}")
             }
             Resource::Rule { namespace, rule } => {
                 // There is no other form of a rule.

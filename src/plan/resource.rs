@@ -2,7 +2,8 @@
 
 use super::device::{Device, VethEnd};
 use crate::compile::{LabelRoute, NexthopObject, Route, Rule};
-use crate::iproute::{Netem, Tbf, Vlan};
+use crate::document::DeviceName;
+use crate::iproute::{Neighbour, Netem, Tbf, Vlan};
 use crate::link::{BridgePort, Kind};
 use ipnet::IpNet;
 
@@ -104,8 +105,17 @@ pub enum Resource {
         namespace: String,
         /// The device.
         device: String,
-        /// The address and its prefix length.
+        /// The address and its prefix length; of one with a peer, the address alone.
         address: IpNet,
+        /// What is on the link in the place of a subnet.
+        peer: Option<IpNet>,
+    },
+    /// Who has an address on a link is known unasked, or answered for.
+    Neighbour {
+        /// Where.
+        namespace: String,
+        /// The entry.
+        neighbour: Neighbour<DeviceName>,
     },
     /// A policy rule.
     Rule {
@@ -229,6 +239,7 @@ impl Resource {
             | Resource::BridgeVlan { namespace, .. }
             | Resource::BridgePort { namespace, .. }
             | Resource::Mtu { namespace, .. }
+            | Resource::Neighbour { namespace, .. }
             | Resource::Qdisc { namespace, .. }
             | Resource::NoOffload { namespace, .. }
             | Resource::Up { namespace, .. }
@@ -263,6 +274,7 @@ impl Resource {
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Neighbour { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }
             | Resource::Up { .. }
@@ -296,6 +308,7 @@ impl Resource {
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Neighbour { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }
             | Resource::Up { .. }

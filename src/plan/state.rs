@@ -183,6 +183,7 @@ impl Resource {
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Neighbour { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }
             | Resource::Up { .. }
@@ -210,6 +211,7 @@ impl Resource {
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Neighbour { .. }
             | Resource::NoOffload { .. }
             | Resource::Up { .. }
             | Resource::Address { .. }

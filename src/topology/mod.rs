@@ -10,7 +10,7 @@ use crate::document::{
     Address, Addressing, Command, Content, DeviceName, Family, Interface as WrittenInterface,
     LabName, Limits, NodeName, Role, Routing, Vpn, Vrf as WrittenVrf,
 };
-use crate::iproute::{LabelRoute, NexthopObject, Route, Rule, Table};
+use crate::iproute::{LabelRoute, Neighbour, NexthopObject, Route, Rule, Table};
 use ipnet::IpNet;
 use petgraph::graph::{NodeIndex, UnGraph};
 
@@ -86,6 +86,8 @@ pub struct Node {
     pub rules: Vec<Spanned<Rule<Text, Table>>>,
     /// Label routes.
     pub label_routes: Vec<Spanned<LabelRoute>>,
+    /// Entries of neighbour tables.
+    pub neighbours: Vec<Spanned<Neighbour<Text>>>,
     /// The priority of the local table's lookup.
     pub local_rule: Option<Spanned<u32>>,
     /// Settings: the key with slashes, and the value.

@@ -4,7 +4,7 @@ use super::subnet;
 use super::{End, Interface, Link, Node, Topology, Vrf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
 use crate::document::{self, DeviceName, Document, LabName, Limits, NodeName};
-use crate::iproute::{LabelRoute, NexthopObject, Route, Rule};
+use crate::iproute::{LabelRoute, Neighbour, NexthopObject, Route, Rule};
 use petgraph::graph::{NodeIndex, UnGraph};
 use std::collections::HashMap;
 
@@ -121,6 +121,7 @@ fn resolve_node(node: document::Node, name: NodeName, errors: &mut Diagnostics) 
     let routes = parsed(&node.routes, Route::parse, errors);
     let rules = parsed(&node.rules, Rule::parse, errors);
     let label_routes = parsed(&node.mpls, LabelRoute::parse, errors);
+    let neighbours = parsed(&node.neighbours, Neighbour::parse, errors);
     let sysctls = node.sysctls.into_iter().map(|(key, value)| (slashed(&key), value)).collect();
     Node {
         name: Spanned::new(name, node.name.span),
@@ -137,6 +138,7 @@ fn resolve_node(node: document::Node, name: NodeName, errors: &mut Diagnostics) 
         routes,
         rules,
         label_routes,
+        neighbours,
         local_rule: node.local_rule,
         sysctls,
         nft: node.nft,

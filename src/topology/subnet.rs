@@ -109,7 +109,7 @@ fn address_of(
         diagnostics.push(outside(part, *subnet, address));
         return None;
     };
-    Some(Spanned::new(Address { net, anycast }, address.span))
+    Some(Spanned::new(Address { anycast, ..net.into() }, address.span))
 }
 
 fn outside(part: HostPart, subnet: Spanned<IpNet>, address: Spanned<EndAddress>) -> Diagnostic {

@@ -109,6 +109,7 @@ impl Bench {
             routes: Vec::new(),
             rules: Vec::new(),
             label_routes: Vec::new(),
+            neighbours: Vec::new(),
             local_rule: Spanned::filled(0),
             early_sysctls: Vec::new(),
             late_sysctls: Vec::new(),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use vrflab::compile::Lab;
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
-use vrflab::iproute::{Leads, RouteKind};
+use vrflab::iproute::{Leads, NeighbourEntry, RouteKind};
 use vrflab::plan::{Action, Model, Plan, Resource, State, Step, Strength, between, lower};
 
 /// Numbers that look like chance, the same ones for the same seed.
@@ -228,6 +228,10 @@ fn disturbed(state: &State, dice: &mut Dice) -> State {
                 false => route.kind = RouteKind::Blackhole,
             },
             Resource::MplsRoute { route, .. } => route.ttl_propagate = Some(false),
+            Resource::Neighbour { neighbour, .. } => match &mut neighbour.entry {
+                NeighbourEntry::Static { router, .. } => *router = !*router,
+                NeighbourEntry::Proxy => {}
+            },
             Resource::Mtu { mtu, .. } => *mtu += 100,
             Resource::BridgePort { port, .. } => port.cost = Some(7),
             Resource::Namespace { .. }

@@ -18,6 +18,7 @@ mod kernel;
 mod l3vpn;
 mod labs;
 mod multipath;
+mod neighbours;
 mod oracle;
 mod programs;
 #[path = "../iproute/queues.rs"]

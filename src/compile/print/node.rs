@@ -23,6 +23,7 @@ pub(super) fn print(node: &Node) -> (String, Entries) {
         routes,
         rules,
         label_routes,
+        neighbours,
         local_rule,
         early_sysctls,
         late_sysctls,
@@ -45,6 +46,7 @@ pub(super) fn print(node: &Node) -> (String, Entries) {
         ("rules", Value::lines(rules)),
         ("local_rule", Value::Number(u64::from(local_rule.value))),
         ("mpls", Value::lines(label_routes)),
+        ("neighbours", Value::lines(neighbours)),
         ("sysctls", Value::Map(settings.collect())),
         ("nft", nft.as_ref().map_or(Value::Map(Entries::new()), content)),
         (

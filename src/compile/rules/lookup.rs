@@ -51,7 +51,10 @@ impl<'a> Tables<'a> {
                 table.ends.insert(net.trunc());
             };
             for port in &node.interfaces {
-                port.addresses.iter().for_each(|net| end(node.table_of(port), net.value.net));
+                for address in &port.addresses {
+                    end(node.table_of(port), address.value.net);
+                    end(node.table_of(port), address.value.connected());
+                }
             }
             node.loopback.iter().for_each(|net| end(MAIN, net.value.net));
             for vrf in &node.vrfs {

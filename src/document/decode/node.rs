@@ -35,6 +35,7 @@ pub(super) fn node(
         rules: fields.lines("rules", errors).unwrap_or_default(),
         local_rule: fields.number("local_rule", errors),
         mpls: fields.lines("mpls", errors).unwrap_or_default(),
+        neighbours: fields.lines("neighbours", errors).unwrap_or_default(),
         sysctls: sysctls(&fields, errors),
         nft: nft(&fields, files, errors),
         etc: etc(&fields, files, errors),

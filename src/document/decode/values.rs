@@ -1,9 +1,10 @@
 //! Single values: numbers, flags, words, addresses.
 
-use super::super::address::{ANYCAST, Address, EndAddress, HostPart};
+use super::super::address::{ANYCAST, Address, EndAddress, HostPart, PEER};
 use super::super::tree::Tree;
 use super::fields::wrong;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text, nearest};
+use crate::iproute::Words;
 use crate::vocabulary::{Choice, Shape};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -120,11 +121,44 @@ pub(in super::super) fn address(text: &Text) -> Result<Spanned<IpNet>, Diagnosti
 /// An address and the word that may stand behind it.
 fn with_word(
     text: &Text,
-    read: impl FnOnce(&Text) -> Result<Spanned<IpNet>, Diagnostic>,
+    read: impl FnOnce(&Text) -> Result<Address, Diagnostic>,
 ) -> Result<Spanned<Address>, Diagnostic> {
     let (address, anycast) = without_word(text);
-    let net = read(&address)?.value;
-    Ok(Spanned::new(Address { net, anycast }, text.span))
+    Ok(Spanned::new(Address { anycast, ..read(&address)? }, text.span))
+}
+
+/// An address with the length of its subnet, or with a peer.
+fn with_peer(text: &Text) -> Result<Address, Diagnostic> {
+    let mut words = Words::new(text);
+    let own = words.next().filter(|_| words.take(PEER));
+    let Some(own) = own else { return Ok(address(text)?.value.into()) };
+    let fault = |word: &Text, why: &str| {
+        let title = format!("`{text}` is not an address with a peer");
+        Diagnostic::error(Code::BadValue, title)
+            .at(word.span, why)
+            .help("as in `10.0.0.1 peer 10.0.0.2/32`")
+    };
+    let net: IpAddr = own.value.parse().map_err(|_| fault(&own, "an address without a length"))?;
+    let word = words.next().ok_or_else(|| fault(text, "the peer is missing"))?;
+    if let Some(more) = words.next() {
+        return Err(fault(&more, "nothing stands behind the peer but `anycast`"));
+    }
+    let peer: IpNet = match word.value.parse::<IpAddr>() {
+        Ok(bare) => bare.into(),
+        Err(_) => word.value.parse().map_err(|_| fault(&word, "not an address"))?,
+    };
+    match (net, peer) {
+        (IpAddr::V4(_), IpNet::V4(_)) => {}
+        (IpAddr::V6(_), IpNet::V6(peer)) if peer.prefix_len() == peer.max_prefix_len() => {}
+        (IpAddr::V6(_), IpNet::V6(_)) => return Err(fault(&word, "of IPv6 it is one address")),
+        (IpAddr::V4(_), IpNet::V6(_)) | (IpAddr::V6(_), IpNet::V4(_)) => {
+            return Err(fault(&word, "of the other family"));
+        }
+    }
+    if let Some(what) = unfit(peer.addr()) {
+        return Err(fault(&word, what));
+    }
+    Ok(Address { peer: Some(peer).filter(|peer| peer.addr() != net), ..IpNet::from(net).into() })
 }
 
 /// What stands before the word, and whether that is there.
@@ -164,7 +198,7 @@ pub(super) fn subnet(text: &Text) -> Result<Spanned<IpNet>, Diagnostic> {
 
 /// An address with its prefix length that an interface can have, other than `lo` and VRF devices.
 pub(super) fn on_a_link(text: &Text) -> Result<Spanned<Address>, Diagnostic> {
-    let address = with_word(text, address)?;
+    let address = with_word(text, with_peer)?;
     let Some(what) = unfit(address.value.addr()) else { return Ok(address) };
     let title = format!("`{text}` cannot be the address of an interface");
     let fault = Diagnostic::error(Code::BadValue, title).at(text.span, what);
@@ -202,8 +236,8 @@ pub(super) fn ip(text: &Text) -> Result<Spanned<IpAddr>, Diagnostic> {
 /// An address for which no prefix length means the address alone.
 pub(super) fn loopback(text: &Text) -> Result<Spanned<Address>, Diagnostic> {
     with_word(text, |text| match text.value.parse::<IpAddr>() {
-        Ok(bare) => Ok(Spanned::new(IpNet::from(bare), text.span)),
-        Err(_) => address(text),
+        Ok(bare) => Ok(IpNet::from(bare).into()),
+        Err(_) => Ok(address(text)?.value.into()),
     })
 }
 

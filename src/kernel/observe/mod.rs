@@ -5,8 +5,9 @@ mod link;
 mod route;
 
 use super::message::family_of;
-use super::{Namespace, SendError, Socket, Worker, offload, qdisc, rule, sysctl};
+use super::{Namespace, SendError, Socket, Worker, neighbour, offload, qdisc, rule, sysctl};
 use crate::compile::{LOCAL, Rule};
+use crate::document::DeviceName;
 use crate::iproute::RuleAction;
 use crate::plan::{Family, Plan, Resource, State};
 use ipnet::IpNet;
@@ -48,6 +49,7 @@ pub fn observe_all(plans: &[&Plan], worker: &mut Worker) -> io::Result<State> {
         let mut socket = Socket::open()?;
         let devices = link::read(name, &mut socket, &planned, &mut ends, &mut resources)?;
         addresses(name, &mut socket, &devices, &planned, &mut resources)?;
+        neighbours(name, &mut socket, &devices, &mut resources)?;
         rules(name, &mut socket, &mut resources)?;
         queues(name, &mut socket, &devices, &mut resources)?;
         route::read(name, &mut socket, &devices, &mut resources)?;
@@ -69,7 +71,7 @@ fn addresses(
     for answer in socket.dump(request)? {
         let RouteNetlinkMessage::NewAddress(message) = answer else { continue };
         let Some(device) = devices.get(&message.header.index) else { continue };
-        // A veth's far end stands as the peer's address; the local one is this device's.
+        // What is at the far end stands in the place of the address where both are there.
         let local = message.attributes.iter().find_map(|attribute| match attribute {
             AddressAttribute::Local(address) => Some(*address),
             _ => None,
@@ -81,12 +83,40 @@ fn addresses(
         let Some(address) = local.or(plain) else { continue };
         let kernels_own =
             message.header.scope == AddressScope::Link || device == "lo" && address.is_loopback();
-        let Ok(address) = IpNet::new(address, message.header.prefix_len) else { continue };
+        let length = message.header.prefix_len;
+        let far = plain.filter(|far| *far != address);
+        let Ok(peer) = far.map(|far| IpNet::new(far, length)).transpose() else { continue };
+        let address = match peer {
+            Some(_) => Ok(IpNet::from(address)),
+            None => IpNet::new(address, length),
+        };
+        let Ok(address) = address else { continue };
         let (namespace, device) = (namespace.to_owned(), device.clone());
-        let held = Resource::Address { namespace, device, address };
+        let held = Resource::Address { namespace, device, address, peer };
         // A plan may choose a link-local address itself.
         if !kernels_own || planned.contains(&held) {
             resources.insert(held);
+        }
+    }
+    Ok(())
+}
+
+fn neighbours(
+    here: &str,
+    socket: &mut Socket,
+    devices: &Devices,
+    resources: &mut BTreeSet<Resource>,
+) -> Result<(), SendError> {
+    for proxies in [false, true] {
+        let request = RouteNetlinkMessage::GetNeighbour(neighbour::request(proxies));
+        for answer in socket.dump(request)? {
+            let RouteNetlinkMessage::NewNeighbour(message) = answer else { continue };
+            let device = devices.get(&message.header.ifindex);
+            let device = device.and_then(|name| DeviceName::new(name.as_str()));
+            let read = device.and_then(|device| neighbour::read(&message, device));
+            resources.extend(
+                read.map(|neighbour| Resource::Neighbour { namespace: here.to_owned(), neighbour }),
+            );
         }
     }
     Ok(())

@@ -78,6 +78,7 @@ impl<'a> Model<'a> {
                 | Resource::BridgeVlan { .. }
                 | Resource::BridgePort { .. }
                 | Resource::Mtu { .. }
+                | Resource::Neighbour { .. }
                 | Resource::Qdisc { .. }
                 | Resource::NoOffload { .. }
                 | Resource::Up { .. }
@@ -155,6 +156,8 @@ impl<'a> Model<'a> {
         if !keeps("all") && !keeps(device) {
             self.loses_addresses((namespace, device), |address| address.addr().is_ipv6());
         }
+        let knows = |it: &Resource| matches!(it, Resource::Neighbour { neighbour, .. } if neighbour.dev.as_str() == device);
+        self.keys(namespace, knows).iter().for_each(|key| self.forget(key));
         self.unroute((namespace, device), Event::Down);
         for vlan in self.vlans_on(namespace, device) {
             if self.is_up(namespace, vlan) {
@@ -209,6 +212,7 @@ impl<'a> Model<'a> {
             | Resource::NoOffload { device: it, .. }
             | Resource::Up { device: it, .. }
             | Resource::Address { device: it, .. } => it == device,
+            Resource::Neighbour { neighbour, .. } => neighbour.dev.as_str() == device,
             Resource::Namespace { .. }
             | Resource::Veth { .. }
             | Resource::Device { .. }

@@ -67,6 +67,9 @@ impl<'a> Model<'a> {
                 so(self.held.contains_key(&key), || format!("{device} is no port of a bridge"))?;
             }
             Resource::Mtu { device, .. } => self.wants_device(here, device)?,
+            Resource::Neighbour { neighbour, .. } => {
+                self.wants_device(here, neighbour.dev.as_str())?;
+            }
             Resource::Qdisc { device, qdisc, .. } => {
                 self.wants_device(here, device)?;
                 let root = Key { namespace: here, kind: Kind::Qdisc(device, true) };

@@ -117,8 +117,10 @@ impl<'a> Model<'a> {
                 self.devices.insert(place, key);
             }
             match resource {
-                Resource::Address { namespace, device, address } => {
+                Resource::Address { namespace, device, address, peer } => {
                     self.addresses.entry((namespace, device)).or_default().push(*address);
+                    let on_link = self.on_link.entry((namespace, device)).or_default();
+                    on_link.extend(peer.as_ref().map(IpNet::trunc));
                 }
                 Resource::Route { namespace, route } if route.is_on_link() => {
                     for nexthop in route.nexthops.iter() {
@@ -134,6 +136,7 @@ impl<'a> Model<'a> {
                 | Resource::BridgeVlan { .. }
                 | Resource::BridgePort { .. }
                 | Resource::Mtu { .. }
+                | Resource::Neighbour { .. }
                 | Resource::Qdisc { .. }
                 | Resource::NoOffload { .. }
                 | Resource::Up { .. }
@@ -157,10 +160,15 @@ impl<'a> Model<'a> {
             self.devices.remove(&place);
         }
         match resource {
-            Resource::Address { namespace, device, address } => {
-                if let Some(known) = self.addresses.get_mut(&(namespace.as_str(), device.as_str()))
-                {
+            Resource::Address { namespace, device, address, peer } => {
+                let place = (namespace.as_str(), device.as_str());
+                if let Some(known) = self.addresses.get_mut(&place) {
                     known.retain(|it| it != address);
+                }
+                if let (Some(peer), Some(known)) = (peer, self.on_link.get_mut(&place))
+                    && let Some(at) = known.iter().position(|it| *it == peer.trunc())
+                {
+                    known.remove(at);
                 }
             }
             Resource::Route { namespace, route } if route.is_on_link() => {
@@ -182,6 +190,7 @@ impl<'a> Model<'a> {
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Neighbour { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }
             | Resource::Up { .. }
