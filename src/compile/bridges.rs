@@ -4,8 +4,8 @@ use super::interface::Interface;
 use super::lab::{InterfaceId, Node};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::DeviceName;
-use crate::iproute::Vlan;
-use crate::link::DEFAULT_PVID;
+use crate::iproute::{FdbEntry, FdbPlace, Vlan};
+use crate::link::{DEFAULT_PVID, Keys, Kind, KindName, REMOTES};
 use crate::topology;
 use crate::vocabulary::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,7 @@ const MOST_PORTS: usize = 1023;
 pub(super) fn ports(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
     vlans(node, topology, errors);
     flags(node, topology, errors);
+    fdb(node, topology, errors);
     limit(node, errors);
 }
 
@@ -32,6 +33,68 @@ fn flags(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
         } else if !port.value.is_plain() {
             node.interfaces[place.0].bridge_port = Some(port.clone());
         }
+    }
+}
+
+/// Where MAC addresses are.
+fn fdb(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
+    for said in &topology.interfaces {
+        let name = said.name.value.as_str();
+        let Some(place) = node.interface(name) else { continue };
+        let interface = &node.interfaces[place.0];
+        let vxlan = match interface.kind.of_device() {
+            Some(Kind::Vxlan(vxlan)) => Some(vxlan),
+            Some(_) | None => None,
+        };
+        // What cannot be read was told of with the interface.
+        let is_vxlan = said.written.kind.is_some_and(|kind| kind.value == KindName::Vxlan);
+        if is_vxlan && vxlan.is_none() {
+            continue;
+        }
+        let bridge = node.bridge_of(place).map(|it| &node.interfaces[it.0]);
+        let kind = said.written.kind.unwrap_or(Spanned::filled(KindName::Vxlan));
+        let keys = Keys { interface: name, kind, given: &said.written.own };
+        let remotes = keys.ips(REMOTES).unwrap_or_default().into_iter();
+        let remotes = remotes.map(|far| far.map(FdbEntry::flood));
+        let mut entries: Vec<Spanned<FdbEntry>> = Vec::new();
+        for entry in remotes.chain(said.written.fdb.iter().copied()) {
+            let fault = match (entry.value.place, vxlan) {
+                (FdbPlace::Tunnel { dst, .. }, Some(vxlan)) => (dst.is_ipv4()
+                    != vxlan.is_over_ipv4())
+                .then(|| format!("the packets of `{name}` are of the other family")),
+                (FdbPlace::Tunnel { .. }, None) => Some(format!("`{name}` is no VXLAN")),
+                (FdbPlace::Port { vlan }, _) => match bridge.filter(|it| it.kind.is_bridge()) {
+                    None => Some(format!("`{name}` is no port of a bridge")),
+                    Some(bridge) => (bridge.minds_vlans() != vlan.is_some()).then(|| {
+                        let what =
+                            if vlan.is_some() { "minds no VLANs" } else { "minds VLANs: say one" };
+                        format!("bridge `{}` {what}", bridge.name)
+                    }),
+                },
+            };
+            let key = |entry: &FdbEntry| {
+                let many = entry.dst().filter(|_| entry.is_of_many());
+                let vlan = match entry.place {
+                    FdbPlace::Port { vlan } => vlan,
+                    FdbPlace::Tunnel { .. } => None,
+                };
+                (entry.lladdr, many, vlan, entry.dst().is_some())
+            };
+            let first = entries.iter().find(|it| key(&it.value) == key(&entry.value));
+            if let Some(fault) = fault {
+                errors.push(Diagnostic::error(Code::BadValue, fault).at(entry.span, ""));
+            } else if let Some(first) = first {
+                let title = format!("two entries for {} at `{name}`", entry.value.lladdr);
+                errors.push(
+                    Diagnostic::error(Code::DuplicateKey, title)
+                        .at(entry.span, "the second one")
+                        .beside(first.span, "the first one"),
+                );
+            } else {
+                entries.push(entry);
+            }
+        }
+        node.interfaces[place.0].fdb = entries;
     }
 }
 

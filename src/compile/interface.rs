@@ -3,7 +3,7 @@
 use super::lab::InterfaceId;
 use crate::diagnostic::{Span, Spanned};
 use crate::document::{Address, DeviceName};
-use crate::iproute::{Netem, Tbf, Vlan};
+use crate::iproute::{FdbEntry, Netem, Tbf, Vlan};
 use crate::link::{self, BridgePort};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,8 @@ pub struct Interface {
     pub offload: Spanned<bool>,
     /// The VLANs that it carries as a bridge that minds them, or as its port.
     pub vlans: Vec<Spanned<Vlan>>,
+    /// Where MAC addresses are, by what the file says.
+    pub fdb: Vec<Spanned<FdbEntry>>,
     /// What it is told as a port of a bridge.
     pub bridge_port: Option<Spanned<BridgePort>>,
     /// Whether it is up.
@@ -66,6 +68,7 @@ impl Interface {
             tbf: None,
             offload: Spanned::filled(true),
             vlans: Vec::new(),
+            fdb: Vec::new(),
             bridge_port: None,
             up: true,
         }

@@ -205,6 +205,7 @@ fn add_end(
     }
     let interface = Interface {
         vlans: Vec::new(),
+        fdb: Vec::new(),
         bridge_port: None,
         span: name.span.or(end.span),
         name: name.value,

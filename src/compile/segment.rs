@@ -291,16 +291,38 @@ impl<F: FnMut(Joint)> Walk<'_, F> {
                 owners.entry(address.value.addr()).or_default().insert(NodeId(place));
             }
         }
+        // A tunnel hands nothing on to another far end, so that a full mesh of them is one LAN and no
+        // loop.
+        let mut joined = Wires::new();
+        let mut join = |one: Port, other: Port| {
+            let ends = [one, other].map(|(node, id)| (node, id, Side::Wire, None));
+            joined.join(ends)
+        };
+        let mut groups: BTreeMap<(u32, IpAddr), Port> = BTreeMap::new();
         // Tunnels that wait for one that leads back, by their number, where they are and lead to.
         let mut open: BTreeMap<(KindName, u32, NodeId, NodeId), Vec<Port>> = BTreeMap::new();
         for (place, node) in lab.nodes.iter().enumerate() {
             for (interface, made) in node.interfaces.iter().enumerate() {
                 let Some(kind) = made.kind.of_device() else { continue };
                 let Medium::Tunnel { id, remote } = kind.medium() else { continue };
+                if let Some(group) = remote.filter(IpAddr::is_multicast) {
+                    let port = (NodeId(place), InterfaceId(interface));
+                    match groups.insert((id, group), port) {
+                        Some(other) if join(other, port) => self.join_all(other, port, None),
+                        Some(_) | None => {}
+                    }
+                }
                 let (name, port) = (kind.name(), (NodeId(place), InterfaceId(interface)));
-                for far in owners.get(&remote).into_iter().flatten() {
+                let remotes =
+                    remote.into_iter().chain(made.fdb.iter().filter_map(|it| it.value.dst()));
+                let remotes: BTreeSet<IpAddr> = remotes.collect();
+                let far: BTreeSet<&NodeId> =
+                    remotes.iter().filter_map(|remote| owners.get(remote)).flatten().collect();
+                for far in far {
                     for back in open.get(&(name, id, *far, port.0)).into_iter().flatten() {
-                        self.join_all(*back, port, None);
+                        if join(*back, port) {
+                            self.join_all(*back, port, None);
+                        }
                     }
                     open.entry((name, id, port.0, *far)).or_default().push(port);
                 }

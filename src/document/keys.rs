@@ -217,6 +217,11 @@ pub(super) static INTERFACE: Level = Level {
         key("up", Shape::Flag, "Whether it is up."),
         key("vlans", LINES, "What follows `bridge vlan add vid`, of a bridge or its port."),
         key(
+            "fdb",
+            LINES,
+            "What follows `bridge fdb add` but for the device, of a VXLAN or a bridge's port.",
+        ),
+        key(
             "bridge_port",
             Shape::Line,
             "What follows `bridge link set dev IF`, of a bridge's port.",

@@ -24,7 +24,7 @@ pub use schema::schema;
 pub use write::{Entries, Link as LinkSheet, Sheet, Unwritable, Value};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Spanned, Text};
-use crate::iproute::{Netem, Tbf, Vlan};
+use crate::iproute::{FdbEntry, Netem, Tbf, Vlan};
 use crate::link::{BridgePort, KindName};
 use crate::vocabulary::{self, Given};
 use ipnet::IpNet;
@@ -245,6 +245,8 @@ pub struct Interface {
     pub own: Vec<Given>,
     /// `vlans` of a bridge or its port: what follows `bridge vlan add vid`.
     pub vlans: Option<Vec<Spanned<Vlan>>>,
+    /// `fdb`: what follows `bridge fdb add`.
+    pub fdb: Vec<Spanned<FdbEntry>>,
     /// `bridge_port`, of a port of a bridge: what follows `bridge link set dev IF`.
     pub bridge_port: Option<Spanned<BridgePort>>,
 }
@@ -278,6 +280,7 @@ impl Interface {
             kind: Some(Spanned::filled(KindName::Dummy)),
             own: Vec::new(),
             vlans: None,
+            fdb: Vec::new(),
             bridge_port: None,
         }
     }

@@ -100,6 +100,7 @@ pub fn refused(step: &Step, reason: &Reason) -> Diagnostic {
         | Resource::BridgeVlan { .. }
         | Resource::BridgePort { .. }
         | Resource::Mtu { .. }
+        | Resource::Fdb { .. }
         | Resource::Neighbour { .. }
         | Resource::Qdisc { .. }
         | Resource::NoOffload { .. }

@@ -59,6 +59,7 @@ fn content(step: &Step) -> (&str, &str) {
         | Resource::BridgeVlan { .. }
         | Resource::BridgePort { .. }
         | Resource::Mtu { .. }
+        | Resource::Fdb { .. }
         | Resource::Neighbour { .. }
         | Resource::Qdisc { .. }
         | Resource::NoOffload { .. }

@@ -7,6 +7,7 @@
 mod address;
 mod attributes;
 mod encap;
+mod fdb;
 mod label;
 mod mac;
 mod neighbour;
@@ -28,6 +29,7 @@ mod words;
 
 pub use attributes::{Attributes, Congestion, Preference, Protocol, Scope};
 pub use encap::{Encap, Tunnel};
+pub use fdb::{FdbEntry, FdbPlace};
 pub use label::{IncomingLabel, Label, parse_labels, print_labels};
 pub use label_route::{LabelNexthop, LabelRoute};
 pub use mac::Mac;
@@ -45,4 +47,4 @@ pub use seg6local::{Inner, Seg6local};
 pub use table::Table;
 pub use tbf::{Peak, Queue, Tbf};
 pub use vlan::Vlan;
-pub(crate) use words::{Words, not, number, unknown};
+pub(crate) use words::{Words, not, number, type_of_service, unknown};

@@ -191,7 +191,7 @@ pub(crate) fn number(text: &str) -> Option<u64> {
 
 /// A type of service: one of the field's names, or a number that `ip` reads in hexadecimal with or
 /// without `0x`.
-pub(super) fn type_of_service(word: &Text) -> Result<u8, Diagnostic> {
+pub(crate) fn type_of_service(word: &Text) -> Result<u8, Diagnostic> {
     if let Some(point) = code_point(word.as_str()) {
         return Ok(point << 2);
     }

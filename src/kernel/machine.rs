@@ -157,6 +157,7 @@ impl<'w> Machine<'w> {
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Fdb { .. }
             | Resource::Neighbour { .. }
             | Resource::Qdisc { .. }
             | Resource::Up { .. }
@@ -325,6 +326,7 @@ fn minds_carriers(action: &Action) -> bool {
         | Resource::BridgeVlan { .. }
         | Resource::BridgePort { .. }
         | Resource::Mtu { .. }
+        | Resource::Fdb { .. }
         | Resource::Neighbour { .. }
         | Resource::Qdisc { .. }
         | Resource::NoOffload { .. }

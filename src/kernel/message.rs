@@ -84,6 +84,11 @@ pub(super) fn requests(action: &Action, numbers: &impl Numbers) -> Requests {
             let message = address_message(numbers.index(namespace, device), *address, *peer);
             vec![(mode, RouteNetlinkMessage::NewAddress(message).into())]
         }
+        Resource::Fdb { namespace, device, entry } => {
+            let message = neighbour::fdb(numbers.index(namespace, device), entry);
+            let mode = if entry.is_of_many() { Mode::Append } else { mode };
+            vec![(mode, RouteNetlinkMessage::NewNeighbour(message).into())]
+        }
         Resource::Neighbour { namespace, neighbour } => {
             let index = numbers.index(namespace, neighbour.dev.as_str());
             let message = neighbour::message(index, neighbour);
@@ -144,6 +149,10 @@ fn deletion(resource: &Resource, numbers: &impl Numbers) -> Requests {
         Resource::Address { namespace, device, address, peer } => {
             let message = address_message(index(namespace, device), *address, *peer);
             delete(RouteNetlinkMessage::DelAddress(message))
+        }
+        Resource::Fdb { namespace, device, entry } => {
+            let message = neighbour::fdb(index(namespace, device), entry);
+            delete(RouteNetlinkMessage::DelNeighbour(message))
         }
         Resource::Neighbour { namespace, neighbour } => {
             let index = index(namespace, neighbour.dev.as_str());

@@ -1,13 +1,14 @@
-//! Entries of neighbour tables as netlink messages, and back.
+//! Entries of neighbour tables and of forwarding databases as netlink messages, and back.
 
 use super::message::family_of;
 use crate::document::DeviceName;
-use crate::iproute::{Mac, Neighbour, NeighbourEntry};
+use crate::iproute::{FdbEntry, FdbPlace, Mac, Neighbour, NeighbourEntry};
 use crate::plan::Family;
+use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
 };
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The message that makes an entry at the device of this index, or deletes it.
 pub(super) fn message(index: u32, neighbour: &Neighbour<DeviceName>) -> NeighbourMessage {
@@ -61,4 +62,77 @@ pub(super) fn read(message: &NeighbourMessage, dev: DeviceName) -> Option<Neighb
         false => return None,
     };
     Some(Neighbour { address: address?, dev, entry })
+}
+
+/// The message that makes an entry of a forwarding database, or deletes it.
+pub(super) fn fdb(index: u32, entry: &FdbEntry) -> NeighbourMessage {
+    let mut message = NeighbourMessage::default();
+    message.header.family = AddressFamily::Bridge;
+    message.header.ifindex = index;
+    message.attributes.push(NeighbourAttribute::LinkLayerAddress(entry.lladdr.0.to_vec()));
+    match entry.place {
+        FdbPlace::Tunnel { dst, vni, port } => {
+            message.header.flags = NeighbourFlags::Own;
+            message.header.state = NeighbourState::Permanent;
+            message.attributes.push(NeighbourAttribute::Destination(dst.into()));
+            message.attributes.extend(vni.map(NeighbourAttribute::Vni));
+            message.attributes.extend(port.map(NeighbourAttribute::Port));
+        }
+        FdbPlace::Port { vlan } => {
+            message.header.flags = NeighbourFlags::Controller;
+            // What is static in the kernel's bridge: permanent ones are the bridge's own.
+            message.header.state = NeighbourState::Noarp;
+            message.attributes.extend(vlan.map(NeighbourAttribute::Vlan));
+        }
+    }
+    message
+}
+
+/// The request for all forwarding databases.
+pub(super) fn fdb_request() -> NeighbourMessage {
+    let mut request = NeighbourMessage::default();
+    request.header.family = AddressFamily::Bridge;
+    request
+}
+
+/// An entry that the kernel shows; nothing for what it has learned, and for its devices' own addresses.
+/// `minds` says whether the bridge of an index minds VLANs: where it does not, the kernel has each entry
+/// once more, for a VLAN that is none.
+pub(super) fn read_fdb(
+    message: &NeighbourMessage,
+    minds: impl Fn(u32) -> bool,
+) -> Option<FdbEntry> {
+    let (mut lladdr, mut dst, mut vni, mut port) = (None, None, None, None);
+    let (mut vlan, mut bridge) = (None, None);
+    for attribute in &message.attributes {
+        match attribute {
+            NeighbourAttribute::LinkLayerAddress(bytes) => {
+                lladdr = bytes.as_slice().try_into().ok().map(Mac);
+            }
+            NeighbourAttribute::Destination(NeighbourAddress::Inet(it)) => dst = Some((*it).into()),
+            NeighbourAttribute::Destination(NeighbourAddress::Inet6(it)) => {
+                dst = Some((*it).into());
+            }
+            NeighbourAttribute::Destination(NeighbourAddress::Other(bytes)) => dst = ip(bytes),
+            NeighbourAttribute::Vni(it) => vni = Some(*it),
+            NeighbourAttribute::Port(it) => port = Some(*it),
+            NeighbourAttribute::Vlan(it) => vlan = Some(*it),
+            NeighbourAttribute::Controller(it) => bridge = Some(*it),
+            _ => {}
+        }
+    }
+    let place = match (message.header.state, dst) {
+        (NeighbourState::Permanent, Some(dst)) => FdbPlace::Tunnel { dst, vni, port },
+        (NeighbourState::Noarp, None) if minds(bridge?) == vlan.is_some() => {
+            FdbPlace::Port { vlan }
+        }
+        _ => return None,
+    };
+    Some(FdbEntry { lladdr: lladdr?, place })
+}
+
+/// The address that bytes of either length are.
+fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(|it| Ipv4Addr::from(it).into());
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(|it| Ipv6Addr::from(it).into())).ok()
 }

@@ -7,7 +7,7 @@
 
 use super::nexthop::NexthopMessage;
 use rtnetlink::packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST,
+    NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST,
     NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
@@ -88,6 +88,8 @@ pub enum Mode {
     Create,
     /// It makes what may be there already in another form.
     Replace,
+    /// It makes what there may be others of.
+    Append,
     /// It changes what is there.
     Change,
     /// It deletes what may have gone already.
@@ -139,6 +141,7 @@ impl Socket {
                     | match mode {
                         Mode::Create => NLM_F_CREATE | NLM_F_EXCL,
                         Mode::Replace => NLM_F_CREATE | NLM_F_REPLACE,
+                        Mode::Append => NLM_F_CREATE | NLM_F_APPEND,
                         Mode::Change => 0,
                         Mode::Delete => {
                             deletions.push(self.sequence);

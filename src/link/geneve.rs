@@ -104,10 +104,10 @@ impl OfKind for Geneve {
     }
 
     fn medium(&self) -> Medium {
-        Medium::Tunnel { id: self.id, remote: self.remote }
+        Medium::Tunnel { id: self.id, remote: Some(self.remote) }
     }
 
     fn mtu(&self) -> Mtu {
-        Mtu::Less(OVERHEAD + keys::ip_header(self.remote))
+        Mtu::Less(OVERHEAD + keys::ip_header(self.remote.is_ipv4()))
     }
 }

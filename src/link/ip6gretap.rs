@@ -65,7 +65,7 @@ impl OfKind for Ip6gretap {
     }
 
     fn medium(&self) -> Medium {
-        Medium::Tunnel { id: self.outer.key.unwrap_or(0), remote: self.outer.remote.into() }
+        Medium::Tunnel { id: self.outer.key.unwrap_or(0), remote: Some(self.outer.remote.into()) }
     }
 
     fn mtu(&self) -> Mtu {

@@ -64,7 +64,7 @@ impl OfKind for Ip6tnl {
     }
 
     fn medium(&self) -> Medium {
-        Medium::Tunnel { id: 0, remote: self.outer.remote.into() }
+        Medium::Tunnel { id: 0, remote: Some(self.outer.remote.into()) }
     }
 
     fn mtu(&self) -> Mtu {

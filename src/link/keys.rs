@@ -2,6 +2,7 @@
 
 use super::KindName;
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned, Text, nearest};
+use crate::iproute;
 use crate::vocabulary::{Choice, Given, Key, Shape, Value, key};
 use std::net::IpAddr;
 
@@ -28,6 +29,11 @@ impl Keys<'_> {
         matches!(self.find(key).map(|it| &it.value), Some(Value::Flag(true)))
     }
 
+    /// Whether a flag is said to be off.
+    pub(super) fn is_off(&self, key: &str) -> bool {
+        matches!(self.find(key).map(|it| &it.value), Some(Value::Flag(false)))
+    }
+
     /// A number.
     pub(super) fn number(&self, key: &str) -> Option<Spanned<u32>> {
         self.find(key).and_then(|it| match it.value {
@@ -42,6 +48,20 @@ impl Keys<'_> {
             Value::Ip(address) => Some(Spanned::new(address, it.span)),
             Value::Flag(_) | Value::Number(_) | Value::Line(_) | Value::Lines(_) => None,
         })
+    }
+
+    /// Addresses, one a line.
+    pub fn ips(&self, key: &str) -> Result<Vec<Spanned<IpAddr>>, Diagnostic> {
+        let lines: &[Text] = match self.find(key).map(|it| &it.value) {
+            Some(Value::Lines(lines)) => lines,
+            Some(Value::Flag(_) | Value::Number(_) | Value::Line(_) | Value::Ip(_)) | None => &[],
+        };
+        let read = |line: &Text| {
+            let address = line.as_str().parse();
+            let address = address.map_err(|_| iproute::not(line, "an address without a length"))?;
+            Ok(Spanned::new(address, line.span))
+        };
+        lines.iter().map(read).collect()
     }
 
     /// A line.
@@ -117,11 +137,8 @@ impl Keys<'_> {
 }
 
 /// The bytes of an outer IP header without options.
-pub(super) fn ip_header(remote: IpAddr) -> u32 {
-    match remote {
-        IpAddr::V4(_) => 20,
-        IpAddr::V6(_) => 40,
-    }
+pub(super) fn ip_header(v4: bool) -> u32 {
+    if v4 { 20 } else { 40 }
 }
 
 pub(super) static ID: Key = key("id", Shape::Number(0, u32::MAX), "The number of a VLAN or VXLAN.");

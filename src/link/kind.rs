@@ -125,8 +125,8 @@ pub enum Medium {
     Tunnel {
         /// The number that both ends have.
         id: u32,
-        /// The address that the far end's node has.
-        remote: IpAddr,
+        /// The address that the far end's node has, or the multicast group that all far ends are in.
+        remote: Option<IpAddr>,
     },
 }
 

@@ -48,7 +48,7 @@ pub use tunnel::{Outer, OuterAddress};
 pub use vlan::Vlan;
 pub use vrf::Vrf;
 pub use vti::Vti;
-pub use vxlan::Vxlan;
+pub use vxlan::{Fragmenting, REMOTES, Vxlan};
 
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::{Choice, Key};

@@ -86,7 +86,7 @@ fn stage(resource: &Resource) -> u8 {
         Resource::EtcFile { .. } => 8,
         Resource::Ruleset { .. } => 9,
         Resource::Master { .. } => 10,
-        Resource::BridgeVlan { .. } | Resource::BridgePort { .. } => 11,
+        Resource::BridgeVlan { .. } | Resource::BridgePort { .. } | Resource::Fdb { .. } => 11,
         Resource::Qdisc { qdisc, .. } if qdisc.is_root() => 12,
         Resource::Qdisc { .. } => 13,
         Resource::Up { .. } => 14,
@@ -119,6 +119,7 @@ fn stage_of_deletion(resource: &Resource) -> u8 {
         | Resource::BridgeVlan { .. }
         | Resource::BridgePort { .. }
         | Resource::Mtu { .. }
+        | Resource::Fdb { .. }
         | Resource::Neighbour { .. }
         | Resource::Qdisc { .. }
         | Resource::Up { .. }
@@ -149,6 +150,7 @@ fn is_replaced(before: &Resource, after: &Resource) -> bool {
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Fdb { .. }
             | Resource::Neighbour { .. }
             | Resource::Ruleset { .. }
             | Resource::EtcFile { .. }
@@ -194,6 +196,7 @@ impl Resource {
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Fdb { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }
             | Resource::Up { .. }
@@ -236,6 +239,7 @@ impl<'a> Between<'a> {
                     | Resource::BridgeVlan { .. }
                     | Resource::BridgePort { .. }
                     | Resource::Mtu { .. }
+                    | Resource::Fdb { .. }
                     | Resource::Neighbour { .. }
                     | Resource::NoOffload { .. }
                     | Resource::Up { .. }
@@ -360,6 +364,7 @@ impl<'a> Between<'a> {
                 | Resource::BridgeVlan { .. }
                 | Resource::BridgePort { .. }
                 | Resource::Mtu { .. }
+                | Resource::Fdb { .. }
                 | Resource::Neighbour { .. }
                 | Resource::Qdisc { .. }
                 | Resource::NoOffload { .. }

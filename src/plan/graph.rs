@@ -71,6 +71,7 @@ impl<'a> Links<'a> {
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Fdb { .. }
             | Resource::Neighbour { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }

@@ -2,7 +2,7 @@
 
 use super::Resource;
 use crate::compile::{Route, Rule};
-use crate::iproute::{IncomingLabel, NeighbourEntry};
+use crate::iproute::{FdbPlace, IncomingLabel, Mac, NeighbourEntry};
 use ipnet::IpNet;
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -34,6 +34,9 @@ pub(super) enum Kind<'a> {
     Up(&'a str),
     /// With what is on the link, which tells addresses of IPv4 apart.
     Address(&'a str, IpAddr, Option<IpNet>),
+    /// The device, the MAC address, and what else tells entries apart: a far end where there can be
+    /// several, or a VLAN.
+    Fdb(&'a str, Mac, Option<IpAddr>, Option<u16>),
     /// The device and the address, and whether it is answered for.
     Neighbour(&'a str, IpAddr, bool),
     Rule(Selectors<'a>),
@@ -151,6 +154,16 @@ impl Resource {
                 let link = Some(link).filter(|_| address.addr().is_ipv4());
                 Kind::Address(device, address.addr(), link)
             }
+            Resource::Fdb { device, entry, .. } => match entry.place {
+                FdbPlace::Tunnel { dst, .. } => {
+                    let dst = Some(dst).filter(|_| entry.is_of_many());
+                    Kind::Fdb(device, entry.lladdr, dst, None)
+                }
+                // A port of a bridge may be a VXLAN with entries of its own.
+                FdbPlace::Port { vlan } => {
+                    Kind::Fdb(device, entry.lladdr, None, Some(vlan.unwrap_or(0)))
+                }
+            },
             Resource::Neighbour { neighbour, .. } => {
                 let is_proxy = neighbour.entry == NeighbourEntry::Proxy;
                 Kind::Neighbour(neighbour.dev.as_str(), neighbour.address, is_proxy)

@@ -9,7 +9,6 @@ use crate::diagnostic::{Span, Spanned};
 use crate::document::Address;
 use crate::iproute::{Leads, Vlan};
 use crate::link::{self, ETHERNET_MTU, Kind, KindName};
-use ipnet::IpNet;
 use std::collections::BTreeSet;
 
 /// The steps that make a lab where nothing is yet.
@@ -204,6 +203,11 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
             let (device, said) = (interface.name.to_string(), port.value.clone());
             let resource = Resource::BridgePort { namespace: namespace(), device, port: said };
             push(resource, port.span.or(interface.span));
+        }
+        for entry in &interface.fdb {
+            let device = interface.name.to_string();
+            let resource = Resource::Fdb { namespace: namespace(), device, entry: entry.value };
+            push(resource, entry.span.or(interface.span));
         }
         let own = interface.kind.is_bridge();
         for vlans in &interface.vlans {

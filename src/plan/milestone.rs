@@ -3,7 +3,7 @@
 use super::resource::interface_of;
 use super::{Device, Qdisc, Resource};
 use crate::compile::{Encap, LOCAL, Nexthop};
-use crate::iproute::{Leads, RuleAction};
+use crate::iproute::{FdbPlace, Leads, RuleAction};
 use crate::link::Kind;
 use std::fmt;
 use std::net::IpAddr;
@@ -156,6 +156,7 @@ impl Resource {
             }
             Resource::BridgeVlan { device, .. }
             | Resource::BridgePort { device, .. }
+            | Resource::Fdb { device, .. }
             | Resource::NoOffload { device, .. } => each(Milestone::Configured(here, device)),
             Resource::Mtu { device, .. } => each(Milestone::Mtu(here, device)),
             // Whose carrier it gives is known to the whole plan alone.
@@ -244,6 +245,15 @@ impl Resource {
                 each(Soft, Milestone::Configured(here, device));
                 each(Soft, Milestone::Up(here, device));
             }
+            Resource::Fdb { device, entry, .. } => {
+                each(Hard, Milestone::Device(here, device));
+                match entry.place {
+                    FdbPlace::Tunnel { .. } => {}
+                    FdbPlace::Port { .. } => {
+                        each(Hard, Milestone::Master(here, device));
+                    }
+                }
+            }
             // What goes down forgets its neighbours.
             Resource::Neighbour { neighbour, .. } => {
                 let device = neighbour.dev.as_str();
@@ -317,6 +327,7 @@ impl Resource {
             | Resource::Master { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Fdb { .. }
             | Resource::Neighbour { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }

@@ -182,6 +182,7 @@ impl Needs {
                 | Resource::Master { .. }
                 | Resource::BridgePort { .. }
                 | Resource::Mtu { .. }
+                | Resource::Fdb { .. }
                 | Resource::Neighbour { .. }
                 | Resource::Up { .. }
                 | Resource::Address { .. } => {}

@@ -126,6 +126,17 @@ impl fmt::Display for Action {
                     Family::V6 => f.write_str(" nodad"),
                 }
             }
+            Resource::Fdb { namespace, device, entry } => {
+                let verb = match self {
+                    Action::Add(_) if entry.is_of_many() => "append",
+                    Action::Add(_) => "add",
+                    Action::Replace { .. } => "replace",
+                    Action::Delete(_) => "del",
+                };
+                let words = entry.to_string();
+                let (lladdr, rest) = words.split_once(' ').unwrap_or((&words, ""));
+                write!(f, "bridge -n {namespace} fdb {verb} {lladdr} dev {device} {rest}")
+            }
             Resource::Neighbour { namespace, neighbour } if is_made => {
                 write!(f, "ip -n {namespace} neigh {verb} {neighbour}")
             }

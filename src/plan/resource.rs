@@ -3,7 +3,7 @@
 use super::device::{Device, VethEnd};
 use crate::compile::{LabelRoute, NexthopObject, Route, Rule};
 use crate::document::DeviceName;
-use crate::iproute::{Neighbour, Netem, Tbf, Vlan};
+use crate::iproute::{FdbEntry, Neighbour, Netem, Tbf, Vlan};
 use crate::link::{BridgePort, Kind};
 use ipnet::IpNet;
 
@@ -109,6 +109,15 @@ pub enum Resource {
         address: IpNet,
         /// What is on the link in the place of a subnet.
         peer: Option<IpNet>,
+    },
+    /// Where a MAC address is, at the far ends of a VXLAN or behind a port of a bridge.
+    Fdb {
+        /// Where.
+        namespace: String,
+        /// The VXLAN, or the port.
+        device: String,
+        /// The entry.
+        entry: FdbEntry,
     },
     /// Who has an address on a link is known unasked, or answered for.
     Neighbour {
@@ -239,6 +248,7 @@ impl Resource {
             | Resource::BridgeVlan { namespace, .. }
             | Resource::BridgePort { namespace, .. }
             | Resource::Mtu { namespace, .. }
+            | Resource::Fdb { namespace, .. }
             | Resource::Neighbour { namespace, .. }
             | Resource::Qdisc { namespace, .. }
             | Resource::NoOffload { namespace, .. }
@@ -274,6 +284,7 @@ impl Resource {
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Fdb { .. }
             | Resource::Neighbour { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }
@@ -308,6 +319,7 @@ impl Resource {
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Fdb { .. }
             | Resource::Neighbour { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }

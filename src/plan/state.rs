@@ -183,6 +183,7 @@ impl Resource {
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Fdb { .. }
             | Resource::Neighbour { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }
@@ -211,6 +212,7 @@ impl Resource {
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Fdb { .. }
             | Resource::Neighbour { .. }
             | Resource::NoOffload { .. }
             | Resource::Up { .. }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use vrflab::compile::Lab;
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
-use vrflab::iproute::{Leads, NeighbourEntry, RouteKind};
+use vrflab::iproute::{FdbPlace, Leads, NeighbourEntry, RouteKind};
 use vrflab::plan::{Action, Model, Plan, Resource, State, Step, Strength, between, lower};
 
 /// Numbers that look like chance, the same ones for the same seed.
@@ -231,6 +231,10 @@ fn disturbed(state: &State, dice: &mut Dice) -> State {
             Resource::Neighbour { neighbour, .. } => match &mut neighbour.entry {
                 NeighbourEntry::Static { router, .. } => *router = !*router,
                 NeighbourEntry::Proxy => {}
+            },
+            Resource::Fdb { entry, .. } => match &mut entry.place {
+                FdbPlace::Tunnel { vni, .. } => *vni = Some(77),
+                FdbPlace::Port { .. } => {}
             },
             Resource::Mtu { mtu, .. } => *mtu += 100,
             Resource::BridgePort { port, .. } => port.cost = Some(7),

@@ -5,12 +5,12 @@ use vrflab::compile::sysctl_name;
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
 
-/// All that a lab can be given: VRFs, a core with labels and pipes, equal-cost paths, a long way, and
-/// a label that is popped above another one.
+/// All that a lab can be given: VRFs, a core with labels and pipes, equal-cost paths, a long way, a label
+/// that is popped above another one, and a neighbour that is answered for.
 fn labs() -> [String; 2] {
     let vpn = "
 vpn: {ttl: pipe}
-nodes: {pe1: {role: pe, mpls: [16 dev lo]}, pe2: {role: pe}, p1: {role: p}, p2: {role: p}}
+nodes: {pe1: {role: pe, mpls: [16 dev lo], neighbours: ['proxy fd00::9 dev eth0']}, pe2: {role: pe}, p1: {role: p}, p2: {role: p}}
 links:
   - pe1 -- p1
   - pe1 -- p2

@@ -30,3 +30,4 @@ mod standing;
 mod traps;
 mod vpn;
 mod vrfs;
+mod vxlans;

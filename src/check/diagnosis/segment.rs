@@ -45,7 +45,7 @@ fn joined(lab: &Lab, (node, interface): Place) -> Vec<Place> {
 /// The address that a tunnel leads to.
 pub(super) fn remote(interface: &Interface) -> Option<IpAddr> {
     match interface.kind.of_device()?.medium() {
-        Medium::Tunnel { remote, .. } => Some(remote),
+        Medium::Tunnel { remote, .. } => remote,
         Medium::Alone
         | Medium::Bridge { .. }
         | Medium::Bond

@@ -116,6 +116,7 @@ fn interface(node: &Node, interface: &Interface) -> (String, Value) {
         tbf,
         offload,
         vlans,
+        fdb,
         bridge_port,
     } = interface;
     let mut keys = Entries::new();
@@ -145,6 +146,9 @@ fn interface(node: &Node, interface: &Interface) -> (String, Value) {
     let bridge = bridge.map_or(interface, |bridge| &node.interfaces[bridge.0]);
     if bridge.minds_vlans() {
         say("vlans", Value::lines(vlans));
+    }
+    if !fdb.is_empty() {
+        say("fdb", Value::lines(fdb));
     }
     if let Some(port) = bridge_port {
         say("bridge_port", Value::line(port));

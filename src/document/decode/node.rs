@@ -7,7 +7,7 @@ use super::Contents;
 use super::fields::{Fields, wrong};
 use super::{names, values};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Notation, Spanned, Text};
-use crate::iproute::{Netem, Tbf, Vlan};
+use crate::iproute::{FdbEntry, Netem, Tbf, Vlan};
 use crate::link::{self, BridgePort};
 use crate::vocabulary::Level;
 
@@ -83,6 +83,7 @@ fn interfaces(fields: &Fields, errors: &mut Diagnostics) -> Vec<Interface> {
             kind: fields.choice("kind", errors),
             own: fields.given(link::keys(), errors),
             vlans: fields.all_parsed("vlans", errors, Vlan::parse),
+            fdb: fields.all_parsed("fdb", errors, FdbEntry::parse).unwrap_or_default(),
             bridge_port: fields.parsed("bridge_port", errors, BridgePort::parse),
         };
         if interface.kind.is_none() && fields.tree("kind").is_some() {

@@ -1,6 +1,6 @@
 //! The addresses in the labels at an edge's ends, and the subnets in those of edges and switches.
 
-use super::super::address::{ANYCAST, HostPart};
+use super::super::address::{ANYCAST, HostPart, PEER};
 use super::super::decode;
 use super::super::tree::Tree;
 use super::lexer::{Id, Style};
@@ -15,15 +15,18 @@ pub(super) fn addresses(label: &Id) -> Option<Tree> {
         return None;
     }
     let mut found: Vec<Text> = Vec::new();
-    let mut is_behind_one = false;
+    let (mut is_behind_one, mut wants_peer) = (false, false);
     for word in words(&label.text) {
-        let is_one = looks_like_one(&word);
+        let (is_one, word_is_peer) = (looks_like_one(&word), word.as_str() == PEER);
         match found.last_mut() {
-            Some(last) if is_behind_one && word.as_str() == ANYCAST => {
-                *last = Text::new(format!("{last} {ANYCAST}"), last.span.with(word.span));
+            Some(last)
+                if wants_peer || is_behind_one && matches!(word.as_str(), ANYCAST | PEER) =>
+            {
+                *last = Text::new(format!("{last} {word}"), last.span.with(word.span));
             }
             Some(_) | None => found.extend(is_one.then_some(word)),
         }
+        wants_peer = is_behind_one && word_is_peer;
         is_behind_one = is_one;
     }
     let found: Vec<Tree> = found.into_iter().map(Tree::Scalar).collect();

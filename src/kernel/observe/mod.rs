@@ -8,7 +8,8 @@ use super::message::family_of;
 use super::{Namespace, SendError, Socket, Worker, neighbour, offload, qdisc, rule, sysctl};
 use crate::compile::{LOCAL, Rule};
 use crate::document::DeviceName;
-use crate::iproute::RuleAction;
+use crate::iproute::{FdbEntry, RuleAction};
+use crate::link::Kind;
 use crate::plan::{Family, Plan, Resource, State};
 use ipnet::IpNet;
 use rtnetlink::packet_route::RouteNetlinkMessage;
@@ -17,6 +18,7 @@ use rtnetlink::packet_route::rule::RuleMessage;
 use rtnetlink::packet_route::tc::TcMessage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::IpAddr;
 
 /// The names of one namespace's devices by their indices.
 type Devices = BTreeMap<u32, String>;
@@ -119,7 +121,38 @@ fn neighbours(
             );
         }
     }
+    let request = RouteNetlinkMessage::GetNeighbour(neighbour::fdb_request());
+    // A VXLAN's far end is an entry too.
+    let ends: BTreeSet<(String, IpAddr)> =
+        resources.iter().filter_map(|it| end(here, it)).collect();
+    let minding = resources.iter().filter_map(|resource| match resource {
+        Resource::Device { namespace, device } if namespace == here => {
+            let minds = device.kind.as_bridge().is_some_and(|bridge| bridge.vlan_filtering);
+            minds.then(|| device.name.clone())
+        }
+        _ => None,
+    });
+    let minding: BTreeSet<String> = minding.collect();
+    for answer in socket.dump(request)? {
+        let RouteNetlinkMessage::NewNeighbour(message) = answer else { continue };
+        let Some(device) = devices.get(&message.header.ifindex).cloned() else { continue };
+        let minds = |bridge: u32| devices.get(&bridge).is_some_and(|it| minding.contains(it));
+        let Some(entry) = neighbour::read_fdb(&message, minds) else { continue };
+        let is_end = |dst| entry == FdbEntry::flood(dst) && ends.contains(&(device.clone(), dst));
+        if !entry.dst().is_some_and(is_end) {
+            resources.insert(Resource::Fdb { namespace: here.to_owned(), device, entry });
+        }
+    }
     Ok(())
+}
+
+/// The name of a VXLAN and its far end.
+fn end(here: &str, resource: &Resource) -> Option<(String, IpAddr)> {
+    let Resource::Device { namespace, device } = resource else { return None };
+    match &device.kind {
+        Kind::Vxlan(vxlan) if namespace == here => Some((device.name.clone(), vxlan.remote?)),
+        _ => None,
+    }
 }
 
 /// The lookup of the local table where the kernel puts it by itself, which a plan may take away.

@@ -3,7 +3,7 @@
 use super::make::is_of_subnet;
 use super::{Model, Place};
 use crate::compile::{LOCAL, Nexthop, Route};
-use crate::iproute::{Leads, RuleAction};
+use crate::iproute::{FdbEntry, FdbPlace, Leads, RuleAction};
 use crate::link::KindName;
 use crate::plan::Resource;
 use crate::plan::key::{Key, Kind};
@@ -78,6 +78,7 @@ impl<'a> Model<'a> {
                 | Resource::BridgeVlan { .. }
                 | Resource::BridgePort { .. }
                 | Resource::Mtu { .. }
+                | Resource::Fdb { .. }
                 | Resource::Neighbour { .. }
                 | Resource::Qdisc { .. }
                 | Resource::NoOffload { .. }
@@ -114,7 +115,9 @@ impl<'a> Model<'a> {
         self.forget(&key);
         let is_of_port = |it: &Resource| {
             matches!(it, Resource::BridgeVlan { device, own: false, .. }
-                | Resource::BridgePort { device, .. } if device == port)
+                | Resource::BridgePort { device, .. }
+                | Resource::Fdb { device, entry: FdbEntry { place: FdbPlace::Port { .. }, .. }, .. }
+                if device == port)
         };
         for of_port in self.keys(namespace, is_of_port) {
             self.forget(&of_port);
@@ -208,6 +211,7 @@ impl<'a> Model<'a> {
             | Resource::BridgeVlan { device: it, .. }
             | Resource::BridgePort { device: it, .. }
             | Resource::Mtu { device: it, .. }
+            | Resource::Fdb { device: it, .. }
             | Resource::Qdisc { device: it, .. }
             | Resource::NoOffload { device: it, .. }
             | Resource::Up { device: it, .. }

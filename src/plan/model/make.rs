@@ -67,6 +67,13 @@ impl<'a> Model<'a> {
                 so(self.held.contains_key(&key), || format!("{device} is no port of a bridge"))?;
             }
             Resource::Mtu { device, .. } => self.wants_device(here, device)?,
+            Resource::Fdb { device, entry, .. } => {
+                self.wants_device(here, device)?;
+                let key = Key { namespace: here, kind: Kind::Master(device) };
+                so(entry.dst().is_some() || self.held.contains_key(&key), || {
+                    format!("{device} is no port of a bridge")
+                })?;
+            }
             Resource::Neighbour { neighbour, .. } => {
                 self.wants_device(here, neighbour.dev.as_str())?;
             }

@@ -136,6 +136,7 @@ impl<'a> Model<'a> {
                 | Resource::BridgeVlan { .. }
                 | Resource::BridgePort { .. }
                 | Resource::Mtu { .. }
+                | Resource::Fdb { .. }
                 | Resource::Neighbour { .. }
                 | Resource::Qdisc { .. }
                 | Resource::NoOffload { .. }
@@ -190,6 +191,7 @@ impl<'a> Model<'a> {
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }
+            | Resource::Fdb { .. }
             | Resource::Neighbour { .. }
             | Resource::Qdisc { .. }
             | Resource::NoOffload { .. }
