@@ -55,7 +55,8 @@ impl<'a> Words<'a> {
 pub(super) fn not_changed(error: ChangeError, lab: &LabName) -> Exit {
     let (error, file, unrecorded) = match error {
         ChangeError::Open(error) => return unopened(error),
-        ChangeError::NoNode { .. }
+        ChangeError::RunsCommands(_)
+        | ChangeError::NoNode { .. }
         | ChangeError::NoInterface { .. }
         | ChangeError::NoLink { .. } => return wrong(error),
         ChangeError::Wrong(error) => {
@@ -69,6 +70,10 @@ pub(super) fn not_changed(error: ChangeError, lab: &LabName) -> Exit {
         err!("{lab}: its record says otherwise, and cannot be written: {error}");
     }
     match error {
+        executor::ChangeError::Differs { .. } => {
+            err!("{lab}: {error}; `vrflab reset {lab}` builds it anew");
+            Exit::Partly
+        }
         executor::ChangeError::Io(_) | executor::ChangeError::Plan(_) => cannot(error),
         executor::ChangeError::Refused { step, reason, stuck } => {
             report::print(&[executor::refused_in(&step, &reason, &file)], &file);

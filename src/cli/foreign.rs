@@ -4,11 +4,12 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 /// Words that somebody may try, and the command that is meant.
-const VERBS: [(&[&str], &str); 9] = [
+const VERBS: [(&[&str], &str); 10] = [
     (&["deploy", "start", "create", "apply", "run", "build", "launch"], "vrflab up FILE"),
     (&["destroy", "stop", "rm", "remove", "delete", "cleanup", "clean", "kill"], "vrflab down LAB"),
     (&["status", "list", "ps", "inspect", "show", "info"], "vrflab ls"),
     (&["redeploy", "restart", "reload", "rebuild"], "vrflab reset LAB"),
+    (&["repair", "heal", "fix", "sync", "reconcile"], "vrflab reset --in-place LAB"),
     (&["shell", "enter", "attach", "connect", "ssh", "console", "sh", "login"], "vrflab exec NODE"),
     (&["test", "verify", "ping", "checks"], "vrflab check"),
     (&["graph", "draw", "dot"], "vrflab compile --to dot FILE | dot -q -Tsvg"),

@@ -1,11 +1,12 @@
 //! `vrflab reset`: brings a lab back to what its file said when it came up.
 
+use super::change::not_changed;
 use super::exit::{Exit, cannot, unopened, wrong};
 use super::interrupt::{self, Interrupt};
-use super::output::err;
+use super::output::{err, out};
 use super::place::{self, Kernel, Place};
-use super::progress::Watch;
-use super::{labs, up};
+use super::progress::{Waiting, Watch};
+use super::{count, labs, up};
 use crate::document::LabName;
 use crate::lifecycle::{OpenError, ResetError, RunningLab};
 use clap::Args;
@@ -13,7 +14,8 @@ use clap::Args;
 const EXAMPLES: &str = "\
 Examples:
   vrflab reset
-  vrflab reset l3vpn";
+  vrflab reset l3vpn
+  vrflab reset --in-place";
 
 /// The arguments of `vrflab reset`.
 #[derive(Args)]
@@ -21,16 +23,31 @@ Examples:
 pub(super) struct Arguments {
     /// The lab, where it is not the only one [env: VRFLAB_LAB]
     lab: Option<String>,
+    /// Take no step but those in which the lab differs from its file: what runs in its nodes goes on
+    #[arg(long)]
+    in_place: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     match labs::find(arguments.lab.as_deref(), None, kernel) {
+        Ok((lab, Place::Here)) if arguments.in_place => heal(&lab).unwrap_or_else(|exit| exit),
         Ok((lab, Place::Here)) => {
             interrupt::listening(|interrupt| reset(&lab, interrupt)).unwrap_or_else(cannot)
         }
-        Ok((lab, Place::Vm)) => place::forward_verb(vec!["reset".into(), lab.as_str().into()]),
+        Ok((lab, Place::Vm)) => {
+            let in_place = arguments.in_place.then(|| "--in-place".into());
+            let line = ["reset".into(), lab.as_str().into()].into_iter().chain(in_place);
+            place::forward_verb(line.collect())
+        }
         Err(exit) => exit,
     }
+}
+
+fn heal(lab: &LabName) -> Result<Exit, Exit> {
+    let mut running = RunningLab::open(lab).map_err(unopened)?;
+    let healed = running.heal(&mut Waiting).map_err(|error| not_changed(error, lab))?;
+    out!("{lab}: is as its file says, after {}", count(healed, "step"));
+    Ok(Exit::Done)
 }
 
 fn reset(lab: &LabName, interrupt: &Interrupt) -> Exit {

@@ -21,6 +21,12 @@ pub enum ChangeError {
         /// The step that was refused when the change was taken back, where it was not taken back whole.
         stuck: Option<Box<(Step, Reason)>>,
     },
+    /// All was done, and the lab differs yet.
+    #[error("the lab still differs from its file: `{action}`")]
+    Differs {
+        /// What would mend it, first of all.
+        action: Box<Action>,
+    },
     /// The lab lacks what a step needs; nothing was done.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -94,12 +100,12 @@ pub fn change_through(
     })
 }
 
-fn machine<'w>(change: &Change<'_>, home: &Home, worker: &'w mut Worker) -> Machine<'w> {
+pub(super) fn machine<'w>(change: &Change<'_>, home: &Home, worker: &'w mut Worker) -> Machine<'w> {
     Machine::standing(worker, home.clone(), change.namespaces.to_vec())
 }
 
 /// What there is: what the kernel shows, and what it cannot be asked for.
-fn look(change: &Change<'_>, worker: &mut Worker) -> io::Result<State> {
+pub(super) fn look(change: &Change<'_>, worker: &mut Worker) -> io::Result<State> {
     let observed = observe_all(&[change.before, change.after], worker)?;
     let mut there = observed.without_choices(&State::of(change.after));
     // Of a namespace at the far end of a link, the plans know nothing else.
@@ -150,7 +156,7 @@ fn wanted(change: &Change<'_>, observed: &State) -> State {
 
 /// Takes back steps, and brings back what the kernel dropped in their wake. Returns the step that it
 /// refuses in its turn.
-fn roll_back(
+pub(super) fn roll_back(
     change: &Change<'_>,
     done: &[Step],
     observed: &State,

@@ -11,6 +11,7 @@
 
 mod build;
 mod change;
+mod heal;
 mod kernel;
 mod rehearsal;
 mod ruleset;
@@ -19,6 +20,7 @@ mod teardown;
 
 pub use build::{BuildError, build, build_through, rebuild};
 pub use change::{Change, ChangeError, change, change_through};
+pub use heal::heal;
 pub use kernel::Kernel;
 pub use rehearsal::rehearse;
 pub use teardown::{

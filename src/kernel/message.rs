@@ -14,6 +14,7 @@ use rtnetlink::packet_route::link::{
     BridgeVlanInfoFlags, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute,
     LinkInfo, LinkMessage,
 };
+use rtnetlink::packet_route::route::RouteProtocol;
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{LinkBridgeVlan, LinkMessageBuilder, LinkUnspec, LinkVeth};
 use std::os::fd::RawFd;
@@ -161,7 +162,11 @@ fn deletion(resource: &Resource, numbers: &impl Numbers) -> Requests {
         Resource::Rule { rule, .. } => delete(RouteNetlinkMessage::DelRule(rule::message(rule))),
         Resource::NexthopObject { object, .. } => delete(NexthopMessage::deletion(object.id)),
         Resource::Route { namespace, route } => {
-            let message = route::ip(route, |device| index(namespace, device));
+            let mut message = route::ip(route, |device| index(namespace, device));
+            // What a user has put there by hand says as little of who did so as what a lab has.
+            if route.attributes.protocol.is_none() {
+                message.header.protocol = RouteProtocol::Unspec;
+            }
             delete(RouteNetlinkMessage::DelRoute(message))
         }
         Resource::MplsRoute { namespace, route } => {

@@ -10,7 +10,7 @@ use crate::diagnostic::{Source, nearest};
 use crate::document::{DeviceName, Files, LabName, Limits, NodeName};
 use crate::executor;
 use crate::iproute::{Netem, Tbf};
-use crate::plan::{Plan, PlanError, lower_part};
+use crate::plan::{Plan, PlanError, lower, lower_part};
 use crate::state::{Built, Change, LinkChange, Lock, Record};
 use std::collections::BTreeSet;
 use std::io;
@@ -74,6 +74,12 @@ pub enum ChangeError {
     /// The lab is no plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// It cannot be told what the lab's commands made and what somebody changed.
+    #[error(
+        "{0} runs commands, and what they have made is not told from what was changed; `vrflab reset \
+         {0}` builds it anew"
+    )]
+    RunsCommands(LabName),
     /// The kernel refused, and the lab is as it was, or could not be brought there.
     #[error("{error}")]
     Refused {
@@ -135,6 +141,26 @@ impl RunningLab {
         })
     }
 
+    /// Brings the lab back to what its file said when it came up, by the steps in which it differs from
+    /// that. Returns how many there were. What runs in its nodes goes on; what no file of a lab can say
+    /// stays too, such as devices of other kinds.
+    ///
+    /// # Errors
+    /// Why it was not brought back; it stands as it was.
+    pub fn heal(&mut self, observer: &mut impl Observer) -> Result<usize, ChangeError> {
+        let name = self.name().clone();
+        let held = self.lock.is_some();
+        let lock = match self.lock.take() {
+            Some(lock) => lock,
+            None => Self::lock(&name, observer)?,
+        };
+        let healed = healed(&name, &lock);
+        self.lock = held.then_some(lock);
+        let (record, count) = healed?;
+        self.record = record;
+        Ok(count)
+    }
+
     /// Changes what the record says of an interface, and then the kernel. `change` says whether what the
     /// kernel dropped is brought back.
     fn change(
@@ -160,6 +186,38 @@ impl RunningLab {
         self.built = self.built.take().filter(|_| changed.is_err()).map(|_| built);
         self.lock = held.then_some(lock);
         changed
+    }
+}
+
+/// Heals a lab; returns its record, and how many steps that took.
+fn healed(name: &LabName, lock: &Lock) -> Result<(Record, usize), ChangeError> {
+    let before = standing(name)?;
+    let mut built = before.built().map_err(OpenError::Built)?;
+    if built.lab.nodes.iter().any(|node| !node.run.is_empty()) {
+        return Err(ChangeError::RunsCommands(name.clone()));
+    }
+    own(&before.footprint, &before.footprint.namespaces)?;
+    let plan = lower(&built.lab)?;
+    let mut record = before.clone();
+    record.changes.clear();
+    if built.rerouted.take().is_some() {
+        record.keep(&built, lock).map_err(OpenError::from)?;
+    }
+    // Whoever is killed in between leaves a record of what was wanted.
+    record.store(lock).map_err(OpenError::from)?;
+    let change = executor::Change {
+        mark: &record.footprint.mark,
+        namespaces: &record.footprint.namespaces,
+        before: &plan,
+        after: &plan,
+        healed: &BTreeSet::new(),
+    };
+    match executor::heal(lock, &change) {
+        Ok(count) => Ok((record, count)),
+        Err(error) => {
+            let unrecorded = before.store(lock).err();
+            Err(ChangeError::Refused { error, file: built.source, unrecorded })
+        }
     }
 }
 

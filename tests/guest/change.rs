@@ -106,3 +106,27 @@ fn an_interface_is_impaired_and_cleared_while_its_lab_stands() {
     host.done(&["down"]);
     host.assert_nothing_is_left();
 }
+
+#[test]
+fn a_vpn_is_brought_back_in_place() {
+    let host = core();
+    let exec = |node: &str, words: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        host.done(&[&["exec", node, "--"], &words[..]].concat());
+    };
+    host.done(&["impair", "pe1:a", "delay", "3ms"]);
+    host.done(&["link", "pe1:a", "down", "--reroute"]);
+    exec("pe1", "ip link del blue");
+    exec("pe2", "ip route flush table main");
+    exec("pe2", "ip link set blue down");
+    exec("p1", "ip -f mpls route flush proto static");
+    exec("p2", "sysctl -qw net.mpls.platform_labels=0");
+    exec("p3", "ip link add dummy0 type dummy");
+    exec("pe1", "tc qdisc del dev blue0 root");
+    assert!(wrong().len() > 30, "{:#?}", wrong());
+    host.done(&["reset", "--in-place"]);
+    assert_eq!(wrong(), Vec::<String>::new());
+    assert!(!host.done(&["check"]).contains("since it came up"));
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}

@@ -145,3 +145,72 @@ fn what_cannot_be_changed_is_said() {
     wrong(&["impair", "r1:a", "--clear", "delay", "10ms"], "say what happens");
     gone(host);
 }
+
+#[test]
+fn a_lab_is_brought_back_in_place_while_what_runs_in_it_goes_on() {
+    let host = ring();
+    let mut runs = host.vrflab(&["exec", "r3", "--", "sleep", "1017"]).spawn().unwrap();
+    let ip = |node: &str, words: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        host.done(&[&["exec", node, "--", "ip"], &words[..]].concat());
+    };
+    host.done(&["link", "r1:a", "down", "--reroute"]);
+    ip("r2", "link set dev b down");
+    ip("r1", "addr flush dev b");
+    ip("r3", "route flush table main");
+    ip("h1", "addr add 10.99.0.1/24 dev eth0");
+    ip("h1", "route add 10.98.0.0/24 via 10.99.0.2");
+    ip("h1", "rule add priority 77 table 77");
+    ip("r3", "link add other type bridge");
+    ip("h2", "link del eth0");
+    assert!(wrong().len() > 20, "{:#?}", wrong());
+    let healed = host.done(&["reset", "--in-place"]);
+    assert!(healed.starts_with("ring: is as its file says, after "), "{healed}");
+    assert_eq!(wrong(), Vec::<String>::new());
+    assert!(!host.done(&["check"]).contains("since it came up"));
+    let again = host.done(&["reset", "--in-place"]);
+    assert_eq!(again, "ring: is as its file says, after 0 steps\n");
+    // A node that has gone altogether is made again.
+    let ip = std::process::Command::new("ip").args(["netns", "del", "ring-r4"]).status();
+    assert!(ip.unwrap().success());
+    crate::host::until("the node has gone", || wrong().len() > 40);
+    host.done(&["reset", "--in-place"]);
+    assert_eq!(wrong(), Vec::<String>::new());
+    host.done(&["check"]);
+    assert!(runs.try_wait().unwrap().is_none(), "what runs in a node goes on");
+    host.done(&["down"]);
+    runs.wait().unwrap();
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_lab_that_cannot_be_brought_back_in_place_stands_as_it_was() {
+    let host = Host::new();
+    fs::write(FILE, "graph ring { a [run=\"sleep 1018\"]; a -- b }").unwrap();
+    host.done(&["up", "--no-check", FILE]);
+    let said = host.run(&["reset", "--in-place"]);
+    let expected = "vrflab: ring runs commands, and what they have made is not told from what was \
+                    changed; `vrflab reset ring` builds it anew\n";
+    assert_eq!((said.status, said.err.as_str()), (2, expected));
+    host.done(&["down"]);
+    fs::write(FILE, "graph ring { a -- b; a -- c }").unwrap();
+    host.done(&["up", FILE]);
+    host.done(&["link", "a:eth0", "down"]);
+    // The end of the other link is elsewhere under its name, so that none can be made there.
+    let ip = |words: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        host.done(&[&["exec", "a", "--", "ip"], &words[..]].concat())
+    };
+    ip("link del eth1");
+    ip("link add eth1 type veth peer name other netns 1");
+    let before = ip("-o addr");
+    let said = host.run(&["reset", "--in-place"]);
+    assert_eq!(said.status, 4, "{said:?}");
+    assert!(said.err.ends_with("ring: the change was rolled back\n"), "{}", said.err);
+    assert_eq!(ip("-o addr"), before);
+    assert!(host.run(&["check"]).out.contains("since it came up, eth0 of a was brought down"));
+    ip("link del eth1");
+    host.done(&["reset", "--in-place"]);
+    host.done(&["check"]);
+    gone(host);
+}

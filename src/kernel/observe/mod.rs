@@ -62,6 +62,45 @@ pub fn observe_all(plans: &[&Plan], worker: &mut Worker) -> io::Result<State> {
     Ok(State { resources })
 }
 
+/// The addresses of a plan whose subnets the kernel does not lead to their devices any more, since somebody
+/// deleted its route: it makes that for an address that is added, and not again.
+///
+/// # Errors
+/// As [`observe`].
+pub fn unconnected(plan: &Plan, worker: &mut Worker) -> io::Result<Vec<Resource>> {
+    let planned: BTreeSet<&Resource> = plan.resources().collect();
+    let mut lacking = Vec::new();
+    for name in plan.namespaces() {
+        let namespace = match Namespace::open(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            namespace => namespace?,
+        };
+        worker.enter(&namespace)?;
+        let mut socket = Socket::open()?;
+        let mut held = BTreeSet::new();
+        let mut ends = Vec::new();
+        let devices = link::read(name, &mut socket, &planned, &mut ends, &mut held)?;
+        addresses(name, &mut socket, &devices, &planned, &mut held)?;
+        let connected = route::connected(&mut socket, &devices)?;
+        let is_connected = |device: &String, subnet: IpNet, is_alone: bool| {
+            let up = Resource::Up { namespace: name.to_owned(), device: device.clone() };
+            // What is on `lo`, or alone in its subnet, leads nowhere.
+            device == "lo"
+                || is_alone
+                || !held.contains(&up)
+                || connected.contains(&(device.clone(), subnet.trunc()))
+        };
+        let is_lacking = |resource: &&Resource| {
+            let Resource::Address { device, address, peer, .. } = resource else { return false };
+            let subnet = peer.unwrap_or(*address);
+            let is_alone = peer.is_none() && subnet.prefix_len() == subnet.max_prefix_len();
+            planned.contains(resource) && !is_connected(device, subnet, is_alone)
+        };
+        lacking.extend(held.iter().filter(is_lacking).cloned());
+    }
+    Ok(lacking)
+}
+
 fn addresses(
     namespace: &str,
     socket: &mut Socket,

@@ -60,6 +60,42 @@ pub(super) fn read(
     Ok(())
 }
 
+/// The subnets that the kernel itself leads to devices, as it does for addresses.
+pub(super) fn connected(
+    socket: &mut Socket,
+    devices: &Devices,
+) -> Result<BTreeSet<(String, IpNet)>, SendError> {
+    let mut connected = BTreeSet::new();
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        let mut request = RouteMessage::default();
+        request.header.address_family = family;
+        for answer in socket.dump(RouteNetlinkMessage::GetRoute(request))? {
+            let RouteNetlinkMessage::NewRoute(message) = answer else { continue };
+            let (mut device, mut destination) = (None, None);
+            for attribute in &message.attributes {
+                match attribute {
+                    RouteAttribute::Oif(index) => device = devices.get(index),
+                    RouteAttribute::Destination(RouteAddress::Inet(to)) => {
+                        destination = Some(IpAddr::from(*to));
+                    }
+                    RouteAttribute::Destination(RouteAddress::Inet6(to)) => {
+                        destination = Some(IpAddr::from(*to));
+                    }
+                    _ => {}
+                }
+            }
+            let is_kernels = message.header.protocol == RouteProtocol::Kernel
+                && message.header.kind == RouteType::Unicast;
+            if let (true, Some(device), Some(to)) = (is_kernels, device, destination)
+                && let Ok(subnet) = IpNet::new(to, message.header.destination_prefix_length)
+            {
+                connected.insert((device.clone(), subnet));
+            }
+        }
+    }
+    Ok(connected)
+}
+
 fn objects(socket: &mut Socket, devices: &Devices) -> Result<Vec<NexthopObject>, SendError> {
     let device = |index| DeviceName::new(devices.get(&index)?.as_str());
     match socket.dump(NexthopMessage::all()) {

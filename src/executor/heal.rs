@@ -1,0 +1,92 @@
+//! Leading a lab back to what it was made as, by the steps that it differs in.
+
+use super::change::{look, machine, roll_back};
+use super::{ApplyError, Change, ChangeError, apply};
+use crate::diagnostic::Span;
+use crate::kernel::{Home, Worker, on_worker, unconnected};
+use crate::plan::{Action, Resource, State, Step, between};
+use crate::state::{self, Lock};
+
+/// How often the kernel is looked at: what comes up gets from it what it makes by itself, and what goes
+/// down takes more along than was asked for.
+const TURNS: usize = 3;
+
+/// Leads a standing lab to what the change's second plan says, and nothing else stays of what a kernel
+/// can be asked for. Returns how many steps it took.
+///
+/// What it cannot be asked for, rulesets and files, is written again. What no plan has, such as devices
+/// of other kinds or processes, stays.
+///
+/// # Errors
+/// The kernel refused something, and all is as it was, or cannot be brought there; or the lab differs
+/// even so.
+pub fn heal(lock: &Lock, change: &Change<'_>) -> Result<usize, ChangeError> {
+    let home = Home::of(state::directory(lock.lab()));
+    let wanted = State::of(change.after);
+    on_worker(|worker| {
+        let observed = look(change, worker)?;
+        let mut count = 0;
+        let mut carry_out = |steps: &[Step], worker: &mut Worker| {
+            count += steps.len();
+            match apply(steps, change.mark, &mut machine(change, &home, worker)) {
+                Ok(()) => Ok(()),
+                Err(ApplyError::Refused { done, step, reason }) => {
+                    let stuck = roll_back(change, &steps[..done], &observed, &home, worker)?;
+                    Err(ChangeError::Refused { step, reason, stuck: stuck.map(Box::new) })
+                }
+                Err(ApplyError::Interrupted) => unreachable!("nobody looks on who could break"),
+            }
+        };
+        let again: Vec<Step> =
+            unconnected(change.after, worker)?.into_iter().flat_map(again).collect();
+        carry_out(&again, worker)?;
+        let there = look(change, worker)?.resources;
+        let mut there = State { resources: there.into_iter().map(unknown).collect() };
+        for turn in 0.. {
+            let plan = between(&there, &wanted, &[change.after])?;
+            let steps: Vec<Step> = plan.steps().cloned().collect();
+            match steps.first() {
+                None => break,
+                Some(step) if turn == TURNS => {
+                    return Err(ChangeError::Differs { action: Box::new(step.action.clone()) });
+                }
+                Some(_) => carry_out(&steps, worker)?,
+            }
+            there = look(change, worker)?;
+        }
+        Ok(count)
+    })
+}
+
+/// What makes an address once more.
+fn again(address: Resource) -> [Step; 2] {
+    [Action::Delete(address.clone()), Action::Add(address)]
+        .map(|action| Step { action, span: Span::NONE })
+}
+
+/// The resource, in no form that a plan has where the kernel does not tell in which it is.
+fn unknown(mut resource: Resource) -> Resource {
+    match &mut resource {
+        Resource::Ruleset { ruleset: text, .. } | Resource::EtcFile { text, .. } => text.clear(),
+        Resource::Namespace { .. }
+        | Resource::Sysctl { .. }
+        | Resource::Veth { .. }
+        | Resource::Device { .. }
+        | Resource::Master { .. }
+        | Resource::BridgeVlan { .. }
+        | Resource::BridgePort { .. }
+        | Resource::Mtu { .. }
+        | Resource::Qdisc { .. }
+        | Resource::NoOffload { .. }
+        | Resource::Up { .. }
+        | Resource::Address { .. }
+        | Resource::Fdb { .. }
+        | Resource::Neighbour { .. }
+        | Resource::Rule { .. }
+        | Resource::NexthopObject { .. }
+        | Resource::Command { .. }
+        | Resource::Route { .. }
+        | Resource::MplsRoute { .. } => {}
+    }
+    resource
+}
