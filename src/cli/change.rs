@@ -3,7 +3,7 @@
 use super::exit::{Exit, cannot, unopened, wrong};
 use super::labs;
 use super::output::err;
-use super::place::{self, Kernel, Place};
+use super::place::{Kernel, Place};
 use super::report;
 use crate::document::LabName;
 use crate::executor;
@@ -32,22 +32,9 @@ impl<'a> Words<'a> {
         Ok(Self { lab, node, interface, rest })
     }
 
-    /// `NODE:IF`.
-    pub fn place(&self) -> String {
-        format!("{}:{}", self.node, self.interface)
-    }
-
-    /// Finds the lab; where it is in the micro-VM, has the verb done there.
-    pub fn find(&self, verb: &str, options: &[&str], kernel: Kernel) -> Result<LabName, Exit> {
-        match labs::find(self.lab, Some(self.node), kernel)? {
-            (lab, Place::Here) => Ok(lab),
-            (lab, Place::Vm) => {
-                let words = [verb, lab.as_str()].into_iter().map(str::to_owned);
-                let line = words.chain([self.place()]).chain(self.rest.iter().cloned());
-                let options = options.iter().map(|option| (*option).to_owned());
-                Err(place::forward_verb(line.chain(options).map(Into::into).collect()))
-            }
-        }
+    /// Finds the lab.
+    pub fn find(&self, kernel: Kernel) -> Result<(LabName, Place), Exit> {
+        labs::find(self.lab, Some(self.node), kernel)
     }
 }
 

@@ -4,8 +4,9 @@ use super::exit::{Exit, cannot, unopened};
 use super::interrupt;
 use super::labs;
 use super::output::{self, out};
-use super::place::{self, Kernel, Place};
+use super::place::Kernel;
 use super::progress::Watch;
+use super::request::Request;
 use super::{count, failures, report, sample};
 use crate::check;
 use crate::document::LabName;
@@ -37,33 +38,28 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
-    match labs::find(arguments.lab.as_deref(), None, kernel) {
-        Ok((lab, Place::Here)) => here(&lab, arguments).unwrap_or_else(|exit| exit),
-        Ok((lab, Place::Vm)) => {
-            let mut line = vec!["check".into(), lab.as_str().into()];
-            line.extend(arguments.json.then(|| "--json".into()));
-            line.extend(["--wait".into(), arguments.wait.to_string().into()]);
-            for check in &arguments.only {
-                line.extend(["--only".into(), check.into()]);
-            }
-            place::forward_verb(line)
-        }
+    let Arguments { lab, json, wait, only } = arguments;
+    let patience = Patience::For(Duration::from_secs(*wait));
+    let options = CheckOptions { only: only.clone(), patience };
+    match labs::find(lab.as_deref(), None, kernel) {
+        Ok((lab, place)) => Request::Check { lab, options, json: *json }.carry_out(place),
         Err(exit) => exit,
     }
 }
 
-fn here(lab: &LabName, arguments: &Arguments) -> Result<Exit, Exit> {
-    let running = RunningLab::open(lab).map_err(unopened)?;
-    let patience = Patience::For(Duration::from_secs(arguments.wait));
-    let options = CheckOptions { only: arguments.only.clone(), patience };
+pub(super) fn here(lab: &LabName, options: &CheckOptions, json: bool) -> Exit {
+    let running = match RunningLab::open(lab) {
+        Ok(running) => running,
+        Err(error) => return unopened(error),
+    };
     interrupt::listening(|interrupt| {
-        let mut watch = Watch::of_checks(interrupt, !arguments.json);
-        match running.check(&options, &mut watch) {
-            Ok(checked) => concluded(&running, &checked, arguments.json),
+        let mut watch = Watch::of_checks(interrupt, !json);
+        match running.check(options, &mut watch) {
+            Ok(checked) => concluded(&running, &checked, json),
             Err(error) => failed(error),
         }
     })
-    .map_err(cannot)
+    .unwrap_or_else(cannot)
 }
 
 /// Says why checks were not run.

@@ -3,8 +3,9 @@
 use super::exit::{Exit, cannot, wrong};
 use super::labs::{self, Found};
 use super::output::{err, out};
-use super::place::{self, Kernel, Place, state_error};
+use super::place::{Kernel, Place, state_error};
 use super::progress::Waiting;
+use super::request::Request;
 use crate::document::LabName;
 use crate::executor::TeardownError;
 use crate::lifecycle::RunningLab;
@@ -48,18 +49,24 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     if let Some(error) = down.unknown {
         exit = cannot(error);
     }
-    for lab in down.here {
-        if let Err(failed) = one(&lab, arguments.force) {
-            exit = failed;
+    let by_marks = arguments.force;
+    for (labs, place) in [(down.here, Place::Here), (down.in_vm, Place::Vm)] {
+        if labs.is_empty() {
+            continue;
+        }
+        match (Request::Down { labs, by_marks }).carry_out(place) {
+            Exit::Done | Exit::Command(0) => {}
+            failed => exit = failed,
         }
     }
-    if !down.in_vm.is_empty() {
-        let labs = down.in_vm.iter().map(|lab| lab.as_str().into());
-        let force = arguments.force.then(|| "--force".into());
-        let line = std::iter::once("down".into()).chain(force).chain(labs);
-        match place::forward_verb(line.collect()) {
-            Exit::Command(0) => {}
-            failed => exit = failed,
+    exit
+}
+
+pub(super) fn here(labs: &[LabName], by_marks: bool) -> Exit {
+    let mut exit = Exit::Done;
+    for lab in labs {
+        if let Err(failed) = one(lab, by_marks) {
+            exit = failed;
         }
     }
     exit

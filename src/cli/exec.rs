@@ -3,7 +3,8 @@
 use super::exit::Exit;
 use super::labs::{self, Found};
 use super::output::err;
-use super::place::{self, Kernel, Place};
+use super::place::{Kernel, Place};
+use super::request::Request;
 use super::shell;
 use crate::document::LabName;
 use crate::lifecycle::{ExecError, Execution, RunningLab};
@@ -67,31 +68,16 @@ fn exec(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
         Exit::Wrong
     })?;
     let kernel = behind.kernel.unwrap_or(kernel);
-    let command = Command {
-        node: &node,
-        vrf: behind.vrf.as_deref().or(arguments.vrf.as_deref()),
-        words: behind.command,
-    };
-    match labs::find(lab, Some(&node), kernel).map_err(|_| Exit::NotStarted)? {
-        (lab, Place::Here) => Err(enter(&lab, command)),
-        (lab, Place::Vm) => {
-            let mut line: Vec<OsString> =
-                vec!["exec".into(), lab.as_str().into(), command.node.into()];
-            if let Some(vrf) = command.vrf {
-                line.extend(["--vrf".into(), vrf.into()]);
-            }
-            line.push("--".into());
-            line.extend(command.words);
-            Ok(place::forward(line, vm::Input::Inherit).unwrap_or_else(not_started))
-        }
-    }
-}
-
-/// A command in a node; a shell where it has no words.
-struct Command<'a> {
-    node: &'a str,
-    vrf: Option<&'a str>,
-    words: Vec<OsString>,
+    let vrf = behind.vrf.as_ref().or(arguments.vrf.as_ref()).cloned();
+    let (node, command) = (node.into_owned(), behind.command);
+    let execution = Execution { node, vrf, command };
+    let found = labs::find(lab, Some(&execution.node), kernel).map_err(|_| Exit::NotStarted)?;
+    let (lab, place) = found;
+    let request = Request::Exec { lab, execution };
+    Ok(match place {
+        Place::Here => request.carry_out(place),
+        Place::Vm => request.in_vm(vm::Input::Inherit).unwrap_or_else(not_started),
+    })
 }
 
 /// The lab, where the first word names one that is up, and the words from the node on. A node that is
@@ -129,15 +115,16 @@ fn not_started(error: impl std::fmt::Display) -> Exit {
     Exit::NotStarted
 }
 
-/// Becomes the command; returns only when that fails.
-fn enter(lab: &LabName, command: Command<'_>) -> Exit {
-    let Command { node, vrf, words } = command;
-    let command = match (words.is_empty(), vrf) {
-        (false, _) => words,
-        (true, None) => shell::words(node),
-        (true, Some(vrf)) => shell::words(&format!("{node}%{vrf}")),
-    };
-    let execution = Execution { node: node.to_owned(), vrf: vrf.map(str::to_owned), command };
+/// Becomes the command, or a shell where there is none; returns only when that fails.
+pub(super) fn here(lab: &LabName, execution: &Execution) -> Exit {
+    let mut execution = execution.clone();
+    let node = &execution.node;
+    if execution.command.is_empty() {
+        execution.command = match &execution.vrf {
+            None => shell::words(node),
+            Some(vrf) => shell::words(&format!("{node}%{vrf}")),
+        };
+    }
     let error = match RunningLab::exec_by_name(lab, &execution) {
         Ok(never) => match never {},
         Err(error) => error,

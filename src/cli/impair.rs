@@ -5,7 +5,9 @@ use super::exit::{Exit, unopened, wrong};
 use super::output::out;
 use super::place::Kernel;
 use super::progress::Waiting;
+use super::request::Request;
 use crate::diagnostic::{Diagnostic, Text};
+use crate::document::LabName;
 use crate::iproute::{Netem, Tbf};
 use crate::lifecycle::{Impairment, RunningLab};
 use clap::Args;
@@ -52,16 +54,29 @@ fn impair(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
     if arguments.clear == (netem.is_some() || tbf.is_some()) {
         return Err(wrong("say what happens, as in `delay 10ms loss 1%`, or `--clear`"));
     }
-    let options: &[&str] = if arguments.clear { &["--clear"] } else { &[] };
-    let lab = words.find("impair", options, kernel)?;
+    let (lab, place) = words.find(kernel)?;
     let impairment = (!arguments.clear).then_some(Impairment { netem, tbf });
-    let mut running = RunningLab::open(&lab).map_err(unopened)?;
-    running
-        .impair(words.node, words.interface, impairment.as_ref(), &mut Waiting)
-        .map_err(|error| not_changed(error, &lab))?;
-    let what = if arguments.clear { "is as the file says" } else { "is impaired" };
-    out!("{lab}: what {} sends {what}", words.place());
-    Ok(Exit::Done)
+    let (node, interface) = (words.node.to_owned(), words.interface.to_owned());
+    Ok(Request::Impair { lab, node, interface, impairment }.carry_out(place))
+}
+
+pub(super) fn here(
+    lab: &LabName,
+    node: &str,
+    interface: &str,
+    impairment: Option<&Impairment>,
+) -> Exit {
+    let running = RunningLab::open(lab).map_err(unopened);
+    let changed = running.and_then(|mut running| {
+        let changed = running.impair(node, interface, impairment, &mut Waiting);
+        changed.map_err(|error| not_changed(error, lab))
+    });
+    if let Err(exit) = changed {
+        return exit;
+    }
+    let what = if impairment.is_none() { "is as the file says" } else { "is impaired" };
+    out!("{lab}: what {node}:{interface} sends {what}");
+    Exit::Done
 }
 
 fn parsed<T>(words: &[String], parse: impl Fn(&Text) -> Result<T, Diagnostic>) -> Result<T, Exit> {

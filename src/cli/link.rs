@@ -6,6 +6,8 @@ use super::exit::{Exit, unopened, wrong};
 use super::output::{err, out};
 use super::place::Kernel;
 use super::progress::Waiting;
+use super::request::Request;
+use crate::document::LabName;
 use crate::lifecycle::{Changed, LinkChange, RunningLab};
 use clap::Args;
 
@@ -41,17 +43,27 @@ fn set(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
         [word] if word == "down" => false,
         _ => return Err(wrong("say `up`, `down` or `down --reroute` after the interface")),
     };
-    let options: &[&str] = if arguments.reroute { &["--reroute"] } else { &[] };
-    let lab = words.find("link", options, kernel)?;
     let change = match (up, arguments.reroute) {
         (true, _) => LinkChange::Up,
         (false, true) => LinkChange::DownAndRerouted,
         (false, false) => LinkChange::Down,
     };
-    let mut running = RunningLab::open(&lab).map_err(unopened)?;
-    let changed = running.link(words.node, words.interface, change, &mut Waiting);
-    let Changed { routes, is_vrf } = changed.map_err(|error| not_changed(error, &lab))?;
-    let (place, routes) = (words.place(), count(routes, "route"));
+    let (lab, place) = words.find(kernel)?;
+    let (node, interface) = (words.node.to_owned(), words.interface.to_owned());
+    Ok(Request::Link { lab, node, interface, change }.carry_out(place))
+}
+
+pub(super) fn here(lab: &LabName, node: &str, interface: &str, change: LinkChange) -> Exit {
+    let running = RunningLab::open(lab).map_err(unopened);
+    let changed = running.and_then(|mut running| {
+        let changed = running.link(node, interface, change, &mut Waiting);
+        changed.map_err(|error| not_changed(error, lab))
+    });
+    let Changed { routes, is_vrf } = match changed {
+        Ok(changed) => changed,
+        Err(exit) => return exit,
+    };
+    let (place, routes) = (format!("{node}:{interface}"), count(routes, "route"));
     match change {
         LinkChange::Up => out!("{lab}: {place} is up; {routes} brought back"),
         LinkChange::DownAndRerouted => {
@@ -67,5 +79,5 @@ fn set(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
             }
         }
     }
-    Ok(Exit::Done)
+    Exit::Done
 }

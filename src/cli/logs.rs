@@ -3,13 +3,13 @@
 use super::exit::{Exit, cannot, wrong};
 use super::labs;
 use super::output::{self, out};
-use super::place::{self, Kernel, Place, state_error};
+use super::place::{Kernel, Place, state_error};
+use super::request::Request;
 use crate::document::LabName;
 use crate::kernel::Kept;
 use crate::lifecycle::{Log, Logs, LogsError};
 use crate::vm;
 use clap::Args;
-use std::ffi::OsString;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,19 +44,18 @@ fn logs(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
             Some(_) | None => labs::find(name, node, kernel)?,
         },
     };
-    match found {
-        (lab, Place::Vm) => {
-            let line = ["logs", lab.as_str()].into_iter().chain(node);
-            Ok(place::forward_verb(line.map(OsString::from).collect()))
-        }
-        (lab, Place::Here) => show(&lab, node),
-    }
+    let ((lab, place), node) = (found, node.map(str::to_owned));
+    Ok(Request::Logs { lab, node }.carry_out(place))
 }
 
 /// Whether there is a micro-VM to ask, which may have output of a lab that is down.
 fn is_vm_up(kernel: Kernel) -> Result<bool, Exit> {
     let may_be = kernel != Kernel::Host && !vm::inside_guest();
     Ok(may_be && vm::running().map_err(cannot)?.is_some())
+}
+
+pub(super) fn here(lab: &LabName, node: Option<&str>) -> Exit {
+    show(lab, node).unwrap_or_else(|exit| exit)
 }
 
 fn show(lab: &LabName, node: Option<&str>) -> Result<Exit, Exit> {

@@ -24,6 +24,7 @@ mod place;
 mod plan;
 mod progress;
 mod report;
+mod request;
 mod reset;
 mod sample;
 mod schema;
@@ -103,6 +104,9 @@ enum Verb {
     /// Start a node's commands and watch over them
     #[command(hide = true)]
     Supervise,
+    /// Carry out what a `vrflab` outside of the micro-VM was asked for
+    #[command(hide = true)]
+    Request(request::Arguments),
     /// The micro-VM for kernels that lack what labs need
     Vm(vm::Arguments),
 }
@@ -135,7 +139,9 @@ fn usage(said: &clap::Error) -> Exit {
 fn run(arguments: Arguments) -> Exit {
     let kernel = arguments.kernel;
     // What is made for a lab is the same whatever the caller's umask. A command in a node keeps that.
-    if !matches!(arguments.verb, Verb::Exec(_) | Verb::Vm(_)) {
+    let is_command = matches!(&arguments.verb, Verb::Exec(_) | Verb::Vm(_))
+        || matches!(&arguments.verb, Verb::Request(verb) if verb.is_command());
+    if !is_command {
         umask(Mode::S_IWGRP | Mode::S_IWOTH);
     }
     if let Err(error) = raise_limit() {
@@ -156,6 +162,7 @@ fn run(arguments: Arguments) -> Exit {
         Verb::Schema => schema::run(),
         Verb::Ls(verb) => ls::run(&verb, kernel),
         Verb::Supervise => crate::kernel::supervise().map_or_else(exit::cannot, |()| Exit::Done),
+        Verb::Request(verb) => request::run(&verb),
         Verb::Vm(verb) => vm::run(verb),
     }
 }

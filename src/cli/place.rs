@@ -70,11 +70,6 @@ pub(super) fn forward(arguments: Vec<OsString>, input: vm::Input) -> Result<Exit
     Ok(Exit::Command(end.code()))
 }
 
-/// [`forward`] for verbs that read nothing.
-pub(super) fn forward_verb(arguments: Vec<OsString>) -> Exit {
-    forward(arguments, vm::Input::Inherit).unwrap_or_else(cannot)
-}
-
 /// Says that a lab's directory or lock cannot be used.
 pub(super) fn state_error(error: impl Into<io::Error>) -> Exit {
     let error = error.into();

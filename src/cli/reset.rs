@@ -4,8 +4,9 @@ use super::change::not_changed;
 use super::exit::{Exit, cannot, unopened, wrong};
 use super::interrupt::{self, Interrupt};
 use super::output::{err, out};
-use super::place::{self, Kernel, Place};
+use super::place::Kernel;
 use super::progress::{Waiting, Watch};
+use super::request::Request;
 use super::{count, labs, up};
 use crate::document::LabName;
 use crate::lifecycle::{OpenError, ResetError, RunningLab};
@@ -29,17 +30,17 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
+    let in_place = arguments.in_place;
     match labs::find(arguments.lab.as_deref(), None, kernel) {
-        Ok((lab, Place::Here)) if arguments.in_place => heal(&lab).unwrap_or_else(|exit| exit),
-        Ok((lab, Place::Here)) => {
-            interrupt::listening(|interrupt| reset(&lab, interrupt)).unwrap_or_else(cannot)
-        }
-        Ok((lab, Place::Vm)) => {
-            let in_place = arguments.in_place.then(|| "--in-place".into());
-            let line = ["reset".into(), lab.as_str().into()].into_iter().chain(in_place);
-            place::forward_verb(line.collect())
-        }
+        Ok((lab, place)) => Request::Reset { lab, in_place }.carry_out(place),
         Err(exit) => exit,
+    }
+}
+
+pub(super) fn here(lab: &LabName, in_place: bool) -> Exit {
+    match in_place {
+        true => heal(lab).unwrap_or_else(|exit| exit),
+        false => interrupt::listening(|interrupt| reset(lab, interrupt)).unwrap_or_else(cannot),
     }
 }
 

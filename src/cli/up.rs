@@ -8,6 +8,7 @@ use super::output::{err, out};
 use super::place::{self, Kernel, Place};
 use super::progress::{Waiting, Watch};
 use super::report::{self, Amount};
+use super::request::Request;
 use super::{down, labs};
 use crate::diagnostic::Source;
 use crate::document::LabName;
@@ -17,7 +18,7 @@ use crate::lifecycle::{
 };
 use crate::vm;
 use clap::Args;
-use std::ffi::OsString;
+use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::time::Duration;
 
@@ -49,10 +50,15 @@ pub(super) struct Arguments {
     name: Option<LabName>,
     #[command(flatten)]
     amount: Amount,
-    /// The lab comes compiled on the standard input, from a `vrflab` outside that has said what there is
-    /// to say of FILE
-    #[arg(long, hide = true)]
-    sent: bool,
+}
+
+/// What is wanted of a lab that comes up.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Wishes {
+    /// Whether its checks are run.
+    checks: bool,
+    /// For how many seconds those that fail are retried; for how long is suitable where it is not said.
+    wait: Option<u64>,
 }
 
 /// A lab's name on the command line.
@@ -81,16 +87,11 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
 }
 
 fn decide(arguments: &Arguments, kernel: Kernel, interrupt: &Interrupt) -> Result<Decided, Exit> {
-    let Arguments { file, name, no_run, amount, sent, .. } = arguments;
-    let lab = match sent {
-        true => received().map_err(cannot)?,
-        false => {
-            let compiled = input::compile(file, name.as_ref(), *no_run);
-            input::said(compiled, *amount, "; nothing was made")?
-        }
-    };
+    let Arguments { file, name, no_run, amount, .. } = arguments;
+    let compiled = input::compile(file, name.as_ref(), *no_run);
+    let lab = input::said(compiled, *amount, "; nothing was made")?;
     let commands = lab.commands();
-    if commands.number > 0 && !commands.left_out && !sent {
+    if commands.number > 0 && !commands.left_out {
         err!("{}: {commands}", lab.name());
     }
     // A lab that stands stays where it is, whichever kernel a new one would go to; but whoever wants
@@ -102,34 +103,37 @@ fn decide(arguments: &Arguments, kernel: Kernel, interrupt: &Interrupt) -> Resul
     };
     Ok(match place {
         Place::Vm => Decided::Vm(Box::new(lab)),
-        Place::Here => Decided::Here(here(arguments, &lab, interrupt)),
+        Place::Here => Decided::Here(here(arguments.wishes(), &lab, interrupt)),
     })
 }
 
-/// What [`in_vm`] sent.
-fn received() -> std::io::Result<CompiledLab> {
-    let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes)?;
-    CompiledLab::from_bytes(&bytes)
+impl Arguments {
+    fn wishes(&self) -> Wishes {
+        Wishes { checks: !self.no_check, wait: self.wait }
+    }
 }
 
 /// Has the guest's own `vrflab` build the very lab that was compiled here: what the guest would find
 /// under the file's name may be another one by then, or nothing where it is a pipe.
 fn in_vm(arguments: &Arguments, lab: &CompiledLab) -> Exit {
-    let mut line: Vec<OsString> = vec!["up".into(), "--sent".into()];
-    if arguments.no_check {
-        line.push("--no-check".into());
-    }
-    if let Some(wait) = arguments.wait {
-        line.extend(["--wait".into(), wait.to_string().into()]);
-    }
-    line.extend(["--".into(), arguments.file.path.clone().into()]);
-    place::forward(line, vm::Input::Bytes(lab.to_bytes())).unwrap_or_else(cannot)
+    let request = Request::Up(arguments.wishes());
+    request.in_vm(vm::Input::Bytes(lab.to_bytes())).unwrap_or_else(cannot)
 }
 
-fn here(arguments: &Arguments, lab: &CompiledLab, interrupt: &Interrupt) -> Exit {
+/// Builds the lab that [`in_vm`] sent.
+pub(super) fn received(wishes: &Wishes) -> Exit {
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().read_to_end(&mut bytes);
+    let lab = match read.and_then(|_| CompiledLab::from_bytes(&bytes)) {
+        Ok(lab) => lab,
+        Err(error) => return cannot(error),
+    };
+    interrupt::listening(|interrupt| here(*wishes, &lab, interrupt)).unwrap_or_else(cannot)
+}
+
+fn here(wishes: Wishes, lab: &CompiledLab, interrupt: &Interrupt) -> Exit {
     let mut watch = Watch::of_up(interrupt);
-    let options = UpOptions { checks: !arguments.no_check, keep_lock: true };
+    let options = UpOptions { checks: wishes.checks, keep_lock: true };
     let running = match lab.up(&options, &mut watch) {
         Ok(running) if running.is_new() => running,
         Ok(running) => return already(&running),
@@ -139,10 +143,10 @@ fn here(arguments: &Arguments, lab: &CompiledLab, interrupt: &Interrupt) -> Exit
         }
     };
     watch.built(lab.lab());
-    if arguments.no_check {
+    if !wishes.checks {
         return Exit::Done;
     }
-    let options = CheckOptions { only: Vec::new(), patience: patience(arguments, lab) };
+    let options = CheckOptions { only: Vec::new(), patience: patience(wishes, lab) };
     match running.check(&options, &mut watch) {
         Ok(checked) => check::concluded(&running, &checked, false),
         Err(CheckError::Run(crate::check::Error::Interrupted)) => {
@@ -161,8 +165,8 @@ fn here(arguments: &Arguments, lab: &CompiledLab, interrupt: &Interrupt) -> Exit
 }
 
 /// How long checks may take until they hold.
-fn patience(arguments: &Arguments, lab: &CompiledLab) -> Patience {
-    let wait = |otherwise| Duration::from_secs(arguments.wait.unwrap_or(otherwise));
+fn patience(wishes: Wishes, lab: &CompiledLab) -> Patience {
+    let wait = |otherwise| Duration::from_secs(wishes.wait.unwrap_or(otherwise));
     match lab.lab().nodes.iter().any(|node| !node.run.is_empty()) {
         true => Patience::WhileCommandsRun(wait(60)),
         false => Patience::For(wait(0)),

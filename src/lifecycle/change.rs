@@ -12,12 +12,13 @@ use crate::executor;
 use crate::iproute::{Netem, Tbf};
 use crate::plan::{Plan, PlanError, lower, lower_part};
 use crate::state::{Built, Change, LinkChange, Lock, Record};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 
 /// What is done to what an interface sends.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Impairment {
     /// What it loses and delays; as it is where there is none.
     pub netem: Option<Netem>,

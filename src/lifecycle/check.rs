@@ -10,13 +10,14 @@ use crate::compile::{Check, Lab, Node, read_check};
 use crate::diagnostic::{Diagnostics, Source, Span, Text};
 use crate::kernel::{EndedCommand, Home, Namespace, processes_in};
 use crate::state::{self, Shared};
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
 /// How soon checks are made again that did not hold.
 const PACE: Duration = Duration::from_millis(500);
 
 /// How long failing checks are retried: daemons say nowhere that they have converged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Patience {
     /// For this long.
     For(Duration),
@@ -31,7 +32,7 @@ impl Default for Patience {
 }
 
 /// Which checks are run, and how.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct CheckOptions {
     /// These and not those of the lab's file, where there are any.
     pub only: Vec<String>,

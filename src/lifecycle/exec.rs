@@ -6,18 +6,20 @@ use crate::diagnostic::nearest;
 use crate::document::{DeviceName, LabName};
 use crate::kernel::{Entry, EntryError, Home, Namespace};
 use crate::state::{self, NodeOutline, Phase, Record};
+use serde::{Deserialize, Serialize};
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 
 /// A command in a node.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Execution {
     /// The node.
     pub node: String,
     /// The VRF that its sockets are bound to.
     pub vrf: Option<String>,
     /// The program, and its arguments.
+    #[serde(with = "words")]
     pub command: Vec<OsString>,
 }
 
@@ -136,4 +138,36 @@ fn stands(record: &Record) -> bool {
     let is_same = |it: &Record| it.footprint.mark == record.footprint.mark;
     Record::load(record.lab())
         .is_ok_and(|current| current.is_some_and(|it| is_same(&it) && it.phase != Phase::Going))
+}
+
+/// Words as text, but for those that are none.
+mod words {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Word {
+        Text(String),
+        Bytes(Vec<u8>),
+    }
+
+    pub(super) fn serialize<S: Serializer>(words: &[OsString], to: S) -> Result<S::Ok, S::Error> {
+        let word = |word: &OsString| match word.to_str() {
+            Some(text) => Word::Text(text.to_owned()),
+            None => Word::Bytes(word.as_bytes().to_vec()),
+        };
+        words.iter().map(word).collect::<Vec<_>>().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<OsString>, D::Error> {
+        let word = |word: Word| match word {
+            Word::Text(text) => text.into(),
+            Word::Bytes(bytes) => OsString::from_vec(bytes),
+        };
+        Ok(Vec::deserialize(from)?.into_iter().map(word).collect())
+    }
 }
