@@ -40,8 +40,11 @@ pub fn observe_all(plans: &[&Plan], worker: &mut Worker) -> io::Result<State> {
     let mut resources = BTreeSet::new();
     let planned: BTreeSet<&Resource> = plans.iter().flat_map(|plan| plan.resources()).collect();
     let names: BTreeSet<&str> = plans.iter().flat_map(|plan| plan.namespaces()).collect();
+    let planned_in = by_namespace(&planned);
+    let nothing = BTreeSet::new();
     let mut ends = Vec::new();
     for name in names {
+        let planned = planned_in.get(name).unwrap_or(&nothing);
         let namespace = match Namespace::open(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             namespace => namespace?,
@@ -49,8 +52,8 @@ pub fn observe_all(plans: &[&Plan], worker: &mut Worker) -> io::Result<State> {
         worker.enter(&namespace)?;
         resources.insert(Resource::Namespace { namespace: name.to_owned() });
         let mut socket = Socket::open()?;
-        let devices = link::read(name, &mut socket, &planned, &mut ends, &mut resources)?;
-        addresses(name, &mut socket, &devices, &planned, &mut resources)?;
+        let devices = link::read(name, &mut socket, planned, &mut ends, &mut resources)?;
+        addresses(name, &mut socket, &devices, planned, &mut resources)?;
         neighbours(name, &mut socket, &devices, &mut resources)?;
         rules(name, &mut socket, &mut resources)?;
         queues(name, &mut socket, &devices, &mut resources)?;
@@ -62,6 +65,17 @@ pub fn observe_all(plans: &[&Plan], worker: &mut Worker) -> io::Result<State> {
     Ok(State { resources })
 }
 
+/// What is planned, by the namespaces that hold it.
+fn by_namespace<'a>(planned: &BTreeSet<&'a Resource>) -> BTreeMap<&'a str, BTreeSet<&'a Resource>> {
+    let mut by_namespace: BTreeMap<&str, BTreeSet<&Resource>> = BTreeMap::new();
+    for resource in planned {
+        for namespace in resource.namespaces() {
+            by_namespace.entry(namespace).or_default().insert(resource);
+        }
+    }
+    by_namespace
+}
+
 /// The addresses of a plan whose subnets the kernel does not lead to their devices any more, since somebody
 /// deleted its route: it makes that for an address that is added, and not again.
 ///
@@ -69,8 +83,11 @@ pub fn observe_all(plans: &[&Plan], worker: &mut Worker) -> io::Result<State> {
 /// As [`observe`].
 pub fn unconnected(plan: &Plan, worker: &mut Worker) -> io::Result<Vec<Resource>> {
     let planned: BTreeSet<&Resource> = plan.resources().collect();
+    let planned_in = by_namespace(&planned);
+    let nothing = BTreeSet::new();
     let mut lacking = Vec::new();
     for name in plan.namespaces() {
+        let planned = planned_in.get(name).unwrap_or(&nothing);
         let namespace = match Namespace::open(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             namespace => namespace?,
@@ -79,8 +96,8 @@ pub fn unconnected(plan: &Plan, worker: &mut Worker) -> io::Result<Vec<Resource>
         let mut socket = Socket::open()?;
         let mut held = BTreeSet::new();
         let mut ends = Vec::new();
-        let devices = link::read(name, &mut socket, &planned, &mut ends, &mut held)?;
-        addresses(name, &mut socket, &devices, &planned, &mut held)?;
+        let devices = link::read(name, &mut socket, planned, &mut ends, &mut held)?;
+        addresses(name, &mut socket, &devices, planned, &mut held)?;
         let connected = route::connected(&mut socket, &devices)?;
         let is_connected = |device: &String, subnet: IpNet, is_alone: bool| {
             let up = Resource::Up { namespace: name.to_owned(), device: device.clone() };
