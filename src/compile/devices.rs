@@ -66,7 +66,8 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
                 | Medium::Tagged(_)
                 | Medium::Untagged
                 | Medium::Whole
-                | Medium::Tunnel { .. },
+                | Medium::Tunnel { .. }
+                | Medium::Peers,
             ) => true,
         };
         let node = &draft.lab[id];
@@ -261,7 +262,7 @@ fn kind(
         (lower == LowerDevice::Underlay).then(|| Lower::Vrf(vrf.name.value.clone()))
     };
     let lower = match (name, lower) {
-        (None, LowerDevice::None | LowerDevice::Underlay) => None,
+        (None, LowerDevice::None | LowerDevice::Underlay | LowerDevice::Socket) => None,
         (None, LowerDevice::Parent) => return Err(keys.missing("parent")),
         (Some(name), _) => {
             let interface = node.interface(name.as_str()).map(Lower::Interface);

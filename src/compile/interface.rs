@@ -138,7 +138,17 @@ impl InterfaceKind {
     pub fn parent(&self) -> Option<InterfaceId> {
         match self.of_device()?.description().lower {
             link::LowerDevice::Parent => self.lower(),
-            link::LowerDevice::None | link::LowerDevice::Underlay => None,
+            link::LowerDevice::None | link::LowerDevice::Underlay | link::LowerDevice::Socket => {
+                None
+            }
+        }
+    }
+
+    /// What it is as a WireGuard interface, to be completed.
+    pub(super) fn as_wireguard_mut(&mut self) -> Option<&mut link::Wireguard> {
+        match self {
+            InterfaceKind::Device { kind: link::Kind::Wireguard(wireguard), .. } => Some(wireguard),
+            InterfaceKind::Veth { .. } | InterfaceKind::Device { .. } => None,
         }
     }
 

@@ -42,6 +42,7 @@ mod tables;
 mod takers;
 mod vpn;
 mod vrfs;
+mod wireguard;
 mod words;
 
 pub use check::{
@@ -89,6 +90,7 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Option<Lab> {
         let node = &mut lab[NodeId(index.index())];
         neighbours::resolve(node, &topology.graph[index], errors);
     }
+    wireguard::routes(&topology, &mut lab, errors);
     let routed = match routing {
         Routing::Auto => {
             let filled = tables::fill(&topology, &layout, &mut lab, errors);
@@ -96,6 +98,7 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Option<Lab> {
         }
         Routing::None => None,
     };
+    wireguard::fill(&layout, &mut lab, errors);
     programs::resolve(&topology, &mut lab, errors);
     sysctls::fill(&topology, &mut lab, errors);
     match (&topology.checks, routed, topology.routing) {

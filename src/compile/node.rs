@@ -4,7 +4,7 @@ use super::interface::{Interface, InterfaceKind, Lower};
 use super::lab::{InterfaceId, LabelRoute, MAIN, Nexthop, NexthopObject, Route, Rule, Sysctl};
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{Address, Content, DeviceName, NodeName, Role};
-use crate::iproute::{Neighbour, Netem, Tbf};
+use crate::iproute::{Neighbour, Netem, RuleAction, Tbf};
 use crate::link::LowerDevice;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -188,14 +188,39 @@ impl Node {
         let InterfaceKind::Device { kind, lower } = &self.interfaces[id.0].kind else {
             return None;
         };
-        if kind.description().lower != LowerDevice::Underlay {
-            return None;
+        match (kind.description().lower, kind.as_wireguard()) {
+            (LowerDevice::Underlay, _) => {}
+            (LowerDevice::Socket, Some(wireguard)) => {
+                return Some(self.table_of_mark(wireguard.fwmark));
+            }
+            (LowerDevice::None | LowerDevice::Parent | LowerDevice::Socket, _) => return None,
         }
         Some(match lower {
             None => MAIN,
             Some(Lower::Interface(lower)) => self.table_of(&self.interfaces[lower.0]),
             Some(Lower::Vrf(vrf)) => self.vrf(vrf.as_str()).map_or(MAIN, |vrf| vrf.table),
         })
+    }
+
+    /// The table that the first rule for packets of a mark has them looked up in.
+    fn table_of_mark(&self, mark: u32) -> u32 {
+        let rules = self.rules.iter().map(|rule| &rule.value);
+        let chooses = |rule: &&Rule| {
+            rule.fwmark.is_some_and(|(wanted, mask)| mask != 0 && mark & mask == wanted)
+        };
+        let first = rules.filter(chooses).min_by_key(|rule| rule.priority);
+        match first.map(|rule| &rule.action) {
+            Some(RuleAction::Lookup(table)) => *table,
+            Some(
+                RuleAction::Vrf
+                | RuleAction::Goto(_)
+                | RuleAction::Nop
+                | RuleAction::Unreachable
+                | RuleAction::Blackhole
+                | RuleAction::Prohibit,
+            )
+            | None => MAIN,
+        }
     }
 
     /// The VRF of this name.

@@ -4,6 +4,7 @@
 use super::interface::InterfaceKind;
 use super::lab::{InterfaceId, Lab, NodeId};
 use super::layout::Port;
+use super::wireguard::Interfaces;
 use crate::document::Role;
 use crate::iproute::Vlan;
 use crate::link::{Carries, Kind, KindName, Medium, PortFlag};
@@ -92,7 +93,8 @@ fn joined(lab: &Lab, is_joint: impl Fn(&Joint) -> bool) -> Vec<Segment> {
 fn is_ip_tunnel(lab: &Lab, (node, interface): Port) -> bool {
     let kind = lab[node].interfaces[interface.0].kind.of_device();
     kind.is_some_and(|kind| match (kind.medium(), kind.description().carries) {
-        (Medium::Tunnel { .. }, Carries::Ip | Carries::Ipv4 | Carries::Ipv6) => true,
+        (Medium::Tunnel { .. }, Carries::Ip | Carries::Ipv4 | Carries::Ipv6)
+        | (Medium::Peers, _) => true,
         (Medium::Tunnel { .. }, Carries::Nothing | Carries::Ethernet) => false,
         (
             Medium::Alone
@@ -191,6 +193,9 @@ pub(super) fn joints(lab: &Lab, each: &mut impl FnMut(Joint)) {
         }
     }
     walk.tunnels();
+    for [one, other] in Interfaces::of(lab).pairs() {
+        walk.join_all(one, other, None);
+    }
 }
 
 /// The tags that anybody has, and none.
@@ -245,7 +250,11 @@ impl<F: FnMut(Joint)> Walk<'_, F> {
                 (Medium::Whole, Some(lower)) => self.join_all(port, (node, lower), None),
                 (Medium::Tagged(_) | Medium::Untagged | Medium::Whole, None)
                 | (
-                    Medium::Alone | Medium::Bridge { .. } | Medium::Bond | Medium::Tunnel { .. },
+                    Medium::Alone
+                    | Medium::Bridge { .. }
+                    | Medium::Bond
+                    | Medium::Tunnel { .. }
+                    | Medium::Peers,
                     _,
                 ) => {}
             },

@@ -1,10 +1,12 @@
 //! The settings of each namespace, so that a lab does not depend on its host's.
 
-use super::lab::{HASH_SEED, Lab, LabelRoute, Node, NodeId, Sysctl};
+use super::interface::Interface;
+use super::lab::{HASH_SEED, InterfaceId, Lab, LabelRoute, MAIN, Node, NodeId, Sysctl};
 use super::sysctl_name;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::document::Ttl;
 use crate::iproute::NeighbourEntry;
+use crate::link::Kind;
 use crate::topology::Topology;
 use petgraph::graph::{NodeIndex, UnGraph};
 use std::collections::BTreeMap;
@@ -169,6 +171,14 @@ fn defaults(node: &Node) -> Vec<(String, Spanned<String>)> {
     ];
     if !node.vrfs.is_empty() {
         settings.push(("net/vrf/strict_mode", "1"));
+    }
+    // The socket of a WireGuard interface is in no VRF, whatever its packets' mark.
+    let is_in_vrf = |(place, interface): (usize, &Interface)| {
+        let wireguard = interface.kind.of_device().and_then(Kind::as_wireguard);
+        wireguard.is_some() && node.underlay(InterfaceId(place)).is_some_and(|it| it != MAIN)
+    };
+    if node.interfaces.iter().enumerate().any(is_in_vrf) {
+        settings.push(("net/ipv4/udp_l3mdev_accept", "1"));
     }
     settings
         .into_iter()

@@ -9,6 +9,7 @@ mod span;
 mod lines;
 mod nearest;
 mod notation;
+mod secret;
 mod short;
 mod visible;
 pub mod bound;

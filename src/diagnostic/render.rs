@@ -1,6 +1,7 @@
 //! Diagnostics for people: the shape of rustc's messages.
 
 use super::lines::Lines;
+use super::secret::hidden;
 use super::{Diagnostic, Label, Severity, Source, visible};
 use annotate_snippets::{
     AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
@@ -20,6 +21,7 @@ pub struct Style {
 
 /// All of them as text, an empty line between each two, a newline at the end.
 pub fn text(diagnostics: &[Diagnostic], source: &Source, style: Style) -> String {
+    let source = &Source { name: source.name.clone(), text: hidden(&source.text).into_owned() };
     let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
     let lines = Lines::of(&source.text);
     let name = visible(&source.name);

@@ -110,7 +110,7 @@ impl<T: fmt::Display> fmt::Display for Spanned<T> {
 }
 
 /// A string of the file, with the place of each of its parts where the file spells it as it reads.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Text {
     /// What the string says, after quotes and escapes.
     pub value: String,

@@ -72,6 +72,7 @@ fn unknown(mut resource: Resource) -> Resource {
         | Resource::Sysctl { .. }
         | Resource::Veth { .. }
         | Resource::Device { .. }
+        | Resource::Wireguard { .. }
         | Resource::Master { .. }
         | Resource::BridgeVlan { .. }
         | Resource::BridgePort { .. }

@@ -98,6 +98,7 @@ pub fn refused(step: &Step, reason: &Reason) -> Diagnostic {
         | Resource::Sysctl { .. }
         | Resource::Veth { .. }
         | Resource::Device { .. }
+        | Resource::Wireguard { .. }
         | Resource::Master { .. }
         | Resource::BridgeVlan { .. }
         | Resource::BridgePort { .. }

@@ -55,6 +55,7 @@ fn content(step: &Step) -> (&str, &str) {
         Resource::Namespace { .. }
         | Resource::Veth { .. }
         | Resource::Device { .. }
+        | Resource::Wireguard { .. }
         | Resource::Master { .. }
         | Resource::BridgeVlan { .. }
         | Resource::BridgePort { .. }

@@ -147,19 +147,19 @@ impl Nexthop {
                 wrong("an IPv6 route has no realms").note("the kernel has them for IPv4 only")
             );
         }
-        match &self.encap {
-            Some(Encap::Seg6(Seg6 { mode: Seg6Mode::Inline, .. })) if v4 => {
+        match self.encap.as_ref().filter(|_| v4) {
+            Some(Encap::Seg6(Seg6 { mode: Seg6Mode::Inline, .. })) => {
                 return Err(wrong("an IPv4 packet has no header that segments fit in")
                     .help("`mode encap` puts an IPv6 header with the segments before it"));
             }
-            Some(Encap::Seg6local(_)) if v4 => {
+            Some(Encap::Seg6local(_)) => {
                 return Err(wrong("a segment is an IPv6 address")
                     .note("the kernel has such routes for IPv6 only")
                     .help(
                         "before a nexthop object without a gateway, `-6` says that it is for IPv6",
                     ));
             }
-            _ => {}
+            Some(Encap::Mpls { .. } | Encap::Seg6(_) | Encap::Ip(_) | Encap::Ip6(_)) | None => {}
         }
         let unspecified = |via: &Spanned<IpAddr>| via.value.is_unspecified();
         if self.via.as_ref().is_some_and(unspecified) {

@@ -17,7 +17,7 @@ pub enum Table {
 
 impl Table {
     /// A table by its number or name.
-    pub(super) fn parse(name: Text) -> Self {
+    pub fn parse(name: Text) -> Self {
         // The kernel takes 0 for main.
         match number(name.as_str()).and_then(|number| u32::try_from(number).ok()) {
             Some(0) => Self::Name(Text::new("main", name.span)),

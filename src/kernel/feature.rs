@@ -66,7 +66,7 @@ const LOWER: u32 = 500;
 /// A device of a kind; what it has to be stacked on is there then.
 fn sample(name: KindName, socket: &mut Socket) -> Result<LinkMessage, Refused> {
     let lower = match name.description().lower {
-        LowerDevice::None | LowerDevice::Underlay => None,
+        LowerDevice::None | LowerDevice::Underlay | LowerDevice::Socket => None,
         // One of its own: the kernel puts no macvlan and ipvlan on one device.
         LowerDevice::Parent => {
             let index = LOWER + 10 + name as u32;

@@ -4,7 +4,8 @@ use super::message::{self, LOOPBACK, Numbers};
 use super::settle::{self, settle};
 use super::socket::{Refusal, SendError, Socket};
 use super::{
-    Groups, Home, Namespace, Worker, end, forget_groups, offload, program, stop, supervisor, sysctl,
+    Groups, Home, Namespace, Worker, end, forget_groups, offload, program, stop, supervisor,
+    sysctl, wireguard,
 };
 use crate::compile::{MAIN, Nexthop};
 use crate::plan::{Action, Resource, Transport, fresh};
@@ -138,6 +139,10 @@ impl<'w> Machine<'w> {
                 }
             }
             Resource::NoOffload { device, .. } => Ok(offload::turn(self.worker, device, !is_made)?),
+            Resource::Wireguard { device, settings, .. } => {
+                let settings = is_made.then_some(settings);
+                Ok(wireguard::configure(self.worker, device, settings)?)
+            }
             Resource::Ruleset { ruleset, .. } => match action {
                 Action::Add(_) => program::load_ruleset(self.worker, ruleset),
                 Action::Replace { .. } => program::replace_ruleset(self.worker, ruleset),
@@ -318,6 +323,7 @@ fn minds_carriers(action: &Action) -> bool {
         | Resource::Sysctl { .. }
         | Resource::Veth { .. }
         | Resource::Device { .. }
+        | Resource::Wireguard { .. }
         | Resource::Master { .. }
         | Resource::Up { .. }
         | Resource::Address { .. }

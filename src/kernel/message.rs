@@ -41,6 +41,7 @@ pub(super) fn requests(action: &Action, numbers: &impl Numbers) -> Requests {
         Resource::Namespace { .. }
         | Resource::Sysctl { .. }
         | Resource::NoOffload { .. }
+        | Resource::Wireguard { .. }
         | Resource::Ruleset { .. }
         | Resource::EtcFile { .. }
         | Resource::Command { .. } => Vec::new(),
@@ -122,6 +123,7 @@ fn deletion(resource: &Resource, numbers: &impl Numbers) -> Requests {
         Resource::Namespace { .. }
         | Resource::Sysctl { .. }
         | Resource::NoOffload { .. }
+        | Resource::Wireguard { .. }
         | Resource::Ruleset { .. }
         | Resource::EtcFile { .. }
         | Resource::Command { .. } => Vec::new(),

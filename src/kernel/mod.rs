@@ -40,6 +40,7 @@ mod supervisor;
 pub mod sysctl;
 mod vrf_bind;
 mod vrf_rule;
+mod wireguard;
 mod worker;
 
 pub use command::{CommandEnd, EndedCommand};

@@ -11,7 +11,10 @@ use rtnetlink::packet_core::{
     NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::sys::{Socket as RawSocket, SocketAddr, protocols::NETLINK_ROUTE};
+use rtnetlink::sys::{
+    Socket as RawSocket, SocketAddr,
+    protocols::{NETLINK_GENERIC, NETLINK_ROUTE},
+};
 use std::fmt;
 use std::io;
 
@@ -115,7 +118,19 @@ impl Socket {
     /// # Errors
     /// What `socket(2)` answers.
     pub fn open() -> io::Result<Self> {
-        let mut raw = RawSocket::new(NETLINK_ROUTE)?;
+        Self::of(NETLINK_ROUTE)
+    }
+
+    /// [`Socket::open`], for the families of generic netlink.
+    ///
+    /// # Errors
+    /// What `socket(2)` answers.
+    pub fn open_generic() -> io::Result<Self> {
+        Self::of(NETLINK_GENERIC)
+    }
+
+    fn of(protocol: isize) -> io::Result<Self> {
+        let mut raw = RawSocket::new(protocol)?;
         raw.bind_auto()?;
         raw.connect(&SocketAddr::new(0, 0))?;
         raw.set_ext_ack(true)?;
@@ -166,6 +181,18 @@ impl Socket {
         Ok(())
     }
 
+    /// Has the kernel carry out one request.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn tell(&mut self, request: impl NetlinkSerializable) -> Result<(), SendError> {
+        self.sequence += 1;
+        let mut bytes = Vec::new();
+        append(&mut bytes, request, NLM_F_REQUEST | NLM_F_ACK, self.sequence);
+        write_all(&self.raw, &bytes)?;
+        self.answers(self.sequence, &[])
+    }
+
     /// Everything of a kind that the namespace has.
     ///
     /// # Errors
@@ -211,7 +238,10 @@ impl Socket {
     ///
     /// # Errors
     /// What the kernel answers instead.
-    pub fn ask(&mut self, request: RouteNetlinkMessage) -> Result<RouteNetlinkMessage, SendError> {
+    pub fn ask<M: NetlinkSerializable + NetlinkDeserializable>(
+        &mut self,
+        request: M,
+    ) -> Result<M, SendError> {
         self.sequence += 1;
         let mut bytes = Vec::new();
         append(&mut bytes, request, NLM_F_REQUEST, self.sequence);

@@ -72,6 +72,14 @@ impl Keys<'_> {
         })
     }
 
+    /// Lines.
+    pub(super) fn lines(&self, key: &str) -> &[Text] {
+        match self.find(key).map(|it| &it.value) {
+            Some(Value::Lines(lines)) => lines,
+            Some(Value::Flag(_) | Value::Number(_) | Value::Line(_) | Value::Ip(_)) | None => &[],
+        }
+    }
+
     /// One of a few words, of which other kinds may have others.
     pub(super) fn choice<C: Choice>(&self, key: &str) -> Result<Option<C>, Diagnostic> {
         let Some(text) = self.line(key) else { return Ok(None) };

@@ -54,13 +54,15 @@ pub enum LowerDevice {
     /// The one that the key `dev` names, if any, through which a tunnel's packets leave; the kernel is
     /// told in the kind's own data.
     Underlay,
+    /// None; its packets leave through a socket in the namespace in which it is made.
+    Socket,
 }
 
 impl LowerDevice {
     /// The key that names it.
     pub fn key(self) -> Option<&'static str> {
         match self {
-            LowerDevice::None => None,
+            LowerDevice::None | LowerDevice::Socket => None,
             LowerDevice::Parent => Some("parent"),
             LowerDevice::Underlay => Some("dev"),
         }
@@ -71,7 +73,7 @@ impl LowerDevice {
     pub fn is_in_namespace_of_request(self) -> bool {
         match self {
             LowerDevice::None => false,
-            LowerDevice::Parent | LowerDevice::Underlay => true,
+            LowerDevice::Parent | LowerDevice::Underlay | LowerDevice::Socket => true,
         }
     }
 }
@@ -128,6 +130,8 @@ pub enum Medium {
         /// The address that the far end's node has, or the multicast group that all far ends are in.
         remote: Option<IpAddr>,
     },
+    /// Its packets come out of those of its peers that have it as theirs.
+    Peers,
 }
 
 /// The MTU that the kernel gives an interface of which none is said.

@@ -26,6 +26,8 @@ mod vlan;
 mod vrf;
 mod vti;
 mod vxlan;
+mod wireguard;
+mod wireguard_key;
 
 pub use bond::{Bond, BondMode, HashPolicy, LacpRate};
 pub use bridge::{Bridge, DEFAULT_PVID, StpTimers};
@@ -49,6 +51,8 @@ pub use vlan::Vlan;
 pub use vrf::Vrf;
 pub use vti::Vti;
 pub use vxlan::{Fragmenting, REMOTES, Vxlan};
+pub use wireguard::{Peer, PeerName, PeerSettings, Wireguard, WireguardSettings};
+pub use wireguard_key::{PrivateKey, PublicKey};
 
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::{Choice, Key};
@@ -132,7 +136,7 @@ macro_rules! kinds {
 
 kinds!(
     Dummy, Bridge, Vlan, Vxlan, Macvlan, Ifb, Vrf, Gre, Gretap, Ip6gre, Ip6gretap, Ipip, Sit,
-    Ip6tnl, Vti, Geneve, Ipvlan, Bond,
+    Ip6tnl, Vti, Geneve, Ipvlan, Bond, Wireguard,
 );
 
 use kind::OfKind;
@@ -189,8 +193,22 @@ impl Kind {
             | Medium::Tagged(_)
             | Medium::Untagged
             | Medium::Whole
-            | Medium::Tunnel { .. } => false,
+            | Medium::Tunnel { .. }
+            | Medium::Peers => false,
         }
+    }
+
+    /// What it is when it is made: what it is told apart from that is left out.
+    pub fn made(&self) -> Kind {
+        match self.as_wireguard() {
+            Some(_) => Kind::Wireguard(Wireguard::default()),
+            None => self.clone(),
+        }
+    }
+
+    /// What it is as a WireGuard interface.
+    pub fn as_wireguard(&self) -> Option<&Wireguard> {
+        if let Kind::Wireguard(wireguard) = self { Some(wireguard) } else { None }
     }
 
     /// What it is as a bridge.

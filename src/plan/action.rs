@@ -21,7 +21,7 @@ pub enum Action {
 /// How an action is carried out, which says what it can be sent together with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
-    /// By itself, through files or a program.
+    /// By itself, through files, a program or a socket of its own.
     Single,
     /// In a process that stays, one for each namespace.
     Process,
@@ -75,6 +75,7 @@ impl Action {
             Resource::Namespace { .. }
             | Resource::Sysctl { .. }
             | Resource::NoOffload { .. }
+            | Resource::Wireguard { .. }
             | Resource::Ruleset { .. }
             | Resource::EtcFile { .. } => Transport::Single,
             Resource::Command { .. } if is_made => Transport::Process,

@@ -98,7 +98,8 @@ fn stage(resource: &Resource) -> u8 {
         },
         Resource::Route { .. } => 19,
         Resource::Rule { .. } => 20,
-        Resource::MplsRoute { .. } => 21,
+        // Peers are spoken to at once, and not again for seconds if nothing leads to them yet.
+        Resource::MplsRoute { .. } | Resource::Wireguard { .. } => 21,
         Resource::Command { .. } => 22,
     }
 }
@@ -113,6 +114,7 @@ fn stage_of_deletion(resource: &Resource) -> u8 {
         Resource::Veth { .. } | Resource::Device { .. } => 3,
         Resource::Sysctl { .. }
         | Resource::NoOffload { .. }
+        | Resource::Wireguard { .. }
         | Resource::EtcFile { .. }
         | Resource::Ruleset { .. }
         | Resource::Master { .. }
@@ -146,6 +148,7 @@ fn is_replaced(before: &Resource, after: &Resource) -> bool {
         },
         (
             Resource::Sysctl { .. }
+            | Resource::Wireguard { .. }
             | Resource::Master { .. }
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
@@ -192,6 +195,7 @@ impl Resource {
             | Resource::Sysctl { .. }
             | Resource::Veth { .. }
             | Resource::Device { .. }
+            | Resource::Wireguard { .. }
             | Resource::Master { .. }
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
@@ -235,6 +239,7 @@ impl<'a> Between<'a> {
                     | Resource::Sysctl { .. }
                     | Resource::Veth { .. }
                     | Resource::Device { .. }
+                    | Resource::Wireguard { .. }
                     | Resource::Master { .. }
                     | Resource::BridgeVlan { .. }
                     | Resource::BridgePort { .. }
@@ -360,6 +365,7 @@ impl<'a> Between<'a> {
                 Resource::Namespace { .. }
                 | Resource::Veth { .. }
                 | Resource::Device { .. }
+                | Resource::Wireguard { .. }
                 | Resource::Master { .. }
                 | Resource::BridgeVlan { .. }
                 | Resource::BridgePort { .. }
@@ -423,6 +429,7 @@ pub fn fresh(setting: &str) -> Option<&'static str> {
         | "net/ipv4/conf/all/ignore_routes_with_linkdown"
         | "net/ipv6/conf/default/ignore_routes_with_linkdown"
         | "net/vrf/strict_mode"
+        | "net/ipv4/udp_l3mdev_accept"
         | PLATFORM_LABELS => Some("0"),
         "net/ipv6/conf/default/accept_dad" | "net/mpls/ip_ttl_propagate" => Some("1"),
         "net/ipv4/ip_default_ttl" | "net/ipv6/conf/default/hop_limit" => Some("64"),

@@ -37,7 +37,13 @@ impl Device {
         let lower = self.lower.as_deref();
         let parent = match (description.lower, lower) {
             (LowerDevice::Parent, Some(parent)) => format!(" link {parent}"),
-            (LowerDevice::Parent | LowerDevice::None | LowerDevice::Underlay, _) => String::new(),
+            (
+                LowerDevice::Parent
+                | LowerDevice::None
+                | LowerDevice::Underlay
+                | LowerDevice::Socket,
+                _,
+            ) => String::new(),
         };
         let words = self.kind.words(lower);
         let space = if words.is_empty() { "" } else { " " };
@@ -48,7 +54,7 @@ impl Device {
     pub(super) fn parent(&self) -> Option<&str> {
         match self.kind.description().lower {
             LowerDevice::Parent => self.lower.as_deref(),
-            LowerDevice::None | LowerDevice::Underlay => None,
+            LowerDevice::None | LowerDevice::Underlay | LowerDevice::Socket => None,
         }
     }
 

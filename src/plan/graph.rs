@@ -68,6 +68,7 @@ impl<'a> Links<'a> {
             }
             Resource::Namespace { .. }
             | Resource::Sysctl { .. }
+            | Resource::Wireguard { .. }
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }

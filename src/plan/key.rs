@@ -24,6 +24,7 @@ pub(super) enum Kind<'a> {
     /// The name here, and the far end's namespace and name.
     Veth(&'a str, &'a str, &'a str),
     Device(&'a str),
+    Wireguard(&'a str),
     Master(&'a str),
     BridgeVlan(&'a str, u16),
     BridgePort(&'a str),
@@ -142,6 +143,7 @@ impl Resource {
                 Kind::Veth(&near.name, &far.namespace, &far.name)
             }
             Resource::Device { device, .. } => Kind::Device(&device.name),
+            Resource::Wireguard { device, .. } => Kind::Wireguard(device),
             Resource::Master { port, .. } => Kind::Master(port),
             Resource::BridgeVlan { device, vlan, .. } => Kind::BridgeVlan(device, vlan.first),
             Resource::BridgePort { device, .. } => Kind::BridgePort(device),

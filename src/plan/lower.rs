@@ -8,7 +8,7 @@ use crate::compile::{
 use crate::diagnostic::{Span, Spanned};
 use crate::document::Address;
 use crate::iproute::{Leads, Vlan};
-use crate::link::{self, ETHERNET_MTU, Kind, KindName};
+use crate::link::{self, ETHERNET_MTU, Kind, KindName, Wireguard};
 use std::collections::BTreeSet;
 
 /// The steps that make a lab where nothing is yet.
@@ -74,6 +74,9 @@ pub fn lower_part(lab: &Lab, part: &BTreeSet<NodeId>) -> Result<Plan, PlanError>
     }
     for node in nodes() {
         routes(&mut steps, node);
+    }
+    for node in nodes() {
+        told(&mut steps, node);
     }
     for node in nodes() {
         programs(&mut steps, node);
@@ -159,13 +162,26 @@ fn own_devices(node: &Node) -> impl Iterator<Item = (Device, Span)> {
         let InterfaceKind::Device { kind, lower } = &interface.kind else { return None };
         let device = Device {
             name: interface.name.to_string(),
-            kind: kind.clone(),
+            kind: kind.made(),
             lower: lower.as_ref().map(|lower| node.lower_name(lower).to_string()),
             mtu: first_mtu(interface),
             mac: interface.mac.map(|mac| mac.value),
         };
         Some((device, interface.span))
     })
+}
+
+/// What devices are told apart from their making. WireGuard speaks to its peers at once, and if nothing
+/// leads to them yet not again for some seconds.
+fn told(steps: &mut Vec<Step>, node: &Node) {
+    for interface in &node.interfaces {
+        let wireguard = interface.kind.of_device().and_then(Kind::as_wireguard);
+        if let Some(settings) = wireguard.and_then(Wireguard::settings) {
+            let (namespace, device) = (node.namespace.clone(), interface.name.to_string());
+            let resource = Resource::Wireguard { namespace, device, settings };
+            steps.push(Step::add(resource, interface.span));
+        }
+    }
 }
 
 fn interfaces(steps: &mut Vec<Step>, node: &Node) {

@@ -175,7 +175,10 @@ impl Resource {
             }
             Resource::Ruleset { .. } => each(Milestone::Ruleset(here)),
             Resource::EtcFile { .. } => each(Milestone::Files(here)),
-            Resource::Command { .. } | Resource::Neighbour { .. } | Resource::MplsRoute { .. } => {}
+            Resource::Command { .. }
+            | Resource::Neighbour { .. }
+            | Resource::MplsRoute { .. }
+            | Resource::Wireguard { .. } => {}
             // It may hold gateways, as an address does.
             Resource::Route { route, .. } if route.is_on_link() => {
                 for nexthop in route.nexthops.iter() {
@@ -233,7 +236,9 @@ impl Resource {
                     each(Hard, Milestone::Netem(here, device));
                 }
             }
-            Resource::NoOffload { device, .. } => each(Hard, Milestone::Device(here, device)),
+            Resource::NoOffload { device, .. } | Resource::Wireguard { device, .. } => {
+                each(Hard, Milestone::Device(here, device));
+            }
             Resource::Up { device, .. } => {
                 each(Hard, Milestone::Device(here, device));
                 each(Soft, Milestone::Configured(here, device));
@@ -324,6 +329,7 @@ impl Resource {
             Resource::Namespace { .. }
             | Resource::Veth { .. }
             | Resource::Device { .. }
+            | Resource::Wireguard { .. }
             | Resource::Master { .. }
             | Resource::BridgePort { .. }
             | Resource::Mtu { .. }

@@ -179,6 +179,7 @@ impl Needs {
                 | Resource::NoOffload { .. }
                 | Resource::EtcFile { .. }
                 | Resource::Command { .. }
+                | Resource::Wireguard { .. }
                 | Resource::Master { .. }
                 | Resource::BridgePort { .. }
                 | Resource::Mtu { .. }

@@ -49,6 +49,14 @@ impl fmt::Display for Action {
             Resource::Device { namespace, device } => {
                 write!(f, "ip -n {namespace} link del dev {}", device.name)
             }
+            // Its key is the lab's, and stands in a file of the reader's.
+            Resource::Wireguard { namespace, device, settings } if is_made => {
+                let key = format!("\"${{KEYS:?}}/{namespace}-{device}\"");
+                write!(f, "ip netns exec {namespace} wg set {device} private-key {key} {settings}")
+            }
+            Resource::Wireguard { namespace, device, settings: _ } => {
+                write!(f, "ip netns exec {namespace} wg setconf {device} /dev/null")
+            }
             Resource::Master { namespace, port, master } if is_made => {
                 write!(f, "ip -n {namespace} link set dev {port} master {master}")
             }

@@ -4,7 +4,7 @@ use super::device::{Device, VethEnd};
 use crate::compile::{LabelRoute, NexthopObject, Route, Rule};
 use crate::document::DeviceName;
 use crate::iproute::{FdbEntry, Neighbour, Netem, Tbf, Vlan};
-use crate::link::{BridgePort, Kind};
+use crate::link::{BridgePort, Kind, WireguardSettings};
 use ipnet::IpNet;
 
 /// One thing that a namespace holds, by names only: whoever makes it finds the numbers.
@@ -37,6 +37,15 @@ pub enum Resource {
         namespace: String,
         /// The device.
         device: Device,
+    },
+    /// What a WireGuard interface is told: its key, its port, its peers.
+    Wireguard {
+        /// Where.
+        namespace: String,
+        /// The interface.
+        device: String,
+        /// What it is told.
+        settings: WireguardSettings,
     },
     /// An interface is a port of a bridge or in a VRF.
     Master {
@@ -244,6 +253,7 @@ impl Resource {
             Resource::Namespace { namespace }
             | Resource::Sysctl { namespace, .. }
             | Resource::Device { namespace, .. }
+            | Resource::Wireguard { namespace, .. }
             | Resource::Master { namespace, .. }
             | Resource::BridgeVlan { namespace, .. }
             | Resource::BridgePort { namespace, .. }
@@ -280,6 +290,7 @@ impl Resource {
             Resource::Device { namespace, device } => vec![(namespace, &device.name)],
             Resource::Namespace { .. }
             | Resource::Sysctl { .. }
+            | Resource::Wireguard { .. }
             | Resource::Master { .. }
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
@@ -315,6 +326,7 @@ impl Resource {
             }
             Resource::Namespace { .. }
             | Resource::Sysctl { .. }
+            | Resource::Wireguard { .. }
             | Resource::Master { .. }
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }

@@ -179,6 +179,7 @@ impl Resource {
             | Resource::Sysctl { .. }
             | Resource::Veth { .. }
             | Resource::Device { .. }
+            | Resource::Wireguard { .. }
             | Resource::Master { .. }
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
@@ -205,6 +206,7 @@ impl Resource {
                 Qdisc::Netem(netem) => *netem = netem.as_kept(),
                 Qdisc::Tbf { tbf, .. } => *tbf = tbf.as_kept(),
             },
+            Resource::Wireguard { settings, .. } => *settings = settings.as_kept(),
             Resource::Namespace { .. }
             | Resource::Sysctl { .. }
             | Resource::Device { .. }

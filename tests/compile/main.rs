@@ -13,3 +13,4 @@ mod routes;
 mod subnets;
 mod synthetic;
 mod walk;
+mod wireguard;

@@ -213,6 +213,7 @@ fn disturbed(state: &State, dice: &mut Dice) -> State {
             }
             Resource::Veth { ends } => ends[0].mtu = Some(1400),
             Resource::Device { device, .. } => device.mtu = Some(1400),
+            Resource::Wireguard { settings, .. } => settings.fwmark ^= 1,
             Resource::BridgeVlan { vlan, .. } => vlan.untagged = !vlan.untagged,
             Resource::Rule { rule, .. } => rule.priority = Some(rule.priority.unwrap_or(0) + 7),
             Resource::NexthopObject { object, .. } => match &mut object.leads {

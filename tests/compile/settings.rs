@@ -6,7 +6,7 @@ use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
 
 /// All that a lab can be given: VRFs, a core with labels and pipes, equal-cost paths, a long way, a label
-/// that is popped above another one, and a neighbour that is answered for.
+/// that is popped above another one, a neighbour that is answered for, and WireGuard over a VRF.
 fn labs() -> [String; 2] {
     let vpn = "
 vpn: {ttl: pipe}
@@ -20,7 +20,8 @@ links:
   - {ends: [h2, pe2], vrf: blue}
 ";
     let long: Vec<String> = (0..66).map(|node| format!("n{node} -- n{}", node + 1)).collect();
-    [vpn.to_owned(), format!("links: [{}]\n", long.join(", "))]
+    let wireguard = "nodes: {n0: {vrfs: [wan], rules: [fwmark 7 lookup wan], interfaces: {wg0: {kind: wireguard, fwmark: 7}}}}";
+    [vpn.to_owned(), format!("{wireguard}\nlinks: [{}]\n", long.join(", "))]
 }
 
 /// The settings of every node, each by its name in the table, with its values.

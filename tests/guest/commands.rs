@@ -17,10 +17,23 @@ fn is_ours(action: &Action) -> bool {
 
 /// Has `sh` run commands.
 fn run(what: &str, lines: &[String]) {
-    let script = std::env::temp_dir().join(format!("commands-{}", std::process::id()));
+    run_with(what, lines, &[]);
+}
+
+/// [`run`], with the keys of interfaces in the files that commands name.
+fn run_with(what: &str, lines: &[String], plans: &[&Plan]) {
+    let directory = std::env::temp_dir().join(format!("commands-{}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    for resource in plans.iter().flat_map(|plan| plan.resources()) {
+        if let Resource::Wireguard { namespace, device, settings } = resource {
+            let key = settings.private_key.to_base64();
+            fs::write(directory.join(format!("{namespace}-{device}")), key).unwrap();
+        }
+    }
+    let script = directory.join("script");
     fs::write(&script, lines.join("\n")).unwrap();
-    let ran = Command::new("sh").arg("-ev").arg(&script).output().unwrap();
-    fs::remove_file(&script).unwrap();
+    let ran = Command::new("sh").arg("-ev").arg(&script).env("KEYS", &directory).output().unwrap();
+    fs::remove_dir_all(&directory).unwrap();
     // With `-v` the last line that was read is the one that failed, and what it said stands behind it.
     let said = String::from_utf8(ran.stderr).unwrap();
     let last: Vec<&str> = said.lines().rev().take(3).collect();
@@ -129,7 +142,7 @@ fn commands_of_every_form_make_what_up_makes() {
     assert!(labs.len() > 5, "{labs:?}");
     for (path, plan) in labs {
         let what = path.to_str().unwrap();
-        run(what, &together(&commands(actions(&plan))));
+        run_with(what, &together(&commands(actions(&plan))), &[&plan]);
         assert_eq!(wrong(&plan), [], "{what}");
         // All else goes with its namespace.
         let goes = |action: &Action| {
@@ -144,7 +157,7 @@ fn commands_of_every_form_make_what_up_makes() {
 fn inverse_commands_take_away_what_commands_make() {
     let what = "one of everything";
     let plan = everything("sh-everything").plan;
-    run(what, &commands(actions(&plan)));
+    run_with(what, &commands(actions(&plan)), &[&plan]);
     assert_eq!(wrong(&plan), []);
     run(what, &commands(inverse(&plan)));
     is_gone(what, &plan);

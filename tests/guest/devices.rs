@@ -146,3 +146,23 @@ fn a_bond_goes_on_with_the_ports_that_are_left() {
     assert_eq!(standing.ip("r1", "link set dev e2 down"), "");
     assert!(!standing.check("client -> server").ok);
 }
+
+#[test]
+fn wireguard_joins_sites_that_its_underlay_does_not_and_needs_what_is_filled_in() {
+    let text = std::fs::read_to_string(file("labs/wireguard.dot")).unwrap();
+    let (built, said) = read(&text, Format::Dot, "dev-wireguard");
+    assert!(said.is_empty(), "{said:?}");
+    let standing = built.up();
+    standing.holds_what_it_says();
+    standing.all_checks_hold();
+    let lab = standing.lab();
+    let run = || {
+        let report = check::run(lab, &lab.checks[..2], |_, _| {}).unwrap();
+        report.results.iter().map(|result| result.ok).collect::<Vec<_>>()
+    };
+    // From one spoke to the other by way of the hub, and from the first to the hub.
+    assert_eq!(standing.ip("s2", "link set dev wg0 down"), "");
+    assert_eq!(run(), [false, true]);
+    standing.set("s1", "net/ipv4/udp_l3mdev_accept", "0");
+    assert_eq!(run(), [false, false], "what comes in through the VRF finds no socket");
+}

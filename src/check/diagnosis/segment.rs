@@ -47,6 +47,7 @@ pub(super) fn remote(interface: &Interface) -> Option<IpAddr> {
     match interface.kind.of_device()?.medium() {
         Medium::Tunnel { remote, .. } => remote,
         Medium::Alone
+        | Medium::Peers
         | Medium::Bridge { .. }
         | Medium::Bond
         | Medium::Tagged(_)

@@ -102,7 +102,7 @@ pub(super) fn read(
         // `lo`, and devices of kinds that no plan makes, are none.
         if let Some((kind, underlay)) = read {
             let lower = match kind.description().lower {
-                LowerDevice::None => None,
+                LowerDevice::None | LowerDevice::Socket => None,
                 LowerDevice::Parent => link.peer,
                 LowerDevice::Underlay => underlay,
             };

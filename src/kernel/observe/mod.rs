@@ -5,7 +5,9 @@ mod link;
 mod route;
 
 use super::message::family_of;
-use super::{Namespace, SendError, Socket, Worker, neighbour, offload, qdisc, rule, sysctl};
+use super::{
+    Namespace, SendError, Socket, Worker, neighbour, offload, qdisc, rule, sysctl, wireguard,
+};
 use crate::compile::{LOCAL, Rule};
 use crate::document::DeviceName;
 use crate::iproute::{FdbEntry, RuleAction};
@@ -53,6 +55,7 @@ pub fn observe_all(plans: &[&Plan], worker: &mut Worker) -> io::Result<State> {
         resources.insert(Resource::Namespace { namespace: name.to_owned() });
         let mut socket = Socket::open()?;
         let devices = link::read(name, &mut socket, planned, &mut ends, &mut resources)?;
+        told(name, &mut resources)?;
         addresses(name, &mut socket, &devices, planned, &mut resources)?;
         neighbours(name, &mut socket, &devices, &mut resources)?;
         rules(name, &mut socket, &mut resources)?;
@@ -116,6 +119,22 @@ pub fn unconnected(plan: &Plan, worker: &mut Worker) -> io::Result<Vec<Resource>
         lacking.extend(held.iter().filter(is_lacking).cloned());
     }
     Ok(lacking)
+}
+
+/// Reads what the WireGuard interfaces of a namespace have been told.
+fn told(namespace: &str, resources: &mut BTreeSet<Resource>) -> Result<(), SendError> {
+    let interfaces = resources.iter().filter_map(|resource| {
+        let Resource::Device { namespace: here, device } = resource else { return None };
+        let is_one = here == namespace && device.kind.as_wireguard().is_some();
+        is_one.then(|| device.name.clone())
+    });
+    for device in interfaces.collect::<Vec<_>>() {
+        if let Some(settings) = wireguard::read(&device)? {
+            let namespace = namespace.to_owned();
+            resources.insert(Resource::Wireguard { namespace, device, settings });
+        }
+    }
+    Ok(())
 }
 
 fn addresses(

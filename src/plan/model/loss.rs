@@ -75,6 +75,7 @@ impl<'a> Model<'a> {
             (
                 Resource::Veth { .. }
                 | Resource::Device { .. }
+                | Resource::Wireguard { .. }
                 | Resource::BridgeVlan { .. }
                 | Resource::BridgePort { .. }
                 | Resource::Mtu { .. }
@@ -208,6 +209,7 @@ impl<'a> Model<'a> {
         let own = self.keys(namespace, |it| match it {
             Resource::Sysctl { key, .. } => interface_of(key) == Some(device),
             Resource::Master { port: it, .. }
+            | Resource::Wireguard { device: it, .. }
             | Resource::BridgeVlan { device: it, .. }
             | Resource::BridgePort { device: it, .. }
             | Resource::Mtu { device: it, .. }

@@ -84,7 +84,9 @@ impl<'a> Model<'a> {
                     format!("{device} has no queue with classes")
                 })?;
             }
-            Resource::NoOffload { device, .. } => self.wants_device(here, device)?,
+            Resource::NoOffload { device, .. } | Resource::Wireguard { device, .. } => {
+                self.wants_device(here, device)?;
+            }
             Resource::Up { device, .. } => {
                 self.wants_device(here, device)?;
                 let parent = self.parent(here, device);

@@ -132,6 +132,7 @@ impl<'a> Model<'a> {
                 | Resource::Sysctl { .. }
                 | Resource::Veth { .. }
                 | Resource::Device { .. }
+                | Resource::Wireguard { .. }
                 | Resource::Master { .. }
                 | Resource::BridgeVlan { .. }
                 | Resource::BridgePort { .. }
@@ -187,6 +188,7 @@ impl<'a> Model<'a> {
             | Resource::Sysctl { .. }
             | Resource::Veth { .. }
             | Resource::Device { .. }
+            | Resource::Wireguard { .. }
             | Resource::Master { .. }
             | Resource::BridgeVlan { .. }
             | Resource::BridgePort { .. }
