@@ -225,6 +225,8 @@ fn one(
         mpls: written.mpls.is_some_and(|mpls| mpls.value),
         netem: written.netem.clone(),
         tbf: written.tbf.clone(),
+        qdisc: written.qdisc,
+        police: written.police,
         offload: written.offload.unwrap_or(Spanned::filled(true)),
         up: written.up.is_none_or(|up| up.value),
         ..Interface::plain(name.value.clone(), name.span, InterfaceKind::device(Kind::Dummy(Dummy)))

@@ -3,7 +3,7 @@
 use super::lab::InterfaceId;
 use crate::diagnostic::{Span, Spanned};
 use crate::document::{Address, DeviceName};
-use crate::iproute::{FdbEntry, Netem, Tbf, Vlan};
+use crate::iproute::{FdbEntry, Leaf, Netem, Police, Tbf, Vlan};
 use crate::link::{self, BridgePort};
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,10 @@ pub struct Interface {
     pub netem: Option<Spanned<Netem>>,
     /// How fast they leave.
     pub tbf: Option<Spanned<Tbf>>,
+    /// The queue that packets leave by in the end.
+    pub qdisc: Option<Spanned<Leaf>>,
+    /// How much may come in.
+    pub police: Option<Spanned<Police>>,
     /// Whether checksums and segments are left to the far end.
     pub offload: Spanned<bool>,
     /// The VLANs that it carries as a bridge that minds them, or as its port.
@@ -66,6 +70,8 @@ impl Interface {
             mpls: false,
             netem: None,
             tbf: None,
+            qdisc: None,
+            police: None,
             offload: Spanned::filled(true),
             vlans: Vec::new(),
             fdb: Vec::new(),

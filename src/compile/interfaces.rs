@@ -227,6 +227,8 @@ fn add_end(
         mpls: mpls == Some(true),
         netem: written.and_then(|written| written.netem.clone()).or(from_link.netem.clone()),
         tbf: written.and_then(|written| written.tbf.clone()).or(from_link.tbf.clone()),
+        qdisc: written.and_then(|written| written.qdisc),
+        police: written.and_then(|written| written.police),
         offload: written
             .and_then(|written| written.offload)
             .or(from_link.offload)

@@ -213,6 +213,8 @@ pub(super) static INTERFACE: Level = Level {
         key("mpls", Shape::Flag, "Whether it takes labelled packets."),
         key("netem", Shape::Line, "What follows `tc qdisc add … netem`."),
         key("tbf", Shape::Line, "What follows `tc qdisc add … tbf`."),
+        key("qdisc", Shape::Line, "What follows `tc qdisc add`: `fq_codel …` or `prio …`."),
+        key("police", Shape::Line, "How much may come in: what follows `… action police`."),
         key("offload", Shape::Flag, "Whether checksums and segments are left to the far end."),
         key("up", Shape::Flag, "Whether it is up."),
         key("vlans", LINES, "What follows `bridge vlan add vid`, of a bridge or its port."),

@@ -24,7 +24,7 @@ pub use schema::schema;
 pub use write::{Entries, Link as LinkSheet, Sheet, Unwritable, Value};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Spanned, Text};
-use crate::iproute::{FdbEntry, Netem, Tbf, Vlan};
+use crate::iproute::{FdbEntry, Leaf, Netem, Police, Tbf, Vlan};
 use crate::link::{BridgePort, KindName};
 use crate::vocabulary::{self, Given};
 use ipnet::IpNet;
@@ -235,6 +235,10 @@ pub struct Interface {
     pub netem: Option<Spanned<Netem>>,
     /// `tbf`: what follows `tc qdisc add … tbf`.
     pub tbf: Option<Spanned<Tbf>>,
+    /// The queue that packets leave by in the end.
+    pub qdisc: Option<Spanned<Leaf>>,
+    /// How much may come in.
+    pub police: Option<Spanned<Police>>,
     /// `offload`: whether checksums and segments are left to the far end.
     pub offload: Option<Spanned<bool>>,
     /// `up`.
@@ -275,6 +279,8 @@ impl Interface {
             mpls: None,
             netem: None,
             tbf: None,
+            qdisc: None,
+            police: None,
             offload: None,
             up: None,
             kind: Some(Spanned::filled(KindName::Dummy)),

@@ -8,7 +8,10 @@ use super::{Worker, program, route, rule, sysctl};
 use crate::compile::{Encap, Nexthop, NexthopObject, Route, Rule};
 use crate::diagnostic::Text;
 use crate::document::DeviceName;
-use crate::iproute::{Label, Leads, Netem, Resilient, RuleAction, Seg6, Seg6Mode, Tbf, Tunnel};
+use crate::iproute::{
+    FqCodel, Label, Leads, Leaf, Netem, Police, Prio, Resilient, RuleAction, Seg6, Seg6Mode, Tbf,
+    Tunnel,
+};
 use crate::link::{KindName, LowerDevice};
 use crate::plan::{Feature, Qdisc};
 use ipnet::IpNet;
@@ -99,6 +102,17 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
             let tbf = Tbf::parse(&line("rate 1mbit burst 10kb limit 10kb")).expect("a bucket");
             queue(Qdisc::Tbf { tbf, behind_netem: false })
         }
+        Feature::FqCodel => {
+            queue(Qdisc::Leaf { leaf: Leaf::FqCodel(FqCodel::default()), behind: 0 })
+        }
+        Feature::Prio => queue(Qdisc::Leaf { leaf: Leaf::Prio(Prio::default()), behind: 0 }),
+        Feature::Ingress => ingress(),
+        Feature::Police => {
+            socket.send(vec![(Mode::Replace, ingress())])?;
+            let police = Police::parse(&line("rate 1mbit burst 10kb")).expect("a bucket");
+            let filter = super::qdisc::message(LOOPBACK, &Qdisc::Police(police));
+            RouteNetlinkMessage::NewTrafficFilter(filter).into()
+        }
         Feature::BridgeVlan => {
             let bridge = LinkBridge::new("try6").index(LOWER + 1).build();
             socket.send(vec![(Mode::Replace, RouteNetlinkMessage::NewLink(bridge))])?;
@@ -145,6 +159,12 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
     };
     // Both queues are tried on one device.
     Ok(socket.send(vec![(Mode::Replace, request)])?)
+}
+
+/// What is looked at on its way in.
+fn ingress() -> Request {
+    let message = super::qdisc::message(LOOPBACK, &Qdisc::Ingress);
+    RouteNetlinkMessage::NewQueueDiscipline(message).into()
 }
 
 /// A kernel that does not know the attribute makes a rule for all packets of it, without a word.

@@ -5,7 +5,7 @@ use super::socket::{Mode, Request};
 use super::{neighbour, qdisc, route, rule};
 use crate::iproute::Vlan;
 use crate::link::{BridgePort, ETHERNET_MTU, Kind, LowerDevice};
-use crate::plan::{Action, Family, Resource, VethEnd};
+use crate::plan::{Action, Family, QueuePlace, Resource, VethEnd};
 use ipnet::IpNet;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
@@ -77,7 +77,12 @@ pub(super) fn requests(action: &Action, numbers: &impl Numbers) -> Requests {
         }
         Resource::Qdisc { namespace, device, qdisc } => {
             let message = qdisc::message(numbers.index(namespace, device), qdisc);
-            vec![(Mode::Create, RouteNetlinkMessage::NewQueueDiscipline(message).into())]
+            create(match qdisc.place() {
+                QueuePlace::Police => RouteNetlinkMessage::NewTrafficFilter(message),
+                QueuePlace::Behind(_) | QueuePlace::Ingress => {
+                    RouteNetlinkMessage::NewQueueDiscipline(message)
+                }
+            })
         }
         Resource::Up { namespace, device } => {
             set(LinkUnspec::new_with_index(numbers.index(namespace, device)).up().build())
@@ -144,7 +149,12 @@ fn deletion(resource: &Resource, numbers: &impl Numbers) -> Requests {
         }
         Resource::Qdisc { namespace, device, qdisc } => {
             let message = qdisc::place(index(namespace, device), qdisc);
-            delete(RouteNetlinkMessage::DelQueueDiscipline(message))
+            delete(match qdisc.place() {
+                QueuePlace::Police => RouteNetlinkMessage::DelTrafficFilter(message),
+                QueuePlace::Behind(_) | QueuePlace::Ingress => {
+                    RouteNetlinkMessage::DelQueueDiscipline(message)
+                }
+            })
         }
         Resource::Up { namespace, device } => {
             set(LinkUnspec::new_with_index(index(namespace, device)).down().build())

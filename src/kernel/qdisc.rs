@@ -5,9 +5,10 @@
 
 use super::distribution;
 use crate::iproute::{
-    Chance, Delay, LinkRate, Loss, Netem, Peak, Queue, Rate, Reorder, Share, Size, Slot, Tbf, Time,
+    Chance, Delay, FqCodel, Leaf, LinkRate, Loss, Netem, Peak, Police, Prio, Queue, Rate, Reorder,
+    Share, Size, Slot, Tbf, Time, shown,
 };
-use crate::plan::Qdisc;
+use crate::plan::{Qdisc, QueuePlace};
 use rtnetlink::packet_core::{DefaultNla, Emitable, NLA_F_NESTED, NlasIterator};
 use rtnetlink::packet_route::tc::{TcAttribute, TcHandle, TcMessage};
 use std::collections::BTreeMap;
@@ -21,6 +22,13 @@ const ROOT: u32 = u32::MAX;
 const FIRST: u32 = 0x0001_0000;
 const CLASS: u32 = 0x0001_0001;
 const CHILD: u32 = 0x0010_0000;
+/// What hangs behind that, `20:`.
+const GRANDCHILD: u32 = 0x0020_0000;
+/// The way in, and the handle of what is there, `ffff:`.
+const INGRESS: u32 = 0xffff_fff1;
+const INGRESS_HANDLE: u32 = 0xffff_0000;
+/// The priority 1 and all protocols, `ETH_P_ALL` in the order of the network.
+const FILTER: u32 = (1 << 16) | 0x0003_u16.to_be() as u32;
 
 /// Attributes of netem.
 mod netem {
@@ -53,24 +61,63 @@ mod tbf {
     pub const ETHERNET: u32 = 1;
 }
 
+/// Attributes of fq_codel.
+mod fq_codel {
+    pub const TARGET: u16 = 1;
+    pub const LIMIT: u16 = 2;
+    pub const INTERVAL: u16 = 3;
+    pub const ECN: u16 = 4;
+    pub const FLOWS: u16 = 5;
+    pub const QUANTUM: u16 = 6;
+}
+
+/// Attributes of the filter for all packets, of its actions, and of the one that polices.
+mod police {
+    pub const ACTIONS: u16 = 2;
+    pub const KIND: u16 = 1;
+    pub const OPTIONS: u16 = 2;
+    pub const PARAMETERS: u16 = 1;
+    pub const RATE: u16 = 2;
+    pub const RATE64: u16 = 8;
+    /// `TC_ACT_SHOT`: what is too much is dropped.
+    pub const DROP: u32 = 2;
+    /// The bytes of the table of times that the kernel wants, and looks at no more; and the logarithm of
+    /// the sizes that one of its entries stands for.
+    pub const TABLE: usize = 1024;
+    pub const CELL: u8 = 3;
+}
+
 /// The message that puts a queue on the device of this index.
 pub(super) fn message(index: u32, qdisc: &Qdisc) -> TcMessage {
     let (kind, options) = match qdisc {
         Qdisc::Netem(netem) => ("netem", netem_options(netem)),
         Qdisc::Tbf { tbf, .. } => ("tbf", tbf_options(tbf)),
+        Qdisc::Leaf { leaf: Leaf::FqCodel(flows), .. } => ("fq_codel", fq_codel_options(*flows)),
+        Qdisc::Leaf { leaf: Leaf::Prio(prio), .. } => ("prio", prio_options(*prio)),
+        Qdisc::Ingress => ("ingress", Vec::new()),
+        Qdisc::Police(police) => ("matchall", police_options(*police)),
     };
     let mut message = place(index, qdisc);
-    message.attributes = vec![
-        TcAttribute::Kind(kind.to_owned()),
-        TcAttribute::Other(DefaultNla::new(OPTIONS, options)),
-    ];
+    message.attributes = vec![TcAttribute::Kind(kind.to_owned())];
+    if *qdisc != Qdisc::Ingress {
+        message.attributes.push(TcAttribute::Other(DefaultNla::new(OPTIONS, options)));
+    }
     message
 }
 
 /// The message that says where a queue is, which deletes it: below it there is no other one then.
 pub(super) fn place(index: u32, qdisc: &Qdisc) -> TcMessage {
-    let (parent, handle) = if qdisc.is_root() { (ROOT, FIRST) } else { (CLASS, CHILD) };
+    let (parent, handle) = match qdisc.place() {
+        QueuePlace::Behind(0) => (ROOT, FIRST),
+        QueuePlace::Behind(1) => (CLASS, CHILD),
+        QueuePlace::Behind(_) => (CHILD + 1, GRANDCHILD),
+        QueuePlace::Ingress => (INGRESS, INGRESS_HANDLE),
+        QueuePlace::Police => (INGRESS_HANDLE, 0),
+    };
     let mut message = TcMessage::with_index(index.cast_signed());
+    if qdisc.place() == QueuePlace::Police {
+        message.header.info = FILTER;
+    }
     message.header.parent = TcHandle::from(parent);
     message.header.handle = TcHandle::from(handle);
     message
@@ -165,17 +212,68 @@ fn tbf_options(it: &Tbf) -> Vec<u8> {
     attributes(list)
 }
 
+fn fq_codel_options(it: FqCodel) -> Vec<u8> {
+    let microseconds = |time: Time| u32::try_from(time.nanoseconds() / 1000).unwrap_or(u32::MAX);
+    let list = [
+        (fq_codel::TARGET, microseconds(it.target)),
+        (fq_codel::LIMIT, it.limit),
+        (fq_codel::INTERVAL, microseconds(it.interval)),
+        (fq_codel::ECN, u32::from(it.ecn)),
+        (fq_codel::FLOWS, it.flows),
+        (fq_codel::QUANTUM, it.quantum),
+    ];
+    attributes(list.into_iter().map(|(kind, value)| (kind, words(&[value]))).collect())
+}
+
+/// `struct tc_prio_qopt`.
+fn prio_options(it: Prio) -> Vec<u8> {
+    [words(&[u32::from(it.bands)]), it.map.to_vec()].concat()
+}
+
+fn police_options(it: Police) -> Vec<u8> {
+    let short = u32::try_from(it.rate.bytes()).unwrap_or(u32::MAX);
+    // `struct tc_police`, with two of `struct tc_ratespec` in it.
+    let rate = u32::from_ne_bytes([police::CELL, tbf::ETHERNET as u8, 0, 0]);
+    let mut parameters = words(&[0, police::DROP, 0, it.rate.ticks(it.burst), 0]);
+    parameters.extend(words(&[rate, 0, short]));
+    parameters.extend(words(&[0; 3 + 3]));
+    let options = attributes(vec![
+        (police::PARAMETERS, parameters),
+        (police::RATE, vec![0; police::TABLE]),
+        (police::RATE64, it.rate.bytes().to_ne_bytes().to_vec()),
+    ]);
+    let action = attributes(vec![
+        (police::KIND, b"police\0".to_vec()),
+        (police::OPTIONS | NLA_F_NESTED, options),
+    ]);
+    let actions = attributes(vec![(1 | NLA_F_NESTED, action)]);
+    attributes(vec![(police::ACTIONS | NLA_F_NESTED, actions)])
+}
+
 /// The index of a device and a queue on it, from the bytes of an `RTM_NEWQDISC`; `None` for a queue
 /// that no lab makes.
 pub(super) fn read(bytes: &[u8]) -> Option<(u32, Qdisc)> {
     // `struct tcmsg`.
     let (index, parent) = (word(bytes, 4)?, word(bytes, 12)?);
     let all = parsed(bytes.get(20..)?);
+    if all.get(&KIND)?.as_slice() == b"ingress\0" {
+        return Some((index, Qdisc::Ingress));
+    }
     let options = all.get(&OPTIONS)?;
+    // What the kernel puts there by itself has no handle.
+    let behind = match parent {
+        _ if word(bytes, 8)? == 0 => None,
+        ROOT => Some(0),
+        CLASS => Some(1),
+        parent if parent == CHILD + 1 => Some(2),
+        _ => None,
+    };
     let qdisc = match (all.get(&KIND)?.as_slice(), parent) {
         (b"netem\0", ROOT) => Qdisc::Netem(read_netem(options)?),
         (b"tbf\0", ROOT) => Qdisc::Tbf { tbf: read_tbf(options)?, behind_netem: false },
         (b"tbf\0", CLASS) => Qdisc::Tbf { tbf: read_tbf(options)?, behind_netem: true },
+        (b"fq_codel\0", _) => Qdisc::Leaf { leaf: read_fq_codel(options)?, behind: behind? },
+        (b"prio\0", _) => Qdisc::Leaf { leaf: read_prio(options)?, behind: behind? },
         _ => return None,
     };
     Some((index, qdisc))
@@ -273,4 +371,49 @@ fn read_tbf(bytes: &[u8]) -> Option<Tbf> {
         queue: Queue::Limit(Size::of_bytes(word(parameters, 24)?)?),
         peak,
     })
+}
+
+fn read_fq_codel(bytes: &[u8]) -> Option<Leaf> {
+    let all = parsed(bytes);
+    let number = |kind: u16| word(all.get(&kind)?, 0);
+    Some(Leaf::FqCodel(FqCodel {
+        limit: number(fq_codel::LIMIT)?,
+        flows: number(fq_codel::FLOWS)?,
+        target: shown(number(fq_codel::TARGET)?),
+        interval: shown(number(fq_codel::INTERVAL)?),
+        quantum: number(fq_codel::QUANTUM)?,
+        ecn: number(fq_codel::ECN)? != 0,
+    }))
+}
+
+fn read_prio(bytes: &[u8]) -> Option<Leaf> {
+    let bands = u8::try_from(word(bytes, 0)?).ok()?;
+    Some(Leaf::Prio(Prio { bands, map: bytes.get(4..20)?.try_into().ok()? }))
+}
+
+/// The request for the filters of what comes in by a device.
+pub(super) fn filters(index: u32) -> TcMessage {
+    let mut message = TcMessage::with_index(index.cast_signed());
+    message.header.parent = TcHandle::from(INGRESS_HANDLE);
+    message
+}
+
+/// The filter that polices, from the bytes of an `RTM_NEWTFILTER`.
+pub(super) fn read_filter(bytes: &[u8]) -> Option<Qdisc> {
+    let all = parsed(bytes.get(20..)?);
+    if all.get(&KIND)?.as_slice() != b"matchall\0" || word(bytes, 16)? != FILTER {
+        return None;
+    }
+    let actions = parsed(parsed(all.get(&OPTIONS)?).get(&police::ACTIONS)?);
+    let action = parsed(actions.get(&1)?);
+    if action.get(&police::KIND)?.as_slice() != b"police\0" {
+        return None;
+    }
+    let options = parsed(action.get(&police::OPTIONS)?);
+    let parameters = options.get(&police::PARAMETERS)?;
+    let rate = match options.get(&police::RATE64) {
+        Some(bytes) => Rate::of_bytes(long(bytes, 0)?)?,
+        None => Rate::of_bytes(u64::from(word(parameters, 28)?))?,
+    };
+    Some(Qdisc::Police(Police { rate, burst: rate.bytes_in(word(parameters, 12)?) }))
 }

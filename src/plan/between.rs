@@ -87,7 +87,7 @@ fn stage(resource: &Resource) -> u8 {
         Resource::Ruleset { .. } => 9,
         Resource::Master { .. } => 10,
         Resource::BridgeVlan { .. } | Resource::BridgePort { .. } | Resource::Fdb { .. } => 11,
-        Resource::Qdisc { qdisc, .. } if qdisc.is_root() => 12,
+        Resource::Qdisc { qdisc, .. } if qdisc.place().above().is_none() => 12,
         Resource::Qdisc { .. } => 13,
         Resource::Up { .. } => 14,
         Resource::Address { .. } | Resource::Neighbour { .. } => 15,
@@ -221,9 +221,10 @@ impl<'a> Between<'a> {
             let key = resource.key();
             match (wanted.get(&key), resource) {
                 (Some(wanted), _) if *wanted == resource || is_replaced(resource, wanted) => {}
-                // All queues of a device are made anew.
-                (_, Resource::Qdisc { device, .. }) => {
-                    let root = Key { namespace: key.namespace, kind: Kind::Qdisc(device, true) };
+                // All queues of a device are made anew, of one direction.
+                (_, Resource::Qdisc { device, qdisc, .. }) => {
+                    let kind = Kind::Qdisc(device, qdisc.place().first());
+                    let root = Key { namespace: key.namespace, kind };
                     goes.insert(if there.contains(&root) { root } else { key });
                 }
                 // These go when what takes their place is there.

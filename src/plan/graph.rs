@@ -179,7 +179,7 @@ impl<'a> Graph<'a> {
                     | Milestone::Devices(_)
                     | Milestone::Master(..)
                     | Milestone::Mtu(..)
-                    | Milestone::Netem(..)
+                    | Milestone::Queue(..)
                     | Milestone::Configured(..)
                     | Milestone::Files(_)
                     | Milestone::Ruleset(_)

@@ -1,6 +1,6 @@
 //! What tells a resource from all others of its kind, as the kernel does.
 
-use super::Resource;
+use super::{QueuePlace, Resource};
 use crate::compile::{Route, Rule};
 use crate::iproute::{FdbPlace, IncomingLabel, Mac, NeighbourEntry};
 use ipnet::IpNet;
@@ -29,8 +29,7 @@ pub(super) enum Kind<'a> {
     BridgeVlan(&'a str, u16),
     BridgePort(&'a str),
     Mtu(&'a str),
-    /// Whether it is the root.
-    Qdisc(&'a str, bool),
+    Qdisc(&'a str, QueuePlace),
     NoOffload(&'a str),
     Up(&'a str),
     /// With what is on the link, which tells addresses of IPv4 apart.
@@ -148,7 +147,7 @@ impl Resource {
             Resource::BridgeVlan { device, vlan, .. } => Kind::BridgeVlan(device, vlan.first),
             Resource::BridgePort { device, .. } => Kind::BridgePort(device),
             Resource::Mtu { device, .. } => Kind::Mtu(device),
-            Resource::Qdisc { device, qdisc, .. } => Kind::Qdisc(device, qdisc.is_root()),
+            Resource::Qdisc { device, qdisc, .. } => Kind::Qdisc(device, qdisc.place()),
             Resource::NoOffload { device, .. } => Kind::NoOffload(device),
             Resource::Up { device, .. } => Kind::Up(device),
             Resource::Address { device, address, peer, .. } => {

@@ -235,9 +235,13 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
             }
         }
     }
-    let vrfs = node.vrfs.iter().map(|vrf| (&vrf.name, vrf.span, &vrf.netem, &vrf.tbf));
-    let others = node.interfaces.iter().map(|it| (&it.name, it.span, &it.netem, &it.tbf));
-    for (device, span, netem, tbf) in vrfs.chain(others) {
+    let vrfs =
+        node.vrfs.iter().map(|vrf| (&vrf.name, vrf.span, &vrf.netem, &vrf.tbf, (None, None)));
+    let others = node.interfaces.iter().map(|it| {
+        let own = (it.qdisc.as_ref(), it.police.as_ref());
+        (&it.name, it.span, &it.netem, &it.tbf, own)
+    });
+    for (device, span, netem, tbf, (leaf, police)) in vrfs.chain(others) {
         let mut qdisc = |qdisc, own: Span| {
             let device = device.to_string();
             push(Resource::Qdisc { namespace: namespace(), device, qdisc }, own.or(span));
@@ -250,6 +254,14 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
         if let Some(tbf) = tbf {
             let behind_netem = netem.is_some();
             qdisc(Qdisc::Tbf { tbf: tbf.value.clone(), behind_netem }, tbf.span);
+        }
+        if let Some(leaf) = leaf {
+            let behind = u8::from(netem.is_some()) + u8::from(tbf.is_some());
+            qdisc(Qdisc::Leaf { leaf: leaf.value, behind }, leaf.span);
+        }
+        if let Some(police) = police {
+            qdisc(Qdisc::Ingress, police.span);
+            qdisc(Qdisc::Police(police.value), police.span);
         }
     }
     for vrf in node.vrfs.iter().filter(|vrf| vrf.up) {

@@ -1,7 +1,7 @@
 //! What one step brings about and another waits for.
 
 use super::resource::interface_of;
-use super::{Device, Qdisc, Resource};
+use super::{Device, QueuePlace, Resource};
 use crate::compile::{Encap, LOCAL, Nexthop};
 use crate::iproute::{FdbPlace, Leads, RuleAction};
 use crate::link::Kind;
@@ -26,8 +26,8 @@ pub enum Milestone<'a> {
     Master(&'a str, &'a str),
     /// A bridge has the MTU that it is to have.
     Mtu(&'a str, &'a str),
-    /// A device has a netem queue.
-    Netem(&'a str, &'a str),
+    /// A device has a queue at a place.
+    Queue(&'a str, &'a str, QueuePlace),
     /// A device has all that it should have before it comes up.
     Configured(&'a str, &'a str),
     /// It has its files below `/etc`.
@@ -86,8 +86,8 @@ impl fmt::Display for Milestone<'_> {
             Milestone::Devices(namespace) => write!(f, "the devices of {namespace}"),
             Milestone::Master(namespace, port) => write!(f, "a master of {port} of {namespace}"),
             Milestone::Mtu(namespace, device) => write!(f, "the MTU of {device} of {namespace}"),
-            Milestone::Netem(namespace, device) => {
-                write!(f, "a netem queue on {device} of {namespace}")
+            Milestone::Queue(namespace, device, _) => {
+                write!(f, "a queue before it on {device} of {namespace}")
             }
             Milestone::Configured(namespace, device) => {
                 write!(f, "the configuration of {device} of {namespace}")
@@ -148,10 +148,7 @@ impl Resource {
                 each(Milestone::Configured(here, port));
             }
             Resource::Qdisc { device, qdisc, .. } => {
-                match qdisc {
-                    Qdisc::Netem(_) => each(Milestone::Netem(here, device)),
-                    Qdisc::Tbf { .. } => {}
-                }
+                each(Milestone::Queue(here, device, qdisc.place()));
                 each(Milestone::Configured(here, device));
             }
             Resource::BridgeVlan { device, .. }
@@ -232,8 +229,8 @@ impl Resource {
             }
             Resource::Qdisc { device, qdisc, .. } => {
                 each(Hard, Milestone::Device(here, device));
-                if !qdisc.is_root() {
-                    each(Hard, Milestone::Netem(here, device));
+                if let Some(above) = qdisc.place().above() {
+                    each(Hard, Milestone::Queue(here, device, above));
                 }
             }
             Resource::NoOffload { device, .. } | Resource::Wireguard { device, .. } => {

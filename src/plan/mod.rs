@@ -32,7 +32,7 @@ pub use lower::{lower, lower_part};
 pub use milestone::{Milestone, Strength};
 pub use model::{Model, ModelRefusal};
 pub use needs::{Feature, Needs};
-pub use resource::{Family, Qdisc, Resource};
+pub use resource::{Family, Qdisc, QueuePlace, Resource};
 pub use state::{Difference, State, differences};
 
 use crate::diagnostic::Span;

@@ -2,7 +2,7 @@
 
 use super::{Qdisc, Resource};
 use crate::compile::{Encap, Nexthop};
-use crate::iproute::Leads;
+use crate::iproute::{Leads, Leaf};
 use crate::link::KindName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +23,14 @@ pub enum Feature {
     Netem,
     /// Queues of a certain rate.
     Tbf,
+    /// Queues of flows that are kept short.
+    FqCodel,
+    /// Queues of bands.
+    Prio,
+    /// Filters for what comes in.
+    Ingress,
+    /// Filters that count what comes in.
+    Police,
     /// Bridges that mind VLANs.
     BridgeVlan,
     /// Routes that put on lists of segments, and routes for segments.
@@ -41,13 +49,17 @@ pub enum Feature {
 
 impl Feature {
     /// Every feature that is no kind of device.
-    const OTHERS: [Feature; 13] = [
+    const OTHERS: [Feature; 17] = [
         Self::Ipv6,
         Self::Veth,
         Self::MplsRouting,
         Self::MplsEncap,
         Self::Netem,
         Self::Tbf,
+        Self::FqCodel,
+        Self::Prio,
+        Self::Ingress,
+        Self::Police,
         Self::BridgeVlan,
         Self::Seg6Encap,
         Self::IpEncap,
@@ -72,6 +84,10 @@ impl Feature {
             Self::MplsEncap => "routes that push MPLS labels",
             Self::Netem => "netem queues",
             Self::Tbf => "tbf queues",
+            Self::FqCodel => "fq_codel queues",
+            Self::Prio => "prio queues",
+            Self::Ingress => "filters for what comes in",
+            Self::Police => "filters that police",
             Self::BridgeVlan => "bridges that mind VLANs",
             Self::Seg6Encap => "segment routing",
             Self::IpEncap => "routes that tell tunnels where to lead",
@@ -92,6 +108,10 @@ impl Feature {
             Self::MplsEncap => "CONFIG_MPLS_IPTUNNEL",
             Self::Netem => "CONFIG_NET_SCH_NETEM",
             Self::Tbf => "CONFIG_NET_SCH_TBF",
+            Self::FqCodel => "CONFIG_NET_SCH_FQ_CODEL",
+            Self::Prio => "CONFIG_NET_SCH_PRIO",
+            Self::Ingress => "CONFIG_NET_SCH_INGRESS",
+            Self::Police => "CONFIG_NET_CLS_MATCHALL and CONFIG_NET_ACT_POLICE",
             Self::BridgeVlan => "CONFIG_BRIDGE_VLAN_FILTERING",
             Self::Seg6Encap => "CONFIG_IPV6_SEG6_LWTUNNEL",
             Self::IpEncap => "CONFIG_LWTUNNEL",
@@ -112,6 +132,10 @@ impl Feature {
             Self::MplsEncap => "mpls_iptunnel",
             Self::Netem => "sch_netem",
             Self::Tbf => "sch_tbf",
+            Self::FqCodel => "sch_fq_codel",
+            Self::Prio => "sch_prio",
+            Self::Ingress => "sch_ingress",
+            Self::Police => "act_police",
             Self::BridgeVlan => "bridge",
             Self::Nftables => "nf_tables",
             Self::Seg6Encap
@@ -171,6 +195,10 @@ impl Needs {
                     let feature = match qdisc {
                         Qdisc::Netem(_) => Feature::Netem,
                         Qdisc::Tbf { .. } => Feature::Tbf,
+                        Qdisc::Leaf { leaf: Leaf::FqCodel(_), .. } => Feature::FqCodel,
+                        Qdisc::Leaf { leaf: Leaf::Prio(_), .. } => Feature::Prio,
+                        Qdisc::Ingress => Feature::Ingress,
+                        Qdisc::Police(_) => Feature::Police,
                     };
                     needs.add(feature, namespace);
                 }

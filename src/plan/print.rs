@@ -1,7 +1,7 @@
 //! An action as the command that does the same.
 
 use super::between::fresh;
-use super::{Action, Family, Qdisc, Resource, VethEnd};
+use super::{Action, Family, Qdisc, QueuePlace, Resource, VethEnd};
 use crate::compile::sysctl_name;
 use crate::diagnostic::is_obeyed;
 use crate::iproute::{Neighbour, NeighbourEntry};
@@ -89,19 +89,37 @@ impl fmt::Display for Action {
                 write!(f, "ip -n {namespace} link set dev {device} mtu {mtu}")
             }
             Resource::Qdisc { namespace, device, qdisc } => {
-                write!(f, "tc -n {namespace} qdisc {verb} dev {device} ")?;
+                let tc = format!("tc -n {namespace}");
+                let place = match qdisc.place() {
+                    QueuePlace::Behind(0) => ["root", " handle 1:"],
+                    QueuePlace::Behind(1) => ["parent 1:1", " handle 10:"],
+                    QueuePlace::Behind(_) => ["parent 10:1", " handle 20:"],
+                    QueuePlace::Ingress => ["ingress", ""],
+                    QueuePlace::Police => ["ingress", " protocol all prio 1 matchall"],
+                };
+                let [place, handle] = if is_made { place } else { [place[0], ""] };
                 match (qdisc, is_made) {
-                    (Qdisc::Netem(netem), true) => write!(f, "root handle 1: netem {netem}"),
-                    (Qdisc::Tbf { tbf, behind_netem: false }, true) => {
-                        write!(f, "root handle 1: tbf {tbf}")
+                    (Qdisc::Police(_), false) => {
+                        return write!(f, "{tc} filter del dev {device} {place} prio 1");
                     }
-                    (Qdisc::Tbf { tbf, behind_netem: true }, true) => {
-                        write!(f, "parent 1:1 handle 10: tbf {tbf}")
+                    (Qdisc::Police(police), true) => {
+                        write!(
+                            f,
+                            "{tc} filter {verb} dev {device} {place}{handle} action police {police}"
+                        )
                     }
-                    (Qdisc::Netem(_) | Qdisc::Tbf { behind_netem: false, .. }, false) => {
-                        f.write_str("root")
+                    (_, false) | (Qdisc::Ingress, true) => {
+                        write!(f, "{tc} qdisc {verb} dev {device} {place}{handle}")
                     }
-                    (Qdisc::Tbf { behind_netem: true, .. }, false) => f.write_str("parent 1:1"),
+                    (Qdisc::Netem(it), true) => {
+                        write!(f, "{tc} qdisc {verb} dev {device} {place}{handle} netem {it}")
+                    }
+                    (Qdisc::Tbf { tbf, .. }, true) => {
+                        write!(f, "{tc} qdisc {verb} dev {device} {place}{handle} tbf {tbf}")
+                    }
+                    (Qdisc::Leaf { leaf, .. }, true) => {
+                        write!(f, "{tc} qdisc {verb} dev {device} {place}{handle} {leaf}")
+                    }
                 }
             }
             Resource::NoOffload { namespace, device } => {

@@ -3,7 +3,7 @@
 use super::device::{Device, VethEnd};
 use crate::compile::{LabelRoute, NexthopObject, Route, Rule};
 use crate::document::DeviceName;
-use crate::iproute::{FdbEntry, Neighbour, Netem, Tbf, Vlan};
+use crate::iproute::{FdbEntry, Leaf, Neighbour, Netem, Police, Tbf, Vlan};
 use crate::link::{BridgePort, Kind, WireguardSettings};
 use ipnet::IpNet;
 
@@ -214,15 +214,65 @@ pub enum Qdisc {
         /// Whether it is the child of a netem, and not the root.
         behind_netem: bool,
     },
+    /// They leave as flows or bands.
+    Leaf {
+        /// How.
+        leaf: Leaf,
+        /// How many others they have gone through before.
+        behind: u8,
+    },
+    /// What comes in is looked at.
+    Ingress,
+    /// Of what comes in, what is too much is dropped.
+    Police(Police),
+}
+
+/// Where a queue, or what stands for one, is at its device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum QueuePlace {
+    /// On the way out, behind so many others.
+    Behind(u8),
+    /// On the way in.
+    Ingress,
+    /// On the way in, where packets are counted.
+    Police,
 }
 
 impl Qdisc {
-    /// Whether it is the device's root, and not the child of another one.
-    pub fn is_root(&self) -> bool {
+    /// Where it is at its device.
+    pub fn place(&self) -> QueuePlace {
         match self {
-            Qdisc::Netem(_) | Qdisc::Tbf { behind_netem: false, .. } => true,
-            Qdisc::Tbf { behind_netem: true, .. } => false,
+            Qdisc::Netem(_) | Qdisc::Tbf { behind_netem: false, .. } => QueuePlace::Behind(0),
+            Qdisc::Tbf { behind_netem: true, .. } => QueuePlace::Behind(1),
+            Qdisc::Leaf { behind, .. } => QueuePlace::Behind(*behind),
+            Qdisc::Ingress => QueuePlace::Ingress,
+            Qdisc::Police(_) => QueuePlace::Police,
         }
+    }
+}
+
+impl QueuePlace {
+    /// Whether it goes with another one.
+    pub(super) fn is_under(self, other: Self) -> bool {
+        match (self, other) {
+            (QueuePlace::Behind(this), QueuePlace::Behind(other)) => this > other,
+            (QueuePlace::Police, QueuePlace::Ingress) => true,
+            (QueuePlace::Behind(_) | QueuePlace::Ingress | QueuePlace::Police, _) => false,
+        }
+    }
+
+    /// The one that it cannot be without.
+    pub(super) fn above(self) -> Option<Self> {
+        match self {
+            QueuePlace::Behind(0) | QueuePlace::Ingress => None,
+            QueuePlace::Behind(others) => Some(QueuePlace::Behind(others - 1)),
+            QueuePlace::Police => Some(QueuePlace::Ingress),
+        }
+    }
+
+    /// The one with which all of them go.
+    pub(super) fn first(self) -> Self {
+        self.above().map_or(self, Self::first)
     }
 }
 

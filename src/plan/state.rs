@@ -205,6 +205,8 @@ impl Resource {
             Resource::Qdisc { qdisc, .. } => match qdisc {
                 Qdisc::Netem(netem) => *netem = netem.as_kept(),
                 Qdisc::Tbf { tbf, .. } => *tbf = tbf.as_kept(),
+                Qdisc::Police(police) => *police = police.as_kept(),
+                Qdisc::Leaf { .. } | Qdisc::Ingress => {}
             },
             Resource::Wireguard { settings, .. } => *settings = settings.as_kept(),
             Resource::Namespace { .. }

@@ -3,12 +3,14 @@
 use crate::standing::{Built, read};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
+use std::collections::BTreeSet;
 use std::net::UdpSocket;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use vrflab::diagnostic::{Code, Span, Text};
 use vrflab::document::Format;
-use vrflab::iproute::{Netem, Share, Tbf};
+use vrflab::executor::{self, Change};
+use vrflab::iproute::{Leaf, Netem, Police, Share, Tbf};
 use vrflab::kernel::{observe, on_worker};
 use vrflab::plan::{Action, Difference, Plan, Qdisc, Resource, Step, differences};
 
@@ -46,9 +48,17 @@ fn tc_takes_what_is_printed_and_the_kernel_holds_it() {
         let tbf = Tbf::parse(&Text::filled(line)).unwrap();
         queues.push(Qdisc::Tbf { tbf, behind_netem: false });
     }
-    // One interface for each.
-    let standing = lab(&format!("graph {{ {} }}", "a -- b; ".repeat(queues.len())), "queues").up();
-    let told = queues.into_iter().enumerate().map(|(at, qdisc)| Resource::Qdisc {
+    for line in LEAVES {
+        let leaf = Leaf::parse(&Text::filled(line)).unwrap();
+        queues.push(Qdisc::Leaf { leaf, behind: 0 });
+    }
+    // One interface for each, and one for what comes in.
+    let links = "a -- b; ".repeat(queues.len() + 1);
+    let standing = lab(&format!("graph {{ {links} }}"), "queues").up();
+    let police = Police::parse(&Text::filled("rate 3mbit burst 17kb")).unwrap();
+    let last = queues.len();
+    let incoming = [Qdisc::Ingress, Qdisc::Police(police)].map(|qdisc| (last, qdisc));
+    let told = queues.into_iter().enumerate().chain(incoming).map(|(at, qdisc)| Resource::Qdisc {
         namespace: "queues-a".to_owned(),
         device: format!("eth{at}"),
         qdisc,
@@ -65,6 +75,55 @@ fn tc_takes_what_is_printed_and_the_kernel_holds_it() {
     steps.splice(up..up, told.into_iter().map(|action| Step { action, span: Span::NONE }));
     let wrong = wrong(&Plan::new(steps).unwrap());
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Queues that have none behind them.
+const LEAVES: [&str; 5] = [
+    "fq_codel",
+    "fq_codel limit 100 flows 64 target 3ms interval 50ms quantum 300 noecn",
+    "fq_codel target 777us interval 12345us",
+    "prio",
+    "prio bands 5 priomap 4 2 2 2 1 2 0 0 1 1 1 1 1 1 1 3",
+];
+
+const POLICED: &str = "
+nodes:
+  r:
+    role: router
+    interfaces:
+      eth0: {police: rate 200kbit burst 4kb}
+      eth1: {qdisc: prio}
+  h: {interfaces: {eth0: {tbf: rate 50mbit burst 32kb latency 50ms, qdisc: fq_codel limit 100}}}
+  k: {interfaces: {eth0: {netem: delay 1ms, tbf: rate 50mbit burst 32kb latency 50ms, qdisc: fq_codel}}}
+links: [r:eth0 -- h:eth0, r:eth1 -- k:eth0]
+checks: [h -> k count 60 size 1000 loss > 30%, k -> r count 60 size 1000 loss < 5%]
+";
+
+#[test]
+fn what_is_too_much_is_dropped_on_its_way_in_and_a_delay_leaves_the_queues_that_are_there() {
+    let (built, said) = read(POLICED, Format::Yaml, "policed");
+    assert!(said.is_empty(), "{said:?}");
+    let standing = built.up();
+    standing.holds_what_it_says();
+    standing.all_checks_hold();
+
+    // As `vrflab impair` does it, and takes it back.
+    let slow = POLICED.replace("{qdisc: prio}", "{qdisc: prio, netem: delay 2ms}");
+    let slow = read(&slow, Format::Yaml, "policed").0.plan;
+    let plan = &standing.0.plan;
+    let namespaces: Vec<String> = plan.namespaces().into_iter().map(str::to_owned).collect();
+    let (lock, healed) = (standing.0.lock(), BTreeSet::new());
+    for (before, after) in [(plan, &slow), (&slow, plan)] {
+        let change = Change { mark: "", namespaces: &namespaces, before, after, healed: &healed };
+        executor::change(&lock, &change).unwrap();
+        standing.holds(after);
+    }
+    drop(lock);
+    let id = standing.lab().node("r").unwrap();
+    let namespace = &standing.lab()[id].namespace;
+    let words = ["-n", namespace, "filter", "del", "dev", "eth0", "ingress"];
+    assert!(Command::new("tc").args(words).status().unwrap().success());
+    assert!(!standing.check("h -> k").ok);
 }
 
 #[test]

@@ -114,6 +114,8 @@ fn interface(node: &Node, interface: &Interface) -> (String, Value) {
         up,
         netem,
         tbf,
+        qdisc,
+        police,
         offload,
         vlans,
         fdb,
@@ -176,6 +178,12 @@ fn interface(node: &Node, interface: &Interface) -> (String, Value) {
     }
     if let Some(tbf) = tbf {
         say("tbf", Value::line(tbf));
+    }
+    if let Some(qdisc) = qdisc {
+        say("qdisc", Value::line(qdisc));
+    }
+    if let Some(police) = police {
+        say("police", Value::line(police));
     }
     say("offload", Value::Flag(offload.value));
     say("mpls", Value::Flag(*mpls));

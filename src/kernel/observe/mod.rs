@@ -12,7 +12,7 @@ use crate::compile::{LOCAL, Rule};
 use crate::document::DeviceName;
 use crate::iproute::{FdbEntry, RuleAction};
 use crate::link::Kind;
-use crate::plan::{Family, Plan, Resource, State};
+use crate::plan::{Family, Plan, Qdisc, Resource, State};
 use ipnet::IpNet;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
@@ -264,11 +264,23 @@ fn queues(
     resources: &mut BTreeSet<Resource>,
 ) -> Result<(), SendError> {
     let request = RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default());
+    let mut filtered = Vec::new();
     for bytes in socket.dump_bytes(request)? {
         let Some((index, qdisc)) = qdisc::read(&bytes) else { continue };
         if let Some(device) = devices.get(&index) {
+            if qdisc == Qdisc::Ingress {
+                filtered.push((index, device));
+            }
             let device = device.clone();
             resources.insert(Resource::Qdisc { namespace: namespace.to_owned(), device, qdisc });
+        }
+    }
+    for (index, device) in filtered {
+        let request = RouteNetlinkMessage::GetTrafficFilter(qdisc::filters(index));
+        for bytes in socket.dump_bytes(request)? {
+            let Some(qdisc) = qdisc::read_filter(&bytes) else { continue };
+            let (namespace, device) = (namespace.to_owned(), device.clone());
+            resources.insert(Resource::Qdisc { namespace, device, qdisc });
         }
     }
     Ok(())

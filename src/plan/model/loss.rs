@@ -52,8 +52,12 @@ impl<'a> Model<'a> {
                 self.release(key);
                 return Ok(());
             }
-            (Resource::Qdisc { .. }, Kind::Qdisc(device, true)) => {
-                self.forget(&Key { namespace: here, kind: Kind::Qdisc(device, false) });
+            (Resource::Qdisc { .. }, Kind::Qdisc(device, slot)) => {
+                let goes = |it: &Resource| {
+                    matches!(it, Resource::Qdisc { device: it, qdisc, .. }
+                        if it == device && qdisc.place().is_under(slot))
+                };
+                self.keys(here, goes).iter().for_each(|key| self.forget(key));
             }
             (Resource::Up { .. }, Kind::Up(device)) => self.goes_down(here, device),
             (Resource::Address { address, .. }, Kind::Address(device, ..)) => {

@@ -79,8 +79,9 @@ impl<'a> Model<'a> {
             }
             Resource::Qdisc { device, qdisc, .. } => {
                 self.wants_device(here, device)?;
-                let root = Key { namespace: here, kind: Kind::Qdisc(device, true) };
-                so(qdisc.is_root() || self.held.contains_key(&root), || {
+                let kind = |slot| Kind::Qdisc(device, slot);
+                let above = qdisc.place().above().map(|it| Key { namespace: here, kind: kind(it) });
+                so(above.is_none_or(|above| self.held.contains_key(&above)), || {
                     format!("{device} has no queue with classes")
                 })?;
             }
