@@ -33,7 +33,9 @@ impl LinkKind for Vti {
     };
 
     fn parse(keys: &Keys<'_>) -> Result<Self, Diagnostic> {
-        Ok(Self { outer: Outer::parse(keys)? })
+        let outer = Outer::parse(keys)?;
+        // 0 is none, and is shown so.
+        Ok(Self { outer: Outer { key: outer.key.filter(|key| *key != 0), ..outer } })
     }
 
     fn read(data: Option<&InfoData>) -> Option<(Self, Option<u32>)> {

@@ -12,7 +12,7 @@ pub enum Action {
         /// What is there afterwards.
         resource: Resource,
         /// What was there, of which this is another form.
-        before: Option<Resource>,
+        before: Option<Box<Resource>>,
     },
     /// A resource is taken away.
     Delete(Resource),
@@ -62,7 +62,8 @@ impl Action {
                 Action::Delete(resource.clone())
             }
             Action::Replace { resource, before: Some(before) } => {
-                Action::Replace { resource: before.clone(), before: Some(resource.clone()) }
+                let (resource, before) = (Resource::clone(before), Some(resource.clone().into()));
+                Action::Replace { resource, before }
             }
             Action::Delete(resource) => Action::Add(resource.clone()),
         }

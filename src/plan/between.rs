@@ -339,7 +339,7 @@ impl<'a> Between<'a> {
         let resource = resource.clone();
         self.actions.push(match before {
             None if !resource.is_idempotent() => Action::Add(resource),
-            before => Action::Replace { resource, before },
+            before => Action::Replace { resource, before: before.map(Box::new) },
         });
         true
     }

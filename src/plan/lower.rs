@@ -220,11 +220,6 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
             let resource = Resource::BridgePort { namespace: namespace(), device, port: said };
             push(resource, port.span.or(interface.span));
         }
-        for entry in &interface.fdb {
-            let device = interface.name.to_string();
-            let resource = Resource::Fdb { namespace: namespace(), device, entry: entry.value };
-            push(resource, entry.span.or(interface.span));
-        }
         let own = interface.kind.is_bridge();
         for vlans in &interface.vlans {
             for id in vlans.value.ids() {
@@ -233,6 +228,11 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
                 let resource = Resource::BridgeVlan { namespace: namespace(), device, own, vlan };
                 push(resource, vlans.span.or(interface.span));
             }
+        }
+        for entry in &interface.fdb {
+            let device = interface.name.to_string();
+            let resource = Resource::Fdb { namespace: namespace(), device, entry: entry.value };
+            push(resource, entry.span.or(interface.span));
         }
     }
     let vrfs =

@@ -24,6 +24,8 @@ pub enum Milestone<'a> {
     Devices(&'a str),
     /// A device has a master.
     Master(&'a str, &'a str),
+    /// A port has a VLAN.
+    Vlan(&'a str, &'a str, u16),
     /// A bridge has the MTU that it is to have.
     Mtu(&'a str, &'a str),
     /// A device has a queue at a place.
@@ -85,6 +87,9 @@ impl fmt::Display for Milestone<'_> {
             Milestone::Device(namespace, device) => write!(f, "the device {device} of {namespace}"),
             Milestone::Devices(namespace) => write!(f, "the devices of {namespace}"),
             Milestone::Master(namespace, port) => write!(f, "a master of {port} of {namespace}"),
+            Milestone::Vlan(namespace, port, vlan) => {
+                write!(f, "the VLAN {vlan} of {port} of {namespace}")
+            }
             Milestone::Mtu(namespace, device) => write!(f, "the MTU of {device} of {namespace}"),
             Milestone::Queue(namespace, device, _) => {
                 write!(f, "a queue before it on {device} of {namespace}")
@@ -151,8 +156,11 @@ impl Resource {
                 each(Milestone::Queue(here, device, qdisc.place()));
                 each(Milestone::Configured(here, device));
             }
-            Resource::BridgeVlan { device, .. }
-            | Resource::BridgePort { device, .. }
+            Resource::BridgeVlan { device, vlan, .. } => {
+                each(Milestone::Configured(here, device));
+                each(Milestone::Vlan(here, device, vlan.first));
+            }
+            Resource::BridgePort { device, .. }
             | Resource::Fdb { device, .. }
             | Resource::NoOffload { device, .. } => each(Milestone::Configured(here, device)),
             Resource::Mtu { device, .. } => each(Milestone::Mtu(here, device)),
@@ -251,8 +259,11 @@ impl Resource {
                 each(Hard, Milestone::Device(here, device));
                 match entry.place {
                     FdbPlace::Tunnel { .. } => {}
-                    FdbPlace::Port { .. } => {
+                    FdbPlace::Port { vlan } => {
                         each(Hard, Milestone::Master(here, device));
+                        if let Some(vlan) = vlan {
+                            each(Soft, Milestone::Vlan(here, device, vlan));
+                        }
                     }
                 }
             }

@@ -74,13 +74,14 @@ impl fmt::Display for Action {
             Resource::BridgePort { namespace, device, port } => {
                 write!(f, "bridge -n {namespace} link set dev {device} ")?;
                 let plain = BridgePort::default();
-                let words = match self {
-                    Action::Replace {
-                        before: Some(Resource::BridgePort { port: before, .. }),
-                        ..
-                    } => port.words(before),
-                    Action::Add(_) | Action::Replace { .. } => port.words(&plain),
-                    Action::Delete(_) => plain.words(port),
+                let before = match self {
+                    Action::Replace { before, .. } => before.as_deref(),
+                    Action::Add(_) | Action::Delete(_) => None,
+                };
+                let words = match before {
+                    Some(Resource::BridgePort { port: before, .. }) => port.words(before),
+                    _ if is_made => port.words(&plain),
+                    _ => plain.words(port),
                 };
                 f.write_str(&words)
             }
@@ -100,7 +101,7 @@ impl fmt::Display for Action {
                 let [place, handle] = if is_made { place } else { [place[0], ""] };
                 match (qdisc, is_made) {
                     (Qdisc::Police(_), false) => {
-                        return write!(f, "{tc} filter del dev {device} {place} prio 1");
+                        write!(f, "{tc} filter del dev {device} {place} prio 1")
                     }
                     (Qdisc::Police(police), true) => {
                         write!(

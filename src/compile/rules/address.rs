@@ -4,6 +4,7 @@ use super::{MAX_NAMED, listed};
 use crate::compile::lab::{InterfaceId, Lab, MAIN, NodeId};
 use crate::compile::layout::{Context, Layout, Port};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::link::{ETHERNET_MTU, Kind, Mtu};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -67,6 +68,7 @@ pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
         errors.push(duplicate(lab, *ip, users));
     }
     least_mtu(lab, errors);
+    most_mtu(lab, errors);
     links(lab, errors);
 }
 
@@ -88,6 +90,33 @@ fn least_mtu(lab: &Lab, errors: &mut Diagnostics) {
                     .note(format!("the kernel speaks IPv6 where the MTU is {IPV6_MTU} or more"))
                     .help("give it, or what is below it, a larger MTU, or no address of IPv6"),
             );
+        }
+    }
+}
+
+/// Reports interfaces with a larger MTU than the one that they are on, which the kernel refuses but for those of
+/// an ipvlan.
+fn most_mtu(lab: &Lab, errors: &mut Diagnostics) {
+    for node in &lab.nodes {
+        for interface in &node.interfaces {
+            let (Some(kind), Some(lower)) = (interface.kind.of_device(), interface.kind.lower())
+            else {
+                continue;
+            };
+            let (Some(mtu), Mtu::Lower) = (interface.mtu, kind.mtu()) else { continue };
+            if matches!(kind, Kind::Ipvlan(_)) {
+                continue;
+            }
+            let lower = &node.interfaces[lower.0];
+            let most = lower.mtu.map_or(ETHERNET_MTU, |mtu| mtu.value);
+            if mtu.value > most {
+                let title = format!("`{}` has a larger MTU than `{}`", interface.name, lower.name);
+                errors.push(
+                    Diagnostic::error(Code::BadValue, title)
+                        .at(mtu.span.or(interface.span), "")
+                        .note(format!("it is on `{}`, which has {most} bytes", lower.name)),
+                );
+            }
         }
     }
 }
