@@ -14,7 +14,7 @@ use crate::diagnostic::Source;
 use crate::document::LabName;
 use crate::executor::{self, ApplyError, BuildError, Fault};
 use crate::lifecycle::{
-    CheckError, CheckOptions, CompiledLab, Patience, RunningLab, UpError, UpOptions,
+    CheckError, CheckOptions, CompiledLab, Patience, RunningLab, UpError, UpOptions, Verify,
 };
 use crate::vm;
 use clap::Args;
@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     /// Do not run the checks
     #[arg(long)]
     no_check: bool,
+    /// Do not read back from the kernel what was made
+    #[arg(long)]
+    no_verify: bool,
     /// Do not run the commands of the lab's file
     #[arg(long)]
     no_run: bool,
@@ -57,6 +60,8 @@ pub(super) struct Arguments {
 pub(super) struct Wishes {
     /// Whether its checks are run.
     checks: bool,
+    /// Whether what was made is read back.
+    verify: bool,
     /// For how many seconds those that fail are retried; for how long is suitable where it is not said.
     wait: Option<u64>,
 }
@@ -109,7 +114,7 @@ fn decide(arguments: &Arguments, kernel: Kernel, interrupt: &Interrupt) -> Resul
 
 impl Arguments {
     fn wishes(&self) -> Wishes {
-        Wishes { checks: !self.no_check, wait: self.wait }
+        Wishes { checks: !self.no_check, verify: !self.no_verify, wait: self.wait }
     }
 }
 
@@ -133,7 +138,8 @@ pub(super) fn received(wishes: &Wishes) -> Exit {
 
 fn here(wishes: Wishes, lab: &CompiledLab, interrupt: &Interrupt) -> Exit {
     let mut watch = Watch::of_up(interrupt);
-    let options = UpOptions { checks: wishes.checks, keep_lock: true };
+    let verify = if wishes.verify { Verify::Before } else { Verify::Never };
+    let options = UpOptions { checks: wishes.checks, verify, keep_lock: true };
     let running = match lab.up(&options, &mut watch) {
         Ok(running) if running.is_new() => running,
         Ok(running) => return already(&running),
@@ -234,6 +240,15 @@ pub(super) fn stopped(failed: BuildError, name: &LabName, file: &Source) -> (Exi
         BuildError::Stopped { error: ApplyError::Refused { step, reason, .. }, left } => {
             report::print(&[executor::refused_in(&step, &reason, file)], file);
             (Exit::Refused, left)
+        }
+        BuildError::Stopped { error: ApplyError::Differs { differences }, left } => {
+            report::print(&executor::differing(&differences), file);
+            err!("{name}: `--no-verify` builds it as it is");
+            (Exit::Refused, left)
+        }
+        BuildError::Stopped { error: error @ ApplyError::Unseen { .. }, left } => {
+            err!("{name}: {error}");
+            (Exit::Cannot, left)
         }
     };
     (exit, down::say(left, Exit::Done) == Exit::Done)

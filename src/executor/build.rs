@@ -1,6 +1,6 @@
 //! Making a lab where there is none of its name.
 
-use super::{ApplyError, Observer, TeardownError, clear, run, teardown};
+use super::{ApplyError, Observer, TeardownError, Verify, clear, run, teardown};
 use crate::kernel::{Home, Machine, Namespace, on_worker, prepare_directory};
 use crate::plan::{Plan, Resource};
 use crate::state::{self, Lock, Phase, Record};
@@ -62,9 +62,10 @@ pub fn build(
     plan: &Plan,
     record: Record,
     lock: Lock,
+    verify: Verify,
     observer: &mut (impl Observer + Send),
 ) -> Result<Lock, BuildError> {
-    build_through(plan, record, lock, machine(observer))
+    build_through(plan, record, lock, machine(verify, observer))
 }
 
 /// Takes a lab away and carries out a plan in its place. At every instant there is a record of it, so
@@ -82,7 +83,7 @@ pub fn rebuild(
     if left.iter().any(TeardownError::is_failure) {
         return Err(BuildError::InTheWay { left });
     }
-    make(plan, record, lock, Otherwise::Keep, machine(observer))
+    make(plan, record, lock, Otherwise::Keep, machine(Verify::Before, observer))
 }
 
 /// [`build`], with the way in which the plan is run given by the caller: a test puts faults there.
@@ -99,10 +100,11 @@ pub fn build_through(
 }
 
 fn machine(
+    verify: Verify,
     observer: &mut (impl Observer + Send),
 ) -> impl FnOnce(&Plan, &str, Home) -> Result<(), ApplyError> {
-    |plan, mark, home| {
-        on_worker(|worker| run(plan, mark, &mut Machine::new(worker, home), observer))
+    move |plan, mark, home| {
+        on_worker(|worker| run(plan, mark, verify, &mut Machine::new(worker, home), observer))
     }
 }
 

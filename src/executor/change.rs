@@ -1,6 +1,6 @@
 //! Changing a lab that stands.
 
-use super::{ApplyError, apply};
+use super::{RefusedStep, apply};
 use crate::kernel::{Home, Machine, Reason, Worker, observe_all, on_worker};
 use crate::plan::{Action, Plan, PlanError, Resource, State, Step, between};
 use crate::state::{self, Lock};
@@ -68,7 +68,7 @@ pub fn change(lock: &Lock, change: &Change<'_>) -> Result<usize, ChangeError> {
 pub fn change_through(
     lock: &Lock,
     change: &Change<'_>,
-    mut carry_out: impl FnMut(&[Step], &str, &mut Machine<'_>) -> Result<(), ApplyError> + Send,
+    mut carry_out: impl FnMut(&[Step], &str, &mut Machine<'_>) -> Result<(), RefusedStep> + Send,
 ) -> Result<usize, ChangeError> {
     let home = Home::of(state::directory(lock.lab()));
     on_worker(|worker| {
@@ -88,11 +88,10 @@ pub fn change_through(
             let mut machine = machine(change, &home, worker);
             match carry_out(&steps, change.mark, &mut machine) {
                 Ok(()) => {}
-                Err(ApplyError::Refused { done, step, reason }) => {
+                Err(RefusedStep { done, step, reason }) => {
                     let stuck = roll_back(change, &steps[..done], &observed, &home, worker)?;
                     return Err(ChangeError::Refused { step, reason, stuck: stuck.map(Box::new) });
                 }
-                Err(ApplyError::Interrupted) => unreachable!("nobody looks on who could break"),
             }
             routes += steps.iter().filter(|step| is_route(&step.action)).count();
         }
@@ -167,7 +166,7 @@ pub(super) fn roll_back(
     let steps: Vec<Step> = done.iter().rev().map(back).collect();
     let mut left = &steps[..];
     // What cannot be taken back because the kernel has done so itself is none of the faults.
-    while let Err(ApplyError::Refused { done, .. }) =
+    while let Err(RefusedStep { done, .. }) =
         apply(left, change.mark, &mut machine(change, home, worker))
     {
         left = &left[done + 1..];
@@ -177,8 +176,8 @@ pub(super) fn roll_back(
     let rest: Vec<Step> = rest.steps().cloned().collect();
     let restored = apply(&rest, change.mark, &mut machine(change, home, worker));
     Ok(match restored {
-        Err(ApplyError::Refused { step, reason, .. }) => Some((*step, reason)),
-        Err(ApplyError::Interrupted) | Ok(()) => None,
+        Err(RefusedStep { step, reason, .. }) => Some((*step, reason)),
+        Ok(()) => None,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Leading a lab back to what it was made as, by the steps that it differs in.
 
 use super::change::{look, machine, roll_back};
-use super::{ApplyError, Change, ChangeError, apply};
+use super::{Change, ChangeError, RefusedStep, apply};
 use crate::diagnostic::Span;
 use crate::kernel::{Home, Worker, on_worker, unconnected};
 use crate::plan::{Action, Resource, State, Step, between};
@@ -30,11 +30,10 @@ pub fn heal(lock: &Lock, change: &Change<'_>) -> Result<usize, ChangeError> {
             count += steps.len();
             match apply(steps, change.mark, &mut machine(change, &home, worker)) {
                 Ok(()) => Ok(()),
-                Err(ApplyError::Refused { done, step, reason }) => {
+                Err(RefusedStep { done, step, reason }) => {
                     let stuck = roll_back(change, &steps[..done], &observed, &home, worker)?;
                     Err(ChangeError::Refused { step, reason, stuck: stuck.map(Box::new) })
                 }
-                Err(ApplyError::Interrupted) => unreachable!("nobody looks on who could break"),
             }
         };
         let again: Vec<Step> =

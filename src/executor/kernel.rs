@@ -1,7 +1,8 @@
 //! What the executor asks of a kernel, so that a test can stand between the two.
 
 use crate::kernel::{Machine, Refused};
-use crate::plan::Action;
+use crate::plan::{Action, Plan, State};
+use std::io;
 use std::time::Duration;
 
 /// Who carries out actions.
@@ -23,6 +24,12 @@ pub trait Kernel {
     /// # Errors
     /// The first action that the kernel refused; those behind it may have been carried out.
     fn send(&mut self, actions: &[&Action]) -> Result<(), Refused>;
+
+    /// What it holds in the namespaces of a plan.
+    ///
+    /// # Errors
+    /// A namespace cannot be read.
+    fn observe(&mut self, plan: &Plan) -> io::Result<State>;
 
     /// Waits, no longer than `moment`, until every port of a namespace's bridges forwards or blocks.
     /// Returns one that does neither, and what it does.
@@ -47,6 +54,10 @@ impl Kernel for Machine<'_> {
 
     fn send(&mut self, actions: &[&Action]) -> Result<(), Refused> {
         Machine::send(self, actions)
+    }
+
+    fn observe(&mut self, plan: &Plan) -> io::Result<State> {
+        Machine::observe(self, plan)
     }
 
     fn wait_for_ports(

@@ -27,9 +27,10 @@ pub use teardown::{
     Fault, TeardownError, clear, down, down_by_marks, elsewhere, faults, foreign, teardown, within,
 };
 
-use crate::diagnostic::{Code, Diagnostic, Source};
+use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::kernel::{Reason, Refused};
-use crate::plan::{Action, Plan, Resource, Step, Transport};
+use crate::plan::{Action, Difference, Key, Plan, Resource, Step, Transport, differences};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 /// Who is told how a run goes on, and may end it.
@@ -41,6 +42,31 @@ pub trait Observer {
     /// Called again and again while bridges find their spanning tree. To break ends the run.
     fn waiting(&mut self) -> ControlFlow<()> {
         ControlFlow::Continue(())
+    }
+}
+
+/// A step that the kernel refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedStep {
+    /// How many were carried out before it; some behind it may have been too.
+    pub done: usize,
+    /// The step.
+    pub step: Box<Step>,
+    /// What was said.
+    pub reason: Reason,
+}
+
+impl RefusedStep {
+    /// `next` were carried out together, after `done` others.
+    fn of(refused: Refused, done: usize, next: &[&Step]) -> Self {
+        let step = Box::new(next[refused.index].clone());
+        Self { done: done + refused.index, step, reason: refused.refusal }
+    }
+}
+
+impl From<RefusedStep> for ApplyError {
+    fn from(RefusedStep { done, step, reason }: RefusedStep) -> Self {
+        Self::Refused { done, step, reason }
     }
 }
 
@@ -61,6 +87,27 @@ pub enum ApplyError {
     /// The observer broke.
     #[error("interrupted")]
     Interrupted,
+    /// All steps were carried out, and the kernel holds something else than what they make.
+    #[error("the kernel holds something else than what was made")]
+    Differs {
+        /// In what, each with the place of the step that made a thing of its key.
+        differences: Vec<(Difference, Span)>,
+    },
+    /// All steps were carried out, and what the kernel holds cannot be read.
+    #[error("what the kernel holds cannot be read: {error}")]
+    Unseen {
+        /// Why.
+        error: String,
+    },
+}
+
+/// Whether what was made is read back and compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verify {
+    /// It is, before the first command of the file's own may change something.
+    Before,
+    /// It is not.
+    Never,
 }
 
 /// [`refused`], with the file at hand: what nft says is shown at its own lines.
@@ -118,15 +165,31 @@ pub fn refused(step: &Step, reason: &Reason) -> Diagnostic {
     error.note(note)
 }
 
+/// What is said of what [`ApplyError::Differs`] has.
+pub fn differing(differences: &[(Difference, Span)]) -> Vec<Diagnostic> {
+    let said = |(difference, span): &(Difference, Span)| {
+        let (title, resource) = match difference {
+            Difference::Missing(it) => {
+                ("the kernel took a step, and does not hold what it makes", it)
+            }
+            Difference::Extra(it) => ("the kernel holds what no step makes", it),
+        };
+        let error = Diagnostic::error(Code::Refused, title).at(*span, "asked for here");
+        error.note(format!("the step is the same as `{}`", Action::Add(resource.clone())))
+    };
+    differences.iter().map(said).collect()
+}
+
 /// Carries out a plan's steps in order, each namespace marked before its name appears. Commands are
 /// started, and the run ends, when packets can go everywhere: bridges that run the spanning tree
-/// protocol have found it by then.
+/// protocol have found it by then; and when the kernel was seen to hold all that was made.
 ///
 /// # Errors
-/// The first step that the kernel refused, or the observer's wish.
+/// The first step that the kernel refused, or the observer's wish, or in what the kernel differs.
 pub fn run(
     plan: &Plan,
     mark: &str,
+    verify: Verify,
     kernel: &mut impl Kernel,
     observer: &mut impl Observer,
 ) -> Result<(), ApplyError> {
@@ -135,7 +198,7 @@ pub fn run(
     let mut waited = false;
     while done < steps.len() {
         if !waited && steps[done].action.transport() == Transport::Process {
-            spanning_tree::wait(&steps, kernel, observer)?;
+            settled(plan, &steps, verify, kernel, observer)?;
             waited = true;
         }
         let together = together(&steps[done..]);
@@ -143,16 +206,43 @@ pub fn run(
         if observer.before(done, next).is_break() {
             return Err(ApplyError::Interrupted);
         }
-        execute(next, mark, kernel).map_err(|refused| ApplyError::Refused {
-            done: done + refused.index,
-            step: Box::new(next[refused.index].clone()),
-            reason: refused.refusal,
-        })?;
+        execute(next, mark, kernel).map_err(|refused| RefusedStep::of(refused, done, next))?;
         done += together;
     }
     match waited {
         true => Ok(()),
-        false => spanning_tree::wait(&steps, kernel, observer),
+        false => settled(plan, &steps, verify, kernel, observer),
+    }
+}
+
+/// Waits until packets can go everywhere, and sees that all is as it should be.
+fn settled(
+    plan: &Plan,
+    steps: &[&Step],
+    verify: Verify,
+    kernel: &mut impl Kernel,
+    observer: &mut impl Observer,
+) -> Result<(), ApplyError> {
+    spanning_tree::wait(steps, kernel, observer)?;
+    match verify {
+        Verify::Never => Ok(()),
+        Verify::Before => {
+            let observed = kernel.observe(plan);
+            let observed = observed.map_err(|it| ApplyError::Unseen { error: it.to_string() })?;
+            let differences = differences(plan, &observed);
+            if differences.is_empty() {
+                return Ok(());
+            }
+            let made = steps.iter().filter_map(|step| Some((step.action.made()?.key(), step.span)));
+            let spans: BTreeMap<Key<'_>, Span> = made.collect();
+            let place = |it: Difference| {
+                let (Difference::Missing(resource) | Difference::Extra(resource)) = &it;
+                let span = spans.get(&resource.key()).copied().unwrap_or(Span::NONE);
+                (it, span)
+            };
+            let differences = differences.into_iter().map(place).collect();
+            Err(ApplyError::Differs { differences })
+        }
     }
 }
 
@@ -177,16 +267,12 @@ const LONGEST: usize = 256;
 ///
 /// # Errors
 /// The first step that the kernel refused.
-pub fn apply(steps: &[Step], mark: &str, kernel: &mut impl Kernel) -> Result<(), ApplyError> {
+pub fn apply(steps: &[Step], mark: &str, kernel: &mut impl Kernel) -> Result<(), RefusedStep> {
     let steps: Vec<&Step> = steps.iter().collect();
     let mut done = 0;
     while done < steps.len() {
         let next = &steps[done..done + together(&steps[done..])];
-        execute(next, mark, kernel).map_err(|refused| ApplyError::Refused {
-            done: done + refused.index,
-            step: Box::new(next[refused.index].clone()),
-            reason: refused.refusal,
-        })?;
+        execute(next, mark, kernel).map_err(|refused| RefusedStep::of(refused, done, next))?;
         done += next.len();
     }
     Ok(())

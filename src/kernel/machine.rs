@@ -4,11 +4,11 @@ use super::message::{self, LOOPBACK, Numbers};
 use super::settle::{self, settle};
 use super::socket::{Refusal, SendError, Socket};
 use super::{
-    Groups, Home, Namespace, Worker, end, forget_groups, offload, program, stop, supervisor,
-    sysctl, wireguard,
+    Groups, Home, Namespace, Worker, end, forget_groups, observe, offload, program, stop,
+    supervisor, sysctl, wireguard,
 };
 use crate::compile::{MAIN, Nexthop};
-use crate::plan::{Action, Resource, Transport, fresh};
+use crate::plan::{Action, Plan, Resource, State, Transport, fresh};
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
@@ -88,6 +88,14 @@ impl<'w> Machine<'w> {
     /// A lab stands, whose namespaces have these names.
     pub fn standing(worker: &'w mut Worker, home: Home, namespaces: Vec<String>) -> Self {
         Self { standing: namespaces, ..Self::new(worker, home) }
+    }
+
+    /// What the kernel holds in the namespaces of a plan.
+    ///
+    /// # Errors
+    /// A namespace cannot be read.
+    pub fn observe(&mut self, plan: &Plan) -> io::Result<State> {
+        observe(plan, self.worker)
     }
 
     /// Makes a namespace with a mark, in which nothing of the host's settings is left.

@@ -47,7 +47,8 @@ pub use running::RunningLab;
 pub use up::{UpError, UpOptions};
 
 pub use crate::executor::{
-    ApplyError, BuildError, ChangeError as KernelChangeError, Fault, TeardownError,
+    ApplyError, BuildError, ChangeError as KernelChangeError, Fault, TeardownError, Verify,
 };
 pub use crate::kernel::{EndedCommand, EntryError, Kept, Reason, Refusal};
+pub use crate::plan::Difference;
 pub use crate::state::{Change, Commands, Footprint, LinkChange, NodeOutline, Phase, RecordError};

@@ -8,7 +8,7 @@ use super::open_files::{self, OpenFilesError};
 use super::running::RunningLab;
 use crate::compile::{Check, Lab, names};
 use crate::document::LabName;
-use crate::executor::{self, BuildError, Fault, TeardownError};
+use crate::executor::{self, BuildError, Fault, TeardownError, Verify};
 use crate::kernel::Home;
 use crate::plan::{self, Plan};
 use crate::state::{self, Commands, Lock, Phase, Record, RecordError};
@@ -21,6 +21,8 @@ pub struct UpOptions {
     /// Whether its checks are to be run after: they take open files, which are counted before anything
     /// is made.
     pub checks: bool,
+    /// Whether what was made is read back from the kernel and compared.
+    pub verify: Verify,
     /// Whether the lab stays locked until the [`RunningLab`] is dropped, so that nobody comes between the
     /// build and what follows.
     pub keep_lock: bool,
@@ -28,7 +30,7 @@ pub struct UpOptions {
 
 impl Default for UpOptions {
     fn default() -> Self {
-        Self { checks: true, keep_lock: false }
+        Self { checks: true, verify: Verify::Before, keep_lock: false }
     }
 }
 
@@ -146,7 +148,7 @@ impl CompiledLab {
             }
         };
         let mut steps = Steps { observer, of: self.plan.steps().len() };
-        let lock = executor::build(&self.plan, record.clone(), lock, &mut steps)
+        let lock = executor::build(&self.plan, record.clone(), lock, options.verify, &mut steps)
             .map_err(UpError::Build)?;
         let lock = Some(lock).filter(|_| options.keep_lock);
         Ok(RunningLab::made(record, lock, self.built.clone()))

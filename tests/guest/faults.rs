@@ -9,9 +9,9 @@ use std::mem::discriminant;
 use std::time::Duration;
 use vrflab::diagnostic::{Diagnostic, Severity};
 use vrflab::document::Format;
-use vrflab::executor::{self, ApplyError, BuildError, Change, ChangeError, Kernel, run};
+use vrflab::executor::{self, ApplyError, BuildError, Change, ChangeError, Kernel, Verify, run};
 use vrflab::kernel::{Machine, Refusal, Refused, observe, on_worker};
-use vrflab::plan::{Action, Difference, Plan, differences};
+use vrflab::plan::{Action, Difference, Plan, State, differences};
 use vrflab::state::{Footprint, Lock};
 
 /// The real kernel up to one step, and a fault there.
@@ -28,18 +28,25 @@ enum Fault {
     Refused,
     /// The process is killed before it.
     Killed,
+    /// The kernel says that it has carried out the step, and has not.
+    Lost,
 }
 
 impl Faulty<'_, '_> {
-    fn fall(&self, index: usize) -> Refused {
+    fn fall(&mut self, index: usize) -> Result<(), Refused> {
         match self.fault {
             Fault::Refused => {
                 let sentence = Some("refused by the test".to_owned());
-                Refused { index, refusal: Refusal { errno: nix::Error::EINVAL, sentence }.into() }
+                let refusal = Refusal { errno: nix::Error::EINVAL, sentence }.into();
+                Err(Refused { index, refusal })
             }
             Fault::Killed => {
                 raise(Signal::SIGKILL).unwrap();
                 unreachable!("nobody survives SIGKILL")
+            }
+            Fault::Lost => {
+                self.before = usize::MAX;
+                Ok(())
             }
         }
     }
@@ -49,7 +56,7 @@ impl Faulty<'_, '_> {
         step: impl FnOnce(&mut Machine<'_>) -> Result<(), Refused>,
     ) -> Result<(), Refused> {
         if self.before == 0 {
-            return Err(self.fall(0));
+            return self.fall(0);
         }
         self.before -= 1;
         step(self.kernel)
@@ -69,7 +76,13 @@ impl Kernel for Faulty<'_, '_> {
         let carried_out = self.before.min(actions.len());
         self.kernel.send(&actions[..carried_out])?;
         self.before -= carried_out;
-        if carried_out < actions.len() { Err(self.fall(carried_out)) } else { Ok(()) }
+        let Some((_, behind)) = actions[carried_out..].split_first() else { return Ok(()) };
+        self.fall(carried_out)?;
+        self.kernel.send(behind)
+    }
+
+    fn observe(&mut self, plan: &Plan) -> std::io::Result<State> {
+        self.kernel.observe(plan)
     }
 
     fn wait_for_ports(
@@ -85,7 +98,7 @@ fn build(built: &Built, before: usize, fault: Fault) -> Result<Lock, BuildError>
     executor::build_through(&built.plan, built.record(), built.lock(), |plan, mark, home| {
         on_worker(|worker| {
             let mut kernel = Faulty { kernel: &mut Machine::new(worker, home), before, fault };
-            run(plan, mark, &mut kernel, &mut Alone)
+            run(plan, mark, Verify::Before, &mut kernel, &mut Alone)
         })
     })
 }
@@ -95,7 +108,7 @@ fn build(built: &Built, before: usize, fault: Fault) -> Result<Lock, BuildError>
 pub fn everything(name: &str) -> Built {
     let built = read(EVERYTHING, Format::Yaml, name).0;
     let kinds: HashSet<_> = built.plan.resources().map(discriminant).collect();
-    assert_eq!(kinds.len(), 20, "a kind of resource has no step here");
+    assert_eq!(kinds.len(), 22, "a kind of resource has no step here");
     built
 }
 
@@ -150,8 +163,36 @@ fn a_refusal_at_any_step_leaves_nothing() {
 
 #[test]
 fn a_refusal_at_each_turn_of_the_l3vpn_leaves_nothing() {
-    let built = l3vpn("vpn-refused");
+    let built = l3vpn("vpnrefused");
     turns(&built.plan).into_iter().for_each(|before| refuse(&built, before));
+}
+
+#[test]
+fn what_the_kernel_says_it_did_and_did_not_is_named_and_nothing_is_left() {
+    let built = everything("lost");
+    let (mut seen, mut named) = (HashSet::new(), 0);
+    for (before, step) in built.plan.steps().enumerate() {
+        let resource = step.action.resource();
+        if !resource.is_observed() || !seen.insert(discriminant(resource)) {
+            continue;
+        }
+        let (action, span) = (&step.action, step.span);
+        match build(&built, before, Fault::Lost) {
+            Err(BuildError::Stopped { error: ApplyError::Differs { differences }, left }) => {
+                assert!(left.is_empty(), "{action}: {left:?}");
+                let of_it = differences.iter().filter(|(_, place)| *place == span);
+                assert_ne!(of_it.count(), 0, "{action}: {differences:?}");
+                named += 1;
+            }
+            // What needs it is refused before anybody looks.
+            Err(BuildError::Stopped { error: ApplyError::Refused { .. }, left }) => {
+                assert!(left.is_empty(), "{action}: {left:?}");
+            }
+            other => panic!("{action}: {other:?}"),
+        }
+        assert_eq!(built.residue(), Vec::<String>::new(), "{action}");
+    }
+    assert!(named > 10, "{named} of {} kinds of resources that a kernel shows", seen.len());
 }
 
 #[test]
@@ -162,7 +203,7 @@ fn a_kill_at_any_step_and_then_down_leaves_nothing() {
 
 #[test]
 fn a_kill_at_each_turn_of_the_l3vpn_and_then_down_leaves_nothing() {
-    let built = l3vpn("vpn-killed");
+    let built = l3vpn("vpnkilled");
     turns(&built.plan).into_iter().for_each(|before| kill(&built, before));
 }
 
@@ -186,7 +227,8 @@ fn a_change_that_is_refused_at_any_step_is_taken_back() {
     let errors = |said: &[Diagnostic]| said.iter().any(|it| it.severity == Severity::Error);
     assert!(!errors(&said) && !errors(&also), "{said:?} {also:?}");
     let record = before.record();
-    executor::build(&before.plan, record.clone(), before.lock(), &mut Alone).unwrap();
+    executor::build(&before.plan, record.clone(), before.lock(), Verify::Never, &mut Alone)
+        .unwrap();
     let none = BTreeSet::new();
     let change = |from: &Plan, to: &Plan, at: usize| {
         let Footprint { mark, namespaces, .. } = &record.footprint;

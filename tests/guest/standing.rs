@@ -6,7 +6,7 @@ use vrflab::check::{self, CheckResult, Visit};
 use vrflab::compile::Lab;
 use vrflab::diagnostic::{Diagnostic, Source};
 use vrflab::document::{Format, LabName};
-use vrflab::executor::{self, Observer};
+use vrflab::executor::{self, Observer, Verify};
 use vrflab::kernel::{Namespace, Worker, observe, on_worker, sysctl};
 use vrflab::plan::{self, Difference, Plan, Resource, Step, differences};
 use vrflab::state::{Commands, Lock, Record};
@@ -78,7 +78,7 @@ impl Built {
 
     /// Builds it; it goes when the returned value does.
     pub fn up(self) -> Standing {
-        executor::build(&self.plan, self.record(), self.lock(), &mut Alone)
+        executor::build(&self.plan, self.record(), self.lock(), Verify::Before, &mut Alone)
             .unwrap_or_else(|failed| panic!("{failed:?}"));
         Standing(self)
     }

@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Stdio};
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
-use vrflab::executor::{self, ApplyError, BuildError, Observer, TeardownError, run};
+use vrflab::executor::{self, ApplyError, BuildError, Observer, TeardownError, Verify, run};
 use vrflab::kernel::{Machine, on_worker};
 use vrflab::plan::{Plan, Step, lower};
 use vrflab::state::{Commands, Lock, Record};
@@ -214,7 +214,9 @@ fn a_lab_whose_last_record_cannot_be_written_is_rolled_back() {
     let host = Host::new();
     let (plan, record, lock) = two_nodes();
     let failed = executor::build_through(&plan, record, lock, |plan, mark, home| {
-        on_worker(|worker| run(plan, mark, &mut Machine::new(worker, home), &mut Alone))?;
+        on_worker(|worker| {
+            run(plan, mark, Verify::Before, &mut Machine::new(worker, home), &mut Alone)
+        })?;
         assert_eq!(names("/run/netns"), ["it-a", "it-b"]);
         // As little as on a full file system can anything be written in its place.
         fs::create_dir("/run/vrflab/it/.lab.json").unwrap();

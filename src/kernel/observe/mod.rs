@@ -293,10 +293,12 @@ fn offloads(
     worker: &mut Worker,
     resources: &mut BTreeSet<Resource>,
 ) -> io::Result<()> {
+    let mut within = None;
     for resource in planned {
         let Resource::NoOffload { namespace, device } = resource else { continue };
-        let Ok(opened) = Namespace::open(namespace) else { continue };
-        worker.enter(&opened)?;
+        if !enter(namespace, &mut within, worker)? {
+            continue;
+        }
         if offload::is_off(worker, device).unwrap_or(false) {
             resources.insert((*resource).clone());
         }
@@ -304,15 +306,31 @@ fn offloads(
     Ok(())
 }
 
+/// Enters a namespace, unless the worker is in it; false where it cannot be opened.
+fn enter<'a>(
+    namespace: &'a str,
+    within: &mut Option<&'a str>,
+    worker: &mut Worker,
+) -> io::Result<bool> {
+    if *within != Some(namespace) {
+        let Ok(opened) = Namespace::open(namespace) else { return Ok(false) };
+        worker.enter(&opened)?;
+        *within = Some(namespace);
+    }
+    Ok(true)
+}
+
 fn settings(
     planned: &BTreeSet<&Resource>,
     worker: &mut Worker,
     resources: &mut BTreeSet<Resource>,
 ) -> io::Result<()> {
+    let mut within = None;
     for resource in planned {
         let Resource::Sysctl { namespace, key, optional, .. } = resource else { continue };
-        let Ok(opened) = Namespace::open(namespace) else { continue };
-        worker.enter(&opened)?;
+        if !enter(namespace, &mut within, worker)? {
+            continue;
+        }
         match sysctl::read(worker, key) {
             Ok(value) => {
                 // The kernel puts tabs where people put spaces.
