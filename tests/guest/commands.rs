@@ -4,7 +4,7 @@ use crate::faults::{AFTER, BEFORE, everything};
 use crate::standing::{file, read};
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use vrflab::document::Format;
 use vrflab::kernel::{Namespace, observe_all, on_worker};
@@ -89,13 +89,17 @@ fn wrong(plan: &Plan) -> Vec<Difference> {
     differences(plan, &on_worker(|worker| observe_all(&[plan], worker)).unwrap())
 }
 
+/// Whether there is a file in a directory, or in one below it.
+fn holds_a_file(directory: &Path) -> bool {
+    let entries = fs::read_dir(directory).into_iter().flatten().map(|entry| entry.unwrap().path());
+    entries.into_iter().any(|path| path.is_file() || holds_a_file(&path))
+}
+
 fn is_gone(what: &str, plan: &Plan) {
     for namespace in plan.namespaces() {
         assert!(!Namespace::path(namespace).exists(), "{what}: {namespace}");
-        let mut files = Command::new("find");
-        files.args(["/etc/netns", "-type", "f", "-path"]);
-        let files = files.arg(format!("/etc/netns/{namespace}/*")).output().unwrap();
-        assert_eq!(String::from_utf8(files.stdout).unwrap(), "", "{what}");
+        let files = Path::new("/etc/netns").join(namespace);
+        assert!(!holds_a_file(&files), "{what}: {}", files.display());
     }
 }
 
