@@ -214,9 +214,14 @@ fn not_built(error: UpError, lab: &CompiledLab) -> Exit {
         UpError::InTheWay(error) => down::say(error.left, Exit::Partly),
         UpError::Open(error) => unopened(error),
         UpError::Build(error) => {
+            let differs =
+                matches!(error, BuildError::Stopped { error: ApplyError::Differs { .. }, .. });
             let (exit, is_gone) = stopped(error, lab.name(), lab.file());
             if is_gone {
                 err!("{}: everything was rolled back", lab.name());
+            }
+            if differs {
+                err!("{}: `--no-verify` builds it as it is", lab.name());
             }
             exit
         }
@@ -243,7 +248,6 @@ pub(super) fn stopped(failed: BuildError, name: &LabName, file: &Source) -> (Exi
         }
         BuildError::Stopped { error: ApplyError::Differs { differences }, left } => {
             report::print(&executor::differing(&differences), file);
-            err!("{name}: `--no-verify` builds it as it is");
             (Exit::Refused, left)
         }
         BuildError::Stopped { error: error @ ApplyError::Unseen { .. }, left } => {
