@@ -40,8 +40,7 @@ struct Materials {
     initramfs: PathBuf,
     tsc_khz: u64,
     dirs: Dirs,
-    memory: u32,
-    cpus: u32,
+    options: Options,
 }
 
 impl Materials {
@@ -54,8 +53,7 @@ impl Materials {
             tsc_khz: crate::sys::tsc_khz()
                 .map_err(Error::system("measure the time stamp counter"))?,
             dirs: dirs.clone(),
-            memory: options.memory,
-            cpus: options.cpus,
+            options: options.clone(),
         })
     }
 }
@@ -156,8 +154,8 @@ async fn try_way(materials: &Materials, way: Way, hub: &Rc<Hub>) -> Result<Machi
     let _ = fs::remove_file(&console);
     let arguments = Engine {
         way,
-        memory: materials.memory,
-        cpus: materials.cpus,
+        memory: materials.options.memory,
+        cpus: materials.options.cpus(way.accelerator),
         kernel: &materials.kernel.image,
         initramfs: &materials.initramfs,
         console: &console,
