@@ -19,7 +19,7 @@ pub(super) enum Request {
     /// To take labs down.
     Down { labs: Vec<LabName>, by_marks: bool },
     /// To bring a lab back to what its file said.
-    Reset { lab: LabName, in_place: bool },
+    Reset { lab: LabName, manner: reset::Manner },
     /// To run checks.
     Check { lab: LabName, options: CheckOptions, json: bool },
     /// To bring an interface up or down.
@@ -48,7 +48,7 @@ impl Request {
         match self {
             Request::Up(wishes) => up::received(wishes),
             Request::Down { labs, by_marks } => down::here(labs, *by_marks),
-            Request::Reset { lab, in_place } => reset::here(lab, *in_place),
+            Request::Reset { lab, manner } => reset::here(lab, *manner),
             Request::Check { lab, options, json } => check::here(lab, options, *json),
             Request::Link { lab, node, interface, change } => {
                 link::here(lab, node, interface, *change)

@@ -9,13 +9,15 @@ use super::progress::{Waiting, Watch};
 use super::request::Request;
 use super::{count, labs, up};
 use crate::document::LabName;
-use crate::lifecycle::{OpenError, ResetError, RunningLab};
+use crate::lifecycle::{OpenError, ResetError, ResetOptions, RunningLab, Verify};
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
 const EXAMPLES: &str = "\
 Examples:
   vrflab reset
   vrflab reset l3vpn
+  vrflab reset --no-verify l3vpn
   vrflab reset --in-place";
 
 /// The arguments of `vrflab reset`.
@@ -27,20 +29,42 @@ pub(super) struct Arguments {
     /// Take no step but those in which the lab differs from its file: what runs in its nodes goes on
     #[arg(long)]
     in_place: bool,
+    /// Do not read back from the kernel what was made [default: as when the lab came up]
+    #[arg(long, conflicts_with = "in_place")]
+    no_verify: bool,
+}
+
+/// In which way a lab is brought back.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Manner {
+    /// It is built anew.
+    Rebuild {
+        /// Whether what was made is read back, where that is said.
+        verify: Option<Verify>,
+    },
+    /// By the steps that it differs in.
+    InPlace,
 }
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
-    let in_place = arguments.in_place;
+    let manner = match arguments.in_place {
+        true => Manner::InPlace,
+        false => Manner::Rebuild { verify: arguments.no_verify.then_some(Verify::Never) },
+    };
     match labs::find(arguments.lab.as_deref(), None, kernel) {
-        Ok((lab, place)) => Request::Reset { lab, in_place }.carry_out(place),
+        Ok((lab, place)) => Request::Reset { lab, manner }.carry_out(place),
         Err(exit) => exit,
     }
 }
 
-pub(super) fn here(lab: &LabName, in_place: bool) -> Exit {
-    match in_place {
-        true => heal(lab).unwrap_or_else(|exit| exit),
-        false => interrupt::listening(|interrupt| reset(lab, interrupt)).unwrap_or_else(cannot),
+pub(super) fn here(lab: &LabName, manner: Manner) -> Exit {
+    match manner {
+        Manner::InPlace => heal(lab).unwrap_or_else(|exit| exit),
+        Manner::Rebuild { verify } => {
+            let options = ResetOptions { verify };
+            interrupt::listening(|interrupt| reset(lab, &options, interrupt)).unwrap_or_else(cannot)
+        }
     }
 }
 
@@ -51,9 +75,9 @@ fn heal(lab: &LabName) -> Result<Exit, Exit> {
     Ok(Exit::Done)
 }
 
-fn reset(lab: &LabName, interrupt: &Interrupt) -> Exit {
+fn reset(lab: &LabName, options: &ResetOptions, interrupt: &Interrupt) -> Exit {
     let mut watch = Watch::of_reset(interrupt);
-    let reset = RunningLab::reset_by_name(lab, &mut watch);
+    let reset = RunningLab::reset_by_name(lab, options, &mut watch);
     let error = match reset.and_then(|running| Ok(running.lab()?)) {
         Ok(lab) => {
             watch.built(&lab);
@@ -68,11 +92,14 @@ fn reset(lab: &LabName, interrupt: &Interrupt) -> Exit {
         ResetError::Outside(error) => wrong(error),
         ResetError::OpenFiles(_) | ResetError::Plan(_) => cannot(error),
         ResetError::Build { error, file } => {
+            let how = match up::differs(&error) {
+                true => format!("`vrflab reset --no-verify {lab}` builds it as it is"),
+                false => format!("`vrflab reset {lab}` builds it"),
+            };
             let (exit, is_gone) = up::stopped(error, lab, &file);
             if is_gone {
                 err!(
-                    "{lab}: is not up, and its text is kept: `vrflab reset {lab}` builds it, `vrflab \
-                     down {lab}` forgets it"
+                    "{lab}: is not up, and its text is kept: {how}, `vrflab down {lab}` forgets it"
                 );
             }
             exit

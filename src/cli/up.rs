@@ -214,8 +214,7 @@ fn not_built(error: UpError, lab: &CompiledLab) -> Exit {
         UpError::InTheWay(error) => down::say(error.left, Exit::Partly),
         UpError::Open(error) => unopened(error),
         UpError::Build(error) => {
-            let differs =
-                matches!(error, BuildError::Stopped { error: ApplyError::Differs { .. }, .. });
+            let differs = differs(&error);
             let (exit, is_gone) = stopped(error, lab.name(), lab.file());
             if is_gone {
                 err!("{}: everything was rolled back", lab.name());
@@ -226,6 +225,11 @@ fn not_built(error: UpError, lab: &CompiledLab) -> Exit {
             exit
         }
     }
+}
+
+/// Whether a build came to no end because the kernel holds something else than what was made.
+pub(super) fn differs(failed: &BuildError) -> bool {
+    matches!(failed, BuildError::Stopped { error: ApplyError::Differs { .. }, .. })
 }
 
 /// Says why a build came to no end; true where it was begun and nothing of it is left.

@@ -1,9 +1,9 @@
 //! Making a lab where there is none of its name.
 
-use super::{ApplyError, Observer, TeardownError, Verify, clear, run, teardown};
+use super::{ApplyError, Observer, TeardownError, clear, run, teardown};
 use crate::kernel::{Home, Machine, Namespace, on_worker, prepare_directory};
 use crate::plan::{Plan, Resource};
-use crate::state::{self, Lock, Phase, Record};
+use crate::state::{self, Lock, Phase, Record, Verify};
 use std::io;
 
 /// Why a lab is not there after [`build`].
@@ -62,9 +62,9 @@ pub fn build(
     plan: &Plan,
     record: Record,
     lock: Lock,
-    verify: Verify,
     observer: &mut (impl Observer + Send),
 ) -> Result<Lock, BuildError> {
+    let verify = record.verify;
     build_through(plan, record, lock, machine(verify, observer))
 }
 
@@ -83,7 +83,8 @@ pub fn rebuild(
     if left.iter().any(TeardownError::is_failure) {
         return Err(BuildError::InTheWay { left });
     }
-    make(plan, record, lock, Otherwise::Keep, machine(Verify::Before, observer))
+    let verify = record.verify;
+    make(plan, record, lock, Otherwise::Keep, machine(verify, observer))
 }
 
 /// [`build`], with the way in which the plan is run given by the caller: a test puts faults there.

@@ -30,6 +30,7 @@ pub use teardown::{
 use crate::diagnostic::{Code, Diagnostic, Source, Span};
 use crate::kernel::{Reason, Refused};
 use crate::plan::{Action, Difference, Key, Plan, Resource, Step, Transport, differences};
+use crate::state::Verify;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
@@ -99,15 +100,6 @@ pub enum ApplyError {
         /// Why.
         error: String,
     },
-}
-
-/// Whether what was made is read back and compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verify {
-    /// It is, before the first command of the file's own may change something.
-    Before,
-    /// It is not.
-    Never,
 }
 
 /// [`refused`], with the file at hand: what nft says is shown at its own lines.

@@ -5,7 +5,7 @@
 //! A lab stays when its [`RunningLab`] is dropped, unless that was told otherwise.
 //!
 //! ```no_run
-//! use vrflab::lifecycle::{CheckOptions, Definition, LinkChange, Options, UpOptions};
+//! use vrflab::lifecycle::{CheckOptions, Definition, LinkChange, Options, ResetOptions, UpOptions};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let lab = Definition::read("labs/two-hosts.yaml")?.compile(Options::default())?;
@@ -14,7 +14,7 @@
 //! assert!(checked.report.ok());
 //! running.link("h1", "eth0", LinkChange::Down, &mut ())?;
 //! assert!(!running.check(&CheckOptions::default(), &mut ())?.report.ok());
-//! running.reset(&mut ())?;
+//! running.reset(&ResetOptions::default(), &mut ())?;
 //! running.down(&mut ())?;
 //! # Ok(())
 //! # }
@@ -42,13 +42,15 @@ pub use lacks::Lacks;
 pub use logs::{Log, Logs, LogsError};
 pub use observer::{Observer, Progress};
 pub use open_files::{OpenFilesError, raise_limit};
-pub use reset::ResetError;
+pub use reset::{ResetError, ResetOptions};
 pub use running::RunningLab;
 pub use up::{UpError, UpOptions};
 
 pub use crate::executor::{
-    ApplyError, BuildError, ChangeError as KernelChangeError, Fault, TeardownError, Verify,
+    ApplyError, BuildError, ChangeError as KernelChangeError, Fault, TeardownError,
 };
 pub use crate::kernel::{EndedCommand, EntryError, Kept, Reason, Refusal};
 pub use crate::plan::Difference;
-pub use crate::state::{Change, Commands, Footprint, LinkChange, NodeOutline, Phase, RecordError};
+pub use crate::state::{
+    Change, Commands, Footprint, LinkChange, NodeOutline, Phase, RecordError, Verify,
+};

@@ -11,7 +11,15 @@ use crate::document::LabName;
 use crate::executor::{self, BuildError};
 use crate::kernel::Home;
 use crate::plan::{PlanError, lower};
-use crate::state::{self, Record};
+use crate::state::{self, Record, Verify};
+
+/// How a lab is brought back.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ResetOptions {
+    /// Whether what was made is read back from the kernel and compared; as when the lab came up, where
+    /// nothing is said.
+    pub verify: Option<Verify>,
+}
 
 /// Why a lab was not brought back.
 #[derive(Debug, thiserror::Error)]
@@ -45,10 +53,14 @@ impl RunningLab {
     ///
     /// # Errors
     /// Why it is not up.
-    pub fn reset(&mut self, observer: &mut impl Observer) -> Result<(), ResetError> {
+    pub fn reset(
+        &mut self,
+        options: &ResetOptions,
+        observer: &mut impl Observer,
+    ) -> Result<(), ResetError> {
         let name = self.name().clone();
         let held = self.lock.take().is_some();
-        let running = Self::reset_by_name(&name, observer)?;
+        let running = Self::reset_by_name(&name, options, observer)?;
         self.replace(running);
         self.lock = self.lock.take().filter(|_| held);
         Ok(())
@@ -58,7 +70,11 @@ impl RunningLab {
     ///
     /// # Errors
     /// As [`RunningLab::reset`].
-    pub fn reset_by_name(name: &LabName, observer: &mut impl Observer) -> Result<Self, ResetError> {
+    pub fn reset_by_name(
+        name: &LabName,
+        options: &ResetOptions,
+        observer: &mut impl Observer,
+    ) -> Result<Self, ResetError> {
         outside_of_nodes().map_err(|error| ResetError::Outside(Box::new(error)))?;
         let lock = Self::lock(name, observer)?;
         let record = Record::load(name).map_err(OpenError::from)?;
@@ -71,6 +87,7 @@ impl RunningLab {
         let home = Home::of(state::directory(name));
         home.write_names(&names(&built.lab)).map_err(OpenError::from)?;
         let mut record = record.anew().map_err(OpenError::from)?;
+        record.verify = options.verify.unwrap_or(record.verify);
         if built.rerouted.take().is_some() {
             record.keep(&built, &lock).map_err(OpenError::from)?;
         }

@@ -8,10 +8,10 @@ use super::open_files::{self, OpenFilesError};
 use super::running::RunningLab;
 use crate::compile::{Check, Lab, names};
 use crate::document::LabName;
-use crate::executor::{self, BuildError, Fault, TeardownError, Verify};
+use crate::executor::{self, BuildError, Fault, TeardownError};
 use crate::kernel::Home;
 use crate::plan::{self, Plan};
-use crate::state::{self, Commands, Lock, Phase, Record, RecordError};
+use crate::state::{self, Commands, Lock, Phase, Record, RecordError, Verify};
 use std::io;
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ pub struct UpOptions {
     /// Whether its checks are to be run after: they take open files, which are counted before anything
     /// is made.
     pub checks: bool,
-    /// Whether what was made is read back from the kernel and compared.
+    /// Whether what was made is read back from the kernel and compared; a reset does likewise.
     pub verify: Verify,
     /// Whether the lab stays locked until the [`RunningLab`] is dropped, so that nobody comes between the
     /// build and what follows.
@@ -140,7 +140,7 @@ impl CompiledLab {
             }
         }
         observer.building(self.lab());
-        let record = match self.prepare(&lock) {
+        let record = match self.prepare(&lock, options.verify) {
             Ok(record) => record,
             Err(error) => {
                 lock.forget().map_err(OpenError::from)?;
@@ -148,17 +148,17 @@ impl CompiledLab {
             }
         };
         let mut steps = Steps { observer, of: self.plan.steps().len() };
-        let lock = executor::build(&self.plan, record.clone(), lock, options.verify, &mut steps)
+        let lock = executor::build(&self.plan, record.clone(), lock, &mut steps)
             .map_err(UpError::Build)?;
         let lock = Some(lock).filter(|_| options.keep_lock);
         Ok(RunningLab::made(record, lock, self.built.clone()))
     }
 
     /// Writes what is there before the first namespace, and returns the record of what is to come.
-    fn prepare(&self, lock: &Lock) -> io::Result<Record> {
+    fn prepare(&self, lock: &Lock, verify: Verify) -> io::Result<Record> {
         let lab = self.lab();
         Home::of(state::directory(&lab.name)).write_names(&names(lab))?;
-        let mut record = Record::begun(lab, self.path.clone(), self.commands)?;
+        let mut record = Record::begun(lab, self.path.clone(), self.commands, verify)?;
         record.keep(&self.built, lock)?;
         Ok(record)
     }

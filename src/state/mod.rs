@@ -18,6 +18,7 @@ pub use lock::{Lock, Shared};
 pub use outline::{Outline, invoking_user, outlines};
 pub use record::{
     Change, Commands, Footprint, LinkChange, NodeOutline, Phase, Record, RecordError, SCHEMA,
+    Verify,
 };
 
 use crate::document::LabName;

@@ -17,7 +17,7 @@ const FILE: &str = "lab.json";
 
 /// What records are written in: the number of their own schema, and the version of the program, as
 /// what was built is kept just as that version has it in memory.
-pub const SCHEMA: &str = concat!("1+", env!("CARGO_PKG_VERSION"));
+pub const SCHEMA: &str = concat!("2+", env!("CARGO_PKG_VERSION"));
 
 /// What a lab has in the kernel, by which it is told from others and taken down. Records of all
 /// versions say it in the same words.
@@ -52,6 +52,8 @@ pub struct Record {
     pub path: Option<PathBuf>,
     /// The commands that the file starts.
     pub commands: Commands,
+    /// Whether it was verified when it came up.
+    pub verify: Verify,
     /// What was changed since it came up, by interface.
     pub changes: Vec<Change>,
     /// Where what was built is kept.
@@ -78,6 +80,16 @@ pub struct Commands {
     pub number: usize,
     /// Whether the lab was built without starting any.
     pub left_out: bool,
+}
+
+/// Whether what was made is read back from the kernel and compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verify {
+    /// It is, before the first command of the file's own may change something.
+    Before,
+    /// It is not.
+    Never,
 }
 
 impl fmt::Display for Commands {
@@ -231,7 +243,12 @@ impl Record {
     ///
     /// # Errors
     /// No mark can be made, or the mount namespace cannot be told.
-    pub fn begun(lab: &Lab, path: Option<PathBuf>, commands: Commands) -> io::Result<Self> {
+    pub fn begun(
+        lab: &Lab,
+        path: Option<PathBuf>,
+        commands: Commands,
+        verify: Verify,
+    ) -> io::Result<Self> {
         let node = |node: &Node| NodeOutline {
             name: node.name.clone(),
             namespace: node.namespace.clone(),
@@ -251,6 +268,7 @@ impl Record {
             user: Some(invoking_user()),
             path,
             commands,
+            verify,
             changes: Vec::new(),
             built: None,
         })

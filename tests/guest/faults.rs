@@ -9,10 +9,10 @@ use std::mem::discriminant;
 use std::time::Duration;
 use vrflab::diagnostic::{Diagnostic, Severity};
 use vrflab::document::Format;
-use vrflab::executor::{self, ApplyError, BuildError, Change, ChangeError, Kernel, Verify, run};
+use vrflab::executor::{self, ApplyError, BuildError, Change, ChangeError, Kernel, run};
 use vrflab::kernel::{Machine, Refusal, Refused, observe, on_worker};
 use vrflab::plan::{Action, Difference, Plan, State, differences};
-use vrflab::state::{Footprint, Lock};
+use vrflab::state::{Footprint, Lock, Verify};
 
 /// The real kernel up to one step, and a fault there.
 struct Faulty<'m, 'w> {
@@ -226,9 +226,9 @@ fn a_change_that_is_refused_at_any_step_is_taken_back() {
     let (after, also) = read(AFTER, Format::Yaml, "edited");
     let errors = |said: &[Diagnostic]| said.iter().any(|it| it.severity == Severity::Error);
     assert!(!errors(&said) && !errors(&also), "{said:?} {also:?}");
-    let record = before.record();
-    executor::build(&before.plan, record.clone(), before.lock(), Verify::Never, &mut Alone)
-        .unwrap();
+    let mut record = before.record();
+    record.verify = Verify::Never;
+    executor::build(&before.plan, record.clone(), before.lock(), &mut Alone).unwrap();
     let none = BTreeSet::new();
     let change = |from: &Plan, to: &Plan, at: usize| {
         let Footprint { mark, namespaces, .. } = &record.footprint;

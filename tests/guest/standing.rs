@@ -6,10 +6,10 @@ use vrflab::check::{self, CheckResult, Visit};
 use vrflab::compile::Lab;
 use vrflab::diagnostic::{Diagnostic, Source};
 use vrflab::document::{Format, LabName};
-use vrflab::executor::{self, Observer, Verify};
+use vrflab::executor::{self, Observer};
 use vrflab::kernel::{Namespace, Worker, observe, on_worker, sysctl};
 use vrflab::plan::{self, Difference, Plan, Resource, Step, differences};
-use vrflab::state::{Commands, Lock, Record};
+use vrflab::state::{Commands, Lock, Record, Verify};
 
 /// A lab and its plan, which may or may not stand.
 pub struct Built {
@@ -69,7 +69,7 @@ pub fn l3vpn(name: &str) -> Built {
 impl Built {
     /// What is written before the kernel is touched.
     pub fn record(&self) -> Record {
-        Record::begun(&self.lab, None, Commands::default()).unwrap()
+        Record::begun(&self.lab, None, Commands::default(), Verify::Before).unwrap()
     }
 
     pub fn lock(&self) -> Lock {
@@ -78,7 +78,7 @@ impl Built {
 
     /// Builds it; it goes when the returned value does.
     pub fn up(self) -> Standing {
-        executor::build(&self.plan, self.record(), self.lock(), Verify::Before, &mut Alone)
+        executor::build(&self.plan, self.record(), self.lock(), &mut Alone)
             .unwrap_or_else(|failed| panic!("{failed:?}"));
         Standing(self)
     }

@@ -266,6 +266,33 @@ fn a_reset_that_is_refused_keeps_the_labs_text() {
 }
 
 #[test]
+fn a_reset_verifies_what_it_built_just_as_up_did_unless_it_is_told_not_to() {
+    let host = Host::new();
+    let file = "/run/lab.yaml";
+    // Both names are of one setting.
+    let settings = "{net.ipv4.conf.all.forwarding: 1, net.ipv4.ip_forward: 0}";
+    fs::write(file, format!("nodes: {{a: {{sysctls: {settings}}}}}\n")).unwrap();
+    let up = host.run(&["up", file]);
+    assert_eq!((up.status, up.out.as_str()), (4, ""), "{up:?}");
+    assert!(up.err.ends_with("lab: `--no-verify` builds it as it is\n"), "{}", up.err);
+    host.done(&["up", "--no-verify", file]);
+    host.done(&["reset"]);
+
+    // As if the kernel had held it all when it came up.
+    let record = "/run/vrflab/lab/lab.json";
+    let text = fs::read_to_string(record).unwrap();
+    fs::write(record, text.replace("\"verify\":\"never\"", "\"verify\":\"before\"")).unwrap();
+    let reset = host.run(&["reset"]);
+    assert_eq!((reset.status, reset.out.as_str()), (4, ""), "{reset:?}");
+    let end = "lab: is not up, and its text is kept: `vrflab reset --no-verify lab` builds it as it is, `vrflab down lab` forgets it\n";
+    assert!(reset.err.ends_with(end), "{}", reset.err);
+    host.done(&["reset", "--no-verify"]);
+    host.done(&["reset"]);
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
 fn a_record_that_cannot_be_read_is_the_trouble_of_its_lab_alone() {
     let host = Host::new();
     for record in ["{", "{\"lab\": \"broken\", \"of\": \"another version\"}"] {

@@ -11,10 +11,10 @@ use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Stdio};
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
-use vrflab::executor::{self, ApplyError, BuildError, Observer, TeardownError, Verify, run};
+use vrflab::executor::{self, ApplyError, BuildError, Observer, TeardownError, run};
 use vrflab::kernel::{Machine, on_worker};
 use vrflab::plan::{Plan, Step, lower};
-use vrflab::state::{Commands, Lock, Record};
+use vrflab::state::{Commands, Lock, Record, Verify};
 
 const FILE: &str = "/run/ring.yaml";
 
@@ -180,7 +180,8 @@ fn two_nodes() -> (Plan, Record, Lock) {
     let (lab, said) = vrflab::understand(&source, Format::Dot, None, &name);
     assert!(said.is_empty(), "{said:?}");
     let lab = lab.unwrap();
-    let (plan, record) = (lower(&lab), Record::begun(&lab, None, Commands::default()));
+    let (plan, record) =
+        (lower(&lab), Record::begun(&lab, None, Commands::default(), Verify::Before));
     (plan.unwrap(), record.unwrap(), Lock::take(&name, || {}).unwrap())
 }
 

@@ -8,9 +8,10 @@ use std::ops::ControlFlow;
 use std::process::{Command, Stdio};
 use vrflab::diagnostic::{Diagnostics, Source};
 use vrflab::document::{Format, LabName};
-use vrflab::executor::{self, Observer, Verify};
+use vrflab::executor::{self, Observer};
 use vrflab::kernel::{Home, Machine, feature, observe, on_worker, prepare_directory};
 use vrflab::plan::{Difference, Feature, Plan, Resource, Step, differences, lower};
+use vrflab::state::Verify;
 
 /// A namespace that goes with the test.
 struct Namespace(&'static str);

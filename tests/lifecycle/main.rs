@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use vrflab::document::LabName;
 use vrflab::lifecycle::{
     ApplyError, BuildError, ChangeError, CheckOptions, CompiledLab, Definition, ExecError,
-    Execution, LinkChange, LogsError, Observer, OpenError, Options, Progress, RunningLab, UpError,
-    UpOptions,
+    Execution, LinkChange, LogsError, Observer, OpenError, Options, Progress, ResetOptions,
+    RunningLab, UpError, UpOptions,
 };
 
 const LAB: &str = "graph { node [role=router]; a:ab -- b:ba; b:bc -- c:cb; a:ac -- c:ca }";
@@ -50,7 +50,7 @@ fn a_lab_is_built_checked_changed_reset_and_taken_down() {
     assert!(running.changes().is_empty() && passes(&running));
 
     running.link("b", "bc", LinkChange::Down, &mut ()).unwrap();
-    running.reset(&mut ()).unwrap();
+    running.reset(&ResetOptions::default(), &mut ()).unwrap();
     assert!(running.changes().is_empty() && passes(&running));
     running.down(&mut ()).unwrap();
     assert!(is_down(lab.name()));
@@ -125,9 +125,9 @@ fn a_build_that_is_ended_leaves_nothing_and_says_why() {
 fn a_reset_that_is_ended_can_be_asked_for_again() {
     let lab = compiled("again", LAB);
     let mut running = up(&lab).down_on_drop();
-    running.reset(&mut EndsAt(10)).unwrap_err();
+    running.reset(&ResetOptions::default(), &mut EndsAt(10)).unwrap_err();
     assert!(matches!(RunningLab::open(lab.name()), Err(OpenError::HalfBuilt(_))));
-    running.reset(&mut ()).unwrap();
+    running.reset(&ResetOptions::default(), &mut ()).unwrap();
     assert!(passes(&running));
     running.down(&mut ()).unwrap();
 }
