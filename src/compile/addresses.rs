@@ -18,7 +18,7 @@ use crate::document::{Address, Family, Role, Routing};
 use crate::iproute::Table;
 use crate::topology::Topology;
 use ipnet::IpNet;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 const LINKS: &str = "172.16.0.0/12";
@@ -124,9 +124,12 @@ fn routed_to(topology: &Topology, layout: &Layout, lab: &Lab) -> BTreeMap<Run, V
     for index in topology.graph.node_indices() {
         let id = NodeId(index.index());
         let node = &lab[id];
+        let addresses = node.interfaces.iter().flat_map(|interface| &interface.addresses);
+        let subnets: HashSet<IpNet> = addresses.map(|address| address.value.net.trunc()).collect();
+        let lengths: BTreeSet<u8> = subnets.iter().map(IpNet::prefix_len).collect();
         let written = |via: IpAddr| {
-            let addresses = node.interfaces.iter().flat_map(|interface| &interface.addresses);
-            is_link_local(via) || addresses.into_iter().any(|it| it.value.net.contains(&via))
+            let mut around = lengths.iter().filter_map(|length| IpNet::new(via, *length).ok());
+            is_link_local(via) || around.any(|net| subnets.contains(&net.trunc()))
         };
         for route in topology.graph[index].routes.iter().map(|route| &route.value) {
             let vrf = match &route.table {

@@ -3,12 +3,12 @@
 use super::interface::Interface;
 use super::lab::{InterfaceId, Node};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
-use crate::document::DeviceName;
+use crate::document::{DeviceName, Interface as Written};
 use crate::iproute::{FdbEntry, FdbPlace, Vlan};
 use crate::link::{DEFAULT_PVID, Keys, Kind, KindName, REMOTES};
 use crate::topology;
 use crate::vocabulary::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How many ports the kernel's bridge takes (`BR_MAX_PORTS` of `net/bridge/br_private.h`).
 const MOST_PORTS: usize = 1023;
@@ -118,12 +118,13 @@ fn default_vlans(bridge: &DeviceName, topology: &topology::Node) -> Vec<Spanned<
 /// Gives the ports of bridges that mind VLANs theirs; the plain one where nothing is said.
 fn vlans(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
     let filters = Interface::minds_vlans;
+    let said: HashMap<&DeviceName, &Written> =
+        topology.interfaces.iter().map(|it| (&it.name.value, &it.written)).collect();
     for place in 0..node.interfaces.len() {
         let interface = &node.interfaces[place];
         let bridge = node.bridge_of(InterfaceId(place)).map(|it| &node.interfaces[it.0]);
         let minds = filters(interface) || bridge.is_some_and(filters);
-        let at_node = topology.interfaces.iter().find(|it| it.name.value == interface.name);
-        let written = at_node.and_then(|it| it.written.vlans.as_ref());
+        let written = said.get(&interface.name).and_then(|it| it.vlans.as_ref());
         if let (false, Some(first)) = (minds, written.and_then(|vlans| vlans.first())) {
             errors.push(
                 Diagnostic::error(Code::BadValue, "VLANs where nobody minds them")

@@ -1,5 +1,6 @@
 //! The lines of `checks`.
 
+use super::address_index::{AddressIndex, Held};
 use super::check::{Check, Expect, Goal, Line, OPTIONS, Place, Sender, Target};
 use super::lab::{InterfaceId, Lab, MAIN, NodeId};
 use super::layout::{Context, Layout};
@@ -27,7 +28,7 @@ pub(super) fn read(
             &joined
         }
     };
-    let reader = Reader { lab, layout };
+    let reader = Reader::of(lab, layout);
     lines.iter().filter_map(|line| errors.keep(reader.read(line))).collect()
 }
 
@@ -37,27 +38,34 @@ pub(super) fn read(
 /// What is wrong with the line.
 pub fn read_check(lab: &Lab, line: &Text) -> Result<Check, Diagnostic> {
     let layout = Layout::of(lab, Routing::Auto);
-    Reader { lab, layout: &layout }.read(line)
+    Reader::of(lab, &layout).read(line)
 }
 
-/// A check that the compiler makes; nothing where its two ends have no family in common.
-pub(super) fn between(
-    lab: &Lab,
-    layout: &Layout,
-    from: Place,
-    to: Goal,
-    expect: Expect<Text>,
-) -> Option<Check> {
-    let line = Line { from, to, sends: Default::default(), expect };
-    Reader { lab, layout }.resolve(&line, &Text::filled("")).ok()
-}
-
-struct Reader<'a> {
+/// What the names and addresses of checks are looked up in.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
     lab: &'a Lab,
     layout: &'a Layout,
+    addresses: AddressIndex,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// The reader of a lab's checks, whose addresses are there.
+    pub fn of(lab: &'a Lab, layout: &'a Layout) -> Self {
+        Self { lab, layout, addresses: AddressIndex::of(lab, layout) }
+    }
+
+    /// The lab that the checks are of.
+    pub fn lab(&self) -> &'a Lab {
+        self.lab
+    }
+
+    /// A check that the compiler makes; nothing where its two ends have no family in common.
+    pub fn between(&self, from: Place, to: Goal, expect: Expect<Text>) -> Option<Check> {
+        let line = Line { from, to, sends: Default::default(), expect };
+        self.resolve(&line, &Text::filled("")).ok()
+    }
+
     fn read(&self, text: &Text) -> Result<Check, Diagnostic> {
         self.resolve(&Line::parse(text)?, text)
     }
@@ -97,7 +105,7 @@ impl Reader<'_> {
                 let takers = match expect {
                     Expect::Lost => vec![to],
                     Expect::Arrives(_) | Expect::Spreads(_) | Expect::Rejected(_) => {
-                        self.lab.takers(to, addresses[0])
+                        self.addresses.takers(to, addresses[0])
                     }
                 };
                 Target::Node { node: to, takers, vrf, addresses }
@@ -192,30 +200,6 @@ impl Reader<'_> {
         self.node(name, OPTIONS)
     }
 
-    /// Those of a node's addresses that mean the same on every link.
-    fn global(&self, id: NodeId) -> Vec<(u32, IpAddr, bool)> {
-        let mut all = self.held(id);
-        all.retain(|(_, address, _)| match address {
-            IpAddr::V4(_) => true,
-            IpAddr::V6(address) => !address.is_unicast_link_local(),
-        });
-        all
-    }
-
-    /// A node's addresses, each with its table and whether it is a loopback.
-    fn held(&self, id: NodeId) -> Vec<(u32, IpAddr, bool)> {
-        let node = &self.lab[id];
-        let interfaces = node.interfaces.iter().enumerate().flat_map(|(place, interface)| {
-            let table = self.layout.context((id, InterfaceId(place))).table;
-            interface.addresses.iter().map(move |held| (table, held.value.addr(), false))
-        });
-        let vrfs = node.vrfs.iter().flat_map(|vrf| {
-            vrf.addresses.iter().map(move |held| (vrf.table, held.value.addr(), false))
-        });
-        let loopbacks = node.loopback.iter().map(|held| (MAIN, held.value.addr(), true));
-        interfaces.chain(vrfs).chain(loopbacks).collect()
-    }
-
     fn node(&self, name: &Text, options: &[&str]) -> Result<NodeId, Diagnostic> {
         self.layout.node(name.as_str()).ok_or_else(|| {
             let error = Diagnostic::error(Code::UnknownNode, format!("there is no node `{name}`"))
@@ -243,38 +227,40 @@ impl Reader<'_> {
             vrf.and_then(|vrf| self.lab[node].vrf(vrf.as_str())).map(|vrf| vrf.table)
         };
         let here = table(from.node, from.vrf.as_ref()).unwrap_or(MAIN);
-        let domain = self.layout.domain(Context { node: from.node, table: here });
-        let own = self.global(from.node);
-        let has = |ipv4| own.iter().any(|(at, own, _)| *at == here && own.is_ipv4() == ipv4);
-        let wanted = table(id, vrf);
-        let mut all = self.global(id);
-        all.retain(|(table, address, _)| {
-            wanted.is_none_or(|wanted| wanted == *table)
-                && ipv4.is_none_or(|ipv4| ipv4 == address.is_ipv4())
-                && has(address.is_ipv4())
-        });
-        let addresses = |it: Vec<(u32, IpAddr, bool)>| it.into_iter().map(|it| it.1).collect();
+        let here = Context { node: from.node, table: here };
+        let domain = self.layout.domain(here);
+        let own = self.addresses.of_context(here);
+        let has = |ipv4| own.iter().any(|own| own.address.is_ipv4() == ipv4);
+        let has = [has(false), has(true)];
+        let all = match table(id, vrf) {
+            Some(table) => self.addresses.of_context(Context { node: id, table }),
+            None => self.addresses.of_node(id),
+        };
+        let fits = |held: &&Held| {
+            let is_ipv4 = held.address.is_ipv4();
+            ipv4.is_none_or(|ipv4| ipv4 == is_ipv4) && has[usize::from(is_ipv4)]
+        };
+        let all = || all.iter().filter(fits);
         match expect {
-            Expect::Lost => return addresses(all),
+            Expect::Lost => return all().map(|held| held.address).collect(),
             Expect::Arrives(_) | Expect::Spreads(_) | Expect::Rejected(_) => {}
         }
         // By an address of its own a node is told from others.
-        let is_own = |address: &IpAddr| self.lab.takers(id, *address).len() == 1;
-        if all.iter().any(|(_, address, _)| is_own(address)) {
-            all.retain(|(_, address, _)| is_own(address));
-        }
+        let is_own = |held: &&Held| self.addresses.is_own(id, held.address);
+        let has_own = all().any(|held| is_own(&held));
+        let all = || all().filter(|held| !has_own || is_own(held));
         let near = |ipv4: bool| {
-            all.iter().copied().find(|(table, address, _)| {
-                address.is_ipv4() == ipv4
-                    && self.layout.domain(Context { node: id, table: *table }) == domain
+            all().find(|held| {
+                let context = Context { node: id, table: held.table };
+                held.address.is_ipv4() == ipv4 && self.layout.domain(context) == domain
             })
         };
-        let near: Vec<_> = near(true).into_iter().chain(near(false)).collect();
+        let near: Vec<IpAddr> =
+            [near(true), near(false)].into_iter().flatten().map(|held| held.address).collect();
         if !near.is_empty() {
-            return addresses(near);
+            return near;
         }
-        all.retain(|(.., is_loopback)| !is_loopback);
-        addresses(all)
+        all().filter(|held| !held.is_loopback).map(|held| held.address).collect()
     }
 
     /// An answer comes back only to an address that the sender has.

@@ -1,7 +1,7 @@
 //! What is routed to: every subnet, loopback and segment of a routing domain, and who takes its packets.
 
 use super::family::IpFamily;
-use super::lab::{Encap, InterfaceId, Lab, MAIN, Nexthop, NodeId};
+use super::lab::{Encap, InterfaceId, Lab, MAIN, Nexthop, NodeId, Route};
 use super::layout::{Context, Layout, Port, compiled};
 use super::region;
 use super::segment::Segment;
@@ -36,11 +36,17 @@ pub(super) struct Class {
 
 /// The destinations of each routing domain, by its number; overlapping prefixes of different
 /// domains are different destinations.
-pub(super) fn all(lab: &Lab, layout: &Layout, routing: Routing) -> BTreeMap<usize, Destinations> {
+pub(super) fn all(
+    lab: &Lab,
+    layout: &Layout,
+    routes: &WrittenRoutes,
+    routing: Routing,
+) -> BTreeMap<usize, Destinations> {
     let mut owners: BTreeMap<(usize, IpNet), BTreeSet<Context>> = BTreeMap::new();
     for context in &layout.contexts {
         let Some(domain) = layout.domain(*context) else { continue };
-        for net in attached(lab, layout, *context).into_iter().chain(segments(lab, *context)) {
+        for net in attached(lab, layout, *context).into_iter().chain(routes.segments(lab, *context))
+        {
             owners.entry((domain, net)).or_default().insert(*context);
         }
     }
@@ -52,10 +58,10 @@ pub(super) fn all(lab: &Lab, layout: &Layout, routing: Routing) -> BTreeMap<usiz
         if !compiled(routing, lab[context.node].role) {
             continue;
         }
-        for net in written(lab, *context, true) {
+        for net in routes.prefixes(lab, *context, true) {
             let [edges, behind] = edges.entry((domain, net)).or_default();
             edges.insert(*context);
-            behind.extend(handed_to(lab, layout, *context, net));
+            behind.extend(routes.handed_to(lab, layout, *context, net));
         }
     }
     let large = large(lab, layout);
@@ -201,63 +207,83 @@ fn addresses(
     counts: impl Fn(InterfaceId) -> bool,
 ) -> Vec<Address> {
     let node = &lab[context.node];
-    let at = |place: InterfaceId| layout.context((context.node, place));
-    let ports = node.interfaces.iter().enumerate();
-    let ports = ports.map(|(place, interface)| (InterfaceId(place), interface));
-    let on_interfaces = ports
-        .filter(|(place, _)| at(*place) == context && counts(*place))
-        .flat_map(|(_, interface)| &interface.addresses);
+    let ports = layout.ports(context).iter().filter(|place| counts(**place));
+    let on_interfaces = ports.flat_map(|place| &node.interfaces[place.0].addresses);
     let on_lo = node.loopback.iter().filter(|_| context.table == MAIN);
-    let on_vrfs = node.vrfs.iter().filter(|vrf| vrf.table == context.table);
+    let on_vrf = layout.vrf(lab, context).into_iter().flat_map(|vrf| &vrf.addresses);
     on_interfaces
         .chain(on_lo)
-        .chain(on_vrfs.flat_map(|vrf| &vrf.addresses))
+        .chain(on_vrf)
         .map(|address| address.value)
         .filter(|address| !address.addr().is_loopback())
         .collect()
 }
 
-/// The segments of a context: what it does with their packets stands in its routes.
-fn segments(lab: &Lab, context: Context) -> impl Iterator<Item = IpNet> {
-    let routes = lab[context.node].routes.iter().map(|route| &route.value);
-    let routes = routes.filter(move |route| route.table == context.table);
-    let is_segment = |nexthop: &Nexthop| nexthop.encap.as_ref().and_then(Encap::local).is_some();
-    routes.filter(move |it| it.nexthops.iter().any(is_segment)).map(|it| it.destination)
-}
+/// The places of the routes that the file has for each context, in its order.
+pub(super) struct WrittenRoutes(HashMap<Context, Vec<usize>>);
 
-/// The routers that a written route of a table hands packets to.
-pub(super) fn handed_to(lab: &Lab, layout: &Layout, context: Context, net: IpNet) -> Vec<Context> {
-    let node = &lab[context.node];
-    let routes = node.routes.iter().map(|route| &route.value);
-    let routes = routes.filter(|route| route.table == context.table && route.destination == net);
-    let nexthops = routes.flat_map(|route| route.nexthops.iter());
-    nexthops
-        .filter(|nexthop| nexthop.encap.is_none())
-        .filter_map(|nexthop| {
-            let out = (context.node, node.interface(nexthop.dev.as_str())?);
-            let segment = layout.segments.iter().find(|it| it.ports.contains(&out))?;
-            let has = |(node, port): &&Port| {
-                let addresses = &lab[*node].interfaces[port.0].addresses;
-                addresses.iter().any(|address| Some(address.value.addr()) == nexthop.via)
-            };
-            Some(layout.context(*segment.ports.iter().find(has)?))
-        })
-        .filter(|gateway| lab[gateway.node].forwarding)
-        .collect()
-}
+impl WrittenRoutes {
+    /// Those of a lab whose tables are not filled yet.
+    pub fn of(lab: &Lab) -> Self {
+        let mut places: HashMap<Context, Vec<usize>> = HashMap::new();
+        for (node, written) in lab.nodes.iter().enumerate() {
+            for (place, route) in written.routes.iter().enumerate() {
+                let context = Context { node: NodeId(node), table: route.value.table };
+                places.entry(context).or_default().push(place);
+            }
+        }
+        Self(places)
+    }
 
-/// The prefixes of the file's routes in a table; `plain` leaves out those that push labels and those
-/// that go nowhere.
-pub(super) fn written(lab: &Lab, context: Context, plain: bool) -> Vec<IpNet> {
-    let routes = lab[context.node].routes.iter().map(|route| &route.value);
-    routes
-        .filter(|route| route.table == context.table)
-        .filter(|route| {
-            let labelled = route.nexthops.iter().any(|nexthop| nexthop.encap.is_some());
-            !plain || (route.kind == RouteKind::Unicast && !labelled)
-        })
-        .map(|route| route.destination)
-        .collect()
+    /// Those of a context.
+    pub fn at<'a>(&self, lab: &'a Lab, context: Context) -> impl Iterator<Item = &'a Route> {
+        let places = self.0.get(&context).into_iter().flatten();
+        places.map(move |place| &lab[context.node].routes[*place].value)
+    }
+
+    /// Their prefixes; `plain` leaves out those that push labels and those that go nowhere.
+    pub fn prefixes(&self, lab: &Lab, context: Context, plain: bool) -> Vec<IpNet> {
+        self.at(lab, context)
+            .filter(|route| {
+                let labelled = route.nexthops.iter().any(|nexthop| nexthop.encap.is_some());
+                !plain || (route.kind == RouteKind::Unicast && !labelled)
+            })
+            .map(|route| route.destination)
+            .collect()
+    }
+
+    /// The segments among them: what is done with their packets stands there.
+    fn segments(&self, lab: &Lab, context: Context) -> impl Iterator<Item = IpNet> {
+        let is_segment =
+            |nexthop: &Nexthop| nexthop.encap.as_ref().and_then(Encap::local).is_some();
+        let routes = self.at(lab, context);
+        routes.filter(move |it| it.nexthops.iter().any(is_segment)).map(|it| it.destination)
+    }
+
+    /// The routers that a route hands packets to.
+    pub fn handed_to(
+        &self,
+        lab: &Lab,
+        layout: &Layout,
+        context: Context,
+        net: IpNet,
+    ) -> Vec<Context> {
+        let node = &lab[context.node];
+        let routes = self.at(lab, context).filter(|route| route.destination == net);
+        let nexthops = routes.flat_map(|route| route.nexthops.iter());
+        nexthops
+            .filter(|nexthop| nexthop.encap.is_none())
+            .filter_map(|nexthop| {
+                let out = (context.node, node.interface(nexthop.dev.as_str())?);
+                let has = |(node, port): &&Port| {
+                    let addresses = &lab[*node].interfaces[port.0].addresses;
+                    addresses.iter().any(|address| Some(address.value.addr()) == nexthop.via)
+                };
+                Some(layout.context(*layout.segment(out)?.ports.iter().find(has)?))
+            })
+            .filter(|gateway| lab[gateway.node].forwarding)
+            .collect()
+    }
 }
 
 /// The hosts that packets are sent to beside their links: those with addresses of their own that no

@@ -11,7 +11,7 @@ use crate::link::{Dummy, ETHERNET_MTU, Keys, Kind, KindName, LowerDevice, Medium
 use crate::topology;
 use crate::vocabulary::{Given, Value};
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
 /// Adds a node's interfaces that no link makes, and makes ports of those that are to be some.
 pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: &mut Diagnostics) {
@@ -40,8 +40,9 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
     }
     let node_lab = &draft.lab[id];
     let is_port = |place: InterfaceId| node_lab.bridge_of(place).is_some();
+    let passed = node_lab.passed_through();
     for place in (0..node_lab.interfaces.len()).map(InterfaceId) {
-        if is_port(place) || node_lab.passed_through(place).is_some() {
+        if is_port(place) || passed.contains_key(&place) {
             draft.unaddressed.remove(&(id, place));
         }
     }
@@ -71,7 +72,7 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
             ) => true,
         };
         let node = &draft.lab[id];
-        let port = node.bridge_of(*place).is_some() || node.passed_through(*place).is_some();
+        let port = node.bridge_of(*place).is_some() || passed.contains_key(place);
         if joins && !port && written.addresses.is_none() {
             draft.unaddressed.insert((id, *place));
         }
@@ -309,11 +310,16 @@ fn ports(node: &mut Node, bridge: InterfaceId, written: &Written, errors: &mut D
 /// Says those MTUs that the kernel would choose otherwise than for any interface.
 pub(super) fn mtus(node: &mut Node) {
     let mtu = |interface: &Interface| interface.mtu.map_or(ETHERNET_MTU, |mtu| mtu.value);
+    let mut ports_of: BTreeMap<InterfaceId, Vec<InterfaceId>> = BTreeMap::new();
+    for port in (0..node.interfaces.len()).map(InterfaceId) {
+        if let Some(bridge) = node.bridge_of(port) {
+            ports_of.entry(bridge).or_default().push(port);
+        }
+    }
     // A parent's first, so that its children have the same.
     for place in node.lower_first() {
         let interface = &node.interfaces[place.0];
-        let ports = node.interfaces.iter().enumerate();
-        let ports = ports.filter(|(port, _)| node.bridge_of(InterfaceId(*port)) == Some(place));
+        let ports = ports_of.get(&place).into_iter().flatten().map(|port| &node.interfaces[port.0]);
         let kind = match interface.kind.of_device() {
             Some(kind) if interface.mtu.is_none() => kind,
             Some(_) | None => continue,
@@ -325,7 +331,7 @@ pub(super) fn mtus(node: &mut Node) {
             Mtu::Less(overhead) => below.map_or(ETHERNET_MTU, mtu).saturating_sub(overhead),
             // The ports of a switch have no VLANs above them.
             Mtu::LeastOfPorts if node.role == Role::Switch => continue,
-            Mtu::LeastOfPorts => ports.map(|(_, port)| mtu(port)).min().unwrap_or(ETHERNET_MTU),
+            Mtu::LeastOfPorts => ports.map(mtu).min().unwrap_or(ETHERNET_MTU),
         };
         if chosen != ETHERNET_MTU {
             node.interfaces[place.0].mtu = Some(Spanned::filled(chosen));

@@ -6,6 +6,7 @@ use crate::diagnostic::{Code, Diagnostic, Spanned, few};
 use crate::document::{Address, DeviceName};
 use crate::iproute::{RouteKind, Scope};
 use ipnet::IpNet;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 /// The kernel's number of the table that is looked up last.
@@ -14,7 +15,8 @@ const DEFAULT: u32 = 253;
 /// What the interfaces of a node and its routes without a gateway put on its links.
 pub(super) struct Gateways<'a> {
     node: &'a Node,
-    entries: Vec<Entry>,
+    /// By table, in the order in which the kernel makes them.
+    entries: HashMap<u32, Vec<Entry>>,
 }
 
 /// A prefix whose addresses are on a link, or in the node itself.
@@ -47,7 +49,7 @@ pub(super) enum From<'a> {
 impl<'a> Gateways<'a> {
     /// What a node has on its links, its routes without a gateway among these.
     pub fn of<'r>(node: &'a Node, routes: impl IntoIterator<Item = &'r Route>) -> Self {
-        let mut gateways = Self { node, entries: Vec::new() };
+        let mut gateways = Self { node, entries: HashMap::new() };
         for interface in &node.interfaces {
             for address in &interface.addresses {
                 gateways.address(node.table_of(interface), address.value, &interface.name);
@@ -112,7 +114,8 @@ impl<'a> Gateways<'a> {
     }
 
     fn push(&mut self, table: u32, net: IpNet, device: &DeviceName, kind: Kind) {
-        self.entries.push(Entry { table, net, device: device.clone(), kind });
+        let entry = Entry { table, net, device: device.clone(), kind };
+        self.entries.entry(table).or_default().push(entry);
     }
 
     /// The device through which a gateway is reached.
@@ -159,18 +162,17 @@ impl<'a> Gateways<'a> {
     pub fn on_link(&self, gateway: Spanned<IpAddr>, device: &DeviceName) -> Result<(), Diagnostic> {
         self.not_behind_lo(gateway, device)?;
         let table = self.table_behind(device);
-        let is_wrong = |entry: &Entry| match entry.kind {
-            Kind::OnLink => {
-                let elsewhere = entry.device != *device && entry.net.prefix_len() > 0;
-                gateway.value.is_ipv6() && elsewhere && entry.table == table.unwrap_or(MAIN)
-            }
-            Kind::Own | Kind::Broadcast => entry.table == table.unwrap_or(LOCAL),
+        let elsewhere = |entry: &&Entry| {
+            gateway.value.is_ipv6() && entry.device != *device && entry.net.prefix_len() > 0
         };
+        let neighbours = self.table(table.unwrap_or(MAIN)).iter();
+        let neighbours = neighbours.filter(|it| it.kind == Kind::OnLink).filter(elsewhere);
+        let own = self.table(table.unwrap_or(LOCAL)).iter().filter(|it| it.kind != Kind::OnLink);
         if is_link_local(gateway.value) {
             return self.not_own(gateway, device);
         }
         let holds = |entry: &&Entry| entry.net.contains(&gateway.value);
-        let best = self.entries.iter().filter(holds).filter(|entry| is_wrong(entry));
+        let best = neighbours.chain(own).filter(holds);
         let Some(wrong) = best.max_by_key(|entry| entry.net.prefix_len()) else { return Ok(()) };
         let said = match wrong.kind {
             Kind::OnLink => format!("it is on the link of `{}`", wrong.device),
@@ -195,16 +197,14 @@ impl<'a> Gateways<'a> {
             IpAddr::V4(_) => [if table == MAIN { LOCAL } else { table }, LOCAL],
             IpAddr::V6(_) => [behind.unwrap_or(LOCAL); 2],
         };
-        let is_own = |entry: &Entry| {
-            let own = entry.kind == Kind::Own && entry.net.contains(&source.value);
-            own && tables.contains(&entry.table)
-        };
+        let is_own = |entry: &Entry| entry.kind == Kind::Own && entry.net.contains(&source.value);
+        let mut own = tables.into_iter().flat_map(|table| self.table(table));
         // Link-local addresses are the kernel's own choice.
         let unknown = is_link_local(source.value) || source.value.is_loopback();
-        if unknown || self.entries.iter().any(is_own) {
+        if unknown || own.any(is_own) {
             return Ok(());
         }
-        let elsewhere = self.entries.iter().find(|it| it.net == single(source.value));
+        let elsewhere = self.all().find(|it| it.net == single(source.value));
         let title = format!("`{}` cannot send from {source} there", self.node.name);
         Err(Diagnostic::error(Code::ForeignSource, title)
             .at(
@@ -216,6 +216,17 @@ impl<'a> Gateways<'a> {
             )
             .note("the kernel answers EINVAL: \"Invalid prefsrc address\"")
             .help("a route's `src` is an address of its own table or of main"))
+    }
+
+    /// What is in one table.
+    fn table(&self, table: u32) -> &[Entry] {
+        self.entries.get(&table).map_or(&[], Vec::as_slice)
+    }
+
+    /// What is in any table, those of low numbers first.
+    fn all(&self) -> impl Iterator<Item = &Entry> {
+        let tables: BTreeMap<&u32, &Vec<Entry>> = self.entries.iter().collect();
+        tables.into_values().flatten()
     }
 
     /// The table of the VRF that a device is or is in.
@@ -237,9 +248,9 @@ impl<'a> Gateways<'a> {
             From::Device(table, device) => (table, Some(device)),
         };
         let longest = |table: u32, device: Option<&DeviceName>| {
-            let entries = self.entries.iter().filter(|entry| {
+            let entries = self.table(table).iter().filter(|entry| {
                 let fits = device.is_none_or(|device| entry.device == *device);
-                fits && entry.table == table && entry.net.contains(&gateway) && counts(entry)
+                fits && entry.net.contains(&gateway) && counts(entry)
             });
             // Of equal ones, the first.
             entries.rev().max_by_key(|entry| entry.net.prefix_len())
@@ -262,10 +273,14 @@ impl<'a> Gateways<'a> {
         let behind = self.table_behind(device).unwrap_or(LOCAL);
         let link_local = is_link_local(gateway.value);
         let is_own = |entry: &Entry| {
-            let here = if link_local { entry.device == *device } else { entry.table == behind };
+            let here = !link_local || entry.device == *device;
             entry.kind == Kind::Own && here && entry.net.contains(&gateway.value)
         };
-        if self.entries.iter().any(is_own) {
+        let is_own = match link_local {
+            true => self.all().any(is_own),
+            false => self.table(behind).iter().any(is_own),
+        };
+        if is_own {
             let said = format!("an address of `{}` itself", self.node.name);
             return Err(self.no_gateway(gateway, said, "Gateway can not be a local address"));
         }
@@ -305,9 +320,8 @@ impl<'a> Gateways<'a> {
         let error = |title| Diagnostic::error(Code::Unreachable, title).note(answer);
         let node = &self.node.name;
         let holds = |entry: &&Entry| entry.net.contains(&gateway.value);
-        let Some(entry) = self.entries.iter().filter(holds).max_by_key(|it| it.net.prefix_len())
-        else {
-            let on_link = self.entries.iter().filter(|entry| entry.kind == Kind::OnLink);
+        let Some(entry) = self.all().filter(holds).max_by_key(|it| it.net.prefix_len()) else {
+            let on_link = self.all().filter(|entry| entry.kind == Kind::OnLink);
             let mut subnets: Vec<String> = on_link.map(|entry| entry.net.to_string()).collect();
             subnets.dedup();
             return self

@@ -1,6 +1,7 @@
 //! An interface of a node, and what makes it.
 
 use super::lab::InterfaceId;
+use super::named::Named;
 use crate::diagnostic::{Span, Spanned};
 use crate::document::{Address, DeviceName};
 use crate::iproute::{FdbEntry, Leaf, Netem, Police, Tbf, Vlan};
@@ -44,6 +45,12 @@ pub struct Interface {
     pub bridge_port: Option<Spanned<BridgePort>>,
     /// Whether it is up.
     pub up: bool,
+}
+
+impl Named for Interface {
+    fn name(&self) -> &DeviceName {
+        &self.name
+    }
 }
 
 impl Interface {

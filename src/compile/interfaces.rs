@@ -2,6 +2,7 @@
 
 use super::interface::{Interface, InterfaceKind};
 use super::lab::{InterfaceId, Lab, Link, Node, NodeId};
+use super::named::ByName;
 use super::{Draft, WantedVrf, devices};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
 use crate::document::{DeviceName, EndVrf, Role};
@@ -63,7 +64,7 @@ pub(super) fn build(topology: &Topology, roles: &[Role], errors: &mut Diagnostic
 }
 
 fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
-    let mut interfaces = Vec::new();
+    let mut interfaces = ByName::default();
     if role == Role::Switch {
         let stp = node.stp.is_some_and(|stp| stp.value);
         let name = DeviceName::new(BRIDGE).expect("a bridge's name is a device's name");
@@ -77,7 +78,7 @@ fn empty(node: &topology::Node, role: Role, namespace: String) -> Node {
         role,
         forwarding: node.forwarding.map_or(role.forwards(), |forwarding| forwarding.value),
         loopback: node.loopback.clone().unwrap_or_default(),
-        vrfs: Vec::new(),
+        vrfs: ByName::default(),
         interfaces,
         nexthops: Vec::new(),
         tables: node.tables.iter().map(|(name, table)| (name.value.clone(), table.value)).collect(),

@@ -171,17 +171,6 @@ impl Lab {
         self.nodes.iter().position(|node| node.name.as_str() == name).map(NodeId)
     }
 
-    /// The nodes that packets to an address of this one may come to: itself, or, where the address is
-    /// anycast, any that has it as such.
-    pub fn takers(&self, node: NodeId, address: IpAddr) -> Vec<NodeId> {
-        let anycast =
-            |id: NodeId| self[id].addresses().any(|own| own.anycast && own.addr() == address);
-        match anycast(node) {
-            true => (0..self.nodes.len()).map(NodeId).filter(|id| anycast(*id)).collect(),
-            false => vec![node],
-        }
-    }
-
     /// The texts that the lab has from files of their own, by the names that it has for them.
     pub fn files(&self) -> BTreeMap<String, String> {
         self.nodes

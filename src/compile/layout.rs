@@ -1,6 +1,6 @@
 //! What lies on one wire with what, and which tables are joined by it.
 
-use super::lab::{InterfaceId, Lab, MAIN, NodeId};
+use super::lab::{InterfaceId, Lab, MAIN, NodeId, Vrf};
 use super::segment::{self, Segment};
 use crate::document::{DeviceName, NodeName, Role, Routing};
 use petgraph::unionfind::UnionFind;
@@ -35,6 +35,12 @@ pub(super) struct Layout {
     nodes: HashMap<NodeName, NodeId>,
     /// The table of each interface, by node.
     tables: Vec<Vec<u32>>,
+    /// The interfaces of each context, in the node's order.
+    ports: HashMap<Context, Vec<InterfaceId>>,
+    /// The segment of each interface that is on one.
+    segment_of: HashMap<Port, usize>,
+    /// The place of each context's VRF in its node.
+    vrfs: HashMap<Context, usize>,
     /// Every context of the lab, by node, and there the main one first.
     pub contexts: Vec<Context>,
     /// The domain of each context; a domain is known by a number of its own.
@@ -47,12 +53,16 @@ impl Layout {
     /// The layout of a lab whose interfaces and VRFs are known.
     pub fn of(lab: &Lab, routing: Routing) -> Self {
         let segments = segment::all(lab);
+        let tables = tables(lab);
         let nodes = lab.nodes.iter().enumerate();
         let nodes = nodes.map(|(place, node)| (node.name.clone(), NodeId(place))).collect();
         let mut layout = Self {
+            segment_of: segment_of(&segments),
             segments,
             nodes,
-            tables: tables(lab),
+            ports: ports(&tables),
+            tables,
+            vrfs: vrfs(lab),
             contexts: contexts(lab),
             domains: HashMap::new(),
             realms: HashMap::new(),
@@ -69,6 +79,21 @@ impl Layout {
     /// The context in which an interface's packets are routed.
     pub fn context(&self, (node, interface): Port) -> Context {
         Context { node, table: self.tables[node.0][interface.0] }
+    }
+
+    /// The interfaces whose packets are routed in a context.
+    pub fn ports(&self, context: Context) -> &[InterfaceId] {
+        self.ports.get(&context).map_or(&[], Vec::as_slice)
+    }
+
+    /// The segment that an interface is on.
+    pub fn segment(&self, port: Port) -> Option<&Segment> {
+        self.segment_of.get(&port).map(|place| &self.segments[*place])
+    }
+
+    /// The VRF that a context is; none where it is a main table.
+    pub fn vrf<'a>(&self, lab: &'a Lab, context: Context) -> Option<&'a Vrf> {
+        self.vrfs.get(&context).map(|place| &lab[context.node].vrfs[*place])
     }
 
     /// The routing domain of a context.
@@ -181,6 +206,32 @@ fn tables(lab: &Lab) -> Vec<Vec<u32>> {
         node.interfaces.iter().map(table).collect()
     };
     lab.nodes.iter().map(of_node).collect()
+}
+
+fn segment_of(segments: &[Segment]) -> HashMap<Port, usize> {
+    let segments = segments.iter().enumerate();
+    segments.flat_map(|(place, it)| it.ports.iter().map(move |port| (*port, place))).collect()
+}
+
+fn ports(tables: &[Vec<u32>]) -> HashMap<Context, Vec<InterfaceId>> {
+    let mut ports: HashMap<Context, Vec<InterfaceId>> = HashMap::new();
+    for (node, tables) in tables.iter().enumerate() {
+        for (place, table) in tables.iter().enumerate() {
+            let context = Context { node: NodeId(node), table: *table };
+            ports.entry(context).or_default().push(InterfaceId(place));
+        }
+    }
+    ports
+}
+
+fn vrfs(lab: &Lab) -> HashMap<Context, usize> {
+    let mut vrfs = HashMap::new();
+    for (node, in_node) in lab.nodes.iter().enumerate() {
+        for (place, vrf) in in_node.vrfs.iter().enumerate() {
+            vrfs.entry(Context { node: NodeId(node), table: vrf.table }).or_insert(place);
+        }
+    }
+    vrfs
 }
 
 fn contexts(lab: &Lab) -> Vec<Context> {

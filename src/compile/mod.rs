@@ -3,6 +3,7 @@
 //! What is written wins; a pass only fills what is absent. After the last one the whole lab is held
 //! against the rules that no single line can break alone.
 
+mod address_index;
 mod addresses;
 mod bridges;
 mod check;
@@ -17,6 +18,7 @@ mod interfaces;
 mod lab;
 mod labels;
 mod layout;
+mod named;
 mod names;
 mod neighbours;
 mod network;

@@ -6,6 +6,7 @@
 //! Shortest paths are searched here and in [`super::shortest`], and not by petgraph, whose searches
 //! keep their distances in hash maps: a lab of a thousand routers asks for tens of millions of them.
 
+use super::destinations::WrittenRoutes;
 use super::family::IpFamily;
 use super::lab::{Lab, MAIN};
 use super::layout::{Context, Layout, Port, compiled};
@@ -30,6 +31,8 @@ pub(super) struct Network {
     place_of: HashMap<Context, Place>,
     /// The compiled VPNs by name: the tables at the provider's edge, in the nodes' order.
     pub vpns: BTreeMap<DeviceName, Vec<Place>>,
+    /// The routes that the file has for each context.
+    pub written: WrittenRoutes,
     /// By family and place: who steps here, and at what cost; hosts, which only ever send, left out.
     into: [Vec<Vec<(Place, u32)>>; 2],
     /// By family and place: whom those who take packets on step to.
@@ -120,6 +123,7 @@ impl Network {
     pub fn of(
         lab: &Lab,
         layout: &Layout,
+        written: WrittenRoutes,
         routing: Routing,
         wanted: impl Fn(Context) -> bool,
         mut neighbours: Counter<'_>,
@@ -152,15 +156,14 @@ impl Network {
         }
         let mut vpns: BTreeMap<DeviceName, Vec<Place>> = BTreeMap::new();
         for (place, station) in stations.iter_mut().enumerate().filter(|(_, it)| it.border) {
-            let vrfs = &lab[station.context.node].vrfs;
-            if let Some(vrf) = vrfs.iter().find(|vrf| vrf.table == station.context.table) {
+            if let Some(vrf) = layout.vrf(lab, station.context) {
                 vpns.entry(vrf.name.clone()).or_default().push(place);
                 station.vpn = Some(vrf.name.clone());
             }
         }
         let into = [(); 2].map(|()| vec![Vec::new(); stations.len()]);
         let onto = [(); 2].map(|()| vec![Vec::new(); stations.len()]);
-        let mut network = Self { into, onto, stations, place_of, vpns };
+        let mut network = Self { into, onto, stations, place_of, vpns, written };
         for segment in &layout.segments {
             let ends: Vec<(Port, Place)> = segment
                 .ports

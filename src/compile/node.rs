@@ -2,6 +2,7 @@
 
 use super::interface::{Interface, InterfaceKind, Lower};
 use super::lab::{InterfaceId, LabelRoute, MAIN, Nexthop, NexthopObject, Route, Rule, Sysctl};
+use super::named::{ByName, Named};
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{Address, Content, DeviceName, NodeName, Role};
 use crate::iproute::{Neighbour, Netem, RuleAction, Tbf};
@@ -25,9 +26,9 @@ pub struct Node {
     /// Addresses on `lo`, beside the kernel's own.
     pub loopback: Vec<Spanned<Address>>,
     /// Its VRFs.
-    pub vrfs: Vec<Vrf>,
+    pub vrfs: ByName<Vrf>,
     /// Its interfaces, those of links and others.
-    pub interfaces: Vec<Interface>,
+    pub interfaces: ByName<Interface>,
     /// Nexthop objects, groups behind their members.
     pub nexthops: Vec<Spanned<NexthopObject>>,
     /// Names for tables.
@@ -89,6 +90,12 @@ pub struct Vrf {
     pub up: bool,
 }
 
+impl Named for Vrf {
+    fn name(&self) -> &DeviceName {
+        &self.name
+    }
+}
+
 impl Vrf {
     /// A VRF of which nothing but its name is said, and whose table is not known yet.
     pub(super) fn plain(name: DeviceName, span: Span) -> Self {
@@ -144,10 +151,7 @@ impl Node {
 
     /// The interface of this name.
     pub fn interface(&self, name: &str) -> Option<InterfaceId> {
-        self.interfaces
-            .iter()
-            .position(|interface| interface.name.as_str() == name)
-            .map(InterfaceId)
+        self.interfaces.place(name).map(InterfaceId)
     }
 
     /// Whether a device is up; `lo` always is.
@@ -225,7 +229,7 @@ impl Node {
 
     /// The VRF of this name.
     pub fn vrf(&self, name: &str) -> Option<&Vrf> {
-        self.vrfs.iter().find(|vrf| vrf.name.as_str() == name)
+        self.vrfs.named(name)
     }
 
     /// The VRF that an interface is in, itself or through its bridge.

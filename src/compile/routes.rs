@@ -8,6 +8,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, few,
 use crate::document::DeviceName;
 use crate::iproute::RouteKind;
 use crate::topology::{self, Topology};
+use ipnet::IpNet;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -213,14 +214,16 @@ pub(super) fn unknown<'a>(
 /// Reports routes to a subnet that the route's own table has on an interface: the interface's comes
 /// first, and of IPv4 the kernel refuses a second one.
 fn connected(node: &Node, routes: &[Spanned<Route>], errors: &mut Diagnostics) {
+    let mut subnets: HashMap<(u32, IpNet), &Interface> = HashMap::new();
+    for interface in &node.interfaces {
+        let table = node.table_of(interface);
+        for address in &interface.addresses {
+            subnets.entry((table, address.value.trunc())).or_insert(interface);
+        }
+    }
     for route in routes {
         let Route { table, destination, metric, attributes, nexthops, .. } = &route.value;
-        let mut inside =
-            node.interfaces.iter().filter(|interface| node.table_of(interface) == *table);
-        let on_it = |interface: &&Interface| {
-            interface.addresses.iter().any(|address| address.value.trunc() == *destination)
-        };
-        let Some(interface) = inside.find(on_it) else { continue };
+        let Some(interface) = subnets.get(&(*table, *destination)) else { continue };
         let leak = nexthops.iter().find_map(|nexthop| node.vrf(nexthop.dev.as_str()));
         let refused = destination.addr().is_ipv4() && metric.is_none() && attributes.tos.is_none();
         if !interface.up || !(refused || leak.is_some()) {

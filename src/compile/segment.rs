@@ -2,7 +2,7 @@
 //! frames, all followed to their ends.
 
 use super::interface::InterfaceKind;
-use super::lab::{InterfaceId, Lab, NodeId};
+use super::lab::{InterfaceId, Lab, Node, NodeId};
 use super::layout::Port;
 use super::wireguard::Interfaces;
 use crate::document::Role;
@@ -69,7 +69,9 @@ fn joined(lab: &Lab, is_joint: impl Fn(&Joint) -> bool) -> Vec<Segment> {
     });
     let mut segments: Vec<Segment> = Vec::new();
     let mut place_of: HashMap<usize, usize> = HashMap::new();
-    for port in linked.chain(others).filter(|port| has_addresses(lab, *port)) {
+    let passed: Vec<_> = lab.nodes.iter().map(Node::passed_through).collect();
+    let hears = |(node, interface): &Port| !passed[node.0].contains_key(interface);
+    for port in linked.chain(others).filter(|port| hears(port) && has_addresses(lab, *port)) {
         let root = wires.root((port.0, port.1, Side::Wire, None));
         let segment = *place_of.entry(root).or_insert_with(|| {
             segments.push(Segment { ports: Vec::new(), point_to_point: false });
@@ -108,14 +110,13 @@ fn is_ip_tunnel(lab: &Lab, (node, interface): Port) -> bool {
     })
 }
 
-/// Whether an interface can have addresses: no port of a bridge can, nor one whose frames are all
-/// another's, nor anything in a switch.
+/// Whether an interface whose frames are its own can have addresses: no port of a bridge can, nor anything
+/// in a switch.
 fn has_addresses(lab: &Lab, (node, interface): Port) -> bool {
     let node = &lab[node];
     let kind = node.interfaces[interface.0].kind.of_device();
     let carries = kind.is_none_or(|kind| kind.description().carries != Carries::Nothing);
-    let is_whole = node.bridge_of(interface).is_none() && node.passed_through(interface).is_none();
-    node.role != Role::Switch && is_whole && carries
+    node.role != Role::Switch && node.bridge_of(interface).is_none() && carries
 }
 
 /// The bridges at which interfaces are behind isolated ports, each with a number that those behind the

@@ -1,7 +1,7 @@
 //! The routes that the file leaves out: the shortest ways to everything in each routing domain, in as
 //! few routes as say the same, and those of VPNs.
 
-use super::destinations::{self, Destinations};
+use super::destinations::{self, Destinations, WrittenRoutes};
 use super::family::IpFamily;
 use super::lab::{Lab, MAIN, Nexthop, NodeId, Route};
 use super::layout::Layout;
@@ -44,11 +44,12 @@ pub(super) fn fill(
     errors: &mut Diagnostics,
 ) -> Result<(Network, Core), Diagnostic> {
     let limits = &topology.limits;
-    let destinations = destinations::all(lab, layout, Routing::Auto);
+    let written = WrittenRoutes::of(lab);
+    let destinations = destinations::all(lab, layout, &written, Routing::Auto);
     let wanted = destinations::wanted(&destinations);
     let neighbours = limits.counter(Quantity::Neighbours);
     let is_wanted = |context| wanted.contains(&context);
-    let network = Network::of(lab, layout, Routing::Auto, is_wanted, neighbours)?;
+    let network = Network::of(lab, layout, written, Routing::Auto, is_wanted, neighbours)?;
     vpn::hold_apart(lab, layout, &network, &destinations, errors);
     let core = Core::of(lab, layout, &network, errors);
     let routed = |node: NodeId| topology.routing_at(NodeIndex::new(node.0));
@@ -56,7 +57,7 @@ pub(super) fn fill(
     core.label(lab, &network, php, |node| routed(node) == Routing::Auto);
     vpn::check_joined(lab, &network, &core, |node| routed(node) == Routing::Auto, errors);
 
-    let importers = vpn::importers(lab, &network);
+    let importers = vpn::importers(lab, layout, &network);
     let reaches = reaches(&network, &core, &destinations, &importers, limits)?;
     let mut filled = Vec::new();
     let mut made = lab.nodes.iter().map(|node| node.routes.len()).sum();
@@ -166,12 +167,10 @@ impl Source<'_> {
             (Some(Routing::None), _) | (None, Routing::None) => false,
             (None, Routing::Auto) => {
                 let default = family.default_route();
-                let mut routes = self.lab[station.context.node].routes.iter().map(|it| &it.value);
-                station.border
-                    || !routes.any(|route| {
-                        let here = route.table == station.context.table;
-                        here && route.destination == default && route.kind == RouteKind::Unicast
-                    })
+                let mut routes = self.network.written.at(self.lab, station.context);
+                let is_default =
+                    |it: &Route| it.destination == default && it.kind == RouteKind::Unicast;
+                station.border || !routes.any(is_default)
             }
         }
     }
@@ -189,7 +188,7 @@ impl Source<'_> {
         let (tree, default) = (&destinations.trees[family.index()], family.default_route());
         let context = station.context;
         let written: HashSet<IpNet> =
-            destinations::written(lab, context, false).into_iter().collect();
+            self.network.written.prefixes(lab, context, false).into_iter().collect();
         let sends_only = !station.through && !station.border;
         if let (Some((number, step)), None, true, true) =
             (first, steps.next(), sends_only, written.is_empty())
@@ -279,8 +278,9 @@ impl Source<'_> {
     fn default_leads_to(&self, table: &Table, family: IpFamily) -> Vec<Place> {
         let station = &self.network.stations[table.place];
         let default = family.default_route();
-        if destinations::written(self.lab, station.context, false).contains(&default) {
-            let to = destinations::handed_to(self.lab, self.layout, station.context, default);
+        if self.network.written.prefixes(self.lab, station.context, false).contains(&default) {
+            let to =
+                self.network.written.handed_to(self.lab, self.layout, station.context, default);
             return to.into_iter().map(|context| self.network.place(context)).collect();
         }
         let filled = table.routes.iter().find(|(net, _)| *net == default).map(|(_, way)| *way);
@@ -381,7 +381,8 @@ fn routes(
     filled: &mut Vec<(Place, Vec<Route>)>,
 ) {
     let context = network.stations[table.place].context;
-    let written: HashSet<IpNet> = destinations::written(lab, context, false).into_iter().collect();
+    let written: HashSet<IpNet> =
+        network.written.prefixes(lab, context, false).into_iter().collect();
     // Where the port of a subnet is down, the kernel may hold its route to it all the same, unused.
     let attached = destinations::attached(lab, layout, context);
     let own = destinations::own(lab, layout, context);

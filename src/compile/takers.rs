@@ -60,6 +60,7 @@ pub(super) fn check(node: &Node, errors: &mut Diagnostics) {
             });
         }
     }
+    let passed = node.passed_through();
     for (id, mut takers) in takers {
         takers.sort_by_key(|taker| taker.span);
         let [first, others @ ..] = &takers[..] else { continue };
@@ -78,7 +79,7 @@ pub(super) fn check(node: &Node, errors: &mut Diagnostics) {
             );
         }
         let address = interface.addresses.first();
-        if let (Some(taker), Some(address)) = (node.passed_through(id), address) {
+        if let (Some(taker), Some(address)) = (passed.get(&id), address) {
             let taker = &node.interfaces[taker.0];
             errors.push(
                 Diagnostic::error(
@@ -99,12 +100,16 @@ fn said(interface: &Interface) -> String {
 }
 
 impl Node {
-    /// The interface that has all frames of another one.
-    pub fn passed_through(&self, id: InterfaceId) -> Option<InterfaceId> {
-        let takes = |interface: &Interface| {
-            interface.kind.parent() == Some(id)
+    /// The interfaces all of whose frames another one has, each with that one.
+    pub fn passed_through(&self) -> BTreeMap<InterfaceId, InterfaceId> {
+        let mut passed = BTreeMap::new();
+        for (place, interface) in self.interfaces.iter().enumerate() {
+            if let Some(lower) = interface.kind.parent()
                 && interface.kind.of_device().map(Kind::medium) == Some(Medium::Whole)
-        };
-        self.interfaces.iter().position(takes).map(InterfaceId)
+            {
+                passed.entry(lower).or_insert(InterfaceId(place));
+            }
+        }
+        passed
     }
 }

@@ -125,6 +125,16 @@ const FAMILIES: &[Family] = &[
         let vrfs = pieces(n, |it| format!("v{it}: {{table: {}}}, ", 1_000 + it));
         format!("routing: none\nnodes: {{a: {{vrfs: {{{vrfs}}}}}}}\nlinks: [a -- b]")
     }),
+    ("routes of many VRFs", Format::Yaml, 50, |n| {
+        let vrfs = pieces(n, |it| format!("v{it}: {{table: {}}}, ", 1_000 + it));
+        let dummy =
+            |it| format!("d{it}: {{kind: dummy, vrf: v{it}, addresses: {}.1/24}}, ", net(it));
+        let dummies = pieces(n, dummy);
+        let routes = pieces(n, |it| format!("192.168.0.0/24 via {}.2 vrf v{it}, ", net(it)));
+        format!(
+            "routing: none\nnodes: {{a: {{vrfs: {{{vrfs}}}, interfaces: {{{dummies}}}, routes: [{routes}]}}}}"
+        )
+    }),
     ("many VPNs of one edge", Format::Dot, 50, |n| {
         let customers = pieces(n, |it| format!("c{it} [role=ce]; c{it} -- a [vrf=v{it}]; "));
         format!("graph {{ a [role=pe]; b [role=pe]; a -- b; {customers} }}")

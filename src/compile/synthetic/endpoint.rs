@@ -1,7 +1,7 @@
 //! Who sends and who is sent to: the tables of a lab that have addresses.
 
 use crate::compile::check::{Arrival, Arrow, Check, Expect, Goal, Place};
-use crate::compile::checks::between;
+use crate::compile::checks::Reader;
 use crate::compile::family::IpFamily;
 use crate::compile::lab::{InterfaceId, Lab, MAIN, NodeId};
 use crate::compile::layout::{Context, Layout, Port};
@@ -42,6 +42,8 @@ pub(super) fn all(lab: &Lab, layout: &Layout, network: &Network, parts: &Parts) 
         }
     }
     let isolated = segment::isolated(lab);
+    let addressed: Vec<BTreeSet<u32>> =
+        (0..lab.nodes.len()).map(|place| addressed(lab, layout, NodeId(place))).collect();
     let endpoint = |context: &Context| {
         let Context { node: id, table } = *context;
         let node = &lab[id];
@@ -52,22 +54,18 @@ pub(super) fn all(lab: &Lab, layout: &Layout, network: &Network, parts: &Parts) 
         };
         let mut found = Endpoint {
             node: id,
-            vrf: node.vrfs.iter().find(|vrf| vrf.table == table).map(|vrf| vrf.name.clone()),
+            vrf: layout.vrf(lab, *context).map(|vrf| vrf.name.clone()),
             domain: layout.domain(*context)?,
             is_host,
-            is_whole_node: true,
+            is_whole_node: addressed[id.0].iter().all(|other| *other == table),
             addresses: Vec::new(),
             parts: parts.of_table(network.place(*context)).collect(),
             lans: BTreeSet::new(),
             lan_nets: Vec::new(),
             isolated: BTreeSet::new(),
         };
-        for (place, interface) in node.interfaces.iter().enumerate() {
-            let port = (id, InterfaceId(place));
-            if layout.context(port) != *context {
-                found.is_whole_node &= interface.addresses.is_empty();
-                continue;
-            }
+        for place in layout.ports(*context) {
+            let (port, interface) = ((id, *place), &node.interfaces[place.0]);
             found.isolated.extend(isolated.get(&port).into_iter().flatten());
             for net in interface.addresses.iter().map(|address| address.value.net) {
                 let address = net.addr();
@@ -82,8 +80,7 @@ pub(super) fn all(lab: &Lab, layout: &Layout, network: &Network, parts: &Parts) 
                 }
             }
         }
-        let own = node.vrfs.iter().filter(|vrf| vrf.table == table);
-        let own = own.flat_map(|vrf| &vrf.addresses);
+        let own = layout.vrf(lab, *context).into_iter().flat_map(|vrf| &vrf.addresses);
         let on_lo = node.loopback.iter().filter(|_| table == MAIN);
         for address in own.chain(on_lo).map(|address| address.value.addr()) {
             if is_routed(address) {
@@ -93,12 +90,19 @@ pub(super) fn all(lab: &Lab, layout: &Layout, network: &Network, parts: &Parts) 
             }
         }
         found.parts.retain(|part| found.addresses.iter().any(|(_, parts)| parts.contains(part)));
-        let elsewhere = node.vrfs.iter().filter(|vrf| vrf.table != table);
-        found.is_whole_node &= elsewhere.into_iter().all(|vrf| vrf.addresses.is_empty())
-            && (table == MAIN || node.loopback.is_empty());
         (!found.parts.is_empty() && !found.addresses.is_empty()).then_some(found)
     };
     layout.contexts.iter().filter_map(endpoint).collect()
+}
+
+/// The tables of a node that have addresses.
+fn addressed(lab: &Lab, layout: &Layout, id: NodeId) -> BTreeSet<u32> {
+    let node = &lab[id];
+    let ports = node.interfaces.iter().enumerate();
+    let ports = ports.filter(|(_, interface)| !interface.addresses.is_empty());
+    let ports = ports.map(|(place, _)| layout.context((id, InterfaceId(place))).table);
+    let vrfs = node.vrfs.iter().filter(|vrf| !vrf.addresses.is_empty()).map(|vrf| vrf.table);
+    ports.chain(vrfs).chain((!node.loopback.is_empty()).then_some(MAIN)).collect()
 }
 
 /// Whether a packet from another link can be sent to an address.
@@ -147,12 +151,11 @@ impl Endpoint {
     /// `reached`, else by the first of each family that is.
     pub(super) fn reaching(
         &self,
-        lab: &Lab,
-        layout: &Layout,
+        reader: &Reader<'_>,
         other: &Endpoint,
         reached: impl Fn(IpAddr) -> bool,
     ) -> Vec<Check> {
-        let named = self.check(lab, layout, Goal::Place(other.place(lab)), Arrow::Reaches);
+        let named = self.check(reader, Goal::Place(other.place(reader.lab())), Arrow::Reaches);
         match named {
             Some(check) if check.to.addresses().iter().all(|address| reached(*address)) => {
                 vec![check]
@@ -163,19 +166,14 @@ impl Endpoint {
                     addresses().find(|address| address.is_ipv4() == v4 && reached(*address))
                 };
                 let firsts = [first(true), first(false)].into_iter().flatten();
-                firsts.filter_map(|address| self.reaching_address(lab, layout, address)).collect()
+                firsts.filter_map(|address| self.reaching_address(reader, address)).collect()
             }
         }
     }
 
     /// The check that this one reaches an address.
-    pub(super) fn reaching_address(
-        &self,
-        lab: &Lab,
-        layout: &Layout,
-        address: IpAddr,
-    ) -> Option<Check> {
-        self.check(lab, layout, Goal::Address(address), Arrow::Reaches)
+    pub(super) fn reaching_address(&self, reader: &Reader<'_>, address: IpAddr) -> Option<Check> {
+        self.check(reader, Goal::Address(address), Arrow::Reaches)
     }
 
     /// The checks that nothing of this one arrives at another. Where a name would say addresses of
@@ -183,13 +181,12 @@ impl Endpoint {
     /// that nobody in the sender's domain has, where addresses may be the same: `is_near` says so.
     pub(super) fn missing(
         &self,
-        lab: &Lab,
-        layout: &Layout,
+        reader: &Reader<'_>,
         other: &Endpoint,
         is_near: impl Fn(IpAddr) -> bool,
     ) -> Vec<Check> {
         if other.has_name() {
-            let named = self.check(lab, layout, Goal::Place(other.place(lab)), Arrow::Misses);
+            let named = self.check(reader, Goal::Place(other.place(reader.lab())), Arrow::Misses);
             return named.into_iter().collect();
         }
         let sends = |v4: bool| self.addresses.iter().any(|(address, _)| address.is_ipv4() == v4);
@@ -201,16 +198,16 @@ impl Endpoint {
         firsts
             .into_iter()
             .flatten()
-            .filter_map(|address| self.check(lab, layout, Goal::Address(address), Arrow::Misses))
+            .filter_map(|address| self.check(reader, Goal::Address(address), Arrow::Misses))
             .collect()
     }
 
-    fn check(&self, lab: &Lab, layout: &Layout, to: Goal, arrow: Arrow) -> Option<Check> {
+    fn check(&self, reader: &Reader<'_>, to: Goal, arrow: Arrow) -> Option<Check> {
         let expect = match arrow {
             Arrow::Reaches => Expect::Arrives(Arrival::default()),
             Arrow::Misses => Expect::Lost,
         };
-        let check = between(lab, layout, self.place(lab), to, expect)?;
-        Some(Check { span: lab[self.node].span, ..check })
+        let check = reader.between(self.place(reader.lab()), to, expect)?;
+        Some(Check { span: reader.lab()[self.node].span, ..check })
     }
 }

@@ -13,6 +13,7 @@ mod neighbours;
 mod policy;
 
 use super::check::{Arrow, Check, Expect, Target};
+use super::checks::Reader;
 use super::family::IpFamily;
 use super::lab::{Lab, NodeId, Sample};
 use super::layout::Layout;
@@ -37,6 +38,7 @@ pub(super) fn checks(
     network: &Network,
     parts: &Parts,
 ) -> (Vec<Check>, Option<Sample>) {
+    let reader = Reader::of(lab, layout);
     let endpoints = endpoint::all(lab, layout, network, parts);
     let policy = ReachabilityPolicy::of(lab, layout);
     let mesh = Mesh::of(&endpoints);
@@ -62,7 +64,7 @@ pub(super) fn checks(
         .collect();
     let missing = |from: usize, to: usize| {
         let (from, to) = (&endpoints[from], &endpoints[to]);
-        from.missing(lab, layout, to, |address| owned.contains(&(from.domain, address)))
+        from.missing(&reader, to, |address| owned.contains(&(from.domain, address)))
     };
     let (apart, possible_apart) = borders::draw(
         Arrow::Misses,
@@ -77,18 +79,18 @@ pub(super) fn checks(
     let mut reached: BTreeSet<(usize, IpAddr)> = BTreeSet::new();
     for (from, to) in &near {
         let (near, far) = (&endpoints[*from], &endpoints[*to]);
-        for check in near.reaching(lab, layout, far, |address| near.reaches(far, address)) {
+        for check in near.reaching(&reader, far, |address| near.reaches(far, address)) {
             reached.extend(check.to.addresses().iter().map(|address| (*to, *address)));
             checks.push(check);
         }
     }
     for (from, to) in &far {
         let is_reached = |address| imported(*from, *to, address);
-        checks.extend(endpoints[*from].reaching(lab, layout, &endpoints[*to], is_reached));
+        checks.extend(endpoints[*from].reaching(&reader, &endpoints[*to], is_reached));
     }
     for (from, to, address) in further_addresses(&endpoints, &senders, &near, &reached) {
         if neighbours.reach_address(from, to, address) {
-            checks.extend(endpoints[from].reaching_address(lab, layout, address));
+            checks.extend(endpoints[from].reaching_address(&reader, address));
         }
     }
     for (from, to) in &apart {

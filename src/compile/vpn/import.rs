@@ -1,8 +1,8 @@
 //! What a VRF imports: the routes of VPNs and of its node's main table, one way and no further.
 
-use crate::compile::destinations::{self, main_of};
+use crate::compile::destinations::main_of;
 use crate::compile::family::IpFamily;
-use crate::compile::lab::{Imports, Lab, MAIN};
+use crate::compile::lab::{Imports, Lab};
 use crate::compile::layout::{Context, Layout};
 use crate::compile::network::{Network, Place};
 use crate::compile::reach::{Reach, Reached, Reaches, Way, Ways};
@@ -27,22 +27,18 @@ impl Taken<'_> {
 
 /// The contexts of a lab that import something and are no borders: others of their site reach by
 /// them what they do not know themselves.
-pub(in crate::compile) fn importers(lab: &Lab, network: &Network) -> Vec<Place> {
+pub(in crate::compile) fn importers(lab: &Lab, layout: &Layout, network: &Network) -> Vec<Place> {
     let imports = |place: &Place| {
         let station = &network.stations[*place];
         let nothing = |imports: &Imports| imports.vpns.is_empty() && !imports.main;
-        !station.border && of(lab, station.context).is_some_and(|imports| !nothing(imports))
+        !station.border && of(lab, layout, station.context).is_some_and(|imports| !nothing(imports))
     };
     (0..network.stations.len()).filter(imports).collect()
 }
 
 /// What a context imports.
-fn of(lab: &Lab, context: Context) -> Option<&Imports> {
-    if context.table == MAIN {
-        return None;
-    }
-    let vrf = lab[context.node].vrfs.iter().find(|vrf| vrf.table == context.table)?;
-    Some(&vrf.imports)
+fn of<'a>(lab: &'a Lab, layout: &Layout, context: Context) -> Option<&'a Imports> {
+    layout.vrf(lab, context).map(|vrf| &vrf.imports)
 }
 
 /// The routes of a family that a context imports: prefixes with the way that each takes. What its own
@@ -58,7 +54,7 @@ pub(in crate::compile) fn routes(
 ) -> Vec<(IpNet, u16)> {
     let family = own.family;
     let context = network.stations[place].context;
-    let Some(imports) = of(lab, context) else { return Vec::new() };
+    let Some(imports) = of(lab, layout, context) else { return Vec::new() };
     let taken = Taken { known: &own.destinations.trees[family.index()], default: imports.default };
     let mut routes = Vec::new();
     for vpn in &imports.vpns {
@@ -140,7 +136,7 @@ fn of_main(
         };
         routes.extend(summarised(reach, leaf, taken));
     }
-    let written = destinations::written(lab, main, false);
+    let written = network.written.prefixes(lab, main, false);
     let written = written.into_iter().filter(|net| family.has(*net));
     let written = written.filter(|net| taken.takes(*net));
     routes.extend(written.map(|net| (net, on)));

@@ -1,9 +1,11 @@
 //! VPNs of which the core joins only some edges.
 
-use crate::compile::lab::{Lab, Nexthop, NodeId};
+use crate::compile::lab::{Lab, Node, NodeId, Route};
+use crate::compile::layout::Context;
 use crate::compile::network::{Network, Place};
 use crate::compile::vpn::Core;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use std::collections::HashSet;
 
 /// How many PEs a warning names.
 const MAX_NAMED: usize = 8;
@@ -22,7 +24,10 @@ pub(in crate::compile) fn check(
         return;
     }
     let node = |place: Place| network.stations[place].context.node;
-    let compiled = |place: &Place| routed(node(*place)) && !pushes_labels(lab, network, *place);
+    let labelling = labelling(lab);
+    let compiled = |place: &Place| {
+        routed(node(*place)) && !labelling.contains(&network.stations[*place].context)
+    };
     let joined = |one: Place, other: Place| {
         let core = core.leads(node(one), node(other)) && core.leads(node(other), node(one));
         core || network.stations[one].steps.iter().any(|step| step.to == other)
@@ -66,10 +71,13 @@ pub(in crate::compile) fn check(
     }
 }
 
-/// Whether the file itself has routes that push labels in a table.
-fn pushes_labels(lab: &Lab, network: &Network, place: Place) -> bool {
-    let context = network.stations[place].context;
-    let routes = lab[context.node].routes.iter().map(|route| &route.value);
-    let mut here = routes.filter(|route| route.table == context.table);
-    here.any(|route| route.nexthops.iter().any(|nexthop: &Nexthop| nexthop.encap.is_some()))
+/// The tables in which the file itself has routes that push labels.
+fn labelling(lab: &Lab) -> HashSet<Context> {
+    let pushes = |route: &Route| route.nexthops.iter().any(|nexthop| nexthop.encap.is_some());
+    let of_node = |(node, it): (usize, &Node)| {
+        let routes = it.routes.iter().map(|route| &route.value).filter(|route| pushes(route));
+        let contexts = routes.map(|route| Context { node: NodeId(node), table: route.table });
+        contexts.collect::<Vec<_>>()
+    };
+    lab.nodes.iter().enumerate().flat_map(of_node).collect()
 }
