@@ -3,6 +3,7 @@
 use super::diagnosis::neighbours;
 use crate::compile::{Interface, InterfaceId, Lab, NodeId};
 use crate::diagnostic::Spanned;
+use crate::document::Traffic;
 use crate::iproute::{Netem, Rate, Tbf};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,10 +25,12 @@ impl Delays {
             .nodes
             .iter()
             .flat_map(|node| {
-                let vrfs = node.vrfs.iter().map(|vrf| (&vrf.netem, &vrf.tbf));
-                vrfs.chain(node.interfaces.iter().map(|it| (&it.netem, &it.tbf)))
+                let vrfs = node.vrfs.iter().map(|vrf| (&vrf.netem, &vrf.tbf, &vrf.traffic.classes));
+                vrfs.chain(
+                    node.interfaces.iter().map(|it| (&it.netem, &it.tbf, &it.traffic.classes)),
+                )
             })
-            .all(|(netem, tbf)| netem.is_none() && tbf.is_none());
+            .all(|(netem, tbf, classes)| netem.is_none() && tbf.is_none() && classes.is_none());
         if has_none {
             return Self(vec![Duration::ZERO; lab.nodes.len()]);
         }
@@ -36,7 +39,7 @@ impl Delays {
         // What a node itself sends in a VRF, or a label leads into it, waits in the VRF device first.
         let in_vrf = |node: NodeId| {
             let vrfs = lab[node].vrfs.iter();
-            vrfs.map(|vrf| queue(vrf.netem.as_ref(), vrf.tbf.as_ref(), bytes)).max()
+            vrfs.map(|vrf| queue(vrf.netem.as_ref(), vrf.tbf.as_ref(), &vrf.traffic, bytes)).max()
         };
         let kept = |node| longest(node).unwrap_or_default() + in_vrf(node).unwrap_or_default();
         Self(ids().map(kept).collect())
@@ -52,7 +55,7 @@ impl Delays {
 /// asked for its hardware address and answers, each behind the queues of the link or LAN, and then the
 /// packet itself waits in the first of them.
 fn crossing(lab: &Lab, (node, interface): (NodeId, InterfaceId), bytes: u64) -> Duration {
-    let of = |it: &Interface| queue(it.netem.as_ref(), it.tbf.as_ref(), bytes);
+    let of = |it: &Interface| queue(it.netem.as_ref(), it.tbf.as_ref(), &it.traffic, bytes);
     let own = of(&lab[node].interfaces[interface.0]);
     let mut far = Duration::ZERO;
     // A frame leaves a bridge through one of its ports.
@@ -72,7 +75,12 @@ fn crossing(lab: &Lab, (node, interface): (NodeId, InterfaceId), bytes: u64) -> 
 }
 
 /// How long a packet of so many bytes may wait in a device's queue where nothing else does.
-fn queue(netem: Option<&Spanned<Netem>>, tbf: Option<&Spanned<Tbf>>, bytes: u64) -> Duration {
+fn queue(
+    netem: Option<&Spanned<Netem>>,
+    tbf: Option<&Spanned<Tbf>>,
+    traffic: &Traffic,
+    bytes: u64,
+) -> Duration {
     let netem = netem.map_or(Duration::ZERO, |netem| {
         let delay = netem.value.delay;
         // The kernel's tables of distributions end at four times the jitter.
@@ -84,7 +92,9 @@ fn queue(netem: Option<&Spanned<Netem>>, tbf: Option<&Spanned<Tbf>>, bytes: u64)
         [leaves, slot].into_iter().flatten().fold(waits, Duration::saturating_add)
     });
     let tbf = tbf.map(|tbf| transmission(tbf.value.rate, bytes));
-    netem.saturating_add(tbf.unwrap_or_default())
+    let classes = traffic.classes.iter().flatten();
+    let class = classes.map(|class| transmission(class.value.rate, bytes)).max();
+    netem.saturating_add(tbf.unwrap_or_default()).saturating_add(class.unwrap_or_default())
 }
 
 fn transmission(rate: Rate, bytes: u64) -> Duration {

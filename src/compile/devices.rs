@@ -4,7 +4,7 @@ use super::interface::{Interface, InterfaceKind, Lower};
 use super::interfaces::BRIDGE;
 use super::lab::{InterfaceId, Node, NodeId};
 use super::routes::unknown;
-use super::{Draft, bridges, takers};
+use super::{Draft, bridges, queues, takers};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
 use crate::document::{DeviceName, Interface as Written, Role};
 use crate::link::{Dummy, ETHERNET_MTU, Keys, Kind, KindName, LowerDevice, Medium, Mtu};
@@ -226,8 +226,7 @@ fn one(
         mpls: written.mpls.is_some_and(|mpls| mpls.value),
         netem: written.netem.clone(),
         tbf: written.tbf.clone(),
-        qdisc: written.qdisc,
-        police: written.police,
+        traffic: queues::completed(written.traffic.clone(), errors),
         offload: written.offload.unwrap_or(Spanned::filled(true)),
         up: written.up.is_none_or(|up| up.value),
         ..Interface::plain(name.value.clone(), name.span, InterfaceKind::device(Kind::Dummy(Dummy)))

@@ -3,8 +3,8 @@
 use super::lab::InterfaceId;
 use super::named::Named;
 use crate::diagnostic::{Span, Spanned};
-use crate::document::{Address, DeviceName};
-use crate::iproute::{FdbEntry, Leaf, Netem, Police, Tbf, Vlan};
+use crate::document::{Address, DeviceName, Traffic};
+use crate::iproute::{FdbEntry, Netem, Tbf, Vlan};
 use crate::link::{self, BridgePort};
 use serde::{Deserialize, Serialize};
 
@@ -31,10 +31,8 @@ pub struct Interface {
     pub netem: Option<Spanned<Netem>>,
     /// How fast they leave.
     pub tbf: Option<Spanned<Tbf>>,
-    /// The queue that packets leave by in the end.
-    pub qdisc: Option<Spanned<Leaf>>,
-    /// How much may come in.
-    pub police: Option<Spanned<Police>>,
+    /// The queue behind these, its classes, and how much may come in.
+    pub traffic: Traffic,
     /// Whether checksums and segments are left to the far end.
     pub offload: Spanned<bool>,
     /// The VLANs that it carries as a bridge that minds them, or as its port.
@@ -77,8 +75,7 @@ impl Interface {
             mpls: false,
             netem: None,
             tbf: None,
-            qdisc: None,
-            police: None,
+            traffic: Traffic::default(),
             offload: Spanned::filled(true),
             vlans: Vec::new(),
             fdb: Vec::new(),

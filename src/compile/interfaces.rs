@@ -3,7 +3,7 @@
 use super::interface::{Interface, InterfaceKind};
 use super::lab::{InterfaceId, Lab, Link, Node, NodeId};
 use super::named::ByName;
-use super::{Draft, WantedVrf, devices};
+use super::{Draft, WantedVrf, devices, queues};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
 use crate::document::{DeviceName, EndVrf, Role};
 use crate::link;
@@ -228,8 +228,10 @@ fn add_end(
         mpls: mpls == Some(true),
         netem: written.and_then(|written| written.netem.clone()).or(from_link.netem.clone()),
         tbf: written.and_then(|written| written.tbf.clone()).or(from_link.tbf.clone()),
-        qdisc: written.and_then(|written| written.qdisc),
-        police: written.and_then(|written| written.police),
+        traffic: queues::completed(
+            written.map(|it| it.traffic.clone()).unwrap_or_default().or(&from_link.traffic),
+            errors,
+        ),
         offload: written
             .and_then(|written| written.offload)
             .or(from_link.offload)

@@ -28,6 +28,7 @@ mod parts;
 mod pool;
 mod print;
 mod programs;
+mod queues;
 mod reach;
 mod region;
 mod roles;

@@ -4,7 +4,7 @@ use super::interface::{Interface, InterfaceKind, Lower};
 use super::lab::{InterfaceId, LabelRoute, MAIN, Nexthop, NexthopObject, Route, Rule, Sysctl};
 use super::named::{ByName, Named};
 use crate::diagnostic::{Span, Spanned, Text};
-use crate::document::{Address, Content, DeviceName, NodeName, Role};
+use crate::document::{Address, Content, DeviceName, NodeName, Role, Traffic};
 use crate::iproute::{Neighbour, Netem, RuleAction, Tbf};
 use crate::link::LowerDevice;
 use serde::{Deserialize, Serialize};
@@ -86,6 +86,8 @@ pub struct Vrf {
     pub netem: Option<Spanned<Netem>>,
     /// How fast they leave.
     pub tbf: Option<Spanned<Tbf>>,
+    /// The queue behind these, and its classes.
+    pub traffic: Traffic,
     /// Whether the VRF device is up.
     pub up: bool,
 }
@@ -109,6 +111,7 @@ impl Vrf {
             mtu: None,
             netem: None,
             tbf: None,
+            traffic: Traffic::default(),
             up: true,
         }
     }

@@ -1,7 +1,7 @@
 //! VRFs with their tables, and which interfaces are in them.
 
 use super::lab::{Imports, InterfaceId, Lab, Route, UNREACHABLE_METRIC, Vrf};
-use super::{Draft, WantedVrf};
+use super::{Draft, WantedVrf, queues};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, nearest};
 use crate::document::{DeviceName, Role};
 use crate::iproute::RouteKind;
@@ -28,6 +28,7 @@ pub(super) fn fill(topology: &Topology, draft: &mut Draft, errors: &mut Diagnost
             mtu: vrf.written.mtu,
             netem: vrf.written.netem.clone(),
             tbf: vrf.written.tbf.clone(),
+            traffic: queues::completed(vrf.written.traffic.clone(), errors),
             up: vrf.written.up.is_none_or(|flag| flag.value),
             ..Vrf::plain(vrf.name.value.clone(), vrf.name.span)
         });

@@ -11,6 +11,7 @@ mod limits;
 mod name;
 mod schema;
 mod slips;
+mod traffic;
 mod tree;
 mod write;
 mod yaml;
@@ -21,10 +22,11 @@ pub(crate) use limits::Counter;
 pub use limits::{Limit, Limits, Quantity};
 pub use name::{DeviceName, LabName, NodeName};
 pub use schema::schema;
+pub use traffic::Traffic;
 pub use write::{Entries, Link as LinkSheet, Sheet, Unwritable, Value};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, Spanned, Text};
-use crate::iproute::{FdbEntry, Leaf, Netem, Police, Tbf, Vlan};
+use crate::iproute::{FdbEntry, Netem, Tbf, Vlan};
 use crate::link::{BridgePort, KindName};
 use crate::vocabulary::{self, Given};
 use ipnet::IpNet;
@@ -212,6 +214,8 @@ pub struct Vrf {
     pub netem: Option<Spanned<Netem>>,
     /// `tbf`: what follows `tc qdisc add … tbf`.
     pub tbf: Option<Spanned<Tbf>>,
+    /// The queue behind these, and how much may come in.
+    pub traffic: Traffic,
     /// `up`.
     pub up: Option<Spanned<bool>>,
 }
@@ -235,10 +239,8 @@ pub struct Interface {
     pub netem: Option<Spanned<Netem>>,
     /// `tbf`: what follows `tc qdisc add … tbf`.
     pub tbf: Option<Spanned<Tbf>>,
-    /// The queue that packets leave by in the end.
-    pub qdisc: Option<Spanned<Leaf>>,
-    /// How much may come in.
-    pub police: Option<Spanned<Police>>,
+    /// The queue behind these, and how much may come in.
+    pub traffic: Traffic,
     /// `offload`: whether checksums and segments are left to the far end.
     pub offload: Option<Spanned<bool>>,
     /// `up`.
@@ -279,8 +281,7 @@ impl Interface {
             mpls: None,
             netem: None,
             tbf: None,
-            qdisc: None,
-            police: None,
+            traffic: Traffic::default(),
             offload: None,
             up: None,
             kind: Some(Spanned::filled(KindName::Dummy)),
@@ -326,6 +327,8 @@ pub struct End {
     pub netem: Option<Spanned<Netem>>,
     /// `tbf`: what follows `tc qdisc add … tbf`.
     pub tbf: Option<Spanned<Tbf>>,
+    /// The queue behind these, and how much may come in.
+    pub traffic: Traffic,
     /// `offload`: whether checksums and segments are left to the far end.
     pub offload: Option<Spanned<bool>>,
     /// `up`.

@@ -1,7 +1,8 @@
-//! What follows `tc qdisc add …` for the queue that packets leave by in the end: `fq_codel` and `prio`,
-//! as in `tc-fq_codel(8)` and `tc-prio(8)`.
+//! What follows `tc qdisc add …` for the queue that packets leave by in the end: `fq_codel`, `prio` and
+//! `htb`, as in `tc-fq_codel(8)`, `tc-prio(8)` and `tc-htb(8)`.
 
 use super::fq_codel::FqCodel;
+use super::htb::Htb;
 use super::words::{Words, not, twice, unknown};
 use crate::diagnostic::{Diagnostic, Text};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,8 @@ pub enum Leaf {
     FqCodel(FqCodel),
     /// Bands of which a later one waits for all earlier ones.
     Prio(Prio),
+    /// Classes that share a rate.
+    Htb(Htb),
 }
 
 /// Bands, and which each priority of packets goes to.
@@ -42,7 +45,8 @@ impl Leaf {
         match kind.as_str() {
             "fq_codel" => FqCodel::parse(&mut words).map(Self::FqCodel),
             "prio" => Prio::parse(&mut words).map(Self::Prio),
-            _ => Err(unknown(&kind, &["fq_codel", "prio"])),
+            "htb" => Htb::parse(&mut words).map(Self::Htb),
+            _ => Err(unknown(&kind, &["fq_codel", "prio", "htb"])),
         }
     }
 }
@@ -91,6 +95,7 @@ impl fmt::Display for Leaf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FqCodel(flows) => write!(f, "fq_codel {flows}"),
+            Self::Htb(htb) => htb.fmt(f),
             Self::Prio(Prio { bands, map }) => {
                 write!(f, "prio bands {bands} priomap")?;
                 map.iter().try_for_each(|band| write!(f, " {band}"))

@@ -9,8 +9,8 @@ use crate::compile::{Encap, Nexthop, NexthopObject, Route, Rule};
 use crate::diagnostic::Text;
 use crate::document::DeviceName;
 use crate::iproute::{
-    FqCodel, Label, Leads, Leaf, Netem, Police, Prio, Resilient, RuleAction, Seg6, Seg6Mode, Tbf,
-    Tunnel,
+    Filter, FqCodel, Htb, Label, Leads, Leaf, Netem, Police, Prio, Resilient, RuleAction, Seg6,
+    Seg6Mode, Tbf, Tunnel,
 };
 use crate::link::{KindName, LowerDevice};
 use crate::plan::{Feature, Qdisc};
@@ -106,6 +106,9 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
             queue(Qdisc::Leaf { leaf: Leaf::FqCodel(FqCodel::default()), behind: 0 })
         }
         Feature::Prio => queue(Qdisc::Leaf { leaf: Leaf::Prio(Prio::default()), behind: 0 }),
+        Feature::Htb => queue(Qdisc::Leaf { leaf: Leaf::Htb(Htb::default()), behind: 0 }),
+        Feature::FwFilters => filter(2, "handle 1 fw classid 1:1", socket)?,
+        Feature::FlowerFilters => filter(3, "protocol ip flower classid 1:1", socket)?,
         Feature::Ingress => ingress(),
         Feature::Police => {
             socket.send(vec![(Mode::Replace, ingress())])?;
@@ -159,6 +162,16 @@ fn attempt(feature: Feature, worker: &Worker, socket: &mut Socket) -> Result<(),
     };
     // Both queues are tried on one device.
     Ok(socket.send(vec![(Mode::Replace, request)])?)
+}
+
+/// A filter that chooses a class, of what comes in: it need not be there.
+fn filter(prio: u16, words: &str, socket: &mut Socket) -> Result<Request, Refused> {
+    socket.send(vec![(Mode::Replace, ingress())])?;
+    let filter = Filter::parse(&Text::filled(words)).expect("a filter");
+    let filter = Qdisc::Filter { filter, prio, behind: 0 };
+    let mut message = super::qdisc::message(LOOPBACK, &filter);
+    message.header.parent = TcHandle { major: 0xffff, minor: 0 };
+    Ok(RouteNetlinkMessage::NewTrafficFilter(message).into())
 }
 
 /// What is looked at on its way in.

@@ -78,7 +78,10 @@ pub(super) fn requests(action: &Action, numbers: &impl Numbers) -> Requests {
         Resource::Qdisc { namespace, device, qdisc } => {
             let message = qdisc::message(numbers.index(namespace, device), qdisc);
             create(match qdisc.place() {
-                QueuePlace::Police => RouteNetlinkMessage::NewTrafficFilter(message),
+                QueuePlace::Police | QueuePlace::Filter { .. } => {
+                    RouteNetlinkMessage::NewTrafficFilter(message)
+                }
+                QueuePlace::Class { .. } => RouteNetlinkMessage::NewTrafficClass(message),
                 QueuePlace::Behind(_) | QueuePlace::Ingress => {
                     RouteNetlinkMessage::NewQueueDiscipline(message)
                 }
@@ -150,7 +153,10 @@ fn deletion(resource: &Resource, numbers: &impl Numbers) -> Requests {
         Resource::Qdisc { namespace, device, qdisc } => {
             let message = qdisc::place(index(namespace, device), qdisc);
             delete(match qdisc.place() {
-                QueuePlace::Police => RouteNetlinkMessage::DelTrafficFilter(message),
+                QueuePlace::Police | QueuePlace::Filter { .. } => {
+                    RouteNetlinkMessage::DelTrafficFilter(message)
+                }
+                QueuePlace::Class { .. } => RouteNetlinkMessage::DelTrafficClass(message),
                 QueuePlace::Behind(_) | QueuePlace::Ingress => {
                     RouteNetlinkMessage::DelQueueDiscipline(message)
                 }

@@ -25,6 +25,7 @@ mod nexthop;
 mod observe;
 mod output;
 mod packet;
+mod class;
 mod qdisc;
 mod program;
 mod rehearsal;

@@ -3,19 +3,19 @@
 //! The options of netem begin with a bare structure and those of tbf are attributes, as
 //! `linux/pkt_sched.h` has them; the crates know neither.
 
-use super::distribution;
+use super::{class, distribution};
 use crate::iproute::{
     Chance, Delay, FqCodel, Leaf, LinkRate, Loss, Netem, Peak, Police, Prio, Queue, Rate, Reorder,
     Share, Size, Slot, Tbf, Time, shown,
 };
-use crate::plan::{Qdisc, QueuePlace};
+use crate::plan::Qdisc;
 use rtnetlink::packet_core::{DefaultNla, Emitable, NLA_F_NESTED, NlasIterator};
 use rtnetlink::packet_route::tc::{TcAttribute, TcHandle, TcMessage};
 use std::collections::BTreeMap;
 
 /// `TCA_KIND` and `TCA_OPTIONS`.
-const KIND: u16 = 1;
-const OPTIONS: u16 = 2;
+pub(super) const KIND: u16 = 1;
+pub(super) const OPTIONS: u16 = 2;
 /// The device itself, above all queues.
 const ROOT: u32 = u32::MAX;
 /// The root queue's handle, `1:`; the class in it, `1:1`; and the handle of what hangs there, `10:`.
@@ -51,7 +51,7 @@ mod netem {
 }
 
 /// Attributes of tbf.
-mod tbf {
+pub(super) mod tbf {
     pub const PARAMETERS: u16 = 1;
     pub const RATE64: u16 = 4;
     pub const PEAK64: u16 = 5;
@@ -94,6 +94,12 @@ pub(super) fn message(index: u32, qdisc: &Qdisc) -> TcMessage {
         Qdisc::Tbf { tbf, .. } => ("tbf", tbf_options(tbf)),
         Qdisc::Leaf { leaf: Leaf::FqCodel(flows), .. } => ("fq_codel", fq_codel_options(*flows)),
         Qdisc::Leaf { leaf: Leaf::Prio(prio), .. } => ("prio", prio_options(*prio)),
+        Qdisc::Leaf { leaf: Leaf::Htb(htb), .. } => ("htb", class::htb_options(*htb)),
+        Qdisc::Class { class, .. } => ("htb", class::class_options(*class)),
+        Qdisc::Filter { filter, .. } => {
+            let (kind, _, _, options) = class::filter_options(filter, qdisc.place().major());
+            (kind, options)
+        }
         Qdisc::Ingress => ("ingress", Vec::new()),
         Qdisc::Police(police) => ("matchall", police_options(*police)),
     };
@@ -107,27 +113,36 @@ pub(super) fn message(index: u32, qdisc: &Qdisc) -> TcMessage {
 
 /// The message that says where a queue is, which deletes it: below it there is no other one then.
 pub(super) fn place(index: u32, qdisc: &Qdisc) -> TcMessage {
-    let (parent, handle) = match qdisc.place() {
-        QueuePlace::Behind(0) => (ROOT, FIRST),
-        QueuePlace::Behind(1) => (CLASS, CHILD),
-        QueuePlace::Behind(_) => (CHILD + 1, GRANDCHILD),
-        QueuePlace::Ingress => (INGRESS, INGRESS_HANDLE),
-        QueuePlace::Police => (INGRESS_HANDLE, 0),
+    let queue = u32::from(qdisc.place().major()) << 16;
+    let (parent, handle, info) = match qdisc {
+        Qdisc::Netem(_) | Qdisc::Tbf { .. } | Qdisc::Leaf { .. } => match queue {
+            FIRST => (ROOT, FIRST, 0),
+            CHILD => (CLASS, CHILD, 0),
+            _ => (CHILD + 1, GRANDCHILD, 0),
+        },
+        Qdisc::Class { class, .. } => {
+            let parent = class.parent.unwrap_or(0);
+            (queue | u32::from(parent), queue | u32::from(class.id), 0)
+        }
+        Qdisc::Filter { filter, prio, .. } => {
+            let (_, protocol, handle, _) = class::filter_options(filter, qdisc.place().major());
+            (queue, handle, (u32::from(*prio) << 16) | u32::from(protocol.to_be()))
+        }
+        Qdisc::Ingress => (INGRESS, INGRESS_HANDLE, 0),
+        Qdisc::Police(_) => (INGRESS_HANDLE, 0, FILTER),
     };
     let mut message = TcMessage::with_index(index.cast_signed());
-    if qdisc.place() == QueuePlace::Police {
-        message.header.info = FILTER;
-    }
+    message.header.info = info;
     message.header.parent = TcHandle::from(parent);
     message.header.handle = TcHandle::from(handle);
     message
 }
 
-fn words(numbers: &[u32]) -> Vec<u8> {
+pub(super) fn words(numbers: &[u32]) -> Vec<u8> {
     numbers.iter().flat_map(|number| number.to_ne_bytes()).collect()
 }
 
-fn attributes(list: Vec<(u16, Vec<u8>)>) -> Vec<u8> {
+pub(super) fn attributes(list: Vec<(u16, Vec<u8>)>) -> Vec<u8> {
     let list: Vec<DefaultNla> =
         list.into_iter().map(|(kind, value)| DefaultNla::new(kind, value)).collect();
     let mut bytes = vec![0; list.as_slice().buffer_len()];
@@ -274,22 +289,23 @@ pub(super) fn read(bytes: &[u8]) -> Option<(u32, Qdisc)> {
         (b"tbf\0", CLASS) => Qdisc::Tbf { tbf: read_tbf(options)?, behind_netem: true },
         (b"fq_codel\0", _) => Qdisc::Leaf { leaf: read_fq_codel(options)?, behind: behind? },
         (b"prio\0", _) => Qdisc::Leaf { leaf: read_prio(options)?, behind: behind? },
+        (b"htb\0", _) => Qdisc::Leaf { leaf: class::read_htb(options)?, behind: behind? },
         _ => return None,
     };
     Some((index, qdisc))
 }
 
 /// Attributes by their kinds.
-fn parsed(bytes: &[u8]) -> BTreeMap<u16, Vec<u8>> {
+pub(super) fn parsed(bytes: &[u8]) -> BTreeMap<u16, Vec<u8>> {
     let all = NlasIterator::new(bytes).flatten();
     all.map(|attribute| (attribute.kind(), attribute.value().to_vec())).collect()
 }
 
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-fn long(bytes: &[u8], at: usize) -> Option<u64> {
+pub(super) fn long(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 

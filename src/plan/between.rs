@@ -87,7 +87,7 @@ fn stage(resource: &Resource) -> u8 {
         Resource::Ruleset { .. } => 9,
         Resource::Master { .. } => 10,
         Resource::BridgeVlan { .. } | Resource::BridgePort { .. } | Resource::Fdb { .. } => 11,
-        Resource::Qdisc { qdisc, .. } if qdisc.place().above().is_none() => 12,
+        Resource::Qdisc { qdisc, .. } if qdisc.above().is_none() => 12,
         Resource::Qdisc { .. } => 13,
         Resource::Up { .. } => 14,
         Resource::Address { .. } | Resource::Neighbour { .. } => 15,

@@ -6,7 +6,7 @@ use crate::compile::{
     Interface, InterfaceId, InterfaceKind, Lab, Link, NexthopObject, Node, NodeId, Route, Rule,
 };
 use crate::diagnostic::{Span, Spanned};
-use crate::document::Address;
+use crate::document::{Address, Traffic};
 use crate::iproute::{Leads, Vlan};
 use crate::link::{self, ETHERNET_MTU, Kind, KindName, Wireguard};
 use std::collections::BTreeSet;
@@ -235,35 +235,8 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
             push(resource, entry.span.or(interface.span));
         }
     }
-    let vrfs =
-        node.vrfs.iter().map(|vrf| (&vrf.name, vrf.span, &vrf.netem, &vrf.tbf, (None, None)));
-    let others = node.interfaces.iter().map(|it| {
-        let own = (it.qdisc.as_ref(), it.police.as_ref());
-        (&it.name, it.span, &it.netem, &it.tbf, own)
-    });
-    for (device, span, netem, tbf, (leaf, police)) in vrfs.chain(others) {
-        let mut qdisc = |qdisc, own: Span| {
-            let device = device.to_string();
-            push(Resource::Qdisc { namespace: namespace(), device, qdisc }, own.or(span));
-        };
-        // Packets wait, then leave at the rate, as in tc-netem(8): the other way round, the bucket's own
-        // queue would hold nothing, and its `limit` would mean nothing.
-        if let Some(netem) = netem {
-            qdisc(Qdisc::Netem(netem.value.clone()), netem.span);
-        }
-        if let Some(tbf) = tbf {
-            let behind_netem = netem.is_some();
-            qdisc(Qdisc::Tbf { tbf: tbf.value.clone(), behind_netem }, tbf.span);
-        }
-        if let Some(leaf) = leaf {
-            let behind = u8::from(netem.is_some()) + u8::from(tbf.is_some());
-            qdisc(Qdisc::Leaf { leaf: leaf.value, behind }, leaf.span);
-        }
-        if let Some(police) = police {
-            qdisc(Qdisc::Ingress, police.span);
-            qdisc(Qdisc::Police(police.value), police.span);
-        }
-    }
+    queues(steps, node);
+    let mut push = |resource, span| steps.push(Step::add(resource, span));
     for vrf in node.vrfs.iter().filter(|vrf| vrf.up) {
         push(up(vrf.name.as_str()), vrf.span);
     }
@@ -294,6 +267,45 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
     for interface in &node.interfaces {
         for on_interface in &interface.addresses {
             push(address(interface.name.as_str(), on_interface.value), on_interface.span);
+        }
+    }
+}
+
+/// The queues of devices, with their classes and filters.
+fn queues(steps: &mut Vec<Step>, node: &Node) {
+    let vrfs = node.vrfs.iter();
+    let vrfs = vrfs.map(|vrf| (&vrf.name, vrf.span, &vrf.netem, &vrf.tbf, &vrf.traffic));
+    let others = node.interfaces.iter();
+    let others = others.map(|it| (&it.name, it.span, &it.netem, &it.tbf, &it.traffic));
+    for (device, span, netem, tbf, traffic) in vrfs.chain(others) {
+        let mut qdisc = |qdisc, own: Span| {
+            let (namespace, device) = (node.namespace.clone(), device.to_string());
+            let resource = Resource::Qdisc { namespace, device, qdisc };
+            steps.push(Step::add(resource, own.or(span)));
+        };
+        // Packets wait, then leave at the rate, as in tc-netem(8): the other way round, the bucket's own
+        // queue would hold nothing, and its `limit` would mean nothing.
+        if let Some(netem) = netem {
+            qdisc(Qdisc::Netem(netem.value.clone()), netem.span);
+        }
+        if let Some(tbf) = tbf {
+            let behind_netem = netem.is_some();
+            qdisc(Qdisc::Tbf { tbf: tbf.value.clone(), behind_netem }, tbf.span);
+        }
+        let behind = u8::from(netem.is_some()) + u8::from(tbf.is_some());
+        let Traffic { qdisc: leaf, classes, filters, police } = traffic;
+        if let Some(leaf) = leaf {
+            qdisc(Qdisc::Leaf { leaf: leaf.value, behind }, leaf.span);
+        }
+        for class in classes.iter().flatten() {
+            qdisc(Qdisc::Class { class: class.value, behind }, class.span);
+        }
+        for (prio, filter) in (1..).zip(filters.iter().flatten()) {
+            qdisc(Qdisc::Filter { filter: filter.value, prio, behind }, filter.span);
+        }
+        if let Some(police) = police {
+            qdisc(Qdisc::Ingress, police.span);
+            qdisc(Qdisc::Police(police.value), police.span);
         }
     }
 }

@@ -237,7 +237,7 @@ impl Resource {
             }
             Resource::Qdisc { device, qdisc, .. } => {
                 each(Hard, Milestone::Device(here, device));
-                if let Some(above) = qdisc.place().above() {
+                if let Some(above) = qdisc.above() {
                     each(Hard, Milestone::Queue(here, device, above));
                 }
             }

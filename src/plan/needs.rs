@@ -2,7 +2,7 @@
 
 use super::{Qdisc, Resource};
 use crate::compile::{Encap, Nexthop};
-use crate::iproute::{Leads, Leaf};
+use crate::iproute::{Leads, Leaf, Match};
 use crate::link::KindName;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +27,12 @@ pub enum Feature {
     FqCodel,
     /// Queues of bands.
     Prio,
+    /// Queues with classes.
+    Htb,
+    /// Filters that choose a class by a packet's mark.
+    FwFilters,
+    /// Filters that choose a class by a packet's headers.
+    FlowerFilters,
     /// Filters for what comes in.
     Ingress,
     /// Filters that count what comes in.
@@ -49,7 +55,7 @@ pub enum Feature {
 
 impl Feature {
     /// Every feature that is no kind of device.
-    const OTHERS: [Feature; 17] = [
+    const OTHERS: [Feature; 20] = [
         Self::Ipv6,
         Self::Veth,
         Self::MplsRouting,
@@ -58,6 +64,9 @@ impl Feature {
         Self::Tbf,
         Self::FqCodel,
         Self::Prio,
+        Self::Htb,
+        Self::FwFilters,
+        Self::FlowerFilters,
         Self::Ingress,
         Self::Police,
         Self::BridgeVlan,
@@ -86,6 +95,9 @@ impl Feature {
             Self::Tbf => "tbf queues",
             Self::FqCodel => "fq_codel queues",
             Self::Prio => "prio queues",
+            Self::Htb => "htb queues",
+            Self::FwFilters => "filters by mark",
+            Self::FlowerFilters => "filters by headers",
             Self::Ingress => "filters for what comes in",
             Self::Police => "filters that police",
             Self::BridgeVlan => "bridges that mind VLANs",
@@ -110,6 +122,9 @@ impl Feature {
             Self::Tbf => "CONFIG_NET_SCH_TBF",
             Self::FqCodel => "CONFIG_NET_SCH_FQ_CODEL",
             Self::Prio => "CONFIG_NET_SCH_PRIO",
+            Self::Htb => "CONFIG_NET_SCH_HTB",
+            Self::FwFilters => "CONFIG_NET_CLS_FW",
+            Self::FlowerFilters => "CONFIG_NET_CLS_FLOWER",
             Self::Ingress => "CONFIG_NET_SCH_INGRESS",
             Self::Police => "CONFIG_NET_CLS_MATCHALL and CONFIG_NET_ACT_POLICE",
             Self::BridgeVlan => "CONFIG_BRIDGE_VLAN_FILTERING",
@@ -134,6 +149,9 @@ impl Feature {
             Self::Tbf => "sch_tbf",
             Self::FqCodel => "sch_fq_codel",
             Self::Prio => "sch_prio",
+            Self::Htb => "sch_htb",
+            Self::FwFilters => "cls_fw",
+            Self::FlowerFilters => "cls_flower",
             Self::Ingress => "sch_ingress",
             Self::Police => "act_police",
             Self::BridgeVlan => "bridge",
@@ -197,6 +215,13 @@ impl Needs {
                         Qdisc::Tbf { .. } => Feature::Tbf,
                         Qdisc::Leaf { leaf: Leaf::FqCodel(_), .. } => Feature::FqCodel,
                         Qdisc::Leaf { leaf: Leaf::Prio(_), .. } => Feature::Prio,
+                        Qdisc::Leaf { leaf: Leaf::Htb(_), .. } | Qdisc::Class { .. } => {
+                            Feature::Htb
+                        }
+                        Qdisc::Filter { filter, .. } => match filter.matches {
+                            Match::Fw { .. } => Feature::FwFilters,
+                            Match::Flower(_) => Feature::FlowerFilters,
+                        },
                         Qdisc::Ingress => Feature::Ingress,
                         Qdisc::Police(_) => Feature::Police,
                     };

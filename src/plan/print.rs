@@ -91,7 +91,9 @@ impl fmt::Display for Action {
             }
             Resource::Qdisc { namespace, device, qdisc } => {
                 let tc = format!("tc -n {namespace}");
+                let major = qdisc.place().major();
                 let place = match qdisc.place() {
+                    QueuePlace::Class { .. } | QueuePlace::Filter { .. } => [""; 2],
                     QueuePlace::Behind(0) => ["root", " handle 1:"],
                     QueuePlace::Behind(1) => ["parent 1:1", " handle 10:"],
                     QueuePlace::Behind(_) => ["parent 10:1", " handle 20:"],
@@ -100,6 +102,18 @@ impl fmt::Display for Action {
                 };
                 let [place, handle] = if is_made { place } else { [place[0], ""] };
                 match (qdisc, is_made) {
+                    (Qdisc::Class { class, .. }, true) => {
+                        write!(f, "{tc} class {verb} dev {device} {}", class.words(major))
+                    }
+                    (Qdisc::Class { class, .. }, false) => {
+                        write!(f, "{tc} class del dev {device} classid {major:x}:{:x}", class.id)
+                    }
+                    (Qdisc::Filter { filter, prio, .. }, true) => {
+                        write!(f, "{tc} filter {verb} dev {device} {}", filter.words(major, *prio))
+                    }
+                    (Qdisc::Filter { prio, .. }, false) => {
+                        write!(f, "{tc} filter del dev {device} parent {major:x}: prio {prio}")
+                    }
                     (Qdisc::Police(_), false) => {
                         write!(f, "{tc} filter del dev {device} {place} prio 1")
                     }

@@ -3,7 +3,7 @@
 use super::device::{Device, VethEnd};
 use crate::compile::{LabelRoute, NexthopObject, Route, Rule};
 use crate::document::DeviceName;
-use crate::iproute::{FdbEntry, Leaf, Neighbour, Netem, Police, Tbf, Vlan};
+use crate::iproute::{FdbEntry, Filter, HtbClass, Leaf, Neighbour, Netem, Police, Tbf, Vlan};
 use crate::link::{BridgePort, Kind, WireguardSettings};
 use ipnet::IpNet;
 
@@ -221,6 +221,22 @@ pub enum Qdisc {
         /// How many others they have gone through before.
         behind: u8,
     },
+    /// They are of a class that shares the queue's rate.
+    Class {
+        /// The class.
+        class: HtbClass,
+        /// How many others its queue is behind.
+        behind: u8,
+    },
+    /// Some of them go to a class.
+    Filter {
+        /// Which, and to which.
+        filter: Filter,
+        /// Its place among the filters of its queue, counted from 1.
+        prio: u16,
+        /// How many others its queue is behind.
+        behind: u8,
+    },
     /// What comes in is looked at.
     Ingress,
     /// Of what comes in, what is too much is dropped.
@@ -232,6 +248,20 @@ pub enum Qdisc {
 pub enum QueuePlace {
     /// On the way out, behind so many others.
     Behind(u8),
+    /// A class of a queue on the way out.
+    Class {
+        /// How many others the queue is behind.
+        behind: u8,
+        /// The class's number.
+        id: u16,
+    },
+    /// What says the class, at a queue on the way out.
+    Filter {
+        /// How many others the queue is behind.
+        behind: u8,
+        /// Its place among the queue's filters.
+        prio: u16,
+    },
     /// On the way in.
     Ingress,
     /// On the way in, where packets are counted.
@@ -245,8 +275,26 @@ impl Qdisc {
             Qdisc::Netem(_) | Qdisc::Tbf { behind_netem: false, .. } => QueuePlace::Behind(0),
             Qdisc::Tbf { behind_netem: true, .. } => QueuePlace::Behind(1),
             Qdisc::Leaf { behind, .. } => QueuePlace::Behind(*behind),
+            Qdisc::Class { class, behind } => QueuePlace::Class { behind: *behind, id: class.id },
+            Qdisc::Filter { prio, behind, .. } => {
+                QueuePlace::Filter { behind: *behind, prio: *prio }
+            }
             Qdisc::Ingress => QueuePlace::Ingress,
             Qdisc::Police(_) => QueuePlace::Police,
+        }
+    }
+
+    /// The one that it cannot be without.
+    pub(super) fn above(&self) -> Option<QueuePlace> {
+        match (self, self.place()) {
+            (Qdisc::Class { class: HtbClass { parent: Some(id), .. }, behind }, _)
+            | (Qdisc::Filter { filter: Filter { class: id, .. }, behind, .. }, _) => {
+                Some(QueuePlace::Class { behind: *behind, id: *id })
+            }
+            (Qdisc::Class { behind, .. }, _) => Some(QueuePlace::Behind(*behind)),
+            (_, QueuePlace::Behind(others)) => others.checked_sub(1).map(QueuePlace::Behind),
+            (_, QueuePlace::Police) => Some(QueuePlace::Ingress),
+            (_, QueuePlace::Ingress | QueuePlace::Class { .. } | QueuePlace::Filter { .. }) => None,
         }
     }
 }
@@ -256,23 +304,44 @@ impl QueuePlace {
     pub(super) fn is_under(self, other: Self) -> bool {
         match (self, other) {
             (QueuePlace::Behind(this), QueuePlace::Behind(other)) => this > other,
+            (
+                QueuePlace::Class { behind, .. } | QueuePlace::Filter { behind, .. },
+                QueuePlace::Behind(other),
+            ) => behind >= other,
             (QueuePlace::Police, QueuePlace::Ingress) => true,
-            (QueuePlace::Behind(_) | QueuePlace::Ingress | QueuePlace::Police, _) => false,
-        }
-    }
-
-    /// The one that it cannot be without.
-    pub(super) fn above(self) -> Option<Self> {
-        match self {
-            QueuePlace::Behind(0) | QueuePlace::Ingress => None,
-            QueuePlace::Behind(others) => Some(QueuePlace::Behind(others - 1)),
-            QueuePlace::Police => Some(QueuePlace::Ingress),
+            (
+                QueuePlace::Behind(_)
+                | QueuePlace::Class { .. }
+                | QueuePlace::Filter { .. }
+                | QueuePlace::Ingress
+                | QueuePlace::Police,
+                _,
+            ) => false,
         }
     }
 
     /// The one with which all of them go.
     pub(super) fn first(self) -> Self {
-        self.above().map_or(self, Self::first)
+        match self {
+            QueuePlace::Behind(_) | QueuePlace::Class { .. } | QueuePlace::Filter { .. } => {
+                QueuePlace::Behind(0)
+            }
+            QueuePlace::Ingress | QueuePlace::Police => QueuePlace::Ingress,
+        }
+    }
+
+    /// The number of the queue on the way out that it is, or is of: `1:` of the first.
+    pub fn major(self) -> u16 {
+        match self {
+            QueuePlace::Behind(0)
+            | QueuePlace::Class { behind: 0, .. }
+            | QueuePlace::Filter { behind: 0, .. } => 0x1,
+            QueuePlace::Behind(1)
+            | QueuePlace::Class { behind: 1, .. }
+            | QueuePlace::Filter { behind: 1, .. } => 0x10,
+            QueuePlace::Behind(_) | QueuePlace::Class { .. } | QueuePlace::Filter { .. } => 0x20,
+            QueuePlace::Ingress | QueuePlace::Police => 0xffff,
+        }
     }
 }
 

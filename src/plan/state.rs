@@ -206,7 +206,8 @@ impl Resource {
                 Qdisc::Netem(netem) => *netem = netem.as_kept(),
                 Qdisc::Tbf { tbf, .. } => *tbf = tbf.as_kept(),
                 Qdisc::Police(police) => *police = police.as_kept(),
-                Qdisc::Leaf { .. } | Qdisc::Ingress => {}
+                Qdisc::Class { class, .. } => *class = class.as_kept(),
+                Qdisc::Leaf { .. } | Qdisc::Filter { .. } | Qdisc::Ingress => {}
             },
             Resource::Wireguard { settings, .. } => *settings = settings.as_kept(),
             Resource::Namespace { .. }

@@ -9,7 +9,7 @@ use vrflab::compile::{
     Check, Imports, Interface, InterfaceId, InterfaceKind, Lab, Link, Node, NodeId, Vrf, read_check,
 };
 use vrflab::diagnostic::{Span, Spanned, Text};
-use vrflab::document::{DeviceName, LabName, NodeName, Role};
+use vrflab::document::{DeviceName, LabName, NodeName, Role, Traffic};
 use vrflab::link::{Bridge, Kind};
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
@@ -67,6 +67,7 @@ impl Bench {
                         mtu: None,
                         netem: None,
                         tbf: None,
+                        traffic: Traffic::default(),
                         up: true,
                     };
                     bench.lab[id].vrfs.push(vrf);

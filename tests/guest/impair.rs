@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use vrflab::diagnostic::{Code, Span, Text};
 use vrflab::document::Format;
 use vrflab::executor::{self, Change};
-use vrflab::iproute::{Leaf, Netem, Police, Share, Tbf};
+use vrflab::iproute::{Filter, Htb, HtbClass, Leaf, Netem, Police, Share, Tbf};
 use vrflab::kernel::{observe, on_worker};
 use vrflab::plan::{Action, Difference, Plan, Qdisc, Resource, Step, differences};
 
@@ -57,12 +57,25 @@ fn tc_takes_what_is_printed_and_the_kernel_holds_it() {
     let standing = lab(&format!("graph {{ {links} }}"), "queues").up();
     let police = Police::parse(&Text::filled("rate 3mbit burst 17kb")).unwrap();
     let last = queues.len();
-    let incoming = [Qdisc::Ingress, Qdisc::Police(police)].map(|qdisc| (last, qdisc));
-    let told = queues.into_iter().enumerate().chain(incoming).map(|(at, qdisc)| Resource::Qdisc {
-        namespace: "queues-a".to_owned(),
-        device: format!("eth{at}"),
-        qdisc,
-    });
+    let mut shared = vec![Qdisc::Ingress, Qdisc::Police(police)];
+    let leaf = Leaf::parse(&Text::filled("htb default 1 r2q 20")).unwrap();
+    shared.push(Qdisc::Leaf { leaf, behind: 0 });
+    for (id, line) in (1..).zip(some(20, crate::queues::class())) {
+        let class = HtbClass { id, ..HtbClass::parse(&Text::filled(line)).unwrap() };
+        let quantum = class.quantum.or(Some(Htb { default: 1, r2q: 20 }.quantum(class.rate)));
+        shared.push(Qdisc::Class { class: HtbClass { quantum, ..class }, behind: 0 });
+    }
+    for (prio, line) in (1..).zip(some(30, crate::queues::filter())) {
+        let filter = Filter::parse(&Text::filled(line)).unwrap();
+        shared.push(Qdisc::Filter { filter, prio, behind: 0 });
+    }
+    let told = queues.into_iter().enumerate().chain(shared.into_iter().map(|it| (last, it))).map(
+        |(at, qdisc)| Resource::Qdisc {
+            namespace: "queues-a".to_owned(),
+            device: format!("eth{at}"),
+            qdisc,
+        },
+    );
     let told: Vec<Action> = told.map(Action::Add).collect();
     let commands: Vec<String> = told.iter().map(Action::to_string).collect();
     let script = format!("set -e\n{}", commands.join("\n"));

@@ -13,6 +13,7 @@ mod grammar;
 #[allow(dead_code)]
 #[path = "../host/host.rs"]
 mod host;
+mod htb;
 mod impair;
 mod kernel;
 mod l3vpn;

@@ -88,3 +88,60 @@ pub fn tbf() -> impl Strategy<Value = String> {
     (rate(), size(), queue, peak)
         .prop_map(|(rate, burst, queue, peak)| format!("rate {rate} burst {burst} {queue}{peak}"))
 }
+
+/// A class that the kernel takes. At these rates its bytes take whole microseconds, which `tc` counts in.
+pub fn class() -> impl Strategy<Value = String> {
+    let size =
+        |word: &'static str| perhaps((1600..60_000u32).prop_map(move |it| format!(" {word} {it}")));
+    let rate = || proptest::sample::select(&["400kbit", "1mbit", "2mbit", "4mbit"][..]);
+    let ceil = perhaps(
+        proptest::sample::select(&[" ceil 4mbit", " ceil 8mbit"][..]).prop_map(str::to_owned),
+    );
+    let more = perhaps(
+        (1..60_000u32, 0..8u8)
+            .prop_map(|(quantum, prio)| format!(" quantum {quantum} prio {prio}")),
+    );
+    (1..=u16::MAX, rate(), ceil, (size("burst"), size("cburst")), more).prop_map(
+        |(id, rate, ceil, (burst, cburst), more)| {
+            format!("parent 1: classid 1:{id:x} htb rate {rate}{ceil}{burst}{cburst}{more}")
+        },
+    )
+}
+
+/// A filter that the kernel takes, for the class 1:1.
+pub fn filter() -> impl Strategy<Value = String> {
+    let fw = (any::<u32>(), 1..=u32::MAX).prop_filter_map("a mark of 0", |(mark, mask)| {
+        let mark = mark & mask;
+        (mark != 0).then(|| format!("handle 0x{mark:x}/0x{mask:x} fw classid 1:1"))
+    });
+    let net = |word: &'static str, v4: bool| {
+        perhaps((any::<u128>(), 1..=128u8).prop_map(move |(address, length)| match v4 {
+            true => {
+                let address = std::net::Ipv4Addr::from(address as u32);
+                format!(" {word} {address}/{}", length.div_ceil(4))
+            }
+            false => format!(" {word} {}/{length}", std::net::Ipv6Addr::from(address)),
+        }))
+    };
+    let port = |word: &'static str| {
+        perhaps((1..=u16::MAX).prop_map(move |port| format!(" {word} {port}")))
+    };
+    let ports =
+        (proptest::sample::select(&["tcp", "udp", "sctp"][..]), port("src_port"), port("dst_port"))
+            .prop_map(|(protocol, from, to)| format!(" ip_proto {protocol}{from}{to}"));
+    let inside =
+        prop_oneof![ports, Just(" ip_proto icmp".to_owned()), Just(" ip_proto 0x32".to_owned())];
+    let tos = perhaps(
+        (any::<u8>(), 1..=u8::MAX)
+            .prop_map(|(value, mask)| format!(" ip_tos 0x{:x}/0x{mask:x}", value & mask)),
+    );
+    let flower = any::<bool>().prop_flat_map(move |v4| {
+        let family = if v4 { "ip" } else { "ipv6" };
+        (perhaps(inside.clone()), net("src_ip", v4), net("dst_ip", v4), tos.clone()).prop_map(
+            move |(inside, from, to, tos)| {
+                format!("protocol {family} flower{inside}{from}{to}{tos} classid 1:1")
+            },
+        )
+    });
+    prop_oneof![fw, flower]
+}

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use std::fmt::Display;
 use vrflab::diagnostic::{Diagnostic, Text};
-use vrflab::iproute::{LabelRoute, Netem, NexthopObject, Route, Rule, Tbf};
+use vrflab::iproute::{Filter, HtbClass, LabelRoute, Leaf, Netem, NexthopObject, Route, Rule, Tbf};
 
 /// Reads, prints and reads again; the second print is the first one.
 fn settles<T: Display>(line: &str, parse: impl Fn(&Text) -> Result<T, Diagnostic>) {
@@ -76,19 +76,32 @@ proptest! {
     }
 
     #[test]
+    fn a_class_settles(line in crate::queues::class()) {
+        settles(&line, HtbClass::parse);
+    }
+
+    #[test]
+    fn a_filter_settles(line in crate::queues::filter()) {
+        settles(&line, Filter::parse);
+    }
+
+    #[test]
     fn no_words_of_tc_in_any_order_make_the_parsers_panic(
         line in proptest::collection::vec(
             proptest::sample::select(&[
                 "delay", "10ms", "2ms", "25%", "-5", "distribution", "normal", "loss", "state",
                 "gemodel", "gap", "reorder", "rate", "1mbit", "burst", "32kb", "latency", "limit",
                 "slot", "packets", "ecn", "peakrate", "minburst", "99999999999tbit", "0", "1e9",
-                "0ms", "4000000000", "duplicate",
+                "0ms", "4000000000", "duplicate", "htb", "default", "classid", "1:10", "parent", "1:",
+                "ceil", "fw", "flower", "handle", "protocol", "ip", "ip_proto", "tcp", "dst_port",
+                "ip_tos", "0xb8/0xfc", "src_ip", "10.0.0.0/8",
             ][..]),
             0..12,
         )
     ) {
         let text = Text::filled(line.join(" "));
-        let _ = (Netem::parse(&text), Tbf::parse(&text));
+        let _ = (Netem::parse(&text), Tbf::parse(&text), Leaf::parse(&text));
+        let _ = (HtbClass::parse(&text), Filter::parse(&text));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::compile::interface::{Interface, InterfaceKind};
 use crate::compile::lab::{Command, Imports, Node, Sysctl, Vrf};
 use crate::compile::sysctl_name;
-use crate::document::{Content, Entries, Role, Value};
+use crate::document::{Content, Entries, Role, Traffic, Value};
 use crate::link::Bridge;
 use crate::vocabulary;
 
@@ -74,7 +74,8 @@ fn made_by_role(role: Role, interface: &Interface) -> bool {
 }
 
 fn vrf(vrf: &Vrf) -> (String, Value) {
-    let Vrf { name, span: _, table, addresses, imports, fallthrough, mtu, netem, tbf, up } = vrf;
+    let Vrf { name, span: _, table, addresses, imports, fallthrough, mtu, netem, tbf, traffic, up } =
+        vrf;
     let Imports { vpns, main, default } = imports;
     let words = [(main, "main"), (default, "default")];
     let words = words.into_iter().filter(|(said, _)| **said).map(|(_, word)| word.to_owned());
@@ -96,6 +97,7 @@ fn vrf(vrf: &Vrf) -> (String, Value) {
     if let Some(tbf) = tbf {
         say("tbf", Value::line(tbf));
     }
+    self::traffic(traffic, &mut say);
     say("up", Value::Flag(*up));
     (name.to_string(), Value::Map(keys))
 }
@@ -114,8 +116,7 @@ fn interface(node: &Node, interface: &Interface) -> (String, Value) {
         up,
         netem,
         tbf,
-        qdisc,
-        police,
+        traffic,
         offload,
         vlans,
         fdb,
@@ -179,16 +180,28 @@ fn interface(node: &Node, interface: &Interface) -> (String, Value) {
     if let Some(tbf) = tbf {
         say("tbf", Value::line(tbf));
     }
-    if let Some(qdisc) = qdisc {
-        say("qdisc", Value::line(qdisc));
-    }
-    if let Some(police) = police {
-        say("police", Value::line(police));
-    }
+    self::traffic(traffic, &mut say);
     say("offload", Value::Flag(offload.value));
     say("mpls", Value::Flag(*mpls));
     say("up", Value::Flag(*up));
     (name.to_string(), Value::Map(keys))
+}
+
+/// The queue behind `netem` and `tbf`, its classes, and how much may come in.
+fn traffic(traffic: &Traffic, say: &mut impl FnMut(&str, Value)) {
+    let Traffic { qdisc, classes, filters, police } = traffic;
+    if let Some(qdisc) = qdisc {
+        say("qdisc", Value::line(qdisc));
+    }
+    if let Some(classes) = classes {
+        say("classes", Value::lines(classes));
+    }
+    if let Some(filters) = filters {
+        say("filters", Value::lines(filters));
+    }
+    if let Some(police) = police {
+        say("police", Value::line(police));
+    }
 }
 
 /// A value as a file gives it.

@@ -2,9 +2,10 @@
 
 use super::super::address::{Address, EndAddress};
 use super::super::tree::{Entry, Tree};
-use super::super::{Format, slips};
+use super::super::{Format, Traffic, slips};
 use super::values;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, nearest};
+use crate::iproute::{Filter, HtbClass, Leaf, Police};
 use crate::vocabulary::{Choice, Given, Key, Level, Shape, Value};
 use ipnet::IpNet;
 use std::collections::HashMap;
@@ -180,6 +181,21 @@ impl<'t> Fields<'t> {
         parse: impl FnOnce(&Text) -> Result<T, Diagnostic>,
     ) -> Option<Spanned<T>> {
         self.one(name, errors, |text, _| Ok(Spanned::new(parse(text)?, text.span)))
+    }
+
+    /// The keys about a queue and its classes, with this in front of each.
+    pub fn traffic(&self, side: &str, errors: &mut Diagnostics) -> Traffic {
+        let key = |name: &str| format!("{side}{name}");
+        Traffic {
+            qdisc: self.parsed(&key("qdisc"), errors, Leaf::parse),
+            classes: self.all_parsed(&key("classes"), errors, HtbClass::parse),
+            filters: self.all_parsed(&key("filters"), errors, Filter::parse),
+            // What comes in by the ports of a VRF does not come in by its device.
+            police: self
+                .level
+                .key(&key("police"))
+                .and_then(|key| self.parsed(key.name, errors, Police::parse)),
+        }
     }
 
     /// Strings.

@@ -130,6 +130,7 @@ fn read(fields: &Fields, ends: [Place; 2], span: Span, errors: &mut Diagnostics)
     let mpls = fields.flag("mpls", errors);
     let netem = fields.parsed("netem", errors, Netem::parse);
     let tbf = fields.parsed("tbf", errors, Tbf::parse);
+    let traffic = fields.traffic("", errors);
     let offload = fields.flag("offload", errors);
     let up = fields.flag("up", errors);
     let both = both_addresses(fields, errors);
@@ -148,6 +149,7 @@ fn read(fields: &Fields, ends: [Place; 2], span: Span, errors: &mut Diagnostics)
             mpls: fields.flag(&own("mpls"), errors).or(mpls),
             netem: fields.parsed(&own("netem"), errors, Netem::parse).or(netem.clone()),
             tbf: fields.parsed(&own("tbf"), errors, Tbf::parse).or(tbf.clone()),
+            traffic: fields.traffic(side, errors).or(&traffic),
             offload: fields.flag(&own("offload"), errors).or(offload),
             up: fields.flag(&own("up"), errors).or(up),
         }

@@ -7,7 +7,7 @@ use super::Contents;
 use super::fields::{Fields, wrong};
 use super::{names, values};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Notation, Spanned, Text};
-use crate::iproute::{FdbEntry, Leaf, Netem, Police, Tbf, Vlan};
+use crate::iproute::{FdbEntry, Netem, Tbf, Vlan};
 use crate::link::{self, BridgePort};
 use crate::vocabulary::Level;
 
@@ -58,6 +58,7 @@ fn vrfs(fields: &Fields, errors: &mut Diagnostics) -> Vec<Vrf> {
             mtu: fields.number("mtu", errors),
             netem: fields.parsed("netem", errors, Netem::parse),
             tbf: fields.parsed("tbf", errors, Tbf::parse),
+            traffic: fields.traffic("", errors),
             up: fields.flag("up", errors),
         });
     }
@@ -78,8 +79,7 @@ fn interfaces(fields: &Fields, errors: &mut Diagnostics) -> Vec<Interface> {
             mpls: fields.flag("mpls", errors),
             netem: fields.parsed("netem", errors, Netem::parse),
             tbf: fields.parsed("tbf", errors, Tbf::parse),
-            qdisc: fields.parsed("qdisc", errors, Leaf::parse),
-            police: fields.parsed("police", errors, Police::parse),
+            traffic: fields.traffic("", errors),
             offload: fields.flag("offload", errors),
             up: fields.flag("up", errors),
             kind: fields.choice("kind", errors),

@@ -6,11 +6,11 @@ mod route;
 
 use super::message::family_of;
 use super::{
-    Namespace, SendError, Socket, Worker, neighbour, offload, qdisc, rule, sysctl, wireguard,
+    Namespace, SendError, Socket, Worker, class, neighbour, offload, qdisc, rule, sysctl, wireguard,
 };
 use crate::compile::{LOCAL, Rule};
 use crate::document::DeviceName;
-use crate::iproute::{FdbEntry, RuleAction};
+use crate::iproute::{FdbEntry, Leaf, RuleAction};
 use crate::link::Kind;
 use crate::plan::{Family, Plan, Qdisc, Resource, State};
 use ipnet::IpNet;
@@ -264,12 +264,15 @@ fn queues(
     resources: &mut BTreeSet<Resource>,
 ) -> Result<(), SendError> {
     let request = RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default());
-    let mut filtered = Vec::new();
+    let (mut filtered, mut shared) = (Vec::new(), Vec::new());
     for bytes in socket.dump_bytes(request)? {
         let Some((index, qdisc)) = qdisc::read(&bytes) else { continue };
         if let Some(device) = devices.get(&index) {
             if qdisc == Qdisc::Ingress {
                 filtered.push((index, device));
+            }
+            if let Qdisc::Leaf { leaf: Leaf::Htb(_), behind } = qdisc {
+                shared.push((index, device, qdisc.place().major(), behind));
             }
             let device = device.clone();
             resources.insert(Resource::Qdisc { namespace: namespace.to_owned(), device, qdisc });
@@ -282,6 +285,18 @@ fn queues(
             let (namespace, device) = (namespace.to_owned(), device.clone());
             resources.insert(Resource::Qdisc { namespace, device, qdisc });
         }
+    }
+    for (index, device, major, behind) in shared {
+        let classes = RouteNetlinkMessage::GetTrafficClass(class::classes(index));
+        let classes = socket.dump_bytes(classes)?;
+        let filters = RouteNetlinkMessage::GetTrafficFilter(class::filters(index, major));
+        let filters = socket.dump_bytes(filters)?;
+        let classes = classes.iter().filter_map(|bytes| class::read_class(bytes, major, behind));
+        let filters = filters.iter().filter_map(|bytes| class::read_filter(bytes, behind));
+        resources.extend(classes.chain(filters).map(|qdisc| {
+            let (namespace, device) = (namespace.to_owned(), device.clone());
+            Resource::Qdisc { namespace, device, qdisc }
+        }));
     }
     Ok(())
 }

@@ -80,7 +80,7 @@ impl<'a> Model<'a> {
             Resource::Qdisc { device, qdisc, .. } => {
                 self.wants_device(here, device)?;
                 let kind = |slot| Kind::Qdisc(device, slot);
-                let above = qdisc.place().above().map(|it| Key { namespace: here, kind: kind(it) });
+                let above = qdisc.above().map(|it| Key { namespace: here, kind: kind(it) });
                 so(above.is_none_or(|above| self.held.contains_key(&above)), || {
                     format!("{device} has no queue with classes")
                 })?;
