@@ -5,7 +5,7 @@ use super::lab::{InterfaceId, Node};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned};
 use crate::document::{DeviceName, Interface as Written};
 use crate::iproute::{FdbEntry, FdbPlace, Vlan};
-use crate::link::{DEFAULT_PVID, Keys, Kind, KindName, REMOTES};
+use crate::link::{BridgePort, DEFAULT_PVID, Keys, Kind, KindName, REMOTES};
 use crate::topology;
 use crate::vocabulary::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -15,8 +15,8 @@ const MOST_PORTS: usize = 1023;
 
 /// Gives the ports of a node's bridges what the file says of them.
 pub(super) fn ports(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
-    vlans(node, topology, errors);
     flags(node, topology, errors);
+    vlans(node, topology, errors);
     fdb(node, topology, errors);
     limit(node, errors);
 }
@@ -55,10 +55,31 @@ fn fdb(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
         let kind = said.written.kind.unwrap_or(Spanned::filled(KindName::Vxlan));
         let keys = Keys { interface: name, kind, given: &said.written.own };
         let remotes = keys.ips(REMOTES).unwrap_or_default().into_iter();
-        let remotes = remotes.map(|far| far.map(FdbEntry::flood));
+        let external = vxlan.is_some_and(|vxlan| vxlan.external);
+        let vlans = interface.vlans.iter().flat_map(|vlan| vlan.value.each());
+        let vnis: Vec<Option<u32>> = match external {
+            true => vlans.filter_map(|vlan| vlan.tunnel.map(Some)).collect(),
+            false => vec![None],
+        };
+        let remotes = remotes.flat_map(|far| {
+            let entry = far.map(FdbEntry::flood);
+            let of = |vni: &Option<u32>| match vni {
+                Some(vni) => entry.map(|entry| entry.of_vni(*vni)),
+                None => entry,
+            };
+            vnis.iter().map(of).collect::<Vec<_>>()
+        });
         let mut entries: Vec<Spanned<FdbEntry>> = Vec::new();
         for entry in remotes.chain(said.written.fdb.iter().copied()) {
             let fault = match (entry.value.place, vxlan) {
+                (FdbPlace::Tunnel { src_vni, .. }, Some(vxlan))
+                    if src_vni.is_some() != vxlan.external =>
+                {
+                    Some(match vxlan.external {
+                        true => format!("`{name}` has several VNIs: say `src_vni`"),
+                        false => format!("`{name}` has one VNI"),
+                    })
+                }
                 (FdbPlace::Tunnel { dst, .. }, Some(vxlan)) => (dst.is_ipv4()
                     != vxlan.is_over_ipv4())
                 .then(|| format!("the packets of `{name}` are of the other family")),
@@ -78,7 +99,7 @@ fn fdb(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
                     FdbPlace::Port { vlan } => vlan,
                     FdbPlace::Tunnel { .. } => None,
                 };
-                (entry.lladdr, many, vlan, entry.dst().is_some())
+                (entry.lladdr, many, vlan, entry.src_vni(), entry.dst().is_some())
             };
             let first = entries.iter().find(|it| key(&it.value) == key(&entry.value));
             if let Some(fault) = fault {
@@ -138,6 +159,25 @@ fn vlans(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
                     }),
             );
         }
+        let external = match interface.kind.of_device() {
+            Some(Kind::Vxlan(vxlan)) => vxlan.external,
+            Some(_) | None => false,
+        };
+        let said = written.into_iter().flatten();
+        if let Some(vlan) = said.clone().find(|vlan| !external && vlan.value.tunnel.is_some()) {
+            errors.push(
+                Diagnostic::error(Code::BadValue, "`tunnel_info` of a port without VNIs")
+                    .at(vlan.span, format!("`{}` is no VXLAN with `external`", interface.name)),
+            );
+        }
+        let mut vnis: BTreeSet<u32> = BTreeSet::new();
+        for vlan in said {
+            let mut tunnels = vlan.value.each().filter_map(|vlan| vlan.tunnel);
+            if let Some(vni) = tunnels.find(|vni| !vnis.insert(*vni)) {
+                let title = format!("two VLANs of one port have the VNI {vni}");
+                errors.push(Diagnostic::error(Code::BadValue, title).at(vlan.span, "again"));
+            }
+        }
         let mut known: BTreeSet<u16> = BTreeSet::new();
         let mut pvid = false;
         for vlan in written.into_iter().flatten() {
@@ -152,6 +192,12 @@ fn vlans(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
             let bridge = bridge.unwrap_or(interface).name.clone();
             node.interfaces[place].vlans =
                 written.cloned().unwrap_or_else(|| default_vlans(&bridge, topology));
+            // Without it the kernel takes no VNI for a VLAN.
+            if external && !vnis.is_empty() {
+                let port = &mut node.interfaces[place].bridge_port;
+                let said = port.take().unwrap_or(Spanned::filled(BridgePort::default()));
+                *port = Some(said.map(BridgePort::with_vlan_tunnel));
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use super::lab::{InterfaceId, Lab, Node, NodeId};
 use super::layout::Port;
 use super::wireguard::Interfaces;
 use crate::document::Role;
-use crate::iproute::Vlan;
+use crate::iproute::{FdbEntry, Vlan};
 use crate::link::{Carries, Kind, KindName, Medium, PortFlag};
 use petgraph::unionfind::UnionFind;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -29,6 +29,8 @@ pub(super) type Frames = (NodeId, InterfaceId, Side, Option<u16>);
 pub(super) enum Side {
     Wire,
     Inside,
+    /// At a VXLAN of several networks, of the one of this number.
+    Vni(u32),
 }
 
 /// Two places with the same frames.
@@ -41,6 +43,9 @@ pub(super) struct Joint {
     /// every VLAN that is untagged at the port, and what comes in is of one VLAN only.
     pub both_ways: bool,
 }
+
+/// An end of a tunnel.
+type End = (Port, Side);
 
 /// The segments of a lab: those of links first, in the file's order.
 pub(super) fn all(lab: &Lab) -> Vec<Segment> {
@@ -232,6 +237,18 @@ impl<F: FnMut(Joint)> Walk<'_, F> {
         }
     }
 
+    /// Joins the frames of two tunnels: of a VXLAN of several networks those without a tag, which the network
+    /// says.
+    fn join_tunnels(&mut self, one: End, other: End) {
+        match (one.1, other.1) {
+            (Side::Wire, Side::Wire) => self.join_all(one.0, other.0, None),
+            (Side::Wire | Side::Inside | Side::Vni(_), _) => {
+                let [one, other] = [one, other].map(|((node, id), side)| (node, id, side, None));
+                self.join(one, other);
+            }
+        }
+    }
+
     /// Joins an interface with what it rests on, is a port of, or is linked to.
     fn interface(&mut self, port: Port) {
         let lab = self.lab;
@@ -277,11 +294,13 @@ impl<F: FnMut(Joint)> Walk<'_, F> {
     fn vlans(&mut self, (node, id): Port, bridge: InterfaceId) {
         for vlan in &self.lab[node].interfaces[id.0].vlans {
             let Vlan { untagged, pvid, .. } = vlan.value;
-            for tag in vlan.value.ids() {
-                let outside = (!untagged).then_some(tag);
+            for Vlan { first: tag, tunnel, .. } in vlan.value.each() {
+                let outside = match tunnel {
+                    Some(vni) => (node, id, Side::Vni(vni), None),
+                    None => (node, id, Side::Wire, (!untagged).then_some(tag)),
+                };
                 if self.tags.binary_search(&Some(tag)).is_ok() {
-                    let ends =
-                        [(node, id, Side::Wire, outside), (node, bridge, Side::Inside, Some(tag))];
+                    let ends = [outside, (node, bridge, Side::Inside, Some(tag))];
                     let both_ways = !untagged || pvid;
                     (self.each)(Joint { ends, bridge: Some((node, bridge)), both_ways });
                 }
@@ -304,13 +323,12 @@ impl<F: FnMut(Joint)> Walk<'_, F> {
         // A tunnel hands nothing on to another far end, so that a full mesh of them is one LAN and no
         // loop.
         let mut joined = Wires::new();
-        let mut join = |one: Port, other: Port| {
-            let ends = [one, other].map(|(node, id)| (node, id, Side::Wire, None));
-            joined.join(ends)
+        let mut join = |one: End, other: End| {
+            joined.join([one, other].map(|((node, id), side)| (node, id, side, None)))
         };
         let mut groups: BTreeMap<(u32, IpAddr), Port> = BTreeMap::new();
         // Tunnels that wait for one that leads back, by their number, where they are and lead to.
-        let mut open: BTreeMap<(KindName, u32, NodeId, NodeId), Vec<Port>> = BTreeMap::new();
+        let mut open: BTreeMap<(KindName, u32, NodeId, NodeId), Vec<End>> = BTreeMap::new();
         for (place, node) in lab.nodes.iter().enumerate() {
             for (interface, made) in node.interfaces.iter().enumerate() {
                 let Some(kind) = made.kind.of_device() else { continue };
@@ -318,23 +336,37 @@ impl<F: FnMut(Joint)> Walk<'_, F> {
                 if let Some(group) = remote.filter(IpAddr::is_multicast) {
                     let port = (NodeId(place), InterfaceId(interface));
                     match groups.insert((id, group), port) {
-                        Some(other) if join(other, port) => self.join_all(other, port, None),
+                        Some(other) if join((other, Side::Wire), (port, Side::Wire)) => {
+                            self.join_all(other, port, None);
+                        }
                         Some(_) | None => {}
                     }
                 }
                 let (name, port) = (kind.name(), (NodeId(place), InterfaceId(interface)));
-                let remotes =
-                    remote.into_iter().chain(made.fdb.iter().filter_map(|it| it.value.dst()));
-                let remotes: BTreeSet<IpAddr> = remotes.collect();
-                let far: BTreeSet<&NodeId> =
-                    remotes.iter().filter_map(|remote| owners.get(remote)).flatten().collect();
-                for far in far {
-                    for back in open.get(&(name, id, *far, port.0)).into_iter().flatten() {
-                        if join(*back, port) {
-                            self.join_all(*back, port, None);
+                let tunnels = made.vlans.iter().flat_map(|vlan| vlan.value.each());
+                let mut ends: Vec<(u32, Side)> =
+                    tunnels.filter_map(|it| it.tunnel).map(|vni| (vni, Side::Vni(vni))).collect();
+                if ends.is_empty() {
+                    ends.push((id, Side::Wire));
+                }
+                for (id, side) in ends {
+                    let of_vni = |entry: &FdbEntry| match side {
+                        Side::Vni(vni) => entry.src_vni() == Some(vni),
+                        Side::Wire | Side::Inside => true,
+                    };
+                    let entries = made.fdb.iter().map(|it| it.value).filter(of_vni);
+                    let remotes = remote.into_iter().chain(entries.filter_map(|it| it.dst()));
+                    let remotes: BTreeSet<IpAddr> = remotes.collect();
+                    let far: BTreeSet<&NodeId> =
+                        remotes.iter().filter_map(|remote| owners.get(remote)).flatten().collect();
+                    for far in far {
+                        for back in open.get(&(name, id, *far, port.0)).into_iter().flatten() {
+                            if join(*back, (port, side)) {
+                                self.join_tunnels(*back, (port, side));
+                            }
                         }
+                        open.entry((name, id, port.0, *far)).or_default().push((port, side));
                     }
-                    open.entry((name, id, port.0, *far)).or_default().push(port);
                 }
             }
         }

@@ -28,6 +28,8 @@ pub enum FdbPlace {
         vni: Option<u32>,
         /// The UDP port there, where it is another one.
         port: Option<u16>,
+        /// Of a VXLAN of several VNIs, the one that the entry is of.
+        src_vni: Option<u32>,
     },
     /// Behind a port of a bridge.
     Port {
@@ -37,12 +39,13 @@ pub enum FdbPlace {
 }
 
 /// The words of an entry.
-const WORDS: [&str; 8] = ["dst", "vni", "port", "self", "master", "static", "permanent", "vlan"];
+const WORDS: [&str; 9] =
+    ["dst", "vni", "src_vni", "port", "self", "master", "static", "permanent", "vlan"];
 
 impl FdbEntry {
     /// What is sent to a far end of a VXLAN whose MAC addresses are not known.
     pub fn flood(dst: IpAddr) -> Self {
-        let place = FdbPlace::Tunnel { dst, vni: None, port: None };
+        let place = FdbPlace::Tunnel { dst, vni: None, port: None, src_vni: None };
         Self { lladdr: Mac([0; 6]), place }
     }
 
@@ -55,6 +58,22 @@ impl FdbEntry {
     pub fn dst(&self) -> Option<IpAddr> {
         match self.place {
             FdbPlace::Tunnel { dst, .. } => Some(dst),
+            FdbPlace::Port { .. } => None,
+        }
+    }
+
+    /// The same, of a VXLAN of several VNIs, for this one.
+    pub fn of_vni(mut self, of: u32) -> Self {
+        if let FdbPlace::Tunnel { src_vni, .. } = &mut self.place {
+            *src_vni = Some(of);
+        }
+        self
+    }
+
+    /// The VNI that it is of, at a VXLAN of several.
+    pub fn src_vni(&self) -> Option<u32> {
+        match self.place {
+            FdbPlace::Tunnel { src_vni, .. } => src_vni,
             FdbPlace::Port { .. } => None,
         }
     }
@@ -73,11 +92,13 @@ impl FdbEntry {
         }
         let lladdr = words.value("a MAC address", text)?;
         let (mut dst, mut vni, mut port, mut vlan) = (None, None, None, None);
+        let mut src_vni = None;
         let (mut master, mut is_static) = (false, false);
         while let Some(word) = words.next() {
             let is_second = match word.as_str() {
                 "dst" => dst.replace(address(&words.expect("an address", &word)?)?).is_some(),
                 "vni" => vni.replace(words.number::<u32>("a number", &word)?).is_some(),
+                "src_vni" => src_vni.replace(words.number::<u32>("a number", &word)?).is_some(),
                 "port" => port.replace(words.number::<u16>("a port", &word)?).is_some(),
                 "vlan" => {
                     let what = "the number of a VLAN, 1 to 4094";
@@ -102,10 +123,11 @@ impl FdbEntry {
                  port of a bridge",
             )
         };
+        let is_plain = vni.is_none() && src_vni.is_none() && port.is_none();
         let place = match (dst, master) {
-            (Some(dst), false) if vlan.is_none() => FdbPlace::Tunnel { dst, vni, port },
-            (None, true) if vni.is_none() && port.is_none() && is_static => FdbPlace::Port { vlan },
-            (None, true) if vni.is_none() && port.is_none() => {
+            (Some(dst), false) if vlan.is_none() => FdbPlace::Tunnel { dst, vni, port, src_vni },
+            (None, true) if is_plain && is_static => FdbPlace::Port { vlan },
+            (None, true) if is_plain => {
                 return Err(fault("without `static` the address would be the bridge's own"));
             }
             (Some(_), _) | (None, true) => {
@@ -121,8 +143,9 @@ impl fmt::Display for FdbEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.lladdr)?;
         match self.place {
-            FdbPlace::Tunnel { dst, vni, port } => {
+            FdbPlace::Tunnel { dst, vni, port, src_vni } => {
                 write!(f, " dst {dst}")?;
+                src_vni.map_or(Ok(()), |vni| write!(f, " src_vni {vni}"))?;
                 vni.map_or(Ok(()), |vni| write!(f, " vni {vni}"))?;
                 port.map_or(Ok(()), |port| write!(f, " port {port}"))
             }

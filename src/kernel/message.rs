@@ -11,8 +11,8 @@ use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
 };
 use rtnetlink::packet_route::link::{
-    BridgeVlanInfoFlags, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute,
-    LinkInfo, LinkMessage,
+    AfSpecBridge, BridgeVlanInfoFlags, BridgeVlanTunnelInfo, InfoData, InfoKind, InfoPortData,
+    InfoPortKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage,
 };
 use rtnetlink::packet_route::route::RouteProtocol;
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -200,7 +200,10 @@ fn vlan_message(index: u32, own: bool, vlan: Vlan) -> LinkMessage {
     flags.set(BridgeVlanInfoFlags::Untagged, vlan.untagged);
     let message = LinkBridgeVlan::new(index);
     let message = if own { message.bridge_self() } else { message };
-    message.vlan(vlan.first, flags).build()
+    let message = message.vlan(vlan.first, flags);
+    let Some(vni) = vlan.tunnel else { return message.build() };
+    let tunnel = vec![BridgeVlanTunnelInfo::Id(vni), BridgeVlanTunnelInfo::Vid(vlan.first)];
+    message.append_af_spec(AfSpecBridge::VlanTunnelInfo(tunnel)).build()
 }
 
 /// The request that tells a port of a bridge what it is to be.

@@ -71,12 +71,13 @@ pub(super) fn fdb(index: u32, entry: &FdbEntry) -> NeighbourMessage {
     message.header.ifindex = index;
     message.attributes.push(NeighbourAttribute::LinkLayerAddress(entry.lladdr.0.to_vec()));
     match entry.place {
-        FdbPlace::Tunnel { dst, vni, port } => {
+        FdbPlace::Tunnel { dst, vni, port, src_vni } => {
             message.header.flags = NeighbourFlags::Own;
             message.header.state = NeighbourState::Permanent;
             message.attributes.push(NeighbourAttribute::Destination(dst.into()));
             message.attributes.extend(vni.map(NeighbourAttribute::Vni));
             message.attributes.extend(port.map(NeighbourAttribute::Port));
+            message.attributes.extend(src_vni.map(NeighbourAttribute::SourceVni));
         }
         FdbPlace::Port { vlan } => {
             message.header.flags = NeighbourFlags::Controller;
@@ -103,7 +104,7 @@ pub(super) fn read_fdb(
     minds: impl Fn(u32) -> bool,
 ) -> Option<FdbEntry> {
     let (mut lladdr, mut dst, mut vni, mut port) = (None, None, None, None);
-    let (mut vlan, mut bridge) = (None, None);
+    let (mut vlan, mut bridge, mut src_vni) = (None, None, None);
     for attribute in &message.attributes {
         match attribute {
             NeighbourAttribute::LinkLayerAddress(bytes) => {
@@ -115,6 +116,7 @@ pub(super) fn read_fdb(
             }
             NeighbourAttribute::Destination(NeighbourAddress::Other(bytes)) => dst = ip(bytes),
             NeighbourAttribute::Vni(it) => vni = Some(*it),
+            NeighbourAttribute::SourceVni(it) => src_vni = Some(*it),
             NeighbourAttribute::Port(it) => port = Some(*it),
             NeighbourAttribute::Vlan(it) => vlan = Some(*it),
             NeighbourAttribute::Controller(it) => bridge = Some(*it),
@@ -122,7 +124,11 @@ pub(super) fn read_fdb(
         }
     }
     let place = match (message.header.state, dst) {
-        (NeighbourState::Permanent, Some(dst)) => FdbPlace::Tunnel { dst, vni, port },
+        (NeighbourState::Permanent, Some(dst)) => {
+            // The VNI there is that of the entry unless another one is said.
+            let vni = vni.filter(|vni| src_vni != Some(*vni));
+            FdbPlace::Tunnel { dst, vni, port, src_vni }
+        }
         (NeighbourState::Noarp, None) if minds(bridge?) == vlan.is_some() => {
             FdbPlace::Port { vlan }
         }

@@ -45,13 +45,15 @@ pub enum PortFlag {
     RootBlock,
     /// Frames from addresses that the bridge does not know behind it are dropped.
     Locked,
+    /// The tag of a frame says the VNI that it leaves with by a VXLAN, and the other way round.
+    VlanTunnel,
 }
 
 /// A flag's word, whether the kernel has it on by itself, and the kernel's attribute.
 type Entry = (&'static str, PortFlag, bool, fn(bool) -> InfoBridgePort);
 
 /// In the order in which they are printed.
-const FLAGS: [Entry; 11] = [
+const FLAGS: [Entry; 12] = [
     ("isolated", PortFlag::Isolated, false, InfoBridgePort::Isolated),
     ("hairpin", PortFlag::Hairpin, false, InfoBridgePort::HairpinMode),
     ("neigh_suppress", PortFlag::NeighSuppress, false, InfoBridgePort::NeighSupress),
@@ -63,6 +65,7 @@ const FLAGS: [Entry; 11] = [
     ("fastleave", PortFlag::Fastleave, false, InfoBridgePort::FastLeave),
     ("root_block", PortFlag::RootBlock, false, InfoBridgePort::Protect),
     ("locked", PortFlag::Locked, false, InfoBridgePort::Locked),
+    ("vlan_tunnel", PortFlag::VlanTunnel, false, InfoBridgePort::VlanTunnel),
 ];
 
 /// The priority that the kernel gives a port, and the highest that there is.
@@ -132,6 +135,12 @@ impl BridgePort {
     /// Whether it is as the kernel has it.
     pub fn is_plain(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Has its tags say VNIs.
+    pub fn with_vlan_tunnel(mut self) -> Self {
+        self.turned.insert(PortFlag::VlanTunnel);
+        self
     }
 
     /// Whether something is so.

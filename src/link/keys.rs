@@ -34,6 +34,11 @@ impl Keys<'_> {
         matches!(self.find(key).map(|it| &it.value), Some(Value::Flag(false)))
     }
 
+    /// Where a key's value stands.
+    pub(super) fn span(&self, key: &str) -> Option<Span> {
+        self.find(key).map(|it| it.span)
+    }
+
     /// A number.
     pub(super) fn number(&self, key: &str) -> Option<Spanned<u32>> {
         self.find(key).and_then(|it| match it.value {

@@ -24,6 +24,11 @@ static GROUP: Key =
     key("group", Shape::Ip, "The multicast group that a VXLAN floods to, through its `dev`.");
 static LEARNING: Key =
     key("learning", Shape::Flag, "Whether a VXLAN learns where MAC addresses are.");
+static EXTERNAL: Key = key(
+    "external",
+    Shape::Flag,
+    "Whether a VXLAN has several VNIs, which `tunnel_info` of its VLANs at a bridge or routes say.",
+);
 static TOS: Key =
     key("tos", Shape::Line, "The type of service of a VXLAN's outer packets, or `inherit`.");
 static DF: Key = key(
@@ -44,8 +49,10 @@ const INHERIT: u8 = 1;
 /// A VXLAN device.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Vxlan {
-    /// The network's number, below 2²⁴.
+    /// The network's number, below 2²⁴; 0 where it has several.
     pub id: u32,
+    /// Whether a packet's network is said from outside.
+    pub external: bool,
     /// The address of this end.
     pub local: Option<IpAddr>,
     /// Where frames to addresses that are not known go: the far end, or a multicast group. Without it
@@ -100,7 +107,8 @@ impl Vxlan {
 
     /// What is not as the kernel has it by itself, by the words of `ip`.
     fn options(&self) -> Vec<(&'static str, String)> {
-        let Self { id: _, local: _, remote: _, dstport: _, learning: _, ttl, tos, df } = self;
+        let Self { id: _, external: _, local: _, remote: _, dstport: _, learning: _, ttl, tos, df } =
+            self;
         let mut options = Vec::new();
         if *ttl != 0 {
             options.push(("ttl", ttl.to_string()));
@@ -162,6 +170,7 @@ impl LinkKind for Vxlan {
         is_named_in_files: true,
         keys: &[
             &keys::ID,
+            &EXTERNAL,
             &keys::LOCAL,
             &keys::REMOTE,
             &FAR_ENDS,
@@ -185,13 +194,23 @@ impl LinkKind for Vxlan {
 
     fn parse(keys: &Keys<'_>) -> Result<Self, Diagnostic> {
         let (local, remote) = ends(keys)?;
+        let external = keys.flag(EXTERNAL.name);
+        for key in ["id", "remote", GROUP.name].into_iter().filter(|_| external) {
+            if let Some(span) = keys.span(key) {
+                let title = format!("a VXLAN with `external` has no `{key}`");
+                return Err(Diagnostic::error(Code::BadValue, title).at(span, "").help(
+                    "`tunnel_info id VNI` of its `vlans` says the VNIs, `remotes` their far ends",
+                ));
+            }
+        }
         let tos = match keys.line(TOS.name) {
             None => 0,
             Some(word) if word.as_str() == "inherit" => INHERIT,
             Some(word) => iproute::type_of_service(word)?,
         };
         Ok(Self {
-            id: keys.id("id", 0, (1 << 24) - 1)?,
+            id: if external { 0 } else { keys.id("id", 0, (1 << 24) - 1)? },
+            external,
             local,
             remote,
             dstport: keys.number("dstport").map_or(PORT, |port| port.value as u16),
@@ -210,6 +229,7 @@ impl LinkKind for Vxlan {
         for item in data {
             match item {
                 InfoVxlan::Id(it) => id = Some(*it),
+                InfoVxlan::CollectMetadata(it) => read.external = *it,
                 InfoVxlan::Group(it) => read.remote = Some(IpAddr::from(*it)),
                 InfoVxlan::Group6(it) => read.remote = Some(IpAddr::from(*it)),
                 InfoVxlan::Local(it) => read.local = Some(IpAddr::from(*it)),
@@ -232,6 +252,7 @@ impl LinkKind for Vxlan {
     fn sample() -> Self {
         Self {
             id: 10,
+            external: false,
             local: None,
             remote: Some(Ipv4Addr::new(192, 0, 2, 1).into()),
             dstport: PORT,
@@ -245,7 +266,10 @@ impl LinkKind for Vxlan {
 
 impl OfKind for Vxlan {
     fn keys(&self) -> Vec<(&'static str, Value)> {
-        let mut keys = vec![("id", Value::Number(self.id))];
+        let mut keys = vec![match self.external {
+            true => (EXTERNAL.name, Value::Flag(true)),
+            false => ("id", Value::Number(self.id)),
+        }];
         keys.extend(self.local.map(|local| ("local", Value::Ip(local))));
         keys.extend(self.remote.map(|remote| match remote.is_multicast() {
             true => (GROUP.name, Value::Ip(remote)),
@@ -261,7 +285,10 @@ impl OfKind for Vxlan {
     }
 
     fn words(&self, dev: Option<&str>) -> String {
-        let mut words = format!("id {}", self.id);
+        let mut words = match self.external {
+            true => EXTERNAL.name.to_owned(),
+            false => format!("id {}", self.id),
+        };
         if let Some(local) = self.local {
             words += &format!(" local {local}");
         }
@@ -282,9 +309,12 @@ impl OfKind for Vxlan {
     }
 
     fn data(&self, dev: Option<u32>) -> Option<InfoData> {
-        let Self { id, local, remote, dstport, learning, ttl, tos, df } = self;
+        let Self { id, external, local, remote, dstport, learning, ttl, tos, df } = self;
         let mut data = vec![
-            InfoVxlan::Id(*id),
+            match external {
+                true => InfoVxlan::CollectMetadata(true),
+                false => InfoVxlan::Id(*id),
+            },
             InfoVxlan::Port(*dstport),
             InfoVxlan::Learning(*learning),
             InfoVxlan::Ttl(*ttl),

@@ -146,6 +146,10 @@ fn is_replaced(before: &Resource, after: &Resource) -> bool {
             }
             (Leads::Way { .. } | Leads::Blackhole { .. } | Leads::Group { .. }, _) => false,
         },
+        // A VLAN has one VNI until it goes.
+        (Resource::BridgeVlan { vlan: one, .. }, Resource::BridgeVlan { vlan: other, .. }) => {
+            one.tunnel == other.tunnel
+        }
         (
             Resource::Sysctl { .. }
             | Resource::Wireguard { .. }

@@ -179,6 +179,7 @@ impl<'a> Graph<'a> {
                     | Milestone::Devices(_)
                     | Milestone::Master(..)
                     | Milestone::Mtu(..)
+                    | Milestone::Port(..)
                     | Milestone::Vlan(..)
                     | Milestone::Queue(..)
                     | Milestone::Configured(..)

@@ -35,8 +35,8 @@ pub(super) enum Kind<'a> {
     /// With what is on the link, which tells addresses of IPv4 apart.
     Address(&'a str, IpAddr, Option<IpNet>),
     /// The device, the MAC address, and what else tells entries apart: a far end where there can be
-    /// several, or a VLAN.
-    Fdb(&'a str, Mac, Option<IpAddr>, Option<u16>),
+    /// several, or a VLAN or VNI.
+    Fdb(&'a str, Mac, Option<IpAddr>, Option<u32>),
     /// The device and the address, and whether it is answered for.
     Neighbour(&'a str, IpAddr, bool),
     Rule(Selectors<'a>),
@@ -156,13 +156,13 @@ impl Resource {
                 Kind::Address(device, address.addr(), link)
             }
             Resource::Fdb { device, entry, .. } => match entry.place {
-                FdbPlace::Tunnel { dst, .. } => {
+                FdbPlace::Tunnel { dst, src_vni, .. } => {
                     let dst = Some(dst).filter(|_| entry.is_of_many());
-                    Kind::Fdb(device, entry.lladdr, dst, None)
+                    Kind::Fdb(device, entry.lladdr, dst, src_vni)
                 }
                 // A port of a bridge may be a VXLAN with entries of its own.
                 FdbPlace::Port { vlan } => {
-                    Kind::Fdb(device, entry.lladdr, None, Some(vlan.unwrap_or(0)))
+                    Kind::Fdb(device, entry.lladdr, None, Some(vlan.unwrap_or(0).into()))
                 }
             },
             Resource::Neighbour { neighbour, .. } => {

@@ -7,7 +7,7 @@ use crate::compile::{
 };
 use crate::diagnostic::{Span, Spanned};
 use crate::document::{Address, Traffic};
-use crate::iproute::{Leads, Vlan};
+use crate::iproute::Leads;
 use crate::link::{self, ETHERNET_MTU, Kind, KindName, Wireguard};
 use std::collections::BTreeSet;
 
@@ -222,8 +222,7 @@ fn interfaces(steps: &mut Vec<Step>, node: &Node) {
         }
         let own = interface.kind.is_bridge();
         for vlans in &interface.vlans {
-            for id in vlans.value.ids() {
-                let vlan = Vlan { first: id, last: id, ..vlans.value };
+            for vlan in vlans.value.each() {
                 let device = interface.name.to_string();
                 let resource = Resource::BridgeVlan { namespace: namespace(), device, own, vlan };
                 push(resource, vlans.span.or(interface.span));

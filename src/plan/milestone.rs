@@ -24,6 +24,8 @@ pub enum Milestone<'a> {
     Devices(&'a str),
     /// A device has a master.
     Master(&'a str, &'a str),
+    /// A port is told how to be one.
+    Port(&'a str, &'a str),
     /// A port has a VLAN.
     Vlan(&'a str, &'a str, u16),
     /// A bridge has the MTU that it is to have.
@@ -87,6 +89,9 @@ impl fmt::Display for Milestone<'_> {
             Milestone::Device(namespace, device) => write!(f, "the device {device} of {namespace}"),
             Milestone::Devices(namespace) => write!(f, "the devices of {namespace}"),
             Milestone::Master(namespace, port) => write!(f, "a master of {port} of {namespace}"),
+            Milestone::Port(namespace, port) => {
+                write!(f, "the flags of the port {port} of {namespace}")
+            }
             Milestone::Vlan(namespace, port, vlan) => {
                 write!(f, "the VLAN {vlan} of {port} of {namespace}")
             }
@@ -160,9 +165,13 @@ impl Resource {
                 each(Milestone::Configured(here, device));
                 each(Milestone::Vlan(here, device, vlan.first));
             }
-            Resource::BridgePort { device, .. }
-            | Resource::Fdb { device, .. }
-            | Resource::NoOffload { device, .. } => each(Milestone::Configured(here, device)),
+            Resource::BridgePort { device, .. } => {
+                each(Milestone::Configured(here, device));
+                each(Milestone::Port(here, device));
+            }
+            Resource::Fdb { device, .. } | Resource::NoOffload { device, .. } => {
+                each(Milestone::Configured(here, device))
+            }
             Resource::Mtu { device, .. } => each(Milestone::Mtu(here, device)),
             // Whose carrier it gives is known to the whole plan alone.
             Resource::Up { device, .. } => each(Milestone::Up(here, device)),
@@ -229,8 +238,11 @@ impl Resource {
             }
             Resource::BridgePort { device, .. } => each(Hard, Milestone::Master(here, device)),
             Resource::Mtu { device, .. } => each(Hard, Milestone::Device(here, device)),
-            Resource::BridgeVlan { device, own, .. } => {
+            Resource::BridgeVlan { device, own, vlan, .. } => {
                 each(Hard, Milestone::Device(here, device));
+                if vlan.tunnel.is_some() {
+                    each(Hard, Milestone::Port(here, device));
+                }
                 if !own {
                     each(Hard, Milestone::Master(here, device));
                 }

@@ -4,7 +4,7 @@ use super::between::fresh;
 use super::{Action, Family, Qdisc, QueuePlace, Resource, VethEnd};
 use crate::compile::sysctl_name;
 use crate::diagnostic::is_obeyed;
-use crate::iproute::{Neighbour, NeighbourEntry};
+use crate::iproute::{Neighbour, NeighbourEntry, Vlan};
 use crate::link::{BridgePort, ETHERNET_MTU};
 use std::fmt;
 
@@ -66,9 +66,16 @@ impl fmt::Display for Action {
             Resource::BridgeVlan { namespace, device, own, vlan } => {
                 let own = if *own { " self" } else { "" };
                 write!(f, "bridge -n {namespace} vlan ")?;
-                match is_made {
-                    true => write!(f, "add dev {device} vid {vlan}{own}"),
-                    false => write!(f, "del dev {device} vid {}{own}", vlan.first),
+                match (is_made, vlan.tunnel) {
+                    // `bridge` adds a VLAN, or a VNI to one.
+                    (true, Some(_)) => {
+                        let plain = Vlan { tunnel: None, ..*vlan };
+                        let both = Vlan { pvid: false, ..*vlan };
+                        write!(f, "add dev {device} vid {plain}; ")?;
+                        write!(f, "bridge -n {namespace} vlan add dev {device} vid {both}")
+                    }
+                    (true, None) => write!(f, "add dev {device} vid {vlan}{own}"),
+                    (false, _) => write!(f, "del dev {device} vid {}{own}", vlan.first),
                 }
             }
             Resource::BridgePort { namespace, device, port } => {

@@ -39,3 +39,33 @@ fn frames_go_to_each_far_end_that_is_said_and_to_no_other() {
     assert_eq!(standing.ip("g1", "link set dev y down"), "");
     assert!(!standing.check("g1 -> 10.20.0.2").ok);
 }
+
+#[test]
+fn one_vxlan_has_a_vni_for_each_vlan_and_nothing_passes_without() {
+    let text = std::fs::read_to_string(file("labs/vxlan-vni.yaml")).unwrap();
+    // A range of VLANs, which the kernel shows as one, is there as well.
+    let text = text.replacen(
+        "20 tunnel_info id 200]",
+        "20 tunnel_info id 200, 21-23 tunnel_info id 301-303]",
+        1,
+    );
+    let (built, said) = read(&text, Format::Yaml, "vnis");
+    assert!(said.is_empty(), "{said:?}");
+    let standing = built.up();
+    standing.holds_what_it_says();
+    standing.all_checks_hold();
+
+    let passes = |check: &str| {
+        for host in ["red1", "red2", "blue1", "blue2"] {
+            assert_eq!(standing.ip(host, "neigh flush dev eth0"), "");
+        }
+        standing.check(check).ok
+    };
+    bridge(&standing, "v2", "vlan del dev vx vid 20 tunnel_info id 200");
+    assert!(!passes("blue1 -> blue2"));
+    assert!(passes("red1 -> red2"));
+    bridge(&standing, "v2", "vlan add dev vx vid 20 tunnel_info id 200");
+    assert!(passes("blue1 -> blue2"));
+    bridge(&standing, "v2", "link set dev vx vlan_tunnel off");
+    assert!(!passes("blue1 -> blue2"));
+}

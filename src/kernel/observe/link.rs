@@ -9,8 +9,8 @@ use crate::plan::{Device, Resource, VethEnd};
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{
-    AfSpecBridge, BridgeVlanInfoFlags, InfoBridge, InfoData, InfoKind, InfoPortData, LinkAttribute,
-    LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+    AfSpecBridge, BridgeVlanInfoFlags, BridgeVlanTunnelInfo, InfoBridge, InfoData, InfoKind,
+    InfoPortData, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -161,6 +161,31 @@ impl Shown {
     }
 }
 
+/// The VNIs that VLANs of a port have: of several that follow each other the kernel shows the first and the
+/// last.
+fn tunnels(specs: &[AfSpecBridge]) -> BTreeMap<u16, u32> {
+    let mut tunnels = BTreeMap::new();
+    let mut before = (0, 0);
+    for spec in specs {
+        let AfSpecBridge::VlanTunnelInfo(info) = spec else { continue };
+        let (mut vid, mut vni, mut is_last) = (0, 0, false);
+        for item in info {
+            match item {
+                BridgeVlanTunnelInfo::Vid(it) => vid = *it,
+                BridgeVlanTunnelInfo::Id(it) => vni = *it,
+                BridgeVlanTunnelInfo::Flags(flags) => {
+                    is_last = flags.contains(BridgeVlanInfoFlags::RangeEnd);
+                }
+                _ => {}
+            }
+        }
+        let first = if is_last { before } else { (vid, vni) };
+        tunnels.extend((first.0..=vid).zip(first.1..));
+        before = (vid, vni);
+    }
+    tunnels
+}
+
 /// Reads the VLANs of those bridges that mind them, and of their ports.
 fn vlans(
     namespace: &str,
@@ -186,6 +211,7 @@ fn vlans(
         }
         for attribute in &message.attributes {
             let LinkAttribute::AfSpecBridge(specs) = attribute else { continue };
+            let tunnels = tunnels(specs);
             for spec in specs {
                 let AfSpecBridge::VlanInfo(info) = spec else { continue };
                 let vlan = Vlan {
@@ -193,6 +219,7 @@ fn vlans(
                     last: info.vid,
                     pvid: info.flags.contains(BridgeVlanInfoFlags::Pvid),
                     untagged: info.flags.contains(BridgeVlanInfoFlags::Untagged),
+                    tunnel: tunnels.get(&info.vid).copied(),
                 };
                 let (namespace, device) = (namespace.to_owned(), device.clone());
                 resources.insert(Resource::BridgeVlan { namespace, device, own, vlan });

@@ -55,11 +55,15 @@ impl<'a> Model<'a> {
                 }
                 return Ok(());
             }
-            Resource::BridgeVlan { device, own, .. } => {
+            Resource::BridgeVlan { device, own, vlan, .. } => {
                 self.wants_device(here, device)?;
                 let has_master =
                     self.held.contains_key(&Key { namespace: here, kind: Kind::Master(device) });
                 so(*own || has_master, || format!("{device} is no port of a bridge"))?;
+                let port = Key { namespace: here, kind: Kind::BridgePort(device) };
+                so(vlan.tunnel.is_none() || self.held.contains_key(&port), || {
+                    format!("{device} takes no VNIs for its tags")
+                })?;
             }
             Resource::BridgePort { device, .. } => {
                 self.wants_device(here, device)?;
