@@ -6,7 +6,7 @@ use super::layout::{Context, Layout, Port};
 use super::routes::table_number;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text, few};
 use crate::iproute::{RouteKind, Table};
-use crate::link::{Kind, Peer, PeerName, PrivateKey, Wireguard};
+use crate::link::{Kind, Peer, PeerName, PresharedKey, PrivateKey, Wireguard};
 use crate::topology::Topology;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -228,6 +228,8 @@ fn peers(
             errors.keep(mutual(interfaces, port, far, &peer.name));
             let theirs = at(lab, far);
             peer.key = theirs.private_key.map(|key| key.public());
+            let shared = errors.keep(shared(interfaces, port, far, &peer));
+            peer.preshared_key = shared.flatten();
             let interface = &lab[far.0].interfaces[far.1.0];
             if let PeerName::Node(_, said) = &mut peer.name {
                 said.get_or_insert_with(|| Text::filled(interface.name.as_str()));
@@ -281,6 +283,33 @@ fn mutual(
         .at(span, "it answers nobody who is not among its peers")
         .beside(lab[far.0].interfaces[far.1.0].span, "this interface")
         .help(format!("add `{here}` to its `peers`")))
+}
+
+/// The key that two peers share: either may say it for both.
+fn shared(
+    interfaces: &Interfaces<'_>,
+    port: Port,
+    far: Port,
+    peer: &Peer,
+) -> Result<Option<PresharedKey>, Diagnostic> {
+    let lab = interfaces.lab;
+    let own = at(lab, port).private_key.map(|key| key.public());
+    let back = at(lab, far).peers.iter().find(|back| match back.name {
+        PeerName::Node(..) => matches!(interfaces.find(far, back), Ok(Some(it)) if it == port),
+        PeerName::Key(key) => Some(key) == own,
+    });
+    match (peer.preshared_key, back.and_then(|back| back.preshared_key)) {
+        // The other one is not told of it again.
+        (Some(ours), Some(theirs)) if ours != theirs && port < far => {
+            let title = "two peers have different preshared keys";
+            let (here, there) =
+                (&lab[port.0].interfaces[port.1.0], &lab[far.0].interfaces[far.1.0]);
+            Err(Diagnostic::error(Code::BadValue, title)
+                .at(here.span, "of this interface")
+                .beside(there.span, "and of this one"))
+        }
+        (ours, theirs) => Ok(ours.or(theirs)),
+    }
 }
 
 /// What an interface sends to the peer with these addresses: packets to them, and what its node's routes

@@ -1,16 +1,16 @@
-//! The private keys of a file, which no piece of it that is shown has in it.
+//! The secret keys of a file, which no piece of it that is shown has in it.
 
 use std::borrow::Cow;
 
-/// The key behind which a file has one.
-const WORD: &str = "private-key";
+/// The words behind which a file has one.
+const WORDS: [&str; 2] = ["private-key", "preshared-key"];
 /// What is shorter is no key, and not one that was cut either.
 const LEAST: usize = 20;
 
-/// The text with `*` in the place of each byte of a private key.
+/// The text with `*` in the place of each byte of a private or preshared key.
 pub(super) fn hidden(text: &str) -> Cow<'_, str> {
     let mut shown = Cow::Borrowed(text);
-    for (at, word) in text.match_indices(WORD) {
+    for (at, word) in WORDS.iter().flat_map(|word| text.match_indices(word)) {
         let behind = &text[at + word.len()..];
         let value = behind.trim_start_matches([' ', '\t', '\r', '\n', '"', '\'', ':', '=']);
         let is_of_key = |it: char| it.is_ascii_alphanumeric() || matches!(it, '+' | '/' | '=');
@@ -28,9 +28,14 @@ mod tests {
     use super::hidden;
 
     #[test]
-    fn a_private_key_is_not_shown_and_nothing_moves() {
+    fn a_secret_key_is_not_shown_and_nothing_moves() {
         let key = "dwdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LCo=";
-        for (before, behind) in [("private-key: ", "\nx: 1"), ("{private-key: \"", "\"}")] {
+        let places = [
+            ("private-key: ", "\nx: 1"),
+            ("{private-key: \"", "\"}"),
+            ("peers: [b preshared-key ", " endpoint 10.0.0.1:7]"),
+        ];
+        for (before, behind) in places {
             let text = format!("é {before}{key}{behind}");
             let shown = hidden(&text);
             assert_eq!(shown, format!("é {before}{}{behind}", "*".repeat(key.len())));

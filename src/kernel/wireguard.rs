@@ -2,7 +2,7 @@
 
 use super::Worker;
 use super::socket::{SendError, Socket};
-use crate::link::{PeerSettings, PrivateKey, PublicKey, WireguardSettings};
+use crate::link::{PeerSettings, PresharedKey, PrivateKey, PublicKey, WireguardSettings};
 use ipnet::IpNet;
 use netlink_packet_generic::GenlMessage;
 use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
@@ -48,7 +48,7 @@ pub(super) fn configure(
 }
 
 fn of_peer((key, settings): (&PublicKey, &PeerSettings)) -> WireguardPeer {
-    let PeerSettings { endpoint, allowed_ips, keepalive } = settings;
+    let PeerSettings { preshared_key, endpoint, allowed_ips, keepalive } = settings;
     let allowed = allowed_ips.iter().map(|net| {
         WireguardAllowedIp(vec![
             WireguardAllowedIpAttr::Family(match net {
@@ -66,6 +66,7 @@ fn of_peer((key, settings): (&PublicKey, &PeerSettings)) -> WireguardPeer {
         WireguardPeerAttribute::AllowedIps(allowed.collect()),
     ];
     all.extend(endpoint.map(WireguardPeerAttribute::Endpoint));
+    all.extend(preshared_key.map(|key| WireguardPeerAttribute::PresharedKey(key.bytes())));
     WireguardPeer(all)
 }
 
@@ -88,7 +89,9 @@ pub(super) fn read(device: &str) -> Result<Option<WireguardSettings>, SendError>
                     for peer in shown {
                         let Some((key, settings)) = read_peer(peer) else { continue };
                         let known: &mut PeerSettings = peers.entry(key).or_default();
-                        let PeerSettings { endpoint, allowed_ips, keepalive } = settings;
+                        let PeerSettings { preshared_key, endpoint, allowed_ips, keepalive } =
+                            settings;
+                        known.preshared_key = known.preshared_key.or(preshared_key);
                         known.endpoint = known.endpoint.or(endpoint);
                         known.allowed_ips.extend(allowed_ips);
                         known.keepalive = known.keepalive.max(keepalive);
@@ -108,6 +111,9 @@ fn read_peer(peer: WireguardPeer) -> Option<(PublicKey, PeerSettings)> {
         match attribute {
             WireguardPeerAttribute::PublicKey(bytes) => key = Some(PublicKey::new(bytes)),
             WireguardPeerAttribute::Endpoint(endpoint) => settings.endpoint = Some(endpoint),
+            WireguardPeerAttribute::PresharedKey(bytes) => {
+                settings.preshared_key = PresharedKey::new(bytes);
+            }
             WireguardPeerAttribute::PersistentKeepalive(it) => settings.keepalive = it,
             WireguardPeerAttribute::AllowedIps(all) => {
                 settings.allowed_ips.extend(all.into_iter().filter_map(|it| read_allowed(&it)));

@@ -52,7 +52,7 @@ pub use vrf::Vrf;
 pub use vti::Vti;
 pub use vxlan::{Fragmenting, REMOTES, Vxlan};
 pub use wireguard::{Peer, PeerName, PeerSettings, Wireguard, WireguardSettings};
-pub use wireguard_key::{PrivateKey, PublicKey};
+pub use wireguard_key::{PresharedKey, PrivateKey, PublicKey};
 
 use crate::diagnostic::Diagnostic;
 use crate::vocabulary::{Choice, Key};

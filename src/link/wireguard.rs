@@ -2,7 +2,7 @@
 
 use super::Keys;
 use super::kind::{Carries, Description, LinkKind, LowerDevice, Medium, Mtu, OfKind};
-use super::wireguard_key::{PrivateKey, PublicKey};
+use super::wireguard_key::{PresharedKey, PrivateKey, PublicKey};
 use crate::diagnostic::{Code, Diagnostic, Text};
 use crate::iproute::{Words, not};
 use crate::vocabulary::{Key, Shape, Value, key};
@@ -36,7 +36,7 @@ static TABLE: Key = key(
 static PEERS: Key = key(
     "peers",
     Shape::List(&Shape::Line),
-    "The peers of a WireGuard interface: a node, `node:interface` or a public key, and what follows in `wg set … peer`: `endpoint`, `allowed-ips`, `persistent-keepalive`.",
+    "The peers of a WireGuard interface: a node, `node:interface` or a public key, and what follows in `wg set … peer`: `endpoint`, `allowed-ips`, `persistent-keepalive`, `preshared-key`.",
 );
 
 /// The MTU that the kernel gives one: 1500 less the headers of IPv6 and UDP, and those of WireGuard.
@@ -66,6 +66,8 @@ pub struct Peer {
     pub name: PeerName,
     /// Its public key.
     pub key: Option<PublicKey>,
+    /// A key that it and the interface share.
+    pub preshared_key: Option<PresharedKey>,
     /// Where it takes packets.
     pub endpoint: Option<SocketAddr>,
     /// What is sent to it, and accepted from it; none where the file leaves it out.
@@ -99,6 +101,8 @@ pub struct WireguardSettings {
 /// What the kernel is told of a peer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct PeerSettings {
+    /// A key that it and the interface share.
+    pub preshared_key: Option<PresharedKey>,
     /// Where it takes packets; where its last packet came from as soon as there is one.
     pub endpoint: Option<SocketAddr>,
     /// What is sent to it, and accepted from it.
@@ -189,8 +193,8 @@ impl Wireguard {
         let Self { private_key, has_own_key: _, listen_port, fwmark, table: _, peers } = self;
         let peers = peers.iter().map(|peer| {
             let allowed_ips = peer.allowed_ips.clone().unwrap_or_default();
-            let (endpoint, keepalive) = (peer.endpoint, peer.keepalive);
-            Some((peer.key?, PeerSettings { endpoint, allowed_ips, keepalive }))
+            let Peer { endpoint, keepalive, preshared_key, .. } = *peer;
+            Some((peer.key?, PeerSettings { preshared_key, endpoint, allowed_ips, keepalive }))
         });
         Some(WireguardSettings {
             private_key: (*private_key)?,
@@ -214,6 +218,7 @@ impl Peer {
                 PeerName::Key(key) => Some(*key),
             },
             name: peer_name,
+            preshared_key: None,
             endpoint: None,
             allowed_ips: None,
             keepalive: 0,
@@ -233,8 +238,20 @@ impl Peer {
                 "persistent-keepalive" => {
                     peer.keepalive = words.number("a number of seconds, or `off`", &word)?;
                 }
+                "preshared-key" => {
+                    let key = words.expect("a key", &word)?;
+                    let read = PresharedKey::parse(key.as_str());
+                    // What was meant for a key is not repeated.
+                    peer.preshared_key = Some(read.ok_or_else(|| {
+                        let title = "`preshared-key` is no key of WireGuard";
+                        Diagnostic::error(Code::BadValue, title)
+                            .at(key.span, "not 32 bytes in base64")
+                            .help("`wg genpsk` makes one")
+                    })?);
+                }
                 _ => {
-                    let what = "`endpoint`, `allowed-ips` or `persistent-keepalive`";
+                    let what =
+                        "`endpoint`, `allowed-ips`, `persistent-keepalive` or `preshared-key`";
                     return Err(not(&word, what));
                 }
             }
@@ -282,8 +299,11 @@ impl fmt::Display for PeerName {
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, key: _, endpoint, allowed_ips, keepalive } = self;
+        let Self { name, key: _, preshared_key, endpoint, allowed_ips, keepalive } = self;
         name.fmt(f)?;
+        if let Some(key) = preshared_key {
+            write!(f, " preshared-key {}", key.to_base64())?;
+        }
         words(f, *endpoint, allowed_ips.as_ref(), *keepalive)
     }
 }
@@ -316,17 +336,28 @@ impl WireguardSettings {
         kept.peers.values_mut().for_each(|peer| peer.endpoint = None);
         kept
     }
+
+    /// What stands behind the interface in `wg set`; `file` names the file of a key: of the interface's own,
+    /// or of the one that it shares with the peer of this number, counted from 1.
+    pub fn words(&self, file: impl Fn(Option<usize>) -> String) -> String {
+        let Self { private_key: _, listen_port, fwmark, peers } = self;
+        let own = file(None);
+        let mut words = format!("private-key {own} listen-port {listen_port} fwmark {fwmark:#x}");
+        for (number, (key, peer)) in (1..).zip(peers) {
+            words += &format!(" peer {key}");
+            if peer.preshared_key.is_some() {
+                words += &format!(" preshared-key {}", file(Some(number)));
+            }
+            words += &peer.to_string();
+        }
+        words
+    }
 }
 
-/// What stands behind the interface in `wg set`, without the key, whose file the reader has to name.
-impl fmt::Display for WireguardSettings {
+/// What follows a peer's name in `wg set … peer`, without the key that is shared.
+impl fmt::Display for PeerSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { private_key: _, listen_port, fwmark, peers } = self;
-        write!(f, "listen-port {listen_port} fwmark {fwmark:#x}")?;
-        for (key, PeerSettings { endpoint, allowed_ips, keepalive }) in peers {
-            write!(f, " peer {key}")?;
-            words(f, *endpoint, Some(allowed_ips), *keepalive)?;
-        }
-        Ok(())
+        let Self { preshared_key: _, endpoint, allowed_ips, keepalive } = self;
+        words(f, *endpoint, Some(allowed_ips), *keepalive)
     }
 }

@@ -12,6 +12,10 @@ use x25519_dalek::{X25519_BASEPOINT_BYTES, x25519};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PrivateKey([u8; 32]);
 
+/// A key that two peers share beside their own. It is printed as little as a private one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PresharedKey([u8; 32]);
+
 /// A public key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PublicKey([u8; 32]);
@@ -56,6 +60,28 @@ impl PrivateKey {
     }
 }
 
+impl PresharedKey {
+    /// A key of these bytes; none of zeros, which are the kernel's word for none.
+    pub fn new(bytes: [u8; 32]) -> Option<Self> {
+        (bytes != [0; 32]).then_some(Self(bytes))
+    }
+
+    /// Reads a key in base64.
+    pub fn parse(text: &str) -> Option<Self> {
+        decode(text).and_then(Self::new)
+    }
+
+    /// Its bytes, for the kernel.
+    pub(crate) fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
+    /// In base64, for a file that has it.
+    pub fn to_base64(&self) -> String {
+        BASE64_STANDARD.encode(self.0)
+    }
+}
+
 impl PublicKey {
     /// A key of these bytes.
     pub fn new(bytes: [u8; 32]) -> Self {
@@ -80,6 +106,12 @@ fn decode(text: &str) -> Option<[u8; 32]> {
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PrivateKey")
+    }
+}
+
+impl fmt::Debug for PresharedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PresharedKey")
     }
 }
 

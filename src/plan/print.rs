@@ -51,8 +51,12 @@ impl fmt::Display for Action {
             }
             // Its key is the lab's, and stands in a file of the reader's.
             Resource::Wireguard { namespace, device, settings } if is_made => {
-                let key = format!("\"${{KEYS:?}}/{namespace}-{device}\"");
-                write!(f, "ip netns exec {namespace} wg set {device} private-key {key} {settings}")
+                let file = |peer: Option<usize>| {
+                    let peer = peer.map(|number| format!(".{number}")).unwrap_or_default();
+                    format!("\"${{KEYS:?}}/{namespace}-{device}{peer}\"")
+                };
+                let words = settings.words(file);
+                write!(f, "ip netns exec {namespace} wg set {device} {words}")
             }
             Resource::Wireguard { namespace, device, settings: _ } => {
                 write!(f, "ip netns exec {namespace} wg setconf {device} /dev/null")

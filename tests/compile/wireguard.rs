@@ -75,7 +75,7 @@ fn what_a_file_allows_gets_routes_where_it_says() {
 }
 
 #[test]
-fn a_private_key_stands_in_what_compile_prints_of_a_file_that_has_it_and_nowhere_else() {
+fn a_secret_key_stands_in_what_compile_prints_of_a_file_that_has_it_and_nowhere_else() {
     // In base64, some bits of it are any.
     let key = "cNdtCnMYpX08FsFyUbJmRd9ML4frwJkqsXf7pR25LGo=";
     let text = |own: &str| {
@@ -88,7 +88,15 @@ fn a_private_key_stands_in_what_compile_prints_of_a_file_that_has_it_and_nowhere
     let printed = print(&written).yaml();
     assert!(printed.contains(&format!("private-key: {key}")), "{printed}");
     assert!(!print(&derived).yaml().contains("private-key"));
-    for lab in [&written, &derived] {
+    let shared = yaml(&text("").replacen("peers: b", &format!("peers: b preshared-key {key}"), 1));
+    assert_eq!(print(&shared).yaml().matches(&format!("preshared-key {key}")).count(), 2);
+    let plan = lower(&shared).unwrap();
+    let commands: String = plan.steps().map(|step| step.action.to_string()).collect();
+    for side in ["a", "b"] {
+        let file = format!("preshared-key \"${{KEYS:?}}/lab-{side}-wg0.1\" endpoint");
+        assert!(commands.contains(&file), "{commands}");
+    }
+    for lab in [&written, &derived, &shared] {
         let plan = lower(lab).unwrap();
         let commands: String = plan.steps().map(|step| step.action.to_string()).collect();
         assert!(commands.contains("private-key \"${KEYS:?}/lab-a-wg0\" listen-port"), "{commands}");

@@ -28,6 +28,10 @@ fn run_with(what: &str, lines: &[String], plans: &[&Plan]) {
         if let Resource::Wireguard { namespace, device, settings } = resource {
             let key = settings.private_key.to_base64();
             fs::write(directory.join(format!("{namespace}-{device}")), key).unwrap();
+            for (number, peer) in (1..).zip(settings.peers.values()) {
+                let file = directory.join(format!("{namespace}-{device}.{number}"));
+                peer.preshared_key.map(|key| fs::write(file, key.to_base64()).unwrap());
+            }
         }
     }
     let script = directory.join("script");
@@ -54,7 +58,7 @@ fn together(lines: &[String]) -> Vec<String> {
             ["ip", "netns", "exec", _, "sysctl", ..] => 6,
             ["ip", "-n", _, "-f", ..] => 5,
             ["ip", "-n", _, "-4" | "-6", ..] => 4,
-            ["ip" | "tc" | "bridge", "-n", ..] => 3,
+            ["ip" | "tc" | "bridge", "-n", ..] if !line.contains("; ") => 3,
             ["ip", "link", ..] => 1,
             _ => words.len(),
         };

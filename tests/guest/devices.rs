@@ -148,6 +148,31 @@ fn a_bond_goes_on_with_the_ports_that_are_left() {
 }
 
 #[test]
+fn wireguard_goes_over_ipv6_to_peers_by_their_keys_and_needs_the_key_that_they_share() {
+    let text = std::fs::read_to_string(file("tests/guest/wireguard.yaml")).unwrap();
+    let (built, said) = read(&text, Format::Yaml, "dev-wireguard-6");
+    assert!(said.is_empty(), "{said:?}");
+    let standing = built.up();
+    standing.holds_what_it_says();
+    standing.all_checks_hold();
+    // A new session begins with another key on one side.
+    for node in ["r2", "r4"] {
+        let id = standing.lab().node(node).unwrap();
+        let script = format!(
+            "set -e; n='ip netns exec {}'; head -c 32 /dev/urandom | base64 > /tmp/other-key
+             for peer in $($n wg show wg0 peers); do
+               $n wg set wg0 peer $peer preshared-key /tmp/other-key
+             done
+             ip -n {0} link set wg0 down; ip -n {0} link set wg0 up",
+            standing.lab()[id].namespace
+        );
+        assert!(std::process::Command::new("sh").args(["-c", &script]).status().unwrap().success());
+    }
+    assert!(!standing.check("r1 -> fd09::2").ok);
+    assert!(!standing.check("r3 -> 10.8.0.4").ok);
+}
+
+#[test]
 fn wireguard_joins_sites_that_its_underlay_does_not_and_needs_what_is_filled_in() {
     let text = std::fs::read_to_string(file("labs/wireguard.dot")).unwrap();
     let (built, said) = read(&text, Format::Dot, "dev-wireguard");
