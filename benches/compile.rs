@@ -54,7 +54,8 @@ fn stages(text: &str) -> (Plan, [Duration; 4]) {
     let parsed = clock.lap();
     let topology = topology::resolve(document.expect("a document"), None, &name, &mut said);
     let resolved = clock.lap();
-    let lab = compile::compile(topology, &mut said).expect("few routes");
+    let lab =
+        compile::compile(topology, &compile::Options::default(), &mut said).expect("few routes");
     let compiled = clock.lap();
     let said = said.into_sorted();
     assert!(said.is_empty(), "{said:?}");

@@ -25,7 +25,7 @@ pub fn yaml(data: &[u8]) {
 
 fn file(data: &[u8], format: Format) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let Some(lab) = understand(text, format) else { return };
+    let Some(lab) = compiled(text, format) else { return };
     let sheet = compile::print(&lab);
     comes_back(&lab, &sheet.yaml(), Format::Yaml);
     // DOT has no spelling for a few strings.
@@ -35,12 +35,13 @@ fn file(data: &[u8], format: Format) {
 }
 
 /// The lab of a text; all that is said of it can be shown.
-fn understand(text: &str, format: Format) -> Option<Lab> {
+fn compiled(text: &str, format: Format) -> Option<Lab> {
     let source = Source { name: "lab".to_owned(), text: text.to_owned() };
     let name = LabName::new("lab").expect("a lab's name");
     // Texts of a fuzzer name no files.
-    let files = Files::Kept(BTreeMap::new());
-    let (lab, said) = vrflab::understand_with(&source, format, None, &name, &files);
+    let files = Some(Files::Kept(BTreeMap::new()));
+    let options = compile::Options { files, ..compile::Options::default() };
+    let (lab, said) = compile::compile_source(&source, format, &name, &options);
     let shown = render::text(&said, &source, render::Style { colour: true });
     assert_eq!(shown.is_empty(), said.is_empty());
     assert_eq!(json::array(&said, &source).as_array().map(Vec::len), Some(said.len()));
@@ -50,8 +51,8 @@ fn understand(text: &str, format: Format) -> Option<Lab> {
 }
 
 fn comes_back(lab: &Lab, printed: &str, format: Format) {
-    let again = understand(printed, format)
-        .unwrap_or_else(|| panic!("a printed lab is refused:\n{printed}"));
+    let again =
+        compiled(printed, format).unwrap_or_else(|| panic!("a printed lab is refused:\n{printed}"));
     assert_eq!(plan(&again), plan(lab), "another plan from\n{printed}");
 }
 
@@ -99,7 +100,7 @@ pub fn checks(data: &[u8]) {
       node [role=pe]; pe1 [vrfs=blue]; pe2; node [role=p]; p; node [role=host]; h1; h3
       h1 -- pe1 [vrf=blue]; pe1 -- p -- pe2; h3 -- pe2 [vrf=blue]
     }";
-    let lab = understand(lab, Format::Dot).expect("a lab");
+    let lab = compiled(lab, Format::Dot).expect("a lab");
     // One that is refused would keep the others from coming back, so each is alone.
     for line in text.lines().take(8) {
         let checks = vec![line.to_owned()];

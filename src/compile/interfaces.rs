@@ -5,7 +5,7 @@ use super::lab::{InterfaceId, Lab, Link, Node, NodeId};
 use super::named::ByName;
 use super::{Draft, WantedVrf, devices, queues};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
-use crate::document::{DeviceName, EndVrf, Role};
+use crate::document::{DeviceName, EndVrf, NodeName, Role};
 use crate::link;
 use crate::topology::{self, Topology};
 use petgraph::graph::NodeIndex;
@@ -15,7 +15,12 @@ use std::collections::{BTreeSet, HashSet};
 pub(super) const BRIDGE: &str = "br0";
 
 /// The lab's nodes with their interfaces: those of links, in the links' order, then others.
-pub(super) fn build(topology: &Topology, roles: &[Role], errors: &mut Diagnostics) -> Draft {
+pub(super) fn build(
+    topology: &Topology,
+    roles: &[Role],
+    failed_links: &[(NodeName, DeviceName)],
+    errors: &mut Diagnostics,
+) -> Draft {
     let mut draft = Draft {
         lab: Lab {
             name: topology.name.clone(),
@@ -54,7 +59,7 @@ pub(super) fn build(topology: &Topology, roles: &[Role], errors: &mut Diagnostic
     for index in topology.graph.node_indices() {
         devices::add(&mut draft, NodeId(index.index()), &topology.graph[index], errors);
     }
-    for (node, interface) in &topology.down {
+    for (node, interface) in failed_links {
         let Some(node) = draft.lab.node(node.as_str()) else { continue };
         if let Some(id) = draft.lab[node].interface(interface.as_str()) {
             draft.lab[node].interfaces[id.0].up = false;

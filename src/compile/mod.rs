@@ -24,6 +24,7 @@ mod neighbours;
 mod network;
 mod node;
 mod objects;
+mod options;
 mod parts;
 mod pool;
 mod print;
@@ -60,11 +61,12 @@ pub use lab::{
     Vrf,
 };
 pub use names::{Names, NodeNames, names};
+pub use options::Options;
 pub use print::print;
 pub use words::sysctl_name;
 
-use crate::diagnostic::{Diagnostics, Text};
-use crate::document::{Quantity, Routing};
+use crate::diagnostic::{Diagnostic, Diagnostics, Notation, Source, Text};
+use crate::document::{self, Files, Format, LabName, Quantity, Routing};
 use crate::iproute;
 use crate::topology::{self, Topology};
 use layout::Layout;
@@ -72,14 +74,44 @@ use parts::Parts;
 use petgraph::graph::NodeIndex;
 use std::collections::BTreeSet;
 
+/// The lab that a file says, where nothing is wrong with it, and all there is to say of the file, in
+/// the order of its places.
+///
+/// It is called `fallback` where neither the options nor the file give it a name.
+#[doc(hidden)]
+pub fn compile_source(
+    source: &Source,
+    format: Format,
+    fallback: &LabName,
+    options: &Options,
+) -> (Option<Lab>, Vec<Diagnostic>) {
+    let beside = Files::beside(&source.name, &[]);
+    let files = options.files.as_ref().unwrap_or(&beside);
+    let (document, reported) = document::parse_with(source, Some(format), files, &options.limits);
+    let mut diagnostics = Diagnostics::from(reported);
+    let lab = document.and_then(|document| {
+        let name = options.name.clone();
+        let topology = topology::resolve(document, name, fallback, &mut diagnostics);
+        compile(topology, options, &mut diagnostics)
+    });
+    let lab = lab.filter(|_| !diagnostics.has_errors());
+    let notation = match format {
+        Format::Dot => Notation::Dot,
+        Format::Yaml => Notation::Yaml,
+    };
+    let diagnostics = diagnostics.into_sorted().into_iter();
+    (lab, diagnostics.map(|diagnostic| diagnostic.in_notation(notation)).collect())
+}
+
 /// The lab of a topology, or nothing where it is past a limit. What is wrong goes to `errors`; with
 /// errors among them the lab is not whole.
-pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Option<Lab> {
+#[doc(hidden)]
+pub fn compile(topology: Topology, options: &Options, errors: &mut Diagnostics) -> Option<Lab> {
     for (quantity, count) in written(&topology) {
-        errors.keep(topology.limits.hold(quantity, count))?;
+        errors.keep(options.limits.hold(quantity, count))?;
     }
     let roles = roles::infer(&topology.graph);
-    let mut draft = interfaces::build(&topology, &roles, errors);
+    let mut draft = interfaces::build(&topology, &roles, &options.failed_links, errors);
     vrfs::fill(&topology, &mut draft, errors);
     let routing = topology.routing_anywhere();
     labels::mark_core(&mut draft, routing);
@@ -96,7 +128,7 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Option<Lab> {
     wireguard::routes(&topology, &mut lab, errors);
     let routed = match routing {
         Routing::Auto => {
-            let filled = tables::fill(&topology, &layout, &mut lab, errors);
+            let filled = tables::fill(&topology, &options.limits, &layout, &mut lab, errors);
             Some(errors.keep(filled)?)
         }
         Routing::None => None,
@@ -116,7 +148,7 @@ pub fn compile(topology: Topology, errors: &mut Diagnostics) -> Option<Lab> {
         }
         (None, Some(_), Routing::None) | (None, None, _) => {}
     }
-    rules::hold(&layout, routing, &topology.limits, &lab, errors);
+    rules::hold(&layout, routing, &options.limits, &lab, errors);
     vrfs::close(&mut lab);
     Some(lab)
 }

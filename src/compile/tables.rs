@@ -39,11 +39,11 @@ struct Table {
 /// There would be more of something than the limits allow.
 pub(super) fn fill(
     topology: &Topology,
+    limits: &Limits,
     layout: &Layout,
     lab: &mut Lab,
     errors: &mut Diagnostics,
 ) -> Result<(Network, Core), Diagnostic> {
-    let limits = &topology.limits;
     let written = WrittenRoutes::of(lab);
     let destinations = destinations::all(lab, layout, &written, Routing::Auto);
     let wanted = destinations::wanted(&destinations);

@@ -5,7 +5,7 @@ use super::error::{OpenError, own, standing};
 use super::exec::did_you_mean;
 use super::observer::Observer;
 use super::running::RunningLab;
-use crate::compile::{Check, InterfaceId, Lab, NodeId};
+use crate::compile::{self, Check, InterfaceId, Lab, NodeId, compile_source};
 use crate::diagnostic::{Source, nearest};
 use crate::document::{DeviceName, Files, LabName, Limits, NodeName};
 use crate::executor;
@@ -342,11 +342,14 @@ fn rerouted(built: &Built, changes: &[Change]) -> Result<Option<Lab>, ChangeErro
         return Ok(None);
     }
     let (source, whole) = (&built.source, &built.lab);
-    let (name, files) = (&whole.name, Files::Kept(whole.files()));
-    // It was made already, under whatever limits.
-    let options = crate::Options { down: down.clone(), limits: Limits::none() };
-    let (lab, diagnostics) =
-        crate::understand_under(source, built.format, Some(name), name, &files, &options);
+    let options = compile::Options {
+        name: Some(whole.name.clone()),
+        files: Some(Files::Kept(whole.files())),
+        failed_links: down.clone(),
+        // It was made already, under whatever limits.
+        limits: Limits::none(),
+    };
+    let (lab, diagnostics) = compile_source(source, built.format, &whole.name, &options);
     let Some(mut lab) = lab else {
         return Err(ChangeError::Wrong(CompileError { file: source.clone(), diagnostics }));
     };

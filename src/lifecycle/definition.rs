@@ -1,7 +1,7 @@
 //! A lab's file, and the lab that is made of it.
 
 use super::lacks::Lacks;
-use crate::compile::Lab;
+use crate::compile::{self, Lab, compile_source};
 use crate::diagnostic::{Code, Diagnostic, Source, bound, render};
 use crate::document::{self, Files, Format, LabName, Limits};
 use crate::plan::{self, Plan};
@@ -102,9 +102,9 @@ impl Definition {
     pub fn compile(self, options: Options) -> Result<CompiledLab, CompileError> {
         let Self { source, format, path, files, fallback } = self;
         let Options { name, limits, without_commands } = options;
-        let options = crate::Options { limits, ..crate::Options::default() };
-        let (lab, diagnostics) =
-            crate::understand_under(&source, format, name.as_ref(), &fallback, &files, &options);
+        let failed_links = Vec::new();
+        let options = compile::Options { name, files: Some(files), failed_links, limits };
+        let (lab, diagnostics) = compile_source(&source, format, &fallback, &options);
         let Some(mut lab) = lab else { return Err(CompileError { file: source, diagnostics }) };
         let number = lab.nodes.iter().map(|node| node.run.len()).sum();
         if without_commands {

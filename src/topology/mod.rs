@@ -8,7 +8,7 @@ pub use resolve::resolve;
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{
     Address, Addressing, Command, Content, DeviceName, Family, Interface as WrittenInterface,
-    LabName, Limits, NodeName, Role, Routing, Vpn, Vrf as WrittenVrf,
+    LabName, NodeName, Role, Routing, Vpn, Vrf as WrittenVrf,
 };
 use crate::iproute::{LabelRoute, Neighbour, NexthopObject, Route, Rule, Table};
 use ipnet::IpNet;
@@ -31,10 +31,6 @@ pub struct Topology {
     pub vpn: Vpn,
     /// The nodes and links, both in the file's order.
     pub graph: UnGraph<Node, Link>,
-    /// Interfaces that are down whatever the file says: the links of a lab that stands can fail.
-    pub down: Vec<(NodeName, DeviceName)>,
-    /// How much may be made of it.
-    pub limits: Limits,
     /// The checks' lines; `None` where the file has no such key.
     pub checks: Option<Vec<Text>>,
 }

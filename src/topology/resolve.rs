@@ -3,7 +3,7 @@
 use super::subnet;
 use super::{End, Interface, Link, Node, Topology, Vrf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
-use crate::document::{self, DeviceName, Document, LabName, Limits, NodeName};
+use crate::document::{self, DeviceName, Document, LabName, NodeName};
 use crate::iproute::{LabelRoute, Neighbour, NexthopObject, Route, Rule};
 use petgraph::graph::{NodeIndex, UnGraph};
 use std::collections::HashMap;
@@ -72,8 +72,6 @@ pub fn resolve(
         routing: document.routing.map(|routing| routing.value).unwrap_or_default(),
         vpn: document.vpn,
         graph,
-        down: Vec::new(),
-        limits: Limits::default(),
         checks: document.checks,
     }
 }

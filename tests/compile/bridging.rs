@@ -1,12 +1,13 @@
 //! Loops of bridges: which are errors, and which are none.
 
+use vrflab::compile::{Options, compile_source};
 use vrflab::diagnostic::{Code, Source};
 use vrflab::document::{Format, LabName};
 
 fn codes(text: &str) -> Vec<Code> {
     let source = Source { name: "lab.dot".to_owned(), text: text.to_owned() };
     let name = LabName::new("lab").unwrap();
-    let (_, said) = vrflab::understand(&source, Format::Dot, None, &name);
+    let (_, said) = compile_source(&source, Format::Dot, &name, &Options::default());
     said.iter().map(|it| it.code).collect()
 }
 
@@ -99,7 +100,7 @@ fn what_is_behind_isolated_ports_is_not_checked_against_each_other() {
         );
         let source = Source { name: "lab.dot".to_owned(), text };
         let name = LabName::new("lab").unwrap();
-        let (lab, said) = vrflab::understand(&source, Format::Dot, None, &name);
+        let (lab, said) = compile_source(&source, Format::Dot, &name, &Options::default());
         let checks = lab.unwrap_or_else(|| panic!("{said:?}")).checks;
         checks.iter().map(|check| check.to_string()).collect::<Vec<_>>()
     };

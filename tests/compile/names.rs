@@ -1,7 +1,7 @@
 //! What nodes call by name.
 
 use std::fmt::Write;
-use vrflab::compile::names;
+use vrflab::compile::{Options, compile_source, names};
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
 
@@ -9,7 +9,7 @@ use vrflab::document::{Format, LabName};
 fn seen(text: &str) -> String {
     let source = Source { name: "names.yaml".to_owned(), text: text.to_owned() };
     let (lab, said) =
-        vrflab::understand(&source, Format::Yaml, None, &LabName::new("names").unwrap());
+        compile_source(&source, Format::Yaml, &LabName::new("names").unwrap(), &Options::default());
     let lab = lab.unwrap_or_else(|| panic!("{said:?}"));
     let names = names(&lab);
     let mut seen = String::new();

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::net::IpAddr;
-use vrflab::compile::{InterfaceId, Lab, MAIN, NodeId};
+use vrflab::compile::{InterfaceId, Lab, MAIN, NodeId, Options, compile_source};
 use vrflab::diagnostic::{Severity, Source};
 use vrflab::document::{Format, LabName, Role};
 
@@ -22,7 +22,7 @@ pub fn lab_of_yaml(text: &str) -> Lab {
 fn compiled(text: &str, format: Format) -> Lab {
     let source = Source { name: "lab".to_owned(), text: text.to_owned() };
     let name = LabName::new("lab").unwrap();
-    let (lab, said) = vrflab::understand(&source, format, None, &name);
+    let (lab, said) = compile_source(&source, format, &name, &Options::default());
     assert!(said.iter().all(|it| it.severity != Severity::Error), "{text}\n{said:?}");
     lab.unwrap_or_else(|| panic!("{text}"))
 }

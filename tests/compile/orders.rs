@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use vrflab::compile::Lab;
+use vrflab::compile::{Lab, Options, compile_source};
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
 use vrflab::iproute::{FdbPlace, Leads, NeighbourEntry, RouteKind};
@@ -42,7 +42,7 @@ fn labs() -> Vec<(PathBuf, Plan)> {
                 text: fs::read_to_string(&path).unwrap(),
             };
             let name = LabName::new("lab").unwrap();
-            let (lab, said) = vrflab::understand(&source, format, None, &name);
+            let (lab, said) = compile_source(&source, format, &name, &Options::default());
             let lab: Lab = lab.unwrap_or_else(|| panic!("{}: {said:?}", path.display()));
             let plan = lower(&lab).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
             if plan.steps().len() < 20_000 {

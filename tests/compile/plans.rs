@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use vrflab::compile::{Lab, NodeId};
+use vrflab::compile::{Lab, NodeId, Options, compile_source};
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
 use vrflab::plan::{Action, Plan, Resource, lower, lower_part};
@@ -13,7 +13,7 @@ fn lab(file: &str) -> Lab {
     let source = Source { name: file.to_owned(), text: fs::read_to_string(path).unwrap() };
     let name = LabName::new("lab").unwrap();
     let format = Format::of_name(file).unwrap();
-    let (lab, said) = vrflab::understand(&source, format, None, &name);
+    let (lab, said) = compile_source(&source, format, &name, &Options::default());
     assert!(said.is_empty(), "{file}: {said:?}");
     lab.unwrap()
 }
@@ -115,7 +115,7 @@ fn what_a_core_link_says_of_labels_wins_over_its_nodes_roles() {
     let text = "routing: none\nnodes: {a: {role: pe}, b: {role: p}}\nlinks: [{ends: [a, b], tailmpls: false}]\n";
     let source = Source { name: "core.yaml".to_owned(), text: text.to_owned() };
     let name = LabName::new("core").unwrap();
-    let (lab, said) = vrflab::understand(&source, Format::Yaml, None, &name);
+    let (lab, said) = compile_source(&source, Format::Yaml, &name, &Options::default());
     assert!(said.is_empty(), "{said:?}");
     let inputs: Vec<String> = lower(&lab.unwrap())
         .unwrap()
@@ -136,7 +136,7 @@ fn nodes_of_a_lab_that_is_longer_than_the_kernels_ttl_reaches_send_with_the_larg
         );
         let source = Source { name: "ring.dot".to_owned(), text };
         let name = LabName::new("ring").unwrap();
-        let (lab, _) = vrflab::understand(&source, Format::Dot, None, &name);
+        let (lab, _) = compile_source(&source, Format::Dot, &name, &Options::default());
         let steps = lower(&lab.unwrap()).unwrap();
         let said = steps.steps().map(|step| step.action.to_string());
         said.filter(|said| said.contains("default_ttl") || said.contains("hop_limit")).collect()
@@ -154,7 +154,7 @@ fn an_unreachable_default_that_a_file_says_itself_is_made_once() {
                 default metric 4278198272]\n    interfaces: {d0: {kind: dummy}}\n";
     let source = Source { name: "lab.yaml".to_owned(), text: text.to_owned() };
     let name = LabName::new("lab").unwrap();
-    let (lab, said) = vrflab::understand(&source, Format::Yaml, None, &name);
+    let (lab, said) = compile_source(&source, Format::Yaml, &name, &Options::default());
     let plan = lower(&lab.unwrap_or_else(|| panic!("{said:?}"))).unwrap();
     let commands: Vec<String> = plan.steps().map(|step| step.action.to_string()).collect();
     let made: Vec<&String> = commands.iter().filter(|it| it.contains("unreachable")).collect();

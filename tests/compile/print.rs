@@ -7,7 +7,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use vrflab::compile::{self, Check, Lab};
+use vrflab::compile::{self, Check, Lab, Options, compile_source};
 use vrflab::diagnostic::{Code, Severity, Source, Span, render};
 use vrflab::document::{Format, LabName, Sheet};
 use vrflab::plan::lower;
@@ -23,7 +23,7 @@ const LANGUAGES: [Language; 3] = [
 
 fn read(source: &Source, format: Format) -> Result<(Lab, Vec<Code>), String> {
     let name = LabName::new("lab").unwrap();
-    let (lab, said) = vrflab::understand(source, format, None, &name);
+    let (lab, said) = compile_source(source, format, &name, &Options::default());
     let text = render::text(&said, source, render::Style { colour: false });
     let errors = said.iter().any(|it| it.severity == Severity::Error);
     let mut codes: Vec<Code> = said.iter().map(|it| it.code).collect();

@@ -3,7 +3,7 @@
 use crate::walk::{ends, visits};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use vrflab::compile::{Lab, MAIN, NodeId, Route};
+use vrflab::compile::{Lab, MAIN, NodeId, Options, Route, compile_source};
 use vrflab::diagnostic::{Code, Severity, Source};
 use vrflab::document::{Format, LabName, Role};
 use vrflab::iproute::RouteKind;
@@ -11,7 +11,7 @@ use vrflab::iproute::RouteKind;
 pub fn lab(text: &str) -> Lab {
     let source = Source { name: "lab.dot".to_owned(), text: text.to_owned() };
     let name = LabName::new("lab").unwrap();
-    let (lab, said) = vrflab::understand(&source, Format::Dot, None, &name);
+    let (lab, said) = compile_source(&source, Format::Dot, &name, &Options::default());
     assert!(said.iter().all(|it| it.severity != Severity::Error), "{text}\n{said:?}");
     lab.unwrap()
 }
@@ -324,7 +324,7 @@ fn an_anycast_address_is_that_of_the_nearest() {
     // Said by one of them alone it is a slip.
     let source = Source { name: "lab.dot".to_owned(), text: text.replacen(" anycast", "", 1) };
     let (none, said) =
-        vrflab::understand(&source, Format::Dot, None, &LabName::new("lab").unwrap());
+        compile_source(&source, Format::Dot, &LabName::new("lab").unwrap(), &Options::default());
     assert!(none.is_none() && said.iter().any(|it| it.code == Code::DuplicateAddress), "{said:?}");
 }
 

@@ -1,7 +1,7 @@
 //! The settings that nodes get, and the table of them in the language's page.
 
 use std::collections::{BTreeMap, BTreeSet};
-use vrflab::compile::sysctl_name;
+use vrflab::compile::{Options, compile_source, sysctl_name};
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
 
@@ -30,7 +30,7 @@ fn given() -> BTreeMap<String, BTreeSet<String>> {
     for text in labs() {
         let source = Source { name: "settings.yaml".to_owned(), text };
         let name = LabName::new("settings").unwrap();
-        let (lab, said) = vrflab::understand(&source, Format::Yaml, None, &name);
+        let (lab, said) = compile_source(&source, Format::Yaml, &name, &Options::default());
         for node in lab.unwrap_or_else(|| panic!("{said:?}")).nodes {
             for setting in node.early_sysctls.iter().chain(&node.late_sysctls) {
                 let mut key = sysctl_name(&setting.value.key);

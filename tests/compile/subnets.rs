@@ -2,7 +2,7 @@
 
 use crate::routes::lab;
 use std::path::Path;
-use vrflab::compile::Lab;
+use vrflab::compile::{Lab, Options, compile_source};
 use vrflab::diagnostic::render;
 use vrflab::document::{self, Format, LabName};
 use vrflab::plan::lower;
@@ -13,7 +13,7 @@ fn read(file: &str) -> Lab {
     let source = document::read(&path).unwrap();
     let format = Format::of_name(file).unwrap();
     let name = LabName::new("lab").unwrap();
-    let (lab, said) = vrflab::understand(&source, format, None, &name);
+    let (lab, said) = compile_source(&source, format, &name, &Options::default());
     assert_eq!(render::text(&said, &source, render::Style { colour: false }), "");
     lab.unwrap()
 }

@@ -1,7 +1,7 @@
 //! What WireGuard interfaces get filled in, and where their keys are not.
 
 use crate::routes::lab as dot;
-use vrflab::compile::{Lab, print};
+use vrflab::compile::{Lab, Options, compile_source, print};
 use vrflab::diagnostic::{Severity, Source, render};
 use vrflab::document::{Format, LabName};
 use vrflab::plan::lower;
@@ -10,7 +10,7 @@ use vrflab::plan::lower;
 fn yaml(text: &str) -> Lab {
     let source = Source { name: "lab.yaml".to_owned(), text: text.to_owned() };
     let name = LabName::new("lab").unwrap();
-    let (lab, said) = vrflab::understand(&source, Format::Yaml, None, &name);
+    let (lab, said) = compile_source(&source, Format::Yaml, &name, &Options::default());
     assert!(said.iter().all(|it| it.severity != Severity::Error), "{text}\n{said:?}");
     lab.unwrap()
 }
@@ -106,7 +106,7 @@ fn a_secret_key_stands_in_what_compile_prints_of_a_file_that_has_it_and_nowhere_
     let source =
         Source { name: "x".to_owned(), text: text(&format!("private-key: {key}, mtu: x,")) };
     let name = LabName::new("lab").unwrap();
-    let (_, said) = vrflab::understand(&source, Format::Yaml, None, &name);
+    let (_, said) = compile_source(&source, Format::Yaml, &name, &Options::default());
     let shown = render::text(&said, &source, render::Style { colour: false });
     assert!(shown.contains("private-key: ****") && !shown.contains(key), "{shown}");
 }

@@ -8,8 +8,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use vrflab::compile::{Options, compile_source};
 use vrflab::diagnostic::{Code, Diagnostic, Source, render};
-use vrflab::document::{self, Files, Format, LabName, Limits};
+use vrflab::document::{self, Format, LabName, Limits};
 use vrflab::executor;
 use vrflab::kernel::{Reason, Refusal};
 use vrflab::plan::{Resource, lower};
@@ -46,9 +47,8 @@ fn said_of(file: &Path) -> (Source, Vec<Diagnostic>) {
     let limit = source.text.lines().next().and_then(|line| line.split_once("--limit "));
     let limit = limit.map(|(_, limit)| limit.parse().unwrap());
     let limits = Limits::default().with(limit.as_slice());
-    let options = vrflab::Options { limits, ..vrflab::Options::default() };
-    let files = Files::beside(&source.name, &[]);
-    let (lab, mut said) = vrflab::understand_under(&source, format, None, &lab, &files, &options);
+    let options = Options { limits, ..Options::default() };
+    let (lab, mut said) = compile_source(&source, format, &lab, &options);
     if source.name.starts_with(Code::Refused.as_str()) {
         said.push(refused(&lower(&lab.unwrap()).unwrap()));
     }

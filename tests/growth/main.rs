@@ -8,6 +8,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::fmt::Write;
+use vrflab::compile::{Options, compile_source};
 use vrflab::diagnostic::{Source, bound, render};
 use vrflab::document::{Format, LabName};
 
@@ -46,7 +47,7 @@ fn work(text: String, format: Format) -> ([usize; 2], usize) {
     let source = Source { name: "lab".to_owned(), text };
     let name = LabName::new("lab").unwrap();
     let before = COUNT.get();
-    let (lab, said) = vrflab::understand(&source, format, None, &name);
+    let (lab, said) = compile_source(&source, format, &name, &Options::default());
     lab.inspect(|lab| assert!(vrflab::plan::lower(lab).unwrap().steps().len() > 0));
     let printed = render::text(&bound::grouped(said), &source, render::Style { colour: false });
     let after = COUNT.get();

@@ -2,6 +2,7 @@
 
 use crate::host::Host;
 use std::fs;
+use vrflab::compile::{Options, compile_source};
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
 use vrflab::kernel::{observe, on_worker};
@@ -23,7 +24,7 @@ const CORE: &str = "graph {
 fn wrong() -> Vec<String> {
     let source = Source { name: FILE.to_owned(), text: CORE.to_owned() };
     let name = LabName::new("core").unwrap();
-    let (lab, said) = vrflab::understand(&source, Format::Dot, None, &name);
+    let (lab, said) = compile_source(&source, Format::Dot, &name, &Options::default());
     let plan = lower(&lab.unwrap_or_else(|| panic!("{said:?}"))).unwrap();
     let observed = on_worker(|worker| observe(&plan, worker)).unwrap();
     differences(&plan, &observed).iter().map(|it| format!("{it:?}")).collect()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
+use vrflab::compile::{Options, compile_source};
 use vrflab::diagnostic::{Severity, Source};
 use vrflab::document::{Format, LabName};
 
@@ -51,7 +52,7 @@ fn batch(command: &[&str], verb: &str, sentences: &[String]) -> (Vec<Option<Stri
 pub fn errors(text: &str) -> BTreeMap<usize, String> {
     let source = Source { name: "sentences.yaml".to_owned(), text: text.to_owned() };
     let name = LabName::new("lab").unwrap();
-    let (_, said) = vrflab::understand(&source, Format::Yaml, None, &name);
+    let (_, said) = compile_source(&source, Format::Yaml, &name, &Options::default());
     let errors = said.into_iter().filter(|it| it.severity == Severity::Error);
     errors
         .map(|error| {

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 use vrflab::check::{self, CheckResult, Visit};
-use vrflab::compile::Lab;
+use vrflab::compile::{Lab, Options, compile_source};
 use vrflab::diagnostic::{Diagnostic, Source};
 use vrflab::document::{Format, LabName};
 use vrflab::executor::{self, Observer};
@@ -35,7 +35,8 @@ pub fn file(name: &str) -> std::path::PathBuf {
 pub fn read(text: &str, format: Format, name: &str) -> (Built, Vec<Diagnostic>) {
     let source = Source { name: name.to_owned(), text: text.to_owned() };
     let name = LabName::new(name).expect("a lab's name");
-    let (lab, said) = vrflab::understand(&source, format, Some(&name), &name);
+    let named = Options { name: Some(name.clone()), ..Options::default() };
+    let (lab, said) = compile_source(&source, format, &name, &named);
     let lab = lab.unwrap_or_else(|| panic!("{said:?}"));
     let plan = plan::lower(&lab).unwrap();
     (Built { lab, plan }, said)
@@ -57,7 +58,7 @@ pub fn words(path: &[Visit]) -> Vec<String> {
 pub fn said(text: &str, format: Format) -> Vec<Diagnostic> {
     let source = Source { name: "lab".to_owned(), text: text.to_owned() };
     let name = LabName::new("lab").expect("a lab's name");
-    vrflab::understand(&source, format, None, &name).1
+    compile_source(&source, format, &name, &Options::default()).1
 }
 
 /// The lab of the project's L3VPN, under a name of its own.

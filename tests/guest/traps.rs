@@ -5,6 +5,7 @@ use crate::standing::l3vpn;
 use rtnetlink::RouteMessageBuilder;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::route::MplsLabel;
+use vrflab::compile::{Options, compile_source};
 use vrflab::diagnostic::{Code, Source, render};
 use vrflab::document::{Format, LabName};
 use vrflab::kernel::{Mode, SendError, Socket};
@@ -14,7 +15,7 @@ const FAR: &str = "c1h1 -> c1h3";
 fn said(text: &str) -> String {
     let source = Source { name: "lab.yaml".to_owned(), text: text.to_owned() };
     let name = LabName::new("lab").unwrap();
-    let (_, said) = vrflab::understand(&source, Format::Yaml, None, &name);
+    let (_, said) = compile_source(&source, Format::Yaml, &name, &Options::default());
     render::text(&said, &source, render::Style { colour: false })
 }
 

@@ -2,6 +2,7 @@
 
 use crate::host::{Host, Said};
 use std::fs;
+use vrflab::compile::{Options, compile_source};
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
 use vrflab::kernel::{observe, on_worker};
@@ -28,7 +29,7 @@ fn wrong() -> Vec<String> {
 fn wrong_of(name: &str, text: &str) -> Vec<String> {
     let source = Source { name: FILE.to_owned(), text: text.to_owned() };
     let name = LabName::new(name).unwrap();
-    let (lab, _) = vrflab::understand(&source, Format::Dot, None, &name);
+    let (lab, _) = compile_source(&source, Format::Dot, &name, &Options::default());
     let plan = lower(&lab.unwrap()).unwrap();
     let observed = on_worker(|worker| observe(&plan, worker)).unwrap();
     differences(&plan, &observed).iter().map(|it| format!("{it:?}")).collect()

@@ -2,6 +2,7 @@
 
 use crate::host::Host;
 use std::fs;
+use vrflab::compile::{Options, compile_source};
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
 use vrflab::kernel::{observe, on_worker};
@@ -42,7 +43,7 @@ fn a_ring_of_switches_with_stp_has_no_storm_and_heals_when_a_link_fails() {
 
     let source = Source { name: FILE.to_owned(), text: TRIANGLE.to_owned() };
     let name = LabName::new("triangle").unwrap();
-    let (lab, said) = vrflab::understand(&source, Format::Dot, None, &name);
+    let (lab, said) = compile_source(&source, Format::Dot, &name, &Options::default());
     assert!(said.is_empty(), "{said:?}");
     let plan = lower(&lab.unwrap()).unwrap();
     let observed = on_worker(|worker| observe(&plan, worker)).unwrap();

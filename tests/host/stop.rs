@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Stdio};
+use vrflab::compile::{Options, compile_source};
 use vrflab::diagnostic::Source;
 use vrflab::document::{Format, LabName};
 use vrflab::executor::{self, ApplyError, BuildError, Observer, TeardownError, run};
@@ -177,7 +178,7 @@ fn a_build_that_shall_outlive_its_terminal_goes_on() {
 fn two_nodes() -> (Plan, Record, Lock) {
     let source = Source { name: "it.dot".to_owned(), text: "graph it { a -- b }".to_owned() };
     let name = LabName::new("it").unwrap();
-    let (lab, said) = vrflab::understand(&source, Format::Dot, None, &name);
+    let (lab, said) = compile_source(&source, Format::Dot, &name, &Options::default());
     assert!(said.is_empty(), "{said:?}");
     let lab = lab.unwrap();
     let (plan, record) =

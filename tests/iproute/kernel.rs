@@ -6,6 +6,7 @@ use proptest::test_runner::TestRunner;
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::process::{Command, Stdio};
+use vrflab::compile::{Options, compile_source};
 use vrflab::diagnostic::{Diagnostics, Source};
 use vrflab::document::{Format, LabName};
 use vrflab::executor::{self, Observer};
@@ -38,7 +39,7 @@ fn plan(namespace: &str, rules: &[String], routes: &[String]) -> Plan {
     );
     let source = Source { name: namespace.to_owned(), text };
     let name = LabName::new("lab").unwrap();
-    let (lab, said) = vrflab::understand(&source, Format::Yaml, None, &name);
+    let (lab, said) = compile_source(&source, Format::Yaml, &name, &Options::default());
     let said = Diagnostics::from(said);
     assert!(!said.has_errors(), "{said:?}\n{}", source.text);
     lower(&lab.unwrap()).unwrap()

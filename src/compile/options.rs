@@ -1,0 +1,17 @@
+//! What a lab is compiled under, beside its file.
+
+use crate::document::{DeviceName, Files, LabName, Limits, NodeName};
+
+/// What holds of a lab beside what its file says.
+#[doc(hidden)]
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The lab's name, instead of the file's own.
+    pub name: Option<LabName>,
+    /// Where the files come from that the lab's file names; from its own directory where nothing is said.
+    pub files: Option<Files>,
+    /// Interfaces that are down whatever the file says: routes that are filled in go round their links.
+    pub failed_links: Vec<(NodeName, DeviceName)>,
+    /// How much the file may make.
+    pub limits: Limits,
+}
