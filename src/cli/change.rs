@@ -1,13 +1,16 @@
 //! What `vrflab impair` and `vrflab link` share: an interface of a lab that stands is changed.
 
 use super::exit::{Exit, cannot, unopened, wrong};
+use super::interrupt;
 use super::labs;
 use super::output::err;
 use super::place::{Kernel, Place};
+use super::progress::Watch;
 use super::report;
 use crate::document::LabName;
 use crate::executor;
-use crate::lifecycle::ChangeError;
+use crate::lifecycle::{ChangeError, Reason, RunningLab};
+use crate::plan::Step;
 
 /// A lab and one of its interfaces, as on the command line: `[LAB] NODE:IF`, and what follows.
 pub(super) struct Words<'a> {
@@ -38,8 +41,21 @@ impl<'a> Words<'a> {
     }
 }
 
+/// Changes a lab that stands; a signal that asks the program to end has the change rolled back.
+pub(super) fn change<T: Send>(
+    lab: &LabName,
+    change: impl FnOnce(&mut RunningLab, &mut Watch<'_>) -> Result<T, ChangeError> + Send,
+) -> Result<T, Exit> {
+    let changed = interrupt::listening(|interrupt| {
+        let mut running = RunningLab::open(lab).map_err(unopened)?;
+        change(&mut running, &mut Watch::of_reset(interrupt))
+            .map_err(|error| not_changed(error, lab))
+    });
+    changed.unwrap_or_else(|error| Err(cannot(error)))
+}
+
 /// Says why a lab was not changed.
-pub(super) fn not_changed(error: ChangeError, lab: &LabName) -> Exit {
+fn not_changed(error: ChangeError, lab: &LabName) -> Exit {
     let (error, file, unrecorded) = match error {
         ChangeError::Open(error) => return unopened(error),
         ChangeError::RunsCommands(_)
@@ -64,15 +80,25 @@ pub(super) fn not_changed(error: ChangeError, lab: &LabName) -> Exit {
         executor::ChangeError::Io(_) | executor::ChangeError::Plan(_) => cannot(error),
         executor::ChangeError::Refused { step, reason, stuck } => {
             report::print(&[executor::refused_in(&step, &reason, &file)], &file);
-            match stuck.as_deref() {
-                None => err!("{lab}: the change was rolled back"),
-                Some((step, reason)) => err!(
-                    "{lab}: the change could not be rolled back whole: {reason} (`{}`); `vrflab reset \
-                     {lab}` builds it anew",
-                    step.action
-                ),
-            }
+            rolled_back(lab, stuck.as_deref());
             Exit::Refused
         }
+        executor::ChangeError::Interrupted { stuck } => {
+            err!("{lab}: interrupted");
+            rolled_back(lab, stuck.as_deref());
+            Exit::Interrupted
+        }
+    }
+}
+
+/// Says what became of a change that was stopped.
+fn rolled_back(lab: &LabName, stuck: Option<&(Step, Reason)>) {
+    match stuck {
+        None => err!("{lab}: the change was rolled back"),
+        Some((step, reason)) => err!(
+            "{lab}: the change could not be rolled back whole: {reason} (`{}`); `vrflab reset {lab}` \
+             builds it anew",
+            step.action
+        ),
     }
 }

@@ -1,15 +1,14 @@
 //! `vrflab impair`: makes an interface of a lab that stands slow or lossy.
 
-use super::change::{Words, not_changed};
-use super::exit::{Exit, unopened, wrong};
+use super::change::{Words, change};
+use super::exit::{Exit, wrong};
 use super::output::out;
 use super::place::Kernel;
-use super::progress::Waiting;
 use super::request::Request;
 use crate::diagnostic::{Diagnostic, Text};
 use crate::document::LabName;
 use crate::iproute::{Netem, Tbf};
-use crate::lifecycle::{Impairment, RunningLab};
+use crate::lifecycle::Impairment;
 use clap::Args;
 
 const EXAMPLES: &str = "\
@@ -66,11 +65,7 @@ pub(super) fn here(
     interface: &str,
     impairment: Option<&Impairment>,
 ) -> Exit {
-    let running = RunningLab::open(lab).map_err(unopened);
-    let changed = running.and_then(|mut running| {
-        let changed = running.impair(node, interface, impairment, &mut Waiting);
-        changed.map_err(|error| not_changed(error, lab))
-    });
+    let changed = change(lab, |running, watch| running.impair(node, interface, impairment, watch));
     if let Err(exit) = changed {
         return exit;
     }

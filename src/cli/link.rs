@@ -1,14 +1,13 @@
 //! `vrflab link`: brings an end of a link of a lab that stands down and up again.
 
-use super::change::{Words, not_changed};
+use super::change::{self, Words};
 use super::count;
-use super::exit::{Exit, unopened, wrong};
+use super::exit::{Exit, wrong};
 use super::output::{err, out};
 use super::place::Kernel;
-use super::progress::Waiting;
 use super::request::Request;
 use crate::document::LabName;
-use crate::lifecycle::{Changed, LinkChange, RunningLab};
+use crate::lifecycle::{Changed, LinkChange};
 use clap::Args;
 
 const EXAMPLES: &str = "\
@@ -54,11 +53,8 @@ fn set(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
 }
 
 pub(super) fn here(lab: &LabName, node: &str, interface: &str, change: LinkChange) -> Exit {
-    let running = RunningLab::open(lab).map_err(unopened);
-    let changed = running.and_then(|mut running| {
-        let changed = running.link(node, interface, change, &mut Waiting);
-        changed.map_err(|error| not_changed(error, lab))
-    });
+    let changed =
+        change::change(lab, |running, watch| running.link(node, interface, change, watch));
     let Changed { routes, is_vrf } = match changed {
         Ok(changed) => changed,
         Err(exit) => return exit,

@@ -1,11 +1,11 @@
 //! `vrflab reset`: brings a lab back to what its file said when it came up.
 
-use super::change::not_changed;
+use super::change::change;
 use super::exit::{Exit, cannot, unopened, wrong};
 use super::interrupt::{self, Interrupt};
 use super::output::{err, out};
 use super::place::Kernel;
-use super::progress::{Waiting, Watch};
+use super::progress::Watch;
 use super::request::Request;
 use super::{count, labs, up};
 use crate::document::LabName;
@@ -69,8 +69,7 @@ pub(super) fn here(lab: &LabName, manner: Manner) -> Exit {
 }
 
 fn heal(lab: &LabName) -> Result<Exit, Exit> {
-    let mut running = RunningLab::open(lab).map_err(unopened)?;
-    let healed = running.heal(&mut Waiting).map_err(|error| not_changed(error, lab))?;
+    let healed = change(lab, |running, watch| running.heal(watch))?;
     out!("{lab}: is as its file says, after {}", count(healed, "step"));
     Ok(Exit::Done)
 }

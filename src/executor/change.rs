@@ -1,6 +1,6 @@
 //! Changing a lab that stands.
 
-use super::{RefusedStep, apply};
+use super::{Kernel, RefusedStep, execute, together};
 use crate::kernel::{Home, Machine, Reason, Worker, observe_all, on_worker};
 use crate::plan::{Action, Plan, PlanError, Resource, State, Step, between};
 use crate::state::{self, Lock};
@@ -21,6 +21,12 @@ pub enum ChangeError {
         /// The step that was refused when the change was taken back, where it was not taken back whole.
         stuck: Option<Box<(Step, Reason)>>,
     },
+    /// It was asked to end; what was done before was taken back.
+    #[error("interrupted")]
+    Interrupted {
+        /// As in [`ChangeError::Refused`].
+        stuck: Option<Box<(Step, Reason)>>,
+    },
     /// All was done, and the lab differs yet.
     #[error("the lab still differs from its file: `{action}`")]
     Differs {
@@ -33,6 +39,29 @@ pub enum ChangeError {
     /// The lab cannot be looked at.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// Whether a change is asked to end.
+pub type IsInterrupted<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// Why the steps of a change were not carried out to their end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stopped {
+    /// The kernel refused one.
+    Refused(RefusedStep),
+    /// It was asked to end.
+    Interrupted {
+        /// How many were carried out before.
+        done: usize,
+    },
+}
+
+impl Stopped {
+    fn done(&self) -> usize {
+        match self {
+            Stopped::Refused(RefusedStep { done, .. }) | Stopped::Interrupted { done } => *done,
+        }
+    }
 }
 
 /// A change of a lab that stands.
@@ -55,9 +84,13 @@ pub struct Change<'a> {
 /// went.
 ///
 /// # Errors
-/// The kernel refused something, and all is as it was, or cannot be brought there.
-pub fn change(lock: &Lock, change: &Change<'_>) -> Result<usize, ChangeError> {
-    change_through(lock, change, |steps, mark, machine| apply(steps, mark, machine))
+/// The kernel refused something, or it was asked to end, and all is as it was, or cannot be brought there.
+pub fn change(
+    lock: &Lock,
+    change: &Change<'_>,
+    is_interrupted: IsInterrupted<'_>,
+) -> Result<usize, ChangeError> {
+    change_through(lock, change, |steps, mark, machine| apply(steps, mark, machine, is_interrupted))
 }
 
 /// [`change`], with the way in which its steps are carried out given by the caller: a test puts faults
@@ -68,7 +101,7 @@ pub fn change(lock: &Lock, change: &Change<'_>) -> Result<usize, ChangeError> {
 pub fn change_through(
     lock: &Lock,
     change: &Change<'_>,
-    mut carry_out: impl FnMut(&[Step], &str, &mut Machine<'_>) -> Result<(), RefusedStep> + Send,
+    mut execute: impl FnMut(&[Step], &str, &mut Machine<'_>) -> Result<(), Stopped> + Send,
 ) -> Result<usize, ChangeError> {
     let home = Home::of(state::directory(lock.lab()));
     on_worker(|worker| {
@@ -86,12 +119,8 @@ pub fn change_through(
             let plan = between(&there, &wanted, &plans)?;
             let steps: Vec<Step> = plan.steps().cloned().collect();
             let mut machine = machine(change, &home, worker);
-            match carry_out(&steps, change.mark, &mut machine) {
-                Ok(()) => {}
-                Err(RefusedStep { done, step, reason }) => {
-                    let stuck = roll_back(change, &steps[..done], &observed, &home, worker)?;
-                    return Err(ChangeError::Refused { step, reason, stuck: stuck.map(Box::new) });
-                }
+            if let Err(stopped) = execute(&steps, change.mark, &mut machine) {
+                return Err(rolled_back(change, stopped, &steps, &observed, &home, worker)?);
             }
             routes += steps.iter().filter(|step| is_route(&step.action)).count();
         }
@@ -153,9 +182,54 @@ fn wanted(change: &Change<'_>, observed: &State) -> State {
     State { resources: wanted }.without_unmet(|resource| planned.contains_key(&resource.key()))
 }
 
+/// Carries out steps in order, each namespace marked before its name appears.
+///
+/// # Errors
+/// The first step that the kernel refused, or how many were carried out when it was asked to end.
+pub fn apply(
+    steps: &[Step],
+    mark: &str,
+    kernel: &mut impl Kernel,
+    is_interrupted: IsInterrupted<'_>,
+) -> Result<(), Stopped> {
+    let steps: Vec<&Step> = steps.iter().collect();
+    let mut done = 0;
+    while done < steps.len() {
+        if is_interrupted() {
+            return Err(Stopped::Interrupted { done });
+        }
+        let next = &steps[done..done + together(&steps[done..])];
+        execute(next, mark, kernel)
+            .map_err(|refused| Stopped::Refused(RefusedStep::of(refused, done, next)))?;
+        done += next.len();
+    }
+    Ok(())
+}
+
+/// Takes back those of the steps that were carried out before they were stopped; returns why they were.
+///
+/// # Errors
+/// The lab cannot be looked at.
+pub(super) fn rolled_back(
+    change: &Change<'_>,
+    stopped: Stopped,
+    steps: &[Step],
+    observed: &State,
+    home: &Home,
+    worker: &mut Worker,
+) -> Result<ChangeError, ChangeError> {
+    let stuck = roll_back(change, &steps[..stopped.done()], observed, home, worker)?.map(Box::new);
+    Ok(match stopped {
+        Stopped::Refused(RefusedStep { done: _, step, reason }) => {
+            ChangeError::Refused { step, reason, stuck }
+        }
+        Stopped::Interrupted { done: _ } => ChangeError::Interrupted { stuck },
+    })
+}
+
 /// Takes back steps, and brings back what the kernel dropped in their wake. Returns the step that it
 /// refuses in its turn.
-pub(super) fn roll_back(
+fn roll_back(
     change: &Change<'_>,
     done: &[Step],
     observed: &State,
@@ -166,18 +240,17 @@ pub(super) fn roll_back(
     let steps: Vec<Step> = done.iter().rev().map(back).collect();
     let mut left = &steps[..];
     // What cannot be taken back because the kernel has done so itself is none of the faults.
-    while let Err(RefusedStep { done, .. }) =
-        apply(left, change.mark, &mut machine(change, home, worker))
+    while let Err(stopped) = apply(left, change.mark, &mut machine(change, home, worker), &|| false)
     {
-        left = &left[done + 1..];
+        left = &left[stopped.done() + 1..];
     }
     let there = look(change, worker)?;
     let rest = between(&there, observed, &[change.before, change.after])?;
     let rest: Vec<Step> = rest.steps().cloned().collect();
-    let restored = apply(&rest, change.mark, &mut machine(change, home, worker));
+    let restored = apply(&rest, change.mark, &mut machine(change, home, worker), &|| false);
     Ok(match restored {
-        Err(RefusedStep { step, reason, .. }) => Some((*step, reason)),
-        Ok(()) => None,
+        Err(Stopped::Refused(RefusedStep { step, reason, .. })) => Some((*step, reason)),
+        Err(Stopped::Interrupted { .. }) | Ok(()) => None,
     })
 }
 

@@ -1,7 +1,7 @@
 //! Leading a lab back to what it was made as, by the steps that it differs in.
 
-use super::change::{look, machine, roll_back};
-use super::{Change, ChangeError, RefusedStep, apply};
+use super::change::{look, machine, rolled_back};
+use super::{Change, ChangeError, IsInterrupted, apply};
 use crate::diagnostic::Span;
 use crate::kernel::{Home, Worker, on_worker, unconnected};
 use crate::plan::{Action, Resource, State, Step, between};
@@ -18,29 +18,37 @@ const TURNS: usize = 3;
 /// of other kinds or processes, stays.
 ///
 /// # Errors
-/// The kernel refused something, and all is as it was, or cannot be brought there; or the lab differs
-/// even so.
-pub fn heal(lock: &Lock, change: &Change<'_>) -> Result<usize, ChangeError> {
+/// The kernel refused something, or it was asked to end, and all is as it was, or cannot be brought there;
+/// or the lab differs even so.
+pub fn heal(
+    lock: &Lock,
+    change: &Change<'_>,
+    is_interrupted: IsInterrupted<'_>,
+) -> Result<usize, ChangeError> {
     let home = Home::of(state::directory(lock.lab()));
     let wanted = State::of(change.after);
     on_worker(|worker| {
         let observed = look(change, worker)?;
         let mut count = 0;
-        let mut carry_out = |steps: &[Step], worker: &mut Worker| {
+        let mut execute = |steps: &[Step], worker: &mut Worker| {
             count += steps.len();
-            match apply(steps, change.mark, &mut machine(change, &home, worker)) {
+            let mut machine = machine(change, &home, worker);
+            match apply(steps, change.mark, &mut machine, is_interrupted) {
                 Ok(()) => Ok(()),
-                Err(RefusedStep { done, step, reason }) => {
-                    let stuck = roll_back(change, &steps[..done], &observed, &home, worker)?;
-                    Err(ChangeError::Refused { step, reason, stuck: stuck.map(Box::new) })
-                }
+                Err(stopped) => Err(rolled_back(change, stopped, steps, &observed, &home, worker)?),
             }
         };
         let again: Vec<Step> =
             unconnected(change.after, worker)?.into_iter().flat_map(again).collect();
-        carry_out(&again, worker)?;
-        let there = look(change, worker)?.resources;
-        let mut there = State { resources: there.into_iter().map(unknown).collect() };
+        let there = match again.is_empty() {
+            true => observed.clone(),
+            false => {
+                execute(&again, worker)?;
+                look(change, worker)?
+            }
+        };
+        let there = there.resources.into_iter().map(unknown).collect();
+        let mut there = State { resources: there };
         for turn in 0.. {
             let plan = between(&there, &wanted, &[change.after])?;
             let steps: Vec<Step> = plan.steps().cloned().collect();
@@ -49,7 +57,7 @@ pub fn heal(lock: &Lock, change: &Change<'_>) -> Result<usize, ChangeError> {
                 Some(step) if turn == TURNS => {
                     return Err(ChangeError::Differs { action: Box::new(step.action.clone()) });
                 }
-                Some(_) => carry_out(&steps, worker)?,
+                Some(_) => execute(&steps, worker)?,
             }
             there = look(change, worker)?;
         }

@@ -19,7 +19,7 @@ mod spanning_tree;
 mod teardown;
 
 pub use build::{BuildError, build, build_through, rebuild};
-pub use change::{Change, ChangeError, change, change_through};
+pub use change::{Change, ChangeError, IsInterrupted, Stopped, apply, change, change_through};
 pub use heal::heal;
 pub use kernel::Kernel;
 pub use rehearsal::rehearse;
@@ -254,21 +254,6 @@ fn together(steps: &[&Step]) -> usize {
 /// How many steps go out in one call at the most, so that progress is seen and an interrupt is
 /// answered soon.
 const LONGEST: usize = 256;
-
-/// Carries out steps in order, each namespace marked before its name appears.
-///
-/// # Errors
-/// The first step that the kernel refused.
-pub fn apply(steps: &[Step], mark: &str, kernel: &mut impl Kernel) -> Result<(), RefusedStep> {
-    let steps: Vec<&Step> = steps.iter().collect();
-    let mut done = 0;
-    while done < steps.len() {
-        let next = &steps[done..done + together(&steps[done..])];
-        execute(next, mark, kernel).map_err(|refused| RefusedStep::of(refused, done, next))?;
-        done += next.len();
-    }
-    Ok(())
-}
 
 /// Carries out steps that go out together.
 fn execute(steps: &[&Step], mark: &str, kernel: &mut impl Kernel) -> Result<(), Refused> {

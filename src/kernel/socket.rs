@@ -204,6 +204,22 @@ impl Socket {
         self.dump_parts(request, |part| part.payload())
     }
 
+    /// [`Socket::dump`] of those alone whose bytes behind the message's header are wanted: the others are
+    /// not read.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn dump_some<M: NetlinkSerializable + NetlinkDeserializable>(
+        &mut self,
+        request: M,
+        is_wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<Vec<M>, SendError> {
+        self.dump_parts(request, |part| match part.bytes.get(16..).is_some_and(&is_wanted) {
+            true => part.payload(),
+            false => Ok(None),
+        })
+    }
+
     /// [`Socket::dump`] for what the crates cannot read: the bytes behind each message's header.
     ///
     /// # Errors

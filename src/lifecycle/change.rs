@@ -8,7 +8,7 @@ use super::running::RunningLab;
 use crate::compile::{self, Check, InterfaceId, Lab, NodeId, compile_source};
 use crate::diagnostic::{Source, nearest};
 use crate::document::{DeviceName, Files, LabName, Limits, NodeName};
-use crate::executor;
+use crate::executor::{self, IsInterrupted};
 use crate::iproute::{Netem, Tbf};
 use crate::plan::{Plan, PlanError, lower, lower_part};
 use crate::state::{Built, Change, LinkChange, Lock, Record};
@@ -81,7 +81,8 @@ pub enum ChangeError {
          {0}` builds it anew"
     )]
     RunsCommands(LabName),
-    /// The kernel refused, and the lab is as it was, or could not be brought there.
+    /// The kernel refused, or the change was interrupted, and the lab is as it was, or could not be brought
+    /// there.
     #[error("{error}")]
     Refused {
         /// What was said.
@@ -155,7 +156,7 @@ impl RunningLab {
             Some(lock) => lock,
             None => Self::lock(&name, observer)?,
         };
-        let healed = healed(&name, &lock);
+        let healed = healed(&name, &lock, &|| observer.is_interrupted());
         self.lock = held.then_some(lock);
         let (record, count) = healed?;
         self.record = record;
@@ -180,7 +181,10 @@ impl RunningLab {
         let record = standing(&name)?;
         let built = record.built().map_err(OpenError::Built)?;
         let port = Port::find(&built.lab, node, interface)?;
-        let mut changing = Changing { lock: &lock, before: record.clone(), record, built, port };
+        let is_interrupted = || observer.is_interrupted();
+        let before = record.clone();
+        let mut changing =
+            Changing { lock: &lock, before, record, built, port, is_interrupted: &is_interrupted };
         let changed = changing.change(change);
         let Changing { record, before, built, .. } = changing;
         self.record = if changed.is_ok() { record } else { before };
@@ -191,7 +195,11 @@ impl RunningLab {
 }
 
 /// Heals a lab; returns its record, and how many steps that took.
-fn healed(name: &LabName, lock: &Lock) -> Result<(Record, usize), ChangeError> {
+fn healed(
+    name: &LabName,
+    lock: &Lock,
+    is_interrupted: IsInterrupted<'_>,
+) -> Result<(Record, usize), ChangeError> {
     let before = standing(name)?;
     let mut built = before.built().map_err(OpenError::Built)?;
     if built.lab.nodes.iter().any(|node| !node.run.is_empty()) {
@@ -213,7 +221,7 @@ fn healed(name: &LabName, lock: &Lock) -> Result<(Record, usize), ChangeError> {
         after: &plan,
         healed: &BTreeSet::new(),
     };
-    match executor::heal(lock, &change) {
+    match executor::heal(lock, &change, is_interrupted) {
         Ok(count) => Ok((record, count)),
         Err(error) => {
             let unrecorded = before.store(lock).err();
@@ -265,6 +273,7 @@ struct Changing<'a> {
     record: Record,
     built: Built,
     port: Port,
+    is_interrupted: IsInterrupted<'a>,
 }
 
 /// What some nodes stand as, and what they are to be.
@@ -299,10 +308,11 @@ impl Changing<'_> {
             after: &plans.after,
             healed: &healed,
         };
-        let routes = executor::change(self.lock, &change).map_err(|error| {
-            let unrecorded = self.before.store(self.lock).err();
-            ChangeError::Refused { error, file: self.built.source.clone(), unrecorded }
-        })?;
+        let routes =
+            executor::change(self.lock, &change, self.is_interrupted).map_err(|error| {
+                let unrecorded = self.before.store(self.lock).err();
+                ChangeError::Refused { error, file: self.built.source.clone(), unrecorded }
+            })?;
         Ok(Changed { routes, is_vrf })
     }
 

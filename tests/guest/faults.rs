@@ -235,7 +235,7 @@ fn a_change_that_is_refused_at_any_step_is_taken_back() {
         let change = Change { mark, namespaces, before: from, after: to, healed: &none };
         executor::change_through(&before.lock(), &change, |steps, mark, machine| {
             let mut kernel = Faulty { kernel: machine, before: at, fault: Fault::Refused };
-            executor::apply(steps, mark, &mut kernel)
+            executor::apply(steps, mark, &mut kernel, &|| false)
         })
     };
     let mut refused = 0;

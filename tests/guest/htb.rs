@@ -112,7 +112,7 @@ fn packets_leave_by_the_class_that_a_filter_says_and_else_by_the_default() {
     let (lock, healed) = (standing.0.lock(), BTreeSet::new());
     for (before, after) in [(plan, &slow), (&slow, plan)] {
         let change = Change { mark: "", namespaces: &namespaces, before, after, healed: &healed };
-        executor::change(&lock, &change).unwrap();
+        executor::change(&lock, &change, &|| false).unwrap();
         standing.holds(after);
     }
     drop(lock);

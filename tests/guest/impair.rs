@@ -128,7 +128,7 @@ fn what_is_too_much_is_dropped_on_its_way_in_and_a_delay_leaves_the_queues_that_
     let (lock, healed) = (standing.0.lock(), BTreeSet::new());
     for (before, after) in [(plan, &slow), (&slow, plan)] {
         let change = Change { mark: "", namespaces: &namespaces, before, after, healed: &healed };
-        executor::change(&lock, &change).unwrap();
+        executor::change(&lock, &change, &|| false).unwrap();
         standing.holds(after);
     }
     drop(lock);

@@ -281,6 +281,25 @@ fn an_interrupted_reset_keeps_the_labs_text() {
 }
 
 #[test]
+fn a_lab_is_as_it_was_where_bringing_it_back_in_place_is_interrupted() {
+    let host = Host::new();
+    fs::write(FILE, ring(150)).unwrap();
+    host.done(&["up", "--no-check", FILE]);
+    host.done(&["link", "n5:eth0", "down"]);
+    let record = || fs::read_to_string("/run/vrflab/ring/lab.json").unwrap();
+    let changed = record();
+    let reset = host.vrflab(&["reset", "--in-place"]).stderr(Stdio::piped()).spawn().unwrap();
+    until("it is being brought back", || record() != changed);
+    signal(&reset, Signal::SIGINT);
+    let said = said(&reset.wait_with_output().unwrap());
+    let expected = "ring: interrupted\nring: the change was rolled back\n";
+    assert_eq!((said.status, said.err.as_str()), (130, expected));
+    assert_eq!(record(), changed);
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
 fn a_directory_whose_maker_was_killed_before_it_wrote_the_record_goes_too() {
     let host = Host::new();
     for words in [["down", "begun"], ["down", "--all"]] {

@@ -4,11 +4,13 @@
 
 use std::error::Error;
 use std::ops::ControlFlow;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use vrflab::document::LabName;
 use vrflab::lifecycle::{
     ApplyError, BuildError, ChangeError, CheckOptions, CompiledLab, Definition, ExecError,
-    Execution, LinkChange, LogsError, Observer, OpenError, Options, Progress, ResetOptions,
-    RunningLab, UpError, UpOptions,
+    Execution, KernelChangeError, LinkChange, LogsError, Observer, OpenError, Options, Progress,
+    ResetOptions, RunningLab, UpError, UpOptions,
 };
 
 const LAB: &str = "graph { node [role=router]; a:ab -- b:ba; b:bc -- c:cb; a:ac -- c:ca }";
@@ -119,6 +121,44 @@ fn a_build_that_is_ended_leaves_nothing_and_says_why() {
     };
     assert!(left.is_empty(), "{left:?}");
     assert!(is_down(lab.name()));
+}
+
+/// Ends what is done to a lab that stands when it is asked whether to for the second time.
+#[derive(Default)]
+struct EndsSecond(AtomicBool);
+
+impl Observer for EndsSecond {
+    fn is_interrupted(&self) -> bool {
+        self.0.swap(true, Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn a_lab_that_is_brought_back_in_place_is_as_it_was_where_that_is_ended() {
+    let lab = compiled("healed", LAB);
+    let mut running = up(&lab).down_on_drop();
+    running.link("a", "ab", LinkChange::Down, &mut ()).unwrap();
+    let namespaces: Vec<String> =
+        running.nodes().iter().map(|node| node.namespace.clone()).collect();
+    let ip = |words: &str| -> Vec<String> {
+        let of = |namespace: &String| {
+            let words = format!("-n {namespace} {words}");
+            let ip = Command::new("ip").args(words.split(' ')).output().unwrap();
+            assert!(ip.status.success(), "{words}: {ip:?}");
+            String::from_utf8(ip.stdout).unwrap()
+        };
+        namespaces.iter().map(of).collect()
+    };
+    ip("route flush table main proto static");
+    let before = ip("route");
+    let error = running.heal(&mut EndsSecond::default()).unwrap_err();
+    let ChangeError::Refused { error: KernelChangeError::Interrupted { stuck }, .. } = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!((stuck, ip("route")), (None, before));
+    assert_eq!(running.changes().len(), 1);
+    running.heal(&mut ()).unwrap();
+    assert!(running.changes().is_empty() && passes(&running));
 }
 
 #[test]

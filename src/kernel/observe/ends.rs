@@ -4,7 +4,7 @@ use crate::kernel::{Namespace, Socket, Worker};
 use crate::plan::{Resource, VethEnd};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -33,11 +33,8 @@ impl End {
 ///
 /// # Errors
 /// A namespace cannot be entered.
-pub(super) fn pair(
-    ends: &[End],
-    worker: &mut Worker,
-    resources: &mut BTreeSet<Resource>,
-) -> io::Result<()> {
+pub(super) fn pair(ends: &[End], worker: &mut Worker) -> io::Result<Vec<Resource>> {
+    let mut pairs = Vec::new();
     let mut by_numbers: HashMap<(u32, u32), Vec<&End>> = HashMap::new();
     for end in ends {
         by_numbers.entry((end.index, end.peer)).or_default().push(end);
@@ -53,10 +50,10 @@ pub(super) fn pair(
         if let Some(far) = far {
             let mut ends = [near.end.clone(), far.end.clone()];
             ends.sort();
-            resources.insert(Resource::Veth { ends });
+            pairs.push(Resource::Veth { ends });
         }
     }
-    Ok(())
+    Ok(pairs)
 }
 
 /// The end whose namespace is the one that the near end's calls by `id`.

@@ -39,7 +39,7 @@ pub fn observe(plan: &Plan, worker: &mut Worker) -> io::Result<State> {
 /// # Errors
 /// As [`observe`].
 pub fn observe_all(plans: &[&Plan], worker: &mut Worker) -> io::Result<State> {
-    let mut resources = BTreeSet::new();
+    let mut resources = Vec::new();
     let planned: BTreeSet<&Resource> = plans.iter().flat_map(|plan| plan.resources()).collect();
     let names: BTreeSet<&str> = plans.iter().flat_map(|plan| plan.namespaces()).collect();
     let planned_in = by_namespace(&planned);
@@ -52,20 +52,21 @@ pub fn observe_all(plans: &[&Plan], worker: &mut Worker) -> io::Result<State> {
             namespace => namespace?,
         };
         worker.enter(&namespace)?;
-        resources.insert(Resource::Namespace { namespace: name.to_owned() });
+        let mut held = BTreeSet::from([Resource::Namespace { namespace: name.to_owned() }]);
         let mut socket = Socket::open()?;
-        let devices = link::read(name, &mut socket, planned, &mut ends, &mut resources)?;
-        told(name, &mut resources)?;
-        addresses(name, &mut socket, &devices, planned, &mut resources)?;
-        neighbours(name, &mut socket, &devices, &mut resources)?;
-        rules(name, &mut socket, &mut resources)?;
-        queues(name, &mut socket, &devices, &mut resources)?;
-        route::read(name, &mut socket, &devices, &mut resources)?;
+        let devices = link::read(name, &mut socket, planned, &mut ends, &mut held)?;
+        told(name, &mut held)?;
+        addresses(name, &mut socket, &devices, planned, &mut held)?;
+        neighbours(name, &mut socket, &devices, &mut held)?;
+        rules(name, &mut socket, &mut held)?;
+        queues(name, &mut socket, &devices, &mut held)?;
+        route::read(name, &mut socket, &devices, &mut held)?;
+        settings(name, planned, worker, &mut held);
+        offloads(name, planned, worker, &mut held);
+        resources.extend(held);
     }
-    ends::pair(&ends, worker, &mut resources)?;
-    settings(&planned, worker, &mut resources)?;
-    offloads(&planned, worker, &mut resources)?;
-    Ok(State { resources })
+    resources.extend(ends::pair(&ends, worker)?);
+    Ok(State { resources: resources.into_iter().collect() })
 }
 
 /// What is planned, by the namespaces that hold it.
@@ -304,46 +305,28 @@ fn queues(
 /// What devices compute themselves is read of those of which the plan says it: who else does depends
 /// on their kind.
 fn offloads(
+    here: &str,
     planned: &BTreeSet<&Resource>,
-    worker: &mut Worker,
-    resources: &mut BTreeSet<Resource>,
-) -> io::Result<()> {
-    let mut within = None;
+    worker: &Worker,
+    held: &mut BTreeSet<Resource>,
+) {
     for resource in planned {
         let Resource::NoOffload { namespace, device } = resource else { continue };
-        if !enter(namespace, &mut within, worker)? {
-            continue;
-        }
-        if offload::is_off(worker, device).unwrap_or(false) {
-            resources.insert((*resource).clone());
+        if namespace == here && offload::is_off(worker, device).unwrap_or(false) {
+            held.insert((*resource).clone());
         }
     }
-    Ok(())
-}
-
-/// Enters a namespace, unless the worker is in it; false where it cannot be opened.
-fn enter<'a>(
-    namespace: &'a str,
-    within: &mut Option<&'a str>,
-    worker: &mut Worker,
-) -> io::Result<bool> {
-    if *within != Some(namespace) {
-        let Ok(opened) = Namespace::open(namespace) else { return Ok(false) };
-        worker.enter(&opened)?;
-        *within = Some(namespace);
-    }
-    Ok(true)
 }
 
 fn settings(
+    here: &str,
     planned: &BTreeSet<&Resource>,
-    worker: &mut Worker,
-    resources: &mut BTreeSet<Resource>,
-) -> io::Result<()> {
-    let mut within = None;
+    worker: &Worker,
+    held: &mut BTreeSet<Resource>,
+) {
     for resource in planned {
         let Resource::Sysctl { namespace, key, optional, .. } = resource else { continue };
-        if !enter(namespace, &mut within, worker)? {
+        if namespace != here {
             continue;
         }
         match sysctl::read(worker, key) {
@@ -351,14 +334,13 @@ fn settings(
                 // The kernel puts tabs where people put spaces.
                 let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
                 let (namespace, key, optional) = (namespace.clone(), key.clone(), *optional);
-                resources.insert(Resource::Sysctl { namespace, key, value, optional });
+                held.insert(Resource::Sysctl { namespace, key, value, optional });
             }
             // A kernel that does not know it holds as much of it as is asked for.
             Err(error) if *optional && error.kind() == io::ErrorKind::NotFound => {
-                resources.insert((*resource).clone());
+                held.insert((*resource).clone());
             }
             Err(_) => {}
         }
     }
-    Ok(())
 }

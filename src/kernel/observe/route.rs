@@ -29,18 +29,14 @@ pub(super) fn read(
     for family in [AddressFamily::Inet, AddressFamily::Inet6, AddressFamily::Mpls] {
         let mut request = RouteMessage::default();
         request.header.address_family = family;
-        let answers = match socket.dump(RouteNetlinkMessage::GetRoute(request)) {
+        let request = RouteNetlinkMessage::GetRoute(request);
+        let answers = match socket.dump_some(request, |bytes| !is_kernels_own(bytes)) {
             // A kernel without MPLS knows no such routes.
             Err(SendError::Refused { .. }) if family == AddressFamily::Mpls => continue,
             answers => answers?,
         };
         for answer in answers {
             let RouteNetlinkMessage::NewRoute(message) = answer else { continue };
-            if message.header.protocol == RouteProtocol::Kernel
-                || message.header.flags.contains(RouteFlags::Cloned)
-            {
-                continue;
-            }
             let namespace = namespace.to_owned();
             if family == AddressFamily::Mpls {
                 let route = label_route(&message, devices);
@@ -58,6 +54,14 @@ pub(super) fn read(
             .map(|object| Resource::NexthopObject { namespace: namespace(), object }),
     );
     Ok(())
+}
+
+/// Whether a route, of which these are the bytes (`struct rtmsg`), is one that the kernel made by itself.
+fn is_kernels_own(bytes: &[u8]) -> bool {
+    let flags = bytes.get(8..12).and_then(|flags| flags.try_into().ok()).map(u32::from_ne_bytes);
+    let is_cloned =
+        flags.is_some_and(|flags| RouteFlags::from_bits_retain(flags).contains(RouteFlags::Cloned));
+    bytes.get(5) == Some(&RouteProtocol::Kernel.into()) || is_cloned
 }
 
 /// The subnets that the kernel itself leads to devices, as it does for addresses.
