@@ -9,6 +9,7 @@ use crate::vm;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
+use std::io::IsTerminal;
 
 /// What a verb asks of a lab.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,6 +33,15 @@ pub(super) enum Request {
     Logs { lab: LabName, node: Option<String> },
 }
 
+/// What a verb passes on that reads nothing itself: the keys of a terminal, since Ctrl+C is one of them.
+/// Elsewhere what comes is for whoever reads next, as the rest of a list that a script goes through.
+fn keys() -> vm::Input {
+    match std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        true => vm::Input::Inherit,
+        false => vm::Input::Bytes(Vec::new()),
+    }
+}
+
 /// The longest argument that a request is handed on in: Linux takes 128 KiB.
 const MAX_ARGUMENT: usize = 100_000;
 
@@ -40,7 +50,7 @@ impl Request {
     pub fn carry_out(&self, place: Place) -> Exit {
         match place {
             Place::Here => self.here(),
-            Place::Vm => self.in_vm(vm::Input::Inherit).unwrap_or_else(cannot),
+            Place::Vm => self.in_vm(keys()).unwrap_or_else(cannot),
         }
     }
 

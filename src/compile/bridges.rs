@@ -86,11 +86,21 @@ fn fdb(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
                 (FdbPlace::Tunnel { .. }, None) => Some(format!("`{name}` is no VXLAN")),
                 (FdbPlace::Port { vlan }, _) => match bridge.filter(|it| it.kind.is_bridge()) {
                     None => Some(format!("`{name}` is no port of a bridge")),
-                    Some(bridge) => (bridge.minds_vlans() != vlan.is_some()).then(|| {
-                        let what =
-                            if vlan.is_some() { "minds no VLANs" } else { "minds VLANs: say one" };
-                        format!("bridge `{}` {what}", bridge.name)
-                    }),
+                    Some(bridge) => match (bridge.minds_vlans(), vlan) {
+                        (false, None) => None,
+                        (false, Some(_)) => {
+                            Some(format!("bridge `{}` is not VLAN-aware", bridge.name))
+                        }
+                        (true, None) => {
+                            Some(format!("bridge `{}` is VLAN-aware: say a `vlan`", bridge.name))
+                        }
+                        (true, Some(id)) => {
+                            let mut carried =
+                                interface.vlans.iter().flat_map(|vlan| vlan.value.ids());
+                            (!carried.any(|it| it == id))
+                                .then(|| format!("`{name}` does not carry VLAN {id}"))
+                        }
+                    },
                 },
             };
             let key = |entry: &FdbEntry| {

@@ -215,6 +215,14 @@ fn one(
             .note(format!("every namespace has one where the module {module} is there")),
         );
     }
+    if let Some(offload) = written.offload.filter(|offload| !offload.value) {
+        let title = format!("`{}` is no end of a link, and cannot do without offload", name.value);
+        errors.push(
+            Diagnostic::error(Code::BadValue, title)
+                .at(offload.span, "")
+                .note("of other devices the kernel answers EOPNOTSUPP"),
+        );
+    }
     let place = InterfaceId(draft.lab[id].interfaces.len());
     if let Some(vrf) = &written.vrf {
         draft.want(id, place, vrf, true);
@@ -274,6 +282,18 @@ fn kind(
             })?)
         }
     };
+    // The kernel has a VXLAN stacked on what its outer packets leave through.
+    if let (Kind::Vxlan(_), Some(Lower::Vrf(below)), Some(vrf)) = (&kind, &lower, &written.vrf)
+        && below.as_str() == vrf.as_str()
+    {
+        let title = format!("`{}` cannot be in the VRF that its `dev` names", interface);
+        return Err(Diagnostic::error(Code::BadValue, title)
+            .at(vrf.span, "")
+            .note("the kernel answers EBUSY to a port that is stacked on its own master")
+            .help(format!(
+                "for outer packets in VRF `{vrf}`, say an interface of that VRF as `dev`"
+            )));
+    }
     Ok(InterfaceKind::Device { kind, lower })
 }
 

@@ -89,6 +89,14 @@ fn resolve_one(
             .note("of IPv6, the kernel answers EEXIST to the second")
             .help("one that gets more has a larger `weight`"));
     }
+    let mut ways = route.nexthops.iter().filter(|_| in_one && nexthops.len() > 1);
+    if let Some(device) = ways.find_map(|way| way.dev.as_ref().filter(|_| way.via.is_none())) {
+        let title = "every nexthop of an IPv6 route with several needs a gateway";
+        return Err(Diagnostic::error(Code::BadValue, title)
+            .at(device.span, "a device alone")
+            .note("the kernel answers EINVAL: \"Device only routes can not be added for IPv6 using the multipath API\"")
+            .help("a group of nexthop objects may have such members"));
+    }
     if let Some(source) = route.source {
         let is_own = route.kind == RouteKind::Local && destination.contains(&source.value);
         // Of IPv4, the kernel does not look at the source of what goes nowhere.

@@ -64,6 +64,11 @@ pub struct Diagnostic {
     pub help_in_dot: Box<[(usize, String)]>,
 }
 
+/// A text for people: short enough, and without the private keys of names that it quotes.
+fn shown(text: String) -> String {
+    short::short(secret::hidden(&text).into_owned())
+}
+
 impl Diagnostic {
     /// An error of this kind.
     pub fn error(code: Code, title: impl Into<String>) -> Self {
@@ -77,7 +82,7 @@ impl Diagnostic {
 
     fn new(severity: Severity, code: Code, title: String) -> Self {
         let (labels, notes, help) = (Vec::new(), Vec::new(), Vec::new());
-        let title = short::short(title);
+        let title = shown(title);
         Self { severity, code, title, labels, notes, help, help_in_dot: Box::default() }
     }
 
@@ -93,20 +98,20 @@ impl Diagnostic {
 
     /// Adds a sentence that says why.
     pub fn note(mut self, text: impl Into<String>) -> Self {
-        self.notes.push(short::short(text.into()));
+        self.notes.push(shown(text.into()));
         self
     }
 
     /// Adds a sentence that says what would be right.
     pub fn help(mut self, text: impl Into<String>) -> Self {
-        self.help.push(short::short(text.into()));
+        self.help.push(shown(text.into()));
         self
     }
 
     /// Adds a sentence that says what would be right with an example, which depends on the language
     /// of the file.
     pub fn help_in(mut self, text: impl Fn(Notation) -> String) -> Self {
-        let in_dot = (self.help.len(), short::short(text(Notation::Dot)));
+        let in_dot = (self.help.len(), shown(text(Notation::Dot)));
         self.help_in_dot = self.help_in_dot.into_iter().chain([in_dot]).collect();
         self.help(text(Notation::Yaml))
     }
@@ -123,7 +128,7 @@ impl Diagnostic {
 
     fn label(mut self, span: Span, text: impl Into<String>, primary: bool) -> Self {
         if !span.is_none() {
-            let text = short::short(text.into());
+            let text = shown(text.into());
             self.labels.push(Label { span, text, primary });
         }
         self
