@@ -42,6 +42,8 @@ pub mod topology;
 pub mod compile;
 pub mod plan;
 #[doc(hidden)]
+pub mod forward;
+#[doc(hidden)]
 pub mod sys;
 #[doc(hidden)]
 pub mod kernel;

@@ -1,0 +1,199 @@
+//! The questions that are put to a network: what becomes of a packet, and of its answer.
+
+use super::device::{DeviceIndex, NodeIndex};
+use super::evidence::{Absent, Evidence};
+use super::lookup::{Flow, Found};
+use super::network::Network;
+use super::outcome::{DropReason, End, Exchange, Outcome, Outcomes};
+use super::packet::{Packet, Probe, Protocol};
+use super::walk::{Flight, Origin, Walk};
+use std::net::IpAddr;
+
+/// The bytes of an ICMP error, at the least: those of a header and of a piece of what it is about.
+const ERROR_SIZE: u32 = 56;
+
+impl<'a> Network<'a> {
+    /// All that becomes of a probe.
+    pub fn send(&self, probe: &Probe<'_>) -> Outcomes<'a> {
+        let mut walk = Walk { network: self, outcomes: Vec::new() };
+        match self.prepare(probe) {
+            Ok((at, binding, packets)) => {
+                for Sent { packet, share, chosen } in packets {
+                    let mut flight = Flight { share, chosen, ..Flight::new(packet) };
+                    flight.arrive(self.nodes[at.0].namespace, None);
+                    walk.originate(flight, at, binding, Origin::Socket);
+                }
+            }
+            Err(outcome) => walk.outcomes.push(*outcome),
+        }
+        walk.outcomes
+    }
+
+    /// All that becomes of a probe and of the answers to it.
+    pub fn exchange(&self, probe: &Probe<'_>) -> Vec<Exchange<'a>> {
+        let requests = self.send(probe).into_iter();
+        requests.map(|request| Exchange { reply: self.answer(&request), request }).collect()
+    }
+
+    /// The packets that a socket sends, where they leave from, and what it is bound to.
+    fn prepare(
+        &self,
+        probe: &Probe<'_>,
+    ) -> Result<(NodeIndex, Binding, Vec<Sent>), Box<Outcome<'a>>> {
+        let mut packet = Packet {
+            source: probe.source.unwrap_or(probe.destination),
+            destination: probe.destination,
+            protocol: probe.protocol,
+            length: Packet::header(probe.destination) + probe.protocol.header() + probe.size,
+            df: probe.df,
+            ttl: 0,
+            tos: probe.tos,
+            mark: probe.mark,
+            labels: Vec::new(),
+        };
+        let refused = |packet, reason, evidence| {
+            let end = End::Refused { reason };
+            Box::new(Outcome { end, share: 1.0, hops: Vec::new(), evidence, packet })
+        };
+        let Some(at) = self.node(probe.namespace) else {
+            let evidence = vec![Evidence::Absent(Absent::Device)];
+            return Err(refused(packet, DropReason::NoDevice, evidence));
+        };
+        let binding = match probe.device.map(|device| self.device(probe.namespace, device)) {
+            None => (None, None),
+            Some(None) => {
+                let evidence = vec![Evidence::Absent(Absent::Device)];
+                return Err(refused(packet, DropReason::NoDevice, evidence));
+            }
+            Some(Some(device)) => match self.devices[device.0].is_vrf() {
+                true => (Some(device), None),
+                false => (self.vrf_of(device), Some(device)),
+            },
+        };
+        let node = &self.nodes[at.0];
+        packet.ttl = probe.ttl.unwrap_or_else(|| {
+            let out = binding.1.unwrap_or(node.lo);
+            node.settings.ttl(packet.is_v4(), self.devices[out.0].name)
+        });
+        if let Some(source) = probe.source {
+            packet.source = source;
+            return Ok((at, binding, vec![Sent { packet, share: 1.0, chosen: None }]));
+        }
+        let flow = Flow {
+            destination: packet.destination,
+            source: None,
+            iif: node.lo,
+            oif: binding.1,
+            vrf: binding.0,
+            tos: packet.tos,
+            mark: packet.mark,
+            protocol: Some(packet.protocol.number(packet.is_v4())),
+            ports: packet.protocol.ports(),
+        };
+        let found = match self.route(at, &flow) {
+            Ok(found) => found,
+            Err(refusal) => {
+                let outcome = match refusal.reason.silent() {
+                    Err(why) => {
+                        let end = End::Unknown { at: node.namespace, why };
+                        let evidence = refusal.evidence;
+                        Outcome { end, share: 1.0, hops: Vec::new(), evidence, packet }
+                    }
+                    Ok(reason) => *refused(packet, reason, refusal.evidence),
+                };
+                return Err(Box::new(outcome));
+            }
+        };
+        let mut sent: Vec<Sent> = Vec::new();
+        for (lead, share) in &found.nexthops {
+            let one = Found { nexthops: vec![(*lead, 1.0)], ..found.clone() };
+            let Some(source) = self.source_for(at, packet.destination, &one, binding.0) else {
+                return Err(refused(packet, DropReason::NoSource, found.evidence.to_vec()));
+            };
+            match sent.iter_mut().find(|other| other.packet.source == source) {
+                Some(same) => {
+                    same.share += share;
+                    same.chosen = None;
+                }
+                None => {
+                    let packet = Packet { source, ..packet.clone() };
+                    sent.push(Sent { packet, share: *share, chosen: Some(lead.device) });
+                }
+            }
+        }
+        // A connection looks its route up again when it has a source.
+        if let ([_], _) | (_, Protocol::Tcp { .. }) = (&sent[..], packet.protocol) {
+            sent.iter_mut().for_each(|sent| sent.chosen = None);
+        }
+        Ok((at, binding, sent))
+    }
+
+    /// What becomes of the answer to a packet that was taken in or refused.
+    fn answer(&self, request: &Outcome<'a>) -> Outcomes<'a> {
+        let (namespace, source, protocol, bound) = match &request.end {
+            End::Delivered { namespace, vrf, device } => {
+                let link = is_link_local(request.packet.destination).then_some(*device);
+                let bound = (*vrf, link);
+                let packet = &request.packet;
+                (*namespace, packet.destination, packet.protocol.reversed(), bound)
+            }
+            End::Rejected { by, error } => {
+                let Some(source) = error.source else { return Vec::new() };
+                let through = request.hops.last().and_then(|hop| hop.device);
+                let vrf = through
+                    .and_then(|device| self.device(by, device))
+                    .and_then(|device| self.vrf_of(device))
+                    .map(|vrf| self.devices[vrf.0].name);
+                (*by, source, Protocol::Error, (vrf, None))
+            }
+            End::Refused { .. } | End::Dropped { .. } | End::Loop { .. } | End::Unknown { .. } => {
+                return Vec::new();
+            }
+        };
+        let Some(at) = self.node(namespace) else { return Vec::new() };
+        let find = |name: Option<&str>| name.and_then(|name| self.device(namespace, name));
+        let binding = (find(bound.0), find(bound.1));
+        let node = &self.nodes[at.0];
+        let lo = self.devices[node.lo.0].name;
+        let destination = request.packet.source;
+        let header = Packet::header(destination);
+        let length = match protocol {
+            Protocol::Error => header + ERROR_SIZE,
+            Protocol::Tcp { .. } => header + protocol.header(),
+            Protocol::Echo | Protocol::Udp { .. } => request.packet.length,
+        };
+        let packet = Packet {
+            source,
+            destination,
+            protocol,
+            length,
+            df: false,
+            ttl: node.settings.ttl(destination.is_ipv4(), lo),
+            tos: request.packet.tos,
+            mark: 0,
+            labels: Vec::new(),
+        };
+        let mut walk = Walk { network: self, outcomes: Vec::new() };
+        let mut flight = Flight::new(packet);
+        flight.arrive(node.namespace, None);
+        walk.originate(flight, at, binding, Origin::Socket);
+        walk.outcomes
+    }
+}
+
+/// A packet of a socket's, with the part of all flows that have its source.
+struct Sent {
+    packet: Packet,
+    share: f64,
+    chosen: Option<DeviceIndex>,
+}
+
+/// What a socket is bound to: a VRF, and an interface.
+type Binding = (Option<DeviceIndex>, Option<DeviceIndex>);
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}

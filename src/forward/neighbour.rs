@@ -1,0 +1,136 @@
+//! Who takes a packet on a link.
+
+use super::device::{DeviceIndex, NodeIndex};
+use super::evidence::{Absent, Evidence};
+use super::lookup::{Flow, Lead};
+use super::network::Network;
+use crate::iproute::RouteKind;
+use std::net::IpAddr;
+
+/// Who takes packets to an address on a link.
+#[derive(Debug, Clone)]
+pub(super) enum Neighbour<'a> {
+    /// The device that they come to, and what says so.
+    At(DeviceIndex, Evidence<'a>),
+    /// Several answer for it.
+    Several,
+    /// Nobody answers.
+    Nobody(Evidence<'a>),
+    /// The link has a part that the model does not know.
+    Unknown,
+    /// They are sent to a MAC address that nobody has.
+    NobodyAt(Evidence<'a>),
+}
+
+impl<'a> Network<'a> {
+    /// Who takes packets to an address that leave through a device.
+    pub(super) fn neighbour(&self, device: DeviceIndex, address: IpAddr) -> Neighbour<'a> {
+        let out = &self.devices[device.0];
+        let node = &self.nodes[out.node.0];
+        if !out.running {
+            return Neighbour::Nobody(Evidence::Absent(Absent::Carrier));
+        }
+        let receivers = self.receivers(device);
+        if let Some((mac, evidence)) = node.neighbours.get(&(device, address)) {
+            let has = |index: &&DeviceIndex| self.devices[index.0].mac == Some(mac.0);
+            let said = receivers.devices.iter().find(has).copied();
+            // A MAC address that is the kernel's choice cannot be told: it is the owner's, or nobody's.
+            return match said {
+                Some(to) => Neighbour::At(to, *evidence),
+                None => Neighbour::NobodyAt(*evidence),
+            };
+        }
+        let owners = self.owners.get(&address).map_or(&[] as &[_], Vec::as_slice);
+        let owning: Vec<NodeIndex> = owners.iter().map(|it| self.devices[it.0].node).collect();
+        let answering: Vec<DeviceIndex> = receivers
+            .devices
+            .iter()
+            .copied()
+            .filter(|receiver| {
+                let at = self.devices[receiver.0].node;
+                let may =
+                    owning.contains(&at) || self.nodes[at.0].answers_for_others(*receiver, self);
+                // A search from an own address is not answered, but in another VRF, where it is a
+                // stranger's.
+                let is_own = at == out.node && self.vrf_of(*receiver) == self.vrf_of(device);
+                !is_own && may && self.answers(*receiver, address)
+            })
+            .collect();
+        let mut nodes: Vec<_> = answering.iter().map(|it| self.devices[it.0].node).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        match (&answering[..], nodes.len()) {
+            ([], _) if !receivers.is_complete => Neighbour::Unknown,
+            ([], _) => Neighbour::Nobody(Evidence::Absent(Absent::Neighbour)),
+            ([first, ..], 1) => {
+                // Of several interfaces of one node, the one with the address is as good as any.
+                let own = answering.iter().find(|it| owners.contains(it)).unwrap_or(first);
+                Neighbour::At(*own, self.owned(*own, address))
+            }
+            _ => Neighbour::Several,
+        }
+    }
+
+    /// What gives a device, or its node, an address.
+    fn owned(&self, device: DeviceIndex, address: IpAddr) -> Evidence<'a> {
+        let node = self.devices[device.0].node;
+        let owners = self.owners.get(&address).into_iter().flatten();
+        let mut of_node = owners.filter(|owner| self.devices[owner.0].node == node);
+        let has = |owner: &DeviceIndex| {
+            let addresses = &self.devices[owner.0].addresses;
+            addresses.iter().find(|own| own.address == address).map(|own| own.evidence)
+        };
+        of_node.find_map(has).unwrap_or(Evidence::Absent(Absent::Neighbour))
+    }
+
+    /// Whether a node answers a search for an address that came in through a device. IPv6 answers for
+    /// what the device itself has.
+    fn answers(&self, device: DeviceIndex, address: IpAddr) -> bool {
+        let this = &self.devices[device.0];
+        let node = &self.nodes[this.node.0];
+        if node.proxies.contains(&(device, address)) {
+            return true;
+        }
+        if !address.is_ipv4() {
+            return this.addresses.iter().any(|own| own.address == address);
+        }
+        let flow = Flow {
+            destination: address,
+            source: None,
+            iif: device,
+            oif: None,
+            vrf: self.vrf_of(device),
+            tos: 0,
+            mark: 0,
+            protocol: None,
+            ports: None,
+        };
+        let proxies = node.settings.proxy_arp(this.name);
+        match self.route(this.node, &flow) {
+            Ok(found) => match found.kind {
+                RouteKind::Local => true,
+                RouteKind::Unicast => {
+                    let is_elsewhere = |(lead, _): &(Lead<'_>, f64)| lead.device != device;
+                    proxies
+                        && node.settings.forwarding(true, this.name).value != 0
+                        && found.nexthops.iter().all(is_elsewhere)
+                }
+                RouteKind::Broadcast
+                | RouteKind::Multicast
+                | RouteKind::Anycast
+                | RouteKind::Unreachable
+                | RouteKind::Blackhole
+                | RouteKind::Prohibit
+                | RouteKind::Throw => false,
+            },
+            Err(_) => false,
+        }
+    }
+}
+
+impl super::node::Node<'_> {
+    /// Whether it may answer for addresses that it does not have.
+    fn answers_for_others(&self, device: DeviceIndex, network: &Network<'_>) -> bool {
+        !self.proxies.is_empty() || self.settings.proxy_arp(network.devices[device.0].name)
+    }
+}

@@ -1,0 +1,73 @@
+//! The forwarding state of all namespaces.
+
+use super::device::{Device, DeviceIndex, NodeIndex};
+use super::evidence::Evidence;
+use super::node::Node;
+use super::table::{Entry, EntryTarget};
+use crate::iproute::RouteKind;
+use ipnet::IpNet;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::OnceLock;
+
+/// The forwarding state of namespaces, and of the links between them.
+#[derive(Debug, Default)]
+pub struct Network<'a> {
+    pub(super) nodes: Vec<Node<'a>>,
+    pub(super) devices: Vec<Device<'a>>,
+    pub(super) by_name: HashMap<&'a str, NodeIndex>,
+    /// The devices that have an address, of all namespaces.
+    pub(super) owners: HashMap<IpAddr, Vec<DeviceIndex>>,
+    /// The devices that get a frame which leaves through a device, for all on its link.
+    pub(super) receivers: Vec<OnceLock<Receivers>>,
+}
+
+/// The devices that get a frame for all on a link.
+#[derive(Debug)]
+pub(super) struct Receivers {
+    /// In the order of their places.
+    pub devices: Vec<DeviceIndex>,
+    /// Whether the link has no part that the model does not know.
+    pub is_complete: bool,
+}
+
+impl<'a> Network<'a> {
+    /// The namespace of this name.
+    pub(super) fn node(&self, namespace: &str) -> Option<NodeIndex> {
+        self.by_name.get(namespace).copied()
+    }
+
+    /// The device of this name in a namespace.
+    pub(super) fn device(&self, namespace: &str, name: &str) -> Option<DeviceIndex> {
+        let node = self.node(namespace)?;
+        self.nodes[node.0].devices.get(name).copied()
+    }
+
+    /// The VRF device that a device is in: the one that it is, or that it is a port of.
+    pub(super) fn vrf_of(&self, device: DeviceIndex) -> Option<DeviceIndex> {
+        match self.devices[device.0].is_vrf() {
+            true => Some(device),
+            false => self.devices[device.0].master.filter(|it| self.devices[it.0].is_vrf()),
+        }
+    }
+
+    /// The table of a device's own routes, where it is in a VRF.
+    pub(super) fn vrf_table(&self, device: DeviceIndex) -> Option<u32> {
+        self.vrf_of(device).and_then(|vrf| self.devices[vrf.0].vrf_table())
+    }
+
+    /// Gives a device an address's route of the kernel's own.
+    pub(super) fn add_own_route(
+        &mut self,
+        device: DeviceIndex,
+        (kind, destination): (RouteKind, IpNet),
+        (table, metric): (u32, u32),
+        evidence: Evidence<'a>,
+    ) {
+        let v4 = matches!(destination, IpNet::V4(_));
+        let leads = EntryTarget::Device(device);
+        let entry = Entry { kind, metric, tos: None, source: None, leads, evidence };
+        let node = self.devices[device.0].node;
+        self.nodes[node.0].table(v4, table).insert(destination, entry);
+    }
+}

@@ -1,0 +1,108 @@
+//! A namespace: its rules, tables, MPLS routes and settings.
+
+use super::device::DeviceIndex;
+use super::evidence::{Evidence, KernelFact};
+use super::settings::Settings;
+use super::table::Table;
+use crate::compile::{LOCAL, LabelRoute, MAIN, Rule};
+use crate::iproute::{Mac, RuleAction};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::LazyLock;
+
+/// The number of the table that the last of the kernel's rules looks up.
+const DEFAULT: u32 = 253;
+
+/// A namespace.
+#[derive(Debug)]
+pub(super) struct Node<'a> {
+    pub namespace: &'a str,
+    pub lo: DeviceIndex,
+    pub devices: HashMap<&'a str, DeviceIndex>,
+    /// The VRF devices by their tables.
+    pub vrfs: HashMap<u32, DeviceIndex>,
+    pub settings: Settings<'a>,
+    /// In the order in which they are asked, of both families.
+    pub rules: Vec<RuleEntry<'a>>,
+    /// By whether they are of IPv4, and by number.
+    pub tables: HashMap<(bool, u32), Table<'a>>,
+    pub mpls: BTreeMap<u32, (&'a LabelRoute, Evidence<'a>)>,
+    /// The nexthop objects that drop packets.
+    pub blackholes: HashSet<u32>,
+    /// What is known of neighbours unasked.
+    pub neighbours: HashMap<(DeviceIndex, IpAddr), (Mac, Evidence<'a>)>,
+    /// The addresses that it answers for, on a device.
+    pub proxies: HashSet<(DeviceIndex, IpAddr)>,
+    pub ruleset: Option<Evidence<'a>>,
+    /// Whether programs run there, which may add routes.
+    pub has_programs: bool,
+    /// Whether the source of a packet is looked up by the rules also where nothing filters by it.
+    pub has_custom_rules: bool,
+}
+
+/// A rule.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RuleEntry<'a> {
+    pub rule: &'a Rule,
+    pub priority: u32,
+    pub evidence: Evidence<'a>,
+}
+
+/// The rules that the kernel has by itself.
+static LOCAL_RULES: LazyLock<[Rule; 2]> = LazyLock::new(|| rules(RuleAction::Lookup(LOCAL)));
+static VRF_RULES: LazyLock<[Rule; 2]> = LazyLock::new(|| rules(RuleAction::Vrf));
+static MAIN_RULES: LazyLock<[Rule; 2]> = LazyLock::new(|| rules(RuleAction::Lookup(MAIN)));
+static DEFAULT_RULE: LazyLock<[Rule; 1]> =
+    LazyLock::new(|| [Rule::all(true, RuleAction::Lookup(DEFAULT))]);
+
+fn rules(action: RuleAction<u32>) -> [Rule; 2] {
+    [true, false].map(|v4| Rule::all(v4, action.clone()))
+}
+
+impl<'a> Node<'a> {
+    pub(super) fn new(namespace: &'a str, lo: DeviceIndex) -> Self {
+        Self {
+            namespace,
+            lo,
+            devices: HashMap::from([("lo", lo)]),
+            vrfs: HashMap::new(),
+            settings: Settings::default(),
+            rules: Vec::new(),
+            tables: HashMap::new(),
+            mpls: BTreeMap::new(),
+            blackholes: HashSet::new(),
+            neighbours: HashMap::new(),
+            proxies: HashSet::new(),
+            ruleset: None,
+            has_programs: false,
+            has_custom_rules: false,
+        }
+    }
+
+    pub(super) fn table(&mut self, v4: bool, number: u32) -> &mut Table<'a> {
+        self.tables.entry((v4, number)).or_default()
+    }
+
+    /// Adds the rules that the kernel has by itself, and brings all into their order. `local` says of IPv4
+    /// and IPv6 whether the kernel's own rule for the local table is there though nothing says so.
+    pub(super) fn complete_rules(&mut self, local: [bool; 2]) {
+        self.has_custom_rules = !self.rules.is_empty() || !self.vrfs.is_empty();
+        let mut own: Vec<(u32, &'static Rule, KernelFact)> = Vec::new();
+        let both = LOCAL_RULES.iter().zip(local);
+        own.extend(both.filter(|(_, is)| *is).map(|(rule, _)| (0, rule, KernelFact::LocalRule)));
+        if !self.vrfs.is_empty() {
+            own.extend(VRF_RULES.iter().map(|rule| (1000, rule, KernelFact::VrfRule)));
+        }
+        own.extend(MAIN_RULES.iter().map(|rule| (32766, rule, KernelFact::MainRule)));
+        own.extend(DEFAULT_RULE.iter().map(|rule| (32767, rule, KernelFact::DefaultRule)));
+        let own = own.into_iter().map(|(priority, rule, fact)| RuleEntry {
+            rule,
+            priority,
+            evidence: Evidence::Kernel(fact),
+        });
+        // Of two with one priority the kernel asks the older first.
+        let mut all: Vec<RuleEntry<'a>> = own.chain(self.rules.drain(..)).collect();
+        all.sort_by_key(|entry| entry.priority);
+        self.rules = all;
+    }
+}

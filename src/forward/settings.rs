@@ -1,0 +1,147 @@
+//! The settings of a namespace as typed values, each with what it is read from.
+
+use super::evidence::{Evidence, KernelFact};
+use std::collections::HashMap;
+
+/// The settings of a namespace that are not the kernel's default.
+#[derive(Debug, Default)]
+pub(super) struct Settings<'a> {
+    values: HashMap<&'a str, (u32, Evidence<'a>)>,
+}
+
+/// A value, and what it is read from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setting<'a> {
+    pub value: u32,
+    pub evidence: Evidence<'a>,
+}
+
+impl<'a> Settings<'a> {
+    pub(super) fn set(&mut self, key: &'a str, value: &str, evidence: Evidence<'a>) {
+        if let Ok(value) = value.trim().parse() {
+            self.values.insert(key, (value, evidence));
+        }
+    }
+
+    /// Whether what comes in through a device is forwarded. IPv6 asks for the whole namespace.
+    pub(super) fn forwarding(&self, v4: bool, device: &str) -> Setting<'a> {
+        if !v4 {
+            return self.first(
+                &["net/ipv6/conf/all/forwarding"],
+                0,
+                "net.ipv6.conf.all.forwarding",
+            );
+        }
+        let own = conf("ipv4", device, "forwarding");
+        // Writing `ip_forward`, or `all`, writes every device and `default`.
+        let keys = [
+            own.as_str(),
+            "net/ipv4/ip_forward",
+            "net/ipv4/conf/all/forwarding",
+            "net/ipv4/conf/default/forwarding",
+        ];
+        self.first(&keys, 0, "net.ipv4.ip_forward")
+    }
+
+    /// The stricter of what `all` and the device say.
+    pub(super) fn rp_filter(&self, device: &str) -> Setting<'a> {
+        let all = self.first(&["net/ipv4/conf/all/rp_filter"], 0, "net.ipv4.conf.all.rp_filter");
+        let own = self.of_device("ipv4", device, "rp_filter", 0, "net.ipv4.conf.default.rp_filter");
+        if own.value > all.value { own } else { all }
+    }
+
+    /// Whether packets from the namespace's own addresses may come in.
+    pub(super) fn accept_local(&self, device: &str) -> bool {
+        self.either(device, "accept_local")
+    }
+
+    /// Whether the mark counts in the lookup of the source.
+    pub(super) fn src_valid_mark(&self, device: &str) -> bool {
+        self.either(device, "src_valid_mark")
+    }
+
+    /// Whether the node answers for addresses that it has a route to.
+    pub(super) fn proxy_arp(&self, device: &str) -> bool {
+        self.either(device, "proxy_arp")
+    }
+
+    /// Whether nexthops without carrier are passed over.
+    pub(super) fn ignores_linkdown(&self, v4: bool, device: &str) -> bool {
+        let (family, name) = (if v4 { "ipv4" } else { "ipv6" }, "ignore_routes_with_linkdown");
+        let all = conf(family, "all", name);
+        let said = self.first(&[all.as_str()], 0, "ignore_routes_with_linkdown").value != 0;
+        said || self.of_device(family, device, name, 0, "ignore_routes_with_linkdown").value != 0
+    }
+
+    /// Whether labelled packets may come in.
+    pub(super) fn mpls_input(&self, device: &str) -> Setting<'a> {
+        let key = format!("net/mpls/conf/{device}/input");
+        self.first(&[key.as_str()], 0, "net.mpls.conf.DEVICE.input")
+    }
+
+    /// How many labels there are.
+    pub(super) fn platform_labels(&self) -> Setting<'a> {
+        self.first(&["net/mpls/platform_labels"], 0, "net.mpls.platform_labels")
+    }
+
+    /// Whether labels and packets share their TTL.
+    pub(super) fn ttl_propagate(&self) -> Setting<'a> {
+        self.first(&["net/mpls/ip_ttl_propagate"], 1, "net.mpls.ip_ttl_propagate")
+    }
+
+    /// The TTL of labels that do not take that of the packet.
+    pub(super) fn label_ttl(&self) -> u8 {
+        let ttl = self.first(&["net/mpls/default_ttl"], 255, "net.mpls.default_ttl").value;
+        u8::try_from(ttl).unwrap_or(u8::MAX)
+    }
+
+    /// The TTL, or hop limit, of packets whose socket says none.
+    pub(super) fn ttl(&self, v4: bool, device: &str) -> u8 {
+        let ttl = match v4 {
+            true => self.first(&["net/ipv4/ip_default_ttl"], 64, "net.ipv4.ip_default_ttl"),
+            false => self.of_device("ipv6", device, "hop_limit", 64, "hop_limit"),
+        };
+        u8::try_from(ttl.value).unwrap_or(64)
+    }
+
+    /// Whether the source of an ICMP error is an address of the interface that its packet came in by.
+    pub(super) fn errors_use_inbound(&self) -> bool {
+        let key = "net/ipv4/icmp_errors_use_inbound_ifaddr";
+        self.first(&[key], 0, "net.ipv4.icmp_errors_use_inbound_ifaddr").value != 0
+    }
+
+    /// Whether IPv6 is off at a device.
+    pub(super) fn disable_ipv6(&self, device: &str) -> bool {
+        let all = self.first(&["net/ipv6/conf/all/disable_ipv6"], 0, "disable_ipv6").value != 0;
+        all || self.of_device("ipv6", device, "disable_ipv6", 0, "disable_ipv6").value != 0
+    }
+
+    fn either(&self, device: &str, name: &'static str) -> bool {
+        let all = conf("ipv4", "all", name);
+        self.first(&[all.as_str()], 0, name).value != 0
+            || self.of_device("ipv4", device, name, 0, name).value != 0
+    }
+
+    fn of_device(
+        &self,
+        family: &str,
+        device: &str,
+        name: &str,
+        default: u32,
+        fact: &'static str,
+    ) -> Setting<'a> {
+        let (own, of_all) = (conf(family, device, name), conf(family, "default", name));
+        self.first(&[own.as_str(), of_all.as_str()], default, fact)
+    }
+
+    fn first(&self, keys: &[&str], default: u32, fact: &'static str) -> Setting<'a> {
+        let said = keys.iter().find_map(|key| self.values.get(key));
+        let (value, evidence) =
+            said.copied().unwrap_or((default, Evidence::Kernel(KernelFact::Default(fact))));
+        Setting { value, evidence }
+    }
+}
+
+fn conf(family: &str, device: &str, name: &str) -> String {
+    format!("net/{family}/conf/{device}/{name}")
+}

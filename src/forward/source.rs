@@ -1,0 +1,186 @@
+//! Which source address the kernel gives to what a node sends, and which sources it takes in.
+
+use super::device::{DeviceIndex, NodeIndex};
+use super::evidence::{Absent, Evidence, KernelFact};
+use super::lookup::{Flow, Found, Lead};
+use super::network::Network;
+use super::outcome::DropReason;
+use super::packet::Packet;
+use crate::iproute::RouteKind;
+use std::cmp::Reverse;
+use std::net::{IpAddr, Ipv6Addr};
+
+impl<'a> Network<'a> {
+    /// The source of a packet of a node's own.
+    pub(super) fn source_for(
+        &self,
+        at: NodeIndex,
+        destination: IpAddr,
+        found: &Found<'a>,
+        vrf: Option<DeviceIndex>,
+    ) -> Option<IpAddr> {
+        if let Some(source) = found.source {
+            return Some(source);
+        }
+        if found.kind == RouteKind::Local {
+            return Some(destination);
+        }
+        let (lead, _) = found.nexthops.first()?;
+        match destination {
+            IpAddr::V4(_) => self.ipv4_source(at, lead.device, lead.via.unwrap_or(destination)),
+            IpAddr::V6(to) => self.ipv6_source(at, lead, to, vrf),
+        }
+    }
+
+    /// As `inet_select_addr` has it: one of the device, on the link of the gateway if there is one; else
+    /// one of the VRF device, or of any device in the same VRF.
+    pub(super) fn ipv4_source(
+        &self,
+        at: NodeIndex,
+        out: DeviceIndex,
+        via: IpAddr,
+    ) -> Option<IpAddr> {
+        let usable = |device: DeviceIndex| {
+            let addresses = self.devices[device.0].addresses.iter();
+            addresses.filter(|own| own.address.is_ipv4() && !own.is_host_scope)
+        };
+        let on_link = usable(out).find(|own| own.connected.contains(&via));
+        if let Some(own) = on_link.or_else(|| usable(out).next()) {
+            return Some(own.address);
+        }
+        let vrf = self.vrf_of(out);
+        let first = vrf.unwrap_or(self.nodes[at.0].lo);
+        let mut others: Vec<DeviceIndex> = self.nodes[at.0].devices.values().copied().collect();
+        others.sort_unstable();
+        std::iter::once(first)
+            .chain(others.into_iter().filter(|device| self.vrf_of(*device) == vrf))
+            .filter(|device| self.devices[device.0].up.is_some())
+            .find_map(|device| usable(device).next().map(|own| own.address))
+    }
+
+    /// As RFC 6724 has it, but for what needs more than addresses.
+    fn ipv6_source(
+        &self,
+        at: NodeIndex,
+        lead: &Lead<'a>,
+        to: Ipv6Addr,
+        vrf: Option<DeviceIndex>,
+    ) -> Option<IpAddr> {
+        let vrf = self.vrf_of(lead.device).or(vrf);
+        let mut devices: Vec<DeviceIndex> = self.nodes[at.0].devices.values().copied().collect();
+        devices.sort_unstable();
+        let candidates = devices
+            .iter()
+            .filter(|device| self.devices[device.0].up.is_some() && self.vrf_of(**device) == vrf);
+        let is_link = |address: &Ipv6Addr| address.is_unicast_link_local();
+        let candidates = candidates.flat_map(|device| {
+            let own = self.devices[device.0].addresses.iter();
+            own.filter_map(move |own| match own.address {
+                IpAddr::V6(address) if !address.is_loopback() => Some((*device, address)),
+                IpAddr::V6(_) | IpAddr::V4(_) => None,
+            })
+        });
+        candidates
+            .filter(|(device, address)| !is_link(address) || *device == lead.device)
+            .min_by_key(|(device, address)| {
+                let common = (u128::from(*address) ^ u128::from(to)).leading_zeros();
+                (
+                    *address != to,
+                    is_link(address) != is_link(&to),
+                    *device != lead.device,
+                    label(*address) != label(to),
+                    Reverse(common),
+                )
+            })
+            .map(|(_, address)| IpAddr::V6(address))
+            .or_else(|| {
+                // What the kernel has made of the MAC address is on no list.
+                is_link(&to).then_some(IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0)))
+            })
+    }
+
+    /// Whether a node takes a packet's source in from a device, as `fib_validate_source` has it. IPv6
+    /// does not ask.
+    pub(super) fn validate_source(
+        &self,
+        packet: &Packet,
+        device: DeviceIndex,
+        out: Option<DeviceIndex>,
+    ) -> Result<(), (DropReason, Vec<Evidence<'a>>)> {
+        let IpAddr::V4(source) = packet.source else { return Ok(()) };
+        let this = &self.devices[device.0];
+        let node = &self.nodes[this.node.0];
+        let martian = |evidence| Err((DropReason::MartianSource, vec![evidence]));
+        if source.is_multicast() || source.is_broadcast() || source.is_unspecified() {
+            return martian(Evidence::Kernel(KernelFact::Loopback));
+        }
+        if source.is_loopback() && !this.is_loopback() && !this.is_vrf() {
+            return martian(Evidence::Kernel(KernelFact::Loopback));
+        }
+        let filter = node.settings.rp_filter(this.name);
+        let takes_own = node.settings.accept_local(this.name);
+        if filter.value == 0 && out != Some(device) && !node.has_custom_rules {
+            let owners = self.owners.get(&packet.source).into_iter().flatten();
+            let own = owners.copied().find(|owner| self.devices[owner.0].node == this.node);
+            return match own {
+                Some(own) if !takes_own => martian(self.evidence_of(own, packet.source)),
+                Some(_) | None => Ok(()),
+            };
+        }
+        let flow = Flow {
+            destination: packet.source,
+            source: Some(packet.destination),
+            iif: node.lo,
+            oif: None,
+            vrf: self.vrf_of(device),
+            tos: packet.tos,
+            mark: if node.settings.src_valid_mark(this.name) { packet.mark } else { 0 },
+            protocol: Some(packet.protocol.number(true)),
+            ports: packet.protocol.ports().map(|(sport, dport)| (dport, sport)),
+        };
+        let refused = |evidence: Vec<Evidence<'a>>| {
+            let all = std::iter::once(filter.evidence).chain(evidence).collect();
+            Err((DropReason::SourceInvalid, all))
+        };
+        let found = match self.route(this.node, &flow) {
+            Ok(found) => found,
+            Err(_) if filter.value == 0 => return Ok(()),
+            Err(refusal) => return refused(refusal.evidence),
+        };
+        match found.kind {
+            RouteKind::Unicast => {}
+            RouteKind::Local if takes_own => {}
+            RouteKind::Local
+            | RouteKind::Broadcast
+            | RouteKind::Multicast
+            | RouteKind::Anycast
+            | RouteKind::Unreachable
+            | RouteKind::Blackhole
+            | RouteKind::Prohibit
+            | RouteKind::Throw => return martian(found.evidence[1]),
+        }
+        let uses = |(lead, _): &(Lead<'a>, f64)| {
+            lead.device == device || self.devices[lead.device.0].master == Some(device)
+        };
+        if filter.value != 1 || found.nexthops.iter().any(uses) {
+            return Ok(());
+        }
+        refused(found.evidence.to_vec())
+    }
+
+    fn evidence_of(&self, device: DeviceIndex, address: IpAddr) -> Evidence<'a> {
+        let own = self.devices[device.0].addresses.iter().find(|own| own.address == address);
+        own.map_or(Evidence::Absent(Absent::Source), |own| own.evidence)
+    }
+}
+
+/// The label of an address in the policy table of RFC 6724, section 2.1, as far as labs have such
+/// addresses.
+fn label(address: Ipv6Addr) -> u8 {
+    match address.segments()[0] {
+        first if first & 0xfe00 == 0xfc00 => 13,
+        0x2002 => 2,
+        0x2001 if address.segments()[1] == 0 => 5,
+        _ => 1,
+    }
+}

@@ -1,0 +1,390 @@
+//! The walk of a packet: what a node does with what it sends, and with what it sends on.
+
+use super::device::{DeviceIndex, DeviceKind, NodeIndex};
+use super::evidence::{Absent, Evidence};
+use super::lookup::{Flow, Lead, Refusal};
+use super::neighbour::Neighbour;
+use super::network::Network;
+use super::outcome::{DropReason, End, Hop, IcmpError, IcmpKind, Outcome, Outcomes, Unmodelled};
+use super::packet::{Packet, Protocol, StackEntry};
+use crate::compile::Encap;
+use crate::iproute::RouteKind;
+use crate::link::Kind;
+
+/// How many outcomes a packet may have.
+const MAX_OUTCOMES: usize = 1024;
+/// How often a packet may pass a device inside a namespace before it comes to another one.
+const MAX_INNER: u8 = 16;
+
+/// A walk, with the outcomes that were found.
+pub(super) struct Walk<'n, 'a> {
+    pub network: &'n Network<'a>,
+    pub outcomes: Outcomes<'a>,
+}
+
+/// A part of the flows of a packet, on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Flight<'a> {
+    pub packet: Packet,
+    pub share: f64,
+    pub hops: Vec<Hop<'a>>,
+    /// How often it has passed a device inside the namespace where it is.
+    pub inner: u8,
+    /// The device that the route leads through by which a socket's source was chosen: the packet takes
+    /// that one of several.
+    pub chosen: Option<DeviceIndex>,
+}
+
+/// How a packet comes to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// A socket of the node sends it.
+    Socket,
+    /// The node forwards what came in through a device.
+    Forwarded(DeviceIndex),
+    /// It was sent through a VRF device.
+    Vrf(DeviceIndex),
+}
+
+impl<'a> Flight<'a> {
+    pub(super) fn new(packet: Packet) -> Self {
+        Self { packet, share: 1.0, hops: Vec::new(), inner: 0, chosen: None }
+    }
+
+    /// Comes to a node, through a device or from a socket.
+    pub(super) fn arrive(&mut self, namespace: &'a str, device: Option<&'a str>) {
+        self.inner = 0;
+        self.hops.push(Hop {
+            namespace,
+            device,
+            labels: self.packet.labels.iter().map(|entry| entry.label).collect(),
+            ttl: self.packet.ttl,
+            evidence: Vec::new(),
+            out: Vec::new(),
+        });
+    }
+
+    /// Notes what decided at the node where it is.
+    pub(super) fn note(&mut self, evidence: impl IntoIterator<Item = Evidence<'a>>) {
+        if let Some(hop) = self.hops.last_mut() {
+            hop.evidence.extend(evidence);
+        }
+    }
+}
+
+impl<'a> Walk<'_, 'a> {
+    pub(super) fn end(
+        &mut self,
+        flight: Flight<'a>,
+        end: End<'a>,
+        evidence: impl IntoIterator<Item = Evidence<'a>>,
+    ) {
+        let Flight { packet, share, hops, inner: _, chosen: _ } = flight;
+        let evidence = evidence.into_iter().collect();
+        self.outcomes.push(Outcome { end, share, hops, evidence, packet });
+    }
+
+    pub(super) fn drop(
+        &mut self,
+        flight: Flight<'a>,
+        at: NodeIndex,
+        reason: DropReason,
+        evidence: impl IntoIterator<Item = Evidence<'a>>,
+    ) {
+        let at = self.network.nodes[at.0].namespace;
+        self.end(flight, End::Dropped { at, reason }, evidence);
+    }
+
+    pub(super) fn unknown(&mut self, flight: Flight<'a>, at: NodeIndex, why: Unmodelled) {
+        let node = &self.network.nodes[at.0];
+        let evidence = node.ruleset.filter(|_| why == Unmodelled::Ruleset);
+        self.end(flight, End::Unknown { at: node.namespace, why }, evidence);
+    }
+
+    /// A node has a packet of its own to send: from a socket, or through a VRF device.
+    pub(super) fn originate(
+        &mut self,
+        mut flight: Flight<'a>,
+        at: NodeIndex,
+        (vrf, oif): (Option<DeviceIndex>, Option<DeviceIndex>),
+        origin: Origin,
+    ) {
+        let network = self.network;
+        let node = &network.nodes[at.0];
+        if node.ruleset.is_some() {
+            return self.unknown(flight, at, Unmodelled::Ruleset);
+        }
+        let packet = &flight.packet;
+        if packet.destination.is_multicast() {
+            return self.unknown(flight, at, Unmodelled::Multicast);
+        }
+        let flow = Flow {
+            destination: packet.destination,
+            source: Some(packet.source),
+            iif: node.lo,
+            oif,
+            vrf,
+            tos: packet.tos,
+            mark: packet.mark,
+            protocol: Some(packet.protocol.number(packet.is_v4())),
+            ports: packet.protocol.ports(),
+        };
+        let mut found = match network.route(at, &flow) {
+            Ok(found) => found,
+            Err(refusal) => return self.refused(flight, at, origin, refusal),
+        };
+        if let Some(chosen) = flight.chosen.take()
+            && let Some(lead) = found.nexthops.iter().find(|(lead, _)| lead.device == chosen)
+        {
+            found.nexthops = vec![(lead.0, 1.0)];
+        }
+        flight.note(found.evidence);
+        match found.kind {
+            RouteKind::Local | RouteKind::Anycast => {
+                let vrf = found.nexthops.first().and_then(|(lead, _)| network.vrf_of(lead.device));
+                let inside = vrf.unwrap_or(node.lo);
+                match network.devices[inside.0].up {
+                    Some(_) => self.deliver(flight, inside, found.evidence),
+                    None => {
+                        let evidence = [Evidence::Absent(Absent::Device)];
+                        self.drop(flight, at, DropReason::LinkDown, evidence);
+                    }
+                }
+            }
+            RouteKind::Broadcast | RouteKind::Multicast => {
+                self.unknown(flight, at, Unmodelled::Multicast);
+            }
+            RouteKind::Unicast => self.split(flight, at, &found.nexthops, origin),
+            RouteKind::Unreachable
+            | RouteKind::Blackhole
+            | RouteKind::Prohibit
+            | RouteKind::Throw => {
+                self.drop(flight, at, DropReason::NoRoute, found.evidence);
+            }
+        }
+    }
+
+    fn refused(&mut self, flight: Flight<'a>, at: NodeIndex, origin: Origin, refusal: Refusal<'a>) {
+        let Refusal { reason, evidence } = refusal;
+        match (reason.silent(), origin) {
+            (Err(why), _) => self.unknown(flight, at, why),
+            (Ok(reason), Origin::Socket) => self.end(flight, End::Refused { reason }, evidence),
+            (Ok(reason), Origin::Vrf(_) | Origin::Forwarded(_)) => {
+                self.drop(flight, at, reason, evidence);
+            }
+        }
+    }
+
+    /// Each nexthop takes its share.
+    pub(super) fn split(
+        &mut self,
+        flight: Flight<'a>,
+        at: NodeIndex,
+        leads: &[(Lead<'a>, f64)],
+        origin: Origin,
+    ) {
+        if self.outcomes.len() + leads.len() > MAX_OUTCOMES {
+            return self.unknown(flight, at, Unmodelled::TooManyOutcomes);
+        }
+        for (lead, share) in leads {
+            let part = Flight { share: flight.share * share, ..flight.clone() };
+            self.emit(part, at, *lead, origin);
+        }
+    }
+
+    /// A packet leaves by a nexthop.
+    fn emit(&mut self, mut flight: Flight<'a>, at: NodeIndex, lead: Lead<'a>, origin: Origin) {
+        let network = self.network;
+        let device = &network.devices[lead.device.0];
+        let settings = &network.nodes[at.0].settings;
+        let pushed: Vec<StackEntry> = match lead.encap {
+            None => Vec::new(),
+            Some(Encap::Mpls { labels, ttl }) => {
+                let ttl = match ttl {
+                    Some(0) => flight.packet.ttl,
+                    Some(ttl) => *ttl,
+                    None if settings.ttl_propagate().value != 0 => flight.packet.ttl,
+                    None => settings.label_ttl(),
+                };
+                labels.iter().map(|label| StackEntry { label: label.number(), ttl }).collect()
+            }
+            Some(Encap::Seg6(_) | Encap::Seg6local(_) | Encap::Ip(_) | Encap::Ip6(_)) => {
+                return self.unknown(flight, at, Unmodelled::Encapsulation);
+            }
+        };
+        let room = device.mtu.unwrap_or(u32::MAX).saturating_sub(4 * pushed.len() as u32);
+        if flight.packet.length > room {
+            let is_router = origin != Origin::Socket;
+            if flight.packet.df || is_router && !flight.packet.is_v4() {
+                let evidence = [device.evidence];
+                return match origin {
+                    Origin::Socket => {
+                        let reason = DropReason::MtuTooSmall;
+                        self.end(flight, End::Refused { reason }, evidence);
+                    }
+                    Origin::Forwarded(through) | Origin::Vrf(through) => {
+                        let kind = (IcmpKind::FragNeeded, Some(room));
+                        self.reject(flight, through, kind, evidence);
+                    }
+                };
+            }
+            flight.packet.length = room;
+        }
+        flight.packet.labels = pushed;
+        self.transmit(flight, at, lead, origin);
+    }
+
+    /// A packet, with its labels, is given to a device.
+    pub(super) fn transmit(
+        &mut self,
+        mut flight: Flight<'a>,
+        at: NodeIndex,
+        lead: Lead<'a>,
+        origin: Origin,
+    ) {
+        let network = self.network;
+        let device = &network.devices[lead.device.0];
+        if let Some(hop) = flight.hops.last_mut() {
+            hop.out.push(device.name);
+        }
+        if device.up.is_none() {
+            let evidence = [Evidence::Absent(Absent::Device)];
+            return self.drop(flight, at, DropReason::LinkDown, evidence);
+        }
+        if let Some(lossy) = device.lossy {
+            return self.drop(flight, at, DropReason::Impaired, [lossy]);
+        }
+        flight.inner += 1;
+        if flight.inner > MAX_INNER {
+            let at = network.nodes[at.0].namespace;
+            return self.end(flight, End::Loop { at }, [device.evidence]);
+        }
+        match device.kind {
+            DeviceKind::Loopback => return self.take_in(flight, lead.device),
+            DeviceKind::Other(Kind::Vrf(_)) if flight.packet.labels.is_empty() => {
+                let vrf = lead.device;
+                return self.originate(flight, at, (Some(vrf), None), Origin::Vrf(vrf));
+            }
+            DeviceKind::Other(Kind::Dummy(_) | Kind::Ifb(_)) => {
+                return self.drop(flight, at, DropReason::DropsAll, [device.evidence]);
+            }
+            DeviceKind::Veth(_) | DeviceKind::Other(_) => {}
+        }
+        if !device.is_ethernet() {
+            return self.unknown(flight, at, Unmodelled::DeviceKind);
+        }
+        let next = lead.via.unwrap_or(flight.packet.destination);
+        match network.neighbour(lead.device, next) {
+            Neighbour::At(to, evidence) => {
+                flight.note([evidence]);
+                let there = &network.devices[to.0];
+                let namespace = network.nodes[there.node.0].namespace;
+                flight.packet.mark = 0;
+                flight.arrive(namespace, Some(there.name));
+                self.take_in(flight, to);
+            }
+            Neighbour::Several => self.unknown(flight, at, Unmodelled::SeveralOwners),
+            Neighbour::Unknown => self.unknown(flight, at, Unmodelled::DeviceKind),
+            Neighbour::NobodyAt(evidence) => {
+                self.drop(flight, at, DropReason::NeighbourUnresolved, [evidence]);
+            }
+            Neighbour::Nobody(evidence) => match origin {
+                Origin::Forwarded(through) | Origin::Vrf(through)
+                    if flight.packet.labels.is_empty() =>
+                {
+                    let kind = (IcmpKind::HostUnreachable, None);
+                    self.reject(flight, through, kind, [evidence]);
+                }
+                Origin::Socket | Origin::Forwarded(_) | Origin::Vrf(_) => {
+                    self.drop(flight, at, DropReason::NeighbourUnresolved, [evidence]);
+                }
+            },
+        }
+    }
+
+    /// A packet comes in through a device.
+    pub(super) fn take_in(&mut self, flight: Flight<'a>, device: DeviceIndex) {
+        let at = self.network.devices[device.0].node;
+        if self.network.nodes[at.0].ruleset.is_some() {
+            return self.unknown(flight, at, Unmodelled::Ruleset);
+        }
+        match flight.packet.labels.first().copied() {
+            Some(top) => self.switch(flight, device, top),
+            None => self.input(flight, device),
+        }
+    }
+
+    pub(super) fn deliver(
+        &mut self,
+        flight: Flight<'a>,
+        device: DeviceIndex,
+        evidence: impl IntoIterator<Item = Evidence<'a>>,
+    ) {
+        let network = self.network;
+        let this = &network.devices[device.0];
+        let vrf = network.vrf_of(device).map(|vrf| network.devices[vrf.0].name);
+        let namespace = network.nodes[this.node.0].namespace;
+        self.end(flight, End::Delivered { namespace, vrf, device: this.name }, evidence);
+    }
+
+    /// A node refuses what came in through a device with an ICMP error.
+    pub(super) fn reject(
+        &mut self,
+        flight: Flight<'a>,
+        through: DeviceIndex,
+        (kind, mtu): (IcmpKind, Option<u32>),
+        evidence: impl IntoIterator<Item = Evidence<'a>>,
+    ) {
+        let network = self.network;
+        let at = network.devices[through.0].node;
+        // Nobody answers an ICMP error with another.
+        if flight.packet.protocol == Protocol::Error {
+            let reason = match kind {
+                IcmpKind::TimeExceeded => DropReason::TtlExceeded,
+                IcmpKind::FragNeeded => DropReason::MtuTooSmall,
+                IcmpKind::Prohibited => DropReason::Prohibited,
+                IcmpKind::HostUnreachable => DropReason::NeighbourUnresolved,
+                IcmpKind::NetUnreachable
+                | IcmpKind::ProtocolUnreachable
+                | IcmpKind::PortUnreachable => DropReason::NoRoute,
+            };
+            return self.drop(flight, at, reason, evidence);
+        }
+        let source = network.error_source(&flight.packet, through);
+        let by = network.nodes[at.0].namespace;
+        let error = IcmpError { kind, mtu, source };
+        self.end(flight, End::Rejected { by, error }, evidence);
+    }
+}
+
+impl<'a> Network<'a> {
+    /// The source of an ICMP error about what came in through a device; none without a way back.
+    fn error_source(&self, packet: &Packet, through: DeviceIndex) -> Option<std::net::IpAddr> {
+        let at = self.devices[through.0].node;
+        let vrf = self.vrf_of(through);
+        let flow = Flow {
+            destination: packet.source,
+            source: None,
+            iif: self.nodes[at.0].lo,
+            oif: None,
+            vrf,
+            tos: packet.tos,
+            mark: 0,
+            protocol: Some(Protocol::Error.number(packet.is_v4())),
+            ports: None,
+        };
+        let found = self.route(at, &flow).ok()?;
+        if packet.is_v4() && self.nodes[at.0].settings.errors_use_inbound() {
+            return self.ipv4_source(at, through, packet.source);
+        }
+        // Where the way back leads into another VRF, the kernel has been seen to take an address of the VRF
+        // that the packet was in.
+        let mut found = found;
+        if let (Some(vrf), Some((lead, _))) = (vrf, found.nexthops.first_mut())
+            && self.devices[lead.device.0].is_vrf()
+        {
+            lead.device = vrf;
+        }
+        self.source_for(at, packet.source, &found, vrf)
+    }
+}

@@ -1,0 +1,142 @@
+//! One behaviour of the kernel each, of a host, a router and another host.
+
+use crate::compiled;
+use vrflab::forward::{End, Network, Probe};
+use vrflab::plan::lower;
+
+/// What becomes of a probe of `h1` to an address, where the router says `router` and the far host `far`.
+fn sent(router: &str, far: &str, change: impl Fn(&mut Probe<'_>)) -> String {
+    let text = format!(
+        "routing: none
+nodes:
+  h1: {{routes: [default via 10.0.1.254]}}
+  r: {{role: router{router}}}
+  h2: {{{far}}}
+links:
+  - {{ends: [h1, r], addresses: [10.0.1.1/24, 10.0.1.254/24]}}
+  - {{ends: [r, h2], addresses: [10.0.2.254/24, 10.0.2.2/24]}}
+"
+    );
+    let lab = compiled("trap.yaml", text);
+    let plan = lower(&lab).unwrap();
+    let network = Network::of_plan(&plan);
+    let namespace = lab[lab.node("h1").unwrap()].namespace.as_str();
+    let mut probe = Probe::echo(namespace, [10, 0, 2, 2].into());
+    change(&mut probe);
+    let exchanges = network.exchange(&probe);
+    let [exchange] = &exchanges[..] else { panic!("{exchanges:?}") };
+    let replies = exchange.reply.iter().map(|reply| &reply.end);
+    std::iter::once(&exchange.request.end)
+        .chain(replies)
+        .map(printed)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn printed(end: &End<'_>) -> String {
+    let short = |namespace: &str| namespace.rsplit('-').next().unwrap().to_owned();
+    match end {
+        End::Delivered { namespace, vrf, .. } => match vrf {
+            Some(vrf) => format!("delivered at {}%{vrf}", short(namespace)),
+            None => format!("delivered at {}", short(namespace)),
+        },
+        End::Rejected { by, error } => {
+            let mtu = error.mtu.map(|mtu| format!(" mtu {mtu}")).unwrap_or_default();
+            format!("{}{mtu} by {} ({:?})", error.kind, short(by), error.source)
+        }
+        End::Refused { reason } => format!("refused: {reason:?}"),
+        End::Dropped { at, reason } => format!("dropped at {}: {reason:?}", short(at)),
+        End::Loop { at } => format!("loop at {}", short(at)),
+        End::Unknown { at, why } => format!("unknown at {}: {why:?}", short(at)),
+    }
+}
+
+const BACK: &str = "routes: [default via 10.0.2.254]";
+
+#[test]
+fn a_packet_is_forwarded_and_answered() {
+    assert_eq!(sent("", BACK, |_| ()), "delivered at h2, delivered at h1");
+}
+
+#[test]
+fn without_a_way_back_the_request_arrives_and_the_answer_is_not_sent() {
+    assert_eq!(sent("", "", |_| ()), "delivered at h2, refused: NoRoute");
+}
+
+#[test]
+fn a_router_that_does_not_forward_says_nothing() {
+    let router = ", sysctls: {net.ipv4.ip_forward: 0}";
+    assert_eq!(sent(router, BACK, |_| ()), "dropped at r: NotForwarding");
+}
+
+#[test]
+fn the_ttl_runs_out_at_the_router_which_says_so_from_the_side_of_the_sender() {
+    let said = sent("", BACK, |probe| probe.ttl = Some(1));
+    assert_eq!(said, "time-exceeded by r (Some(10.0.1.254)), delivered at h1");
+}
+
+#[test]
+fn routes_that_let_nothing_pass_say_so_each_in_its_own_way() {
+    for (kind, wanted) in [
+        ("unreachable", "host-unreachable by r (Some(10.0.1.254)), delivered at h1"),
+        ("prohibit", "prohibited by r (Some(10.0.1.254)), delivered at h1"),
+        ("blackhole", "dropped at r: Blackhole"),
+        ("throw", "delivered at h2, delivered at h1"),
+    ] {
+        let router =
+            format!(", routes: [{kind} 10.0.2.0/24 table 7], rules: [from all lookup 7 pref 100]");
+        assert_eq!(sent(&router, BACK, |_| ()), wanted, "{kind}");
+    }
+}
+
+#[test]
+fn where_no_route_is_the_network_is_unreachable() {
+    let said = sent("", BACK, |probe| probe.destination = [10, 0, 9, 9].into());
+    assert_eq!(said, "net-unreachable by r (Some(10.0.1.254)), delivered at h1");
+}
+
+#[test]
+fn an_address_that_nobody_has_is_a_host_that_is_unreachable() {
+    let said = sent("", BACK, |probe| probe.destination = [10, 0, 2, 9].into());
+    assert_eq!(said, "host-unreachable by r (Some(10.0.1.254)), delivered at h1");
+}
+
+#[test]
+fn the_source_is_asked_for_by_a_strict_filter_and_by_a_loose_one_if_no_route_leads_to_it() {
+    let foreign = |probe: &mut Probe<'_>| probe.source = Some([10, 9, 9, 9].into());
+    for (filter, wanted) in [
+        (0, "delivered at h2, net-unreachable by r (Some(10.0.2.254))"),
+        (1, "dropped at r: SourceInvalid"),
+        (2, "dropped at r: SourceInvalid"),
+    ] {
+        let router = format!(", sysctls: {{net.ipv4.conf.all.rp_filter: {filter}}}");
+        let said = sent(&router, BACK, foreign);
+        assert_eq!(said, wanted, "rp_filter {filter}");
+    }
+}
+
+#[test]
+fn a_route_elsewhere_passes_a_loose_filter_and_no_strict_one() {
+    let other = |probe: &mut Probe<'_>| probe.source = Some([10, 0, 2, 7].into());
+    for (filter, wanted) in [
+        (1, "dropped at r: SourceInvalid"),
+        (2, "delivered at h2, dropped at h2: NeighbourUnresolved"),
+    ] {
+        let router = format!(", sysctls: {{net.ipv4.conf.all.rp_filter: {filter}}}");
+        assert_eq!(sent(&router, BACK, other), wanted, "rp_filter {filter}");
+    }
+}
+
+#[test]
+fn a_packet_that_may_not_be_fragmented_is_refused_with_the_mtu_of_the_next_link() {
+    let text = ", routes: [10.0.2.2/32 encap mpls 100 via 10.0.2.2]";
+    let big = |probe: &mut Probe<'_>| (probe.size, probe.df) = (1469, true);
+    let said = sent(text, BACK, big);
+    assert_eq!(said, "frag-needed mtu 1496 by r (Some(10.0.1.254)), delivered at h1");
+}
+
+#[test]
+fn a_labelled_packet_is_dropped_where_labels_do_not_come_in() {
+    let router = ", routes: [10.0.2.2/32 encap mpls 100 via 10.0.2.2]";
+    assert_eq!(sent(router, BACK, |_| ()), "dropped at h2: MplsInputOff");
+}
