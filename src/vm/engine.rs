@@ -99,14 +99,14 @@ impl FromStr for Machine {
 
 /// One way to run the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Way {
+pub(super) struct BootMethod {
     pub accelerator: Accelerator,
     pub machine: Machine,
 }
 
 /// All that the command line says.
 pub(super) struct Engine<'a> {
-    pub way: Way,
+    pub way: BootMethod,
     pub memory: u32,
     pub cpus: u32,
     pub kernel: &'a Path,
@@ -247,7 +247,7 @@ impl Verdict {
 mod tests {
     use super::*;
 
-    fn arguments(way: Way) -> String {
+    fn arguments(way: BootMethod) -> String {
         let engine = Engine {
             way,
             memory: 2048,
@@ -268,20 +268,22 @@ mod tests {
 
     #[test]
     fn an_emulated_guest_is_told_the_rate_of_the_counter() {
-        let emulated = arguments(Way { accelerator: Accelerator::Tcg, machine: Machine::Microvm });
+        let emulated =
+            arguments(BootMethod { accelerator: Accelerator::Tcg, machine: Machine::Microvm });
         assert!(emulated.contains("tsc_early_khz=2445426"), "{emulated}");
         assert!(emulated.contains("virtio-9p-device"), "{emulated}");
     }
 
     #[test]
     fn an_ordinary_pc_has_its_devices_on_pci() {
-        let pc = arguments(Way { accelerator: Accelerator::Kvm, machine: Machine::Q35 });
+        let pc = arguments(BootMethod { accelerator: Accelerator::Kvm, machine: Machine::Q35 });
         assert!(pc.contains("virtio-serial-pci") && !pc.contains("tsc_early_khz"), "{pc}");
     }
 
     #[test]
     fn one_directory_can_be_written_to_and_the_rest_is_exported_read_only() {
-        let all = arguments(Way { accelerator: Accelerator::Tcg, machine: Machine::Microvm });
+        let all =
+            arguments(BootMethod { accelerator: Accelerator::Tcg, machine: Machine::Microvm });
         let exports: Vec<&str> = all.split(' ').filter(|word| word.starts_with("local,")).collect();
         let (rest, written): (Vec<&str>, Vec<&str>) =
             exports.into_iter().partition(|export| export.ends_with(",readonly=on,path=/"));
@@ -292,7 +294,7 @@ mod tests {
     #[test]
     fn nothing_listens_on_the_network() {
         for machine in [Machine::Microvm, Machine::Q35] {
-            let all = arguments(Way { accelerator: Accelerator::Tcg, machine });
+            let all = arguments(BootMethod { accelerator: Accelerator::Tcg, machine });
             assert!(!all.contains("tcp") && !all.contains("-net"), "{all}");
         }
     }

@@ -17,7 +17,7 @@ use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
 
 use super::super::dirs::Dirs;
-use super::super::engine::{Accelerator, Engine, Machine as Board, Verdict, Way};
+use super::super::engine::{Accelerator, BootMethod, Engine, Machine as Board, Verdict};
 use super::super::error::Error;
 use super::super::frame::{Frame, Message};
 use super::super::guest_kernel::GuestKernel;
@@ -95,7 +95,7 @@ pub(super) async fn boot(dirs: Dirs, options: Options, hub: Rc<Hub>) -> Result<M
 }
 
 /// The ways to try, the fastest first.
-fn ways(options: &Options, verdict: &Verdict) -> Vec<Way> {
+fn ways(options: &Options, verdict: &Verdict) -> Vec<BootMethod> {
     let accelerators = match options.accelerator {
         Some(accelerator) => vec![accelerator],
         None if kvm_opens() && !verdict.kvm_failed() => vec![Accelerator::Kvm, Accelerator::Tcg],
@@ -109,7 +109,7 @@ fn ways(options: &Options, verdict: &Verdict) -> Vec<Way> {
             // changed as it was before, and the kernel stops; the next boot goes well.
             (None, Accelerator::Tcg) => vec![Board::Microvm, Board::Microvm, Board::Q35],
         };
-        boards.into_iter().map(move |machine| Way { accelerator, machine })
+        boards.into_iter().map(move |machine| BootMethod { accelerator, machine })
     });
     ways.collect()
 }
@@ -120,7 +120,7 @@ fn kvm_opens() -> bool {
 
 /// How long a guest may take to say hello. Many times what it takes on an idle machine: a boot that
 /// hangs is rare, and one that is only slow must not be thrown away.
-fn deadline(way: Way) -> Duration {
+fn deadline(way: BootMethod) -> Duration {
     Duration::from_secs(match (way.accelerator, way.machine) {
         (Accelerator::Kvm, _) => 20,
         (Accelerator::Tcg, Board::Microvm) => 60,
@@ -138,7 +138,11 @@ struct Failure {
 /// How long a guest that KVM runs may take to its first word, which is a matter of milliseconds.
 const FIRST_WORD: Duration = Duration::from_secs(5);
 
-async fn attempt(materials: &Materials, way: Way, hub: &Rc<Hub>) -> Result<Machine, Failure> {
+async fn attempt(
+    materials: &Materials,
+    way: BootMethod,
+    hub: &Rc<Hub>,
+) -> Result<Machine, Failure> {
     match try_way(materials, way, hub).await {
         Ok(machine) => Ok(machine),
         Err(why) => {
@@ -149,7 +153,7 @@ async fn attempt(materials: &Materials, way: Way, hub: &Rc<Hub>) -> Result<Machi
     }
 }
 
-async fn try_way(materials: &Materials, way: Way, hub: &Rc<Hub>) -> Result<Machine, String> {
+async fn try_way(materials: &Materials, way: BootMethod, hub: &Rc<Hub>) -> Result<Machine, String> {
     let console = materials.dirs.console_log();
     let _ = fs::remove_file(&console);
     let arguments = Engine {
@@ -205,7 +209,7 @@ async fn try_way(materials: &Materials, way: Way, hub: &Rc<Hub>) -> Result<Machi
 }
 
 /// Waits for the first word on the console of a guest that KVM runs; ends if there is none.
-async fn silence(way: Way, console: &Path) {
+async fn silence(way: BootMethod, console: &Path) {
     match way.accelerator {
         Accelerator::Kvm => sleep(FIRST_WORD).await,
         Accelerator::Tcg => pending().await,
@@ -251,7 +255,7 @@ fn watch_stderr(stderr: Option<ChildStderr>, log: &Path) -> oneshot::Receiver<St
 }
 
 /// Keeps the console of a way that failed beside that of the next.
-fn keep_console(dirs: &Dirs, way: Way) {
+fn keep_console(dirs: &Dirs, way: BootMethod) {
     let name = format!("console.{}-{}.log", way.accelerator.name(), way.machine.name());
     let _ = fs::rename(dirs.console_log(), dirs.runtime.join(name));
 }

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
 use super::super::dirs::Dirs;
-use super::super::engine::{Accelerator, Machine, Way};
+use super::super::engine::{Accelerator, BootMethod, Machine};
 use super::super::frame::{Frame, Message};
 use super::super::options::Options;
 use super::super::status::Status;
@@ -37,7 +37,7 @@ pub(super) struct Hub {
     commands: RefCell<BTreeMap<u32, String>>,
     next_stream: Cell<u32>,
     to_guest: RefCell<Option<mpsc::Sender<Frame>>>,
-    way: Cell<Way>,
+    way: Cell<BootMethod>,
     engine: Cell<Option<u32>>,
     kernel: RefCell<Option<String>>,
     boot: Cell<Option<Duration>>,
@@ -61,7 +61,7 @@ impl Hub {
             commands: RefCell::default(),
             next_stream: Cell::new(OWN_STREAM + 1),
             to_guest: RefCell::default(),
-            way: Cell::new(Way { accelerator: Accelerator::Tcg, machine: Machine::Microvm }),
+            way: Cell::new(BootMethod { accelerator: Accelerator::Tcg, machine: Machine::Microvm }),
             engine: Cell::default(),
             kernel: RefCell::default(),
             boot: Cell::default(),
@@ -83,7 +83,7 @@ impl Hub {
         self.phase.send_replace(phase);
     }
 
-    pub fn set_way(&self, way: Way) {
+    pub fn set_way(&self, way: BootMethod) {
         self.way.set(way);
     }
 
