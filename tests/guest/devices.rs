@@ -132,6 +132,20 @@ const TUNNELS: [&str; 8] =
     ["gre", "gretap", "ip6gre", "ip6gretap", "ipip", "sit", "ip6tnl", "geneve"];
 
 #[test]
+fn a_vti_encrypts_what_goes_through_it_and_lets_nothing_pass_without_ipsec_states() {
+    let host = crate::host::Host::new();
+    host.done(&["up", file("labs/ipsec.yaml").to_str().unwrap()]);
+    let states = host.done(&["exec", "b1", "--", "ip", "-s", "xfrm", "state"]);
+    assert!(states.contains("rfc4106(gcm(aes))") && states.contains("output-mark 0x7"), "{states}");
+    host.done(&["exec", "b2", "--", "ip", "xfrm", "state", "flush"]);
+    let check = host.run(&["check"]);
+    assert_eq!(check.status, 1, "{}{}", check.out, check.err);
+    assert!(check.out.contains("a1 -> a2 via b1 b2"), "{}", check.out);
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
 fn a_bond_goes_on_with_the_ports_that_are_left() {
     let text = std::fs::read_to_string(file("labs/bond.dot")).unwrap();
     let (built, said) = read(&text, Format::Dot, "dev-bond");
