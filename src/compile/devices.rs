@@ -327,7 +327,7 @@ fn ports(node: &mut Node, bridge: InterfaceId, written: &Written, errors: &mut D
 }
 
 /// Says those MTUs that the kernel would choose otherwise than for any interface.
-pub(super) fn mtus(node: &mut Node) {
+pub(super) fn mtus(node: &mut Node, errors: &mut Diagnostics) {
     let mtu = |interface: &Interface| interface.mtu.map_or(ETHERNET_MTU, |mtu| mtu.value);
     let mut ports_of: BTreeMap<InterfaceId, Vec<InterfaceId>> = BTreeMap::new();
     for port in (0..node.interfaces.len()).map(InterfaceId) {
@@ -354,6 +354,29 @@ pub(super) fn mtus(node: &mut Node) {
         };
         if chosen != ETHERNET_MTU {
             node.interfaces[place.0].mtu = Some(Spanned::filled(chosen));
+        }
+    }
+    // Whatever joins a bond gets the bond's.
+    for (bond, ports) in ports_of {
+        let bond = &node.interfaces[bond.0];
+        if bond.kind.of_device().map(Kind::medium) != Some(Medium::Bond) {
+            continue;
+        }
+        let (name, of_bond) = (bond.name.clone(), mtu(bond));
+        for port in ports {
+            let port = &mut node.interfaces[port.0];
+            match port.mtu {
+                Some(own) if own.value != of_bond => errors.push(
+                    Diagnostic::error(
+                        Code::BadValue,
+                        format!("`{}` has the MTU of its bond `{name}`, {of_bond}", port.name),
+                    )
+                    .at(own.span, "another one")
+                    .note("the kernel gives a bond's MTU to each of its ports"),
+                ),
+                None if of_bond != ETHERNET_MTU => port.mtu = Some(Spanned::filled(of_bond)),
+                Some(_) | None => {}
+            }
         }
     }
 }

@@ -115,7 +115,7 @@ pub fn compile(topology: Topology, options: &Options, errors: &mut Diagnostics) 
     vrfs::fill(&topology, &mut draft, errors);
     let routing = topology.routing_anywhere();
     labels::mark_core(&mut draft, routing);
-    draft.lab.nodes.iter_mut().for_each(devices::mtus);
+    draft.lab.nodes.iter_mut().for_each(|node| devices::mtus(node, errors));
     let layout = Layout::of(&draft.lab, routing);
     addresses::fill(&topology, &layout, &mut draft, errors);
     let mut lab = routes::resolve(&topology, draft, errors);

@@ -30,7 +30,9 @@ fn run_with(what: &str, lines: &[String], plans: &[&Plan]) {
             fs::write(directory.join(format!("{namespace}-{device}")), key).unwrap();
             for (number, peer) in (1..).zip(settings.peers.values()) {
                 let file = directory.join(format!("{namespace}-{device}.{number}"));
-                peer.preshared_key.map(|key| fs::write(file, key.to_base64()).unwrap());
+                if let Some(key) = peer.preshared_key {
+                    fs::write(file, key.to_base64()).unwrap();
+                }
             }
         }
     }
