@@ -87,7 +87,7 @@ struct Choices {
     /// Memory of the VM [env: VRFLAB_VM_MEMORY]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(range(vm::MEMORY_RANGE)))]
     memory: Option<u32>,
-    /// Processors of the VM; where it is emulated, one unless more are asked for [env: VRFLAB_VM_CPUS]
+    /// Processors of the VM [env: VRFLAB_VM_CPUS]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(range(vm::CPUS_RANGE)))]
     cpus: Option<u32>,
     /// End the VM so long after its last lab and command [env: VRFLAB_VM_IDLE]
@@ -118,7 +118,7 @@ impl Choices {
         let otherwise = Options::from_environment()?;
         Ok(Options {
             memory: self.memory.unwrap_or(otherwise.memory),
-            cpus: self.cpus.or(otherwise.cpus),
+            cpus: self.cpus.unwrap_or(otherwise.cpus),
             idle: self.idle.map_or(otherwise.idle, |idle| Duration::from_secs(idle.into())),
             accelerator: self.accel.or(otherwise.accelerator),
             machine: self.machine.or(otherwise.machine),
@@ -230,8 +230,7 @@ fn print_status(status: &Status, labs: Option<&[String]>) {
     out!("engine    {} ({})", status.accelerator.name(), status.machine.name());
     out!("kernel    {}", status.kernel.as_deref().unwrap_or("still booting"));
     out!("up        {} s{boot}", status.uptime.as_secs());
-    out!("memory    {} MiB", status.memory);
-    out!("CPUs      {}", status.cpus);
+    out!("memory    {} MiB, {} processors", status.memory, status.cpus);
     out!("labs      {}", labs.map_or("not known".to_owned(), list));
     out!("commands  {}", list(&status.commands));
     out!("console   {}", status.console.display());

@@ -28,8 +28,8 @@ pub const IDLE_RANGE: RangeInclusive<u32> = 1..=u32::MAX;
 pub struct Options {
     /// Memory in MiB.
     pub memory: u32,
-    /// Processors; where no number is chosen, what suits the accelerator.
-    pub cpus: Option<u32>,
+    /// Processors.
+    pub cpus: u32,
     /// How long the machine stays after its last lab and command.
     pub idle: Duration,
     /// KVM or emulation; where none is chosen, KVM if it works.
@@ -42,34 +42,23 @@ impl Options {
     /// What the environment says (`VRFLAB_VM_MEMORY` in MiB, `VRFLAB_VM_CPUS`, `VRFLAB_VM_IDLE` in
     /// seconds, `VRFLAB_VM_ACCEL`, `VRFLAB_VM_MACHINE`), and what suits this host for the rest.
     pub fn from_environment() -> Result<Self, Error> {
+        let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u32);
         Ok(Self {
             memory: number(MEMORY, MEMORY_RANGE, "MiB")?.unwrap_or_else(default_memory),
-            cpus: number(CPUS, CPUS_RANGE, "processors")?,
+            cpus: number(CPUS, CPUS_RANGE, "processors")?.unwrap_or(cpus),
             idle: Duration::from_secs(number(IDLE, IDLE_RANGE, "seconds")?.unwrap_or(600).into()),
             accelerator: setting(ACCELERATOR, "kvm or tcg")?,
             machine: setting(MACHINE, "microvm or q35")?,
         })
     }
 
-    /// How many processors the machine gets.
-    ///
-    /// Emulated processors wait for each other in loops. Where the host has less time for them than they
-    /// want, as on a busy one, each runs such a loop while the one that it waits for does not run, and two
-    /// are several times as slow as one; on an idle host they are hardly faster.
-    pub(super) fn cpus(&self, accelerator: Accelerator) -> u32 {
-        self.cpus.unwrap_or_else(|| match accelerator {
-            Accelerator::Kvm => {
-                std::thread::available_parallelism().map_or(1, |count| count.get() as u32)
-            }
-            Accelerator::Tcg => 1,
-        })
-    }
-
     /// The same, for the environment of the process that is to use them.
     pub(super) fn to_environment(&self) -> Vec<(&'static str, String)> {
-        let mut variables =
-            vec![(MEMORY, self.memory.to_string()), (IDLE, self.idle.as_secs().to_string())];
-        variables.extend(self.cpus.map(|it| (CPUS, it.to_string())));
+        let mut variables = vec![
+            (MEMORY, self.memory.to_string()),
+            (CPUS, self.cpus.to_string()),
+            (IDLE, self.idle.as_secs().to_string()),
+        ];
         variables.extend(self.accelerator.map(|it| (ACCELERATOR, it.name().to_owned())));
         variables.extend(self.machine.map(|it| (MACHINE, it.name().to_owned())));
         variables

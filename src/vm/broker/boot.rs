@@ -40,7 +40,8 @@ struct Materials {
     initramfs: PathBuf,
     tsc_khz: u64,
     dirs: Dirs,
-    options: Options,
+    memory: u32,
+    cpus: u32,
 }
 
 impl Materials {
@@ -53,7 +54,8 @@ impl Materials {
             tsc_khz: crate::sys::tsc_khz()
                 .map_err(Error::system("measure the time stamp counter"))?,
             dirs: dirs.clone(),
-            options: options.clone(),
+            memory: options.memory,
+            cpus: options.cpus,
         })
     }
 }
@@ -158,8 +160,8 @@ async fn try_way(materials: &Materials, way: BootMethod, hub: &Rc<Hub>) -> Resul
     let _ = fs::remove_file(&console);
     let arguments = Engine {
         way,
-        memory: materials.options.memory,
-        cpus: materials.options.cpus(way.accelerator),
+        memory: materials.memory,
+        cpus: materials.cpus,
         kernel: &materials.kernel.image,
         initramfs: &materials.initramfs,
         console: &console,
