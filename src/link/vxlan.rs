@@ -300,9 +300,12 @@ impl OfKind for Vxlan {
             words += &format!(" dev {dev}");
         }
         words += &format!(" dstport {}", self.dstport);
-        if !self.learning {
-            words += " nolearning";
-        }
+        words += match (self.external, self.learning) {
+            (_, false) => " nolearning",
+            // `ip` turns it off with the one.
+            (true, true) => " learning",
+            (false, true) => "",
+        };
         self.options()
             .into_iter()
             .fold(words, |words, (key, value)| words + " " + key + " " + &value)
