@@ -123,8 +123,11 @@ pub(super) fn read_fdb(
             _ => {}
         }
     }
-    let place = match (message.header.state, dst) {
-        (NeighbourState::Permanent, Some(dst)) => {
+    // What `bridge` appends is NOARP beside.
+    let state = message.header.state;
+    let is_permanent = u16::from(state) & u16::from(NeighbourState::Permanent) != 0;
+    let place = match (state, dst) {
+        (_, Some(dst)) if is_permanent => {
             // The VNI there is that of the entry unless another one is said.
             let vni = vni.filter(|vni| src_vni != Some(*vni));
             FdbPlace::Tunnel { dst, vni, port, src_vni }

@@ -95,7 +95,9 @@ impl Built {
             }
         }
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-        left.extend(mounts.lines().filter(|line| line.contains(&prefix)).map(str::to_owned));
+        // The name of another lab may end with this one's.
+        let path = format!("/{prefix}");
+        left.extend(mounts.lines().filter(|line| line.contains(&path)).map(str::to_owned));
         let directory = vrflab::state::directory(&self.lab.name);
         if directory.exists() {
             left.push(directory.display().to_string());
