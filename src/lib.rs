@@ -26,6 +26,9 @@
 //! can be reached because the tests of this crate and its program do so; they are no part of the crate's
 //! interface, and change with any version.
 //!
+//! [`forward`] is a model of what Linux does with a packet, by the state of a plan or by one that was read from a
+//! kernel; the labs' checks are put to it in `tests/forward`.
+//!
 //! Programs are started for a lab only where its file asks for them: `run` by a supervisor in each
 //! node (`kernel/supervisor.rs`), which ends with the last of its commands, and `nft`. What changes
 //! while a lab stands, a link that fails or a line that is impaired, is a second lab: `plan/between.rs`

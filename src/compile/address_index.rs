@@ -2,6 +2,7 @@
 
 use super::lab::{InterfaceId, Lab, MAIN, NodeId};
 use super::layout::{Context, Layout};
+use crate::iproute::is_link_local;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
@@ -80,9 +81,6 @@ fn held(lab: &Lab, layout: &Layout, id: NodeId) -> Vec<Held> {
     });
     let loopbacks = node.loopback.iter().map(|held| (MAIN, held.value.addr(), true));
     let all = interfaces.chain(vrfs).chain(loopbacks);
-    let global = all.filter(|(_, address, _)| match address {
-        IpAddr::V4(_) => true,
-        IpAddr::V6(address) => !address.is_unicast_link_local(),
-    });
+    let global = all.filter(|(_, address, _)| !is_link_local(*address));
     global.map(|(table, address, is_loopback)| Held { table, address, is_loopback }).collect()
 }

@@ -8,7 +8,7 @@ use crate::iproute::{FdbEntry, FdbPlace, Vlan};
 use crate::link::{BridgePort, DEFAULT_PVID, Keys, Kind, KindName, REMOTES};
 use crate::topology;
 use crate::vocabulary::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 /// How many ports the kernel's bridge takes (`BR_MAX_PORTS` of `net/bridge/br_private.h`).
 const MOST_PORTS: usize = 1023;
@@ -214,13 +214,8 @@ fn vlans(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
 
 /// Reports a bridge with more ports than the kernel takes.
 fn limit(node: &Node, errors: &mut Diagnostics) {
-    let mut ports: BTreeMap<InterfaceId, usize> = BTreeMap::new();
-    for place in (0..node.interfaces.len()).map(InterfaceId) {
-        if let Some(bridge) = node.bridge_of(place) {
-            *ports.entry(bridge).or_default() += 1;
-        }
-    }
-    for (bridge, count) in ports.into_iter().filter(|(_, count)| *count > MOST_PORTS) {
+    let counts = node.ports().into_iter().map(|(bridge, ports)| (bridge, ports.len()));
+    for (bridge, count) in counts.filter(|(_, count)| *count > MOST_PORTS) {
         let bridge = &node.interfaces[bridge.0];
         errors.push(
             Diagnostic::error(

@@ -286,7 +286,7 @@ fn kind(
     if let (Kind::Vxlan(_), Some(Lower::Vrf(below)), Some(vrf)) = (&kind, &lower, &written.vrf)
         && below.as_str() == vrf.as_str()
     {
-        let title = format!("`{}` cannot be in the VRF that its `dev` names", interface);
+        let title = format!("`{interface}` cannot be in the VRF that its `dev` names");
         return Err(Diagnostic::error(Code::BadValue, title)
             .at(vrf.span, "")
             .note("the kernel answers EBUSY to a port that is stacked on its own master")
@@ -329,12 +329,7 @@ fn ports(node: &mut Node, bridge: InterfaceId, written: &Written, errors: &mut D
 /// Says those MTUs that the kernel would choose otherwise than for any interface.
 pub(super) fn mtus(node: &mut Node, errors: &mut Diagnostics) {
     let mtu = |interface: &Interface| interface.mtu.map_or(ETHERNET_MTU, |mtu| mtu.value);
-    let mut ports_of: BTreeMap<InterfaceId, Vec<InterfaceId>> = BTreeMap::new();
-    for port in (0..node.interfaces.len()).map(InterfaceId) {
-        if let Some(bridge) = node.bridge_of(port) {
-            ports_of.entry(bridge).or_default().push(port);
-        }
-    }
+    let ports_of = node.ports();
     // A parent's first, so that its children have the same.
     for place in node.lower_first() {
         let interface = &node.interfaces[place.0];
@@ -386,6 +381,17 @@ impl Node {
     pub fn bridge_of(&self, place: InterfaceId) -> Option<InterfaceId> {
         let master: &DeviceName = &self.interfaces[place.0].master.as_ref()?.value;
         self.interface(master.as_str())
+    }
+
+    /// The ports of each bridge and bond.
+    pub(super) fn ports(&self) -> BTreeMap<InterfaceId, Vec<InterfaceId>> {
+        let mut ports: BTreeMap<InterfaceId, Vec<InterfaceId>> = BTreeMap::new();
+        for port in (0..self.interfaces.len()).map(InterfaceId) {
+            if let Some(bridge) = self.bridge_of(port) {
+                ports.entry(bridge).or_default().push(port);
+            }
+        }
+        ports
     }
 
     /// The interfaces, each behind those that it is stacked on, its ports among them; else in the

@@ -4,7 +4,7 @@
 use super::lab::{LOCAL, MAIN, Node, Route};
 use crate::diagnostic::{Code, Diagnostic, Spanned, few};
 use crate::document::{Address, DeviceName};
-use crate::iproute::{RouteKind, Scope};
+use crate::iproute::{RouteKind, Scope, is_link_local};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -367,11 +367,4 @@ impl<'a> Gateways<'a> {
 
 fn single(address: IpAddr) -> IpNet {
     IpNet::from(address)
-}
-
-fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(_) => false,
-        IpAddr::V6(address) => address.is_unicast_link_local(),
-    }
 }

@@ -8,6 +8,9 @@ use std::collections::HashMap;
 /// How many classes the kernel takes one below the other.
 const DEPTH: usize = 8;
 
+/// How many filters a queue takes: the place of each is its priority, of 16 bits.
+const FILTERS: usize = u16::MAX as usize;
+
 /// What a file says of an interface's queue, with what the kernel would choose filled in.
 pub(super) fn completed(traffic: Traffic, errors: &mut Diagnostics) -> Traffic {
     let Traffic { qdisc, mut classes, filters, police } = traffic;
@@ -32,13 +35,23 @@ pub(super) fn completed(traffic: Traffic, errors: &mut Diagnostics) -> Traffic {
         (Some(htb), _) => {
             let at = qdisc.map_or(Span::NONE, |leaf| leaf.span);
             let known = known(classes.as_deref().unwrap_or_default(), errors);
+            let mut children: HashMap<u16, Span> = HashMap::new();
+            for class in classes.iter().flatten() {
+                if let Some(parent) = class.value.parent {
+                    children.entry(parent).or_insert(class.span);
+                }
+            }
             let default = (htb.default != 0).then_some((htb.default, at));
             let wanted = filters.iter().flatten().map(|filter| (filter.value.class, filter.span));
             for (id, span) in default.into_iter().chain(wanted) {
-                errors.keep(leads_to(id, span, &known));
+                errors.keep(leads_to(id, span, &known, &children));
             }
             classes.iter_mut().flatten().for_each(|class| fill(class, htb));
         }
+    }
+    if let Some(first) = filters.iter().flatten().nth(FILTERS) {
+        let title = format!("a queue takes {FILTERS} filters");
+        errors.push(Diagnostic::error(Code::BadValue, title).at(first.span, "one more"));
     }
     // An empty list at one end is there to be no list of the whole link's.
     let (classes, filters) =
@@ -100,6 +113,7 @@ fn leads_to(
     id: u16,
     span: Span,
     known: &HashMap<u16, Spanned<HtbClass>>,
+    children: &HashMap<u16, Span>,
 ) -> Result<(), Diagnostic> {
     let wrong = |title: String| {
         Diagnostic::error(Code::BadValue, title)
@@ -108,10 +122,10 @@ fn leads_to(
     if !known.contains_key(&id) {
         return Err(wrong(format!("the queue has no class 1:{id:x}")));
     }
-    match known.values().find(|class| class.value.parent == Some(id)) {
+    match children.get(&id) {
         Some(child) => {
             let title = format!("class 1:{id:x} has classes of its own");
-            Err(wrong(title).beside(child.span, "as this one"))
+            Err(wrong(title).beside(*child, "as this one"))
         }
         None => Ok(()),
     }

@@ -8,7 +8,7 @@ use super::node::{Node, RuleEntry};
 use super::table::{Entry, EntryTarget};
 use crate::compile::{LOCAL, Route, Rule};
 use crate::diagnostic::Span;
-use crate::iproute::{Leads, NeighbourEntry, RuleAction};
+use crate::iproute::{Chance, Leads, Loss, NeighbourEntry, RuleAction, Share};
 use crate::link::LowerDevice;
 use crate::plan::{Action, Plan, Qdisc, Resource, State};
 use ipnet::IpNet;
@@ -65,8 +65,8 @@ impl<'a> Network<'a> {
         for (resource, span) in &resources {
             network.add_devices(resource, *span);
         }
-        for (resource, span) in &resources {
-            network.join_devices(resource, *span);
+        for (resource, _) in &resources {
+            network.join_devices(resource);
         }
         for (resource, span) in &resources {
             network.add_state(resource, *span);
@@ -98,9 +98,7 @@ impl<'a> Network<'a> {
         let node = self.node(namespace)?;
         let index = DeviceIndex(self.devices.len());
         let device = Device::new(node, name, kind, evidence);
-        if let Some(table) = device.vrf_table() {
-            self.nodes[node.0].vrfs.entry(table).or_insert(index);
-        }
+        self.nodes[node.0].has_vrfs |= device.is_vrf();
         self.nodes[node.0].devices.insert(name, index);
         self.devices.push(device);
         self.devices.last_mut()
@@ -128,7 +126,7 @@ impl<'a> Network<'a> {
     }
 
     /// What ties devices to each other.
-    fn join_devices(&mut self, resource: &'a Resource, _span: Span) {
+    fn join_devices(&mut self, resource: &'a Resource) {
         if let Resource::Device { namespace, device } = resource {
             let parent = match device.kind.description().lower {
                 LowerDevice::Parent => device.lower.as_deref(),
@@ -254,5 +252,5 @@ fn is_local(rule: &Rule) -> bool {
 /// Whether nothing that leaves by a queue arrives.
 fn loses_all(qdisc: &Qdisc) -> bool {
     let Qdisc::Netem(netem) = qdisc else { return false };
-    netem.loss.as_ref().is_some_and(|loss| loss.to_string() == "loss 100%")
+    matches!(netem.loss, Some(Loss::Random(Chance { share: Share::ALL, .. })))
 }

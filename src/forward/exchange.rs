@@ -7,7 +7,7 @@ use super::network::Network;
 use super::outcome::{DropReason, End, Exchange, Outcome, Outcomes};
 use super::packet::{Packet, Probe, Protocol};
 use super::walk::{Flight, Origin, Walk};
-use std::net::IpAddr;
+use crate::iproute::is_link_local;
 
 /// The bytes of an ICMP error, at the least: those of a header and of a piece of what it is about.
 const ERROR_SIZE: u32 = 56;
@@ -79,17 +79,7 @@ impl<'a> Network<'a> {
             packet.source = source;
             return Ok((at, binding, vec![Sent { packet, share: 1.0, chosen: None }]));
         }
-        let flow = Flow {
-            destination: packet.destination,
-            source: None,
-            iif: node.lo,
-            oif: binding.1,
-            vrf: binding.0,
-            tos: packet.tos,
-            mark: packet.mark,
-            protocol: Some(packet.protocol.number(packet.is_v4())),
-            ports: packet.protocol.ports(),
-        };
+        let flow = Flow { source: None, oif: binding.1, ..Flow::of(&packet, node.lo, binding.0) };
         let found = match self.route(at, &flow) {
             Ok(found) => found,
             Err(refusal) => {
@@ -190,10 +180,3 @@ struct Sent {
 
 /// What a socket is bound to: a VRF, and an interface.
 type Binding = (Option<DeviceIndex>, Option<DeviceIndex>);
-
-fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(_) => false,
-        IpAddr::V6(address) => address.is_unicast_link_local(),
-    }
-}

@@ -17,17 +17,7 @@ impl<'a> Walk<'_, 'a> {
         if packet.destination.is_multicast() {
             return self.unknown(flight, at, Unmodelled::Multicast);
         }
-        let flow = Flow {
-            destination: packet.destination,
-            source: Some(packet.source),
-            iif: device,
-            oif: None,
-            vrf: network.vrf_of(device),
-            tos: packet.tos,
-            mark: packet.mark,
-            protocol: Some(packet.protocol.number(v4)),
-            ports: packet.protocol.ports(),
-        };
+        let flow = Flow::of(packet, device, network.vrf_of(device));
         let forwarding = node.settings.forwarding(v4, this.name);
         let found = match network.route(at, &flow) {
             Ok(found) => found,

@@ -5,6 +5,7 @@ use super::evidence::{Absent, Evidence};
 use super::network::Network;
 use super::node::{Node, RuleEntry};
 use super::outcome::{DropReason, Unmodelled};
+use super::packet::Packet;
 use super::table::{Entry, EntryTarget};
 use crate::compile::{Encap, Rule};
 use crate::iproute::{RouteKind, RuleAction};
@@ -26,6 +27,23 @@ pub(super) struct Flow {
     /// The protocol's number and the ports; none where the kernel looks up without them.
     pub protocol: Option<u8>,
     pub ports: Option<(u16, u16)>,
+}
+
+impl Flow {
+    /// By what a packet's route is looked up.
+    pub(super) fn of(packet: &Packet, iif: DeviceIndex, vrf: Option<DeviceIndex>) -> Self {
+        Self {
+            destination: packet.destination,
+            source: Some(packet.source),
+            iif,
+            oif: None,
+            vrf,
+            tos: packet.tos,
+            mark: packet.mark,
+            protocol: Some(packet.protocol.number(packet.is_v4())),
+            ports: packet.protocol.ports(),
+        }
+    }
 }
 
 /// A route that was found.
@@ -228,11 +246,12 @@ impl<'a> Network<'a> {
             dscp,
             action,
             suppress_prefixlength: _,
-            suppress_ifgroup: _,
+            suppress_ifgroup,
+            // They are counted by, and change nothing else.
             realms: _,
             protocol: _,
         } = rule;
-        if uidrange.is_some() || tunnel.is_some() {
+        if uidrange.is_some() || tunnel.is_some() || suppress_ifgroup.is_some() {
             return None;
         }
         let is_named = |device: DeviceIndex, name: &str| self.devices[device.0].name == name;

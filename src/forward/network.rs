@@ -27,7 +27,7 @@ pub struct Network<'a> {
 pub(super) struct Receivers {
     /// In the order of their places.
     pub devices: Vec<DeviceIndex>,
-    /// Whether the link has no part that the model does not know.
+    /// Whether the link has no part, and no frames, that the model does not know.
     pub is_complete: bool,
 }
 

@@ -19,8 +19,8 @@ pub(super) struct Node<'a> {
     pub namespace: &'a str,
     pub lo: DeviceIndex,
     pub devices: HashMap<&'a str, DeviceIndex>,
-    /// The VRF devices by their tables.
-    pub vrfs: HashMap<u32, DeviceIndex>,
+    /// Whether there is a VRF, and so the rule for them.
+    pub has_vrfs: bool,
     pub settings: Settings<'a>,
     /// In the order in which they are asked, of both families.
     pub rules: Vec<RuleEntry<'a>>,
@@ -65,7 +65,7 @@ impl<'a> Node<'a> {
             namespace,
             lo,
             devices: HashMap::from([("lo", lo)]),
-            vrfs: HashMap::new(),
+            has_vrfs: false,
             settings: Settings::default(),
             rules: Vec::new(),
             tables: HashMap::new(),
@@ -86,11 +86,11 @@ impl<'a> Node<'a> {
     /// Adds the rules that the kernel has by itself, and brings all into their order. `local` says of IPv4
     /// and IPv6 whether the kernel's own rule for the local table is there though nothing says so.
     pub(super) fn complete_rules(&mut self, local: [bool; 2]) {
-        self.has_custom_rules = !self.rules.is_empty() || !self.vrfs.is_empty();
+        self.has_custom_rules = !self.rules.is_empty() || self.has_vrfs;
         let mut own: Vec<(u32, &'static Rule, KernelFact)> = Vec::new();
         let both = LOCAL_RULES.iter().zip(local);
         own.extend(both.filter(|(_, is)| *is).map(|(rule, _)| (0, rule, KernelFact::LocalRule)));
-        if !self.vrfs.is_empty() {
+        if self.has_vrfs {
             own.extend(VRF_RULES.iter().map(|rule| (1000, rule, KernelFact::VrfRule)));
         }
         own.extend(MAIN_RULES.iter().map(|rule| (32766, rule, KernelFact::MainRule)));

@@ -54,7 +54,7 @@ pub struct Hop<'a> {
 /// What became of a packet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End<'a> {
-    /// A node took it in.
+    /// A node took it in. Whether a socket there listens is not asked.
     Delivered {
         /// The namespace.
         namespace: &'a str,

@@ -1,9 +1,9 @@
 //! Links: which devices get a frame that leaves through a device.
 
-use super::device::{Device, DeviceIndex, DeviceKind};
+use super::device::{Device, DeviceIndex, DeviceKind, PortVlan};
 use super::network::{Network, Receivers};
 use crate::link::{Kind, MacvlanMode, Medium};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 /// A frame under way, by its VLAN tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,8 +91,11 @@ impl<'n, 'a> Flood<'n, 'a> {
                 }
             }
             Medium::Tagged(vlan) => {
-                if let (Some(parent), None) = (device.parent, tag) {
-                    self.push(Flight::Out(parent, Some(vlan)));
+                match (device.parent, tag) {
+                    (Some(parent), None) => self.push(Flight::Out(parent, Some(vlan))),
+                    // A frame of two tags.
+                    (Some(_), Some(_)) => self.is_complete = false,
+                    (None, _) => {}
                 }
             }
             Medium::Untagged | Medium::Whole => {
@@ -118,9 +121,9 @@ impl<'n, 'a> Flood<'n, 'a> {
             let DeviceKind::Other(kind) = self.device(*child).kind else { continue };
             match (kind.medium(), tag) {
                 (Medium::Tagged(vlan), Some(tag)) if vlan == tag => {
-                    return self.enter_child(*child, None);
+                    return self.push(Flight::In(*child, None));
                 }
-                (Medium::Untagged | Medium::Whole, tag) => self.enter_child(*child, tag),
+                (Medium::Untagged | Medium::Whole, tag) => self.push(Flight::In(*child, tag)),
                 (
                     Medium::Alone
                     | Medium::Bridge { .. }
@@ -159,10 +162,6 @@ impl<'n, 'a> Flood<'n, 'a> {
         self.reach(through, tag);
     }
 
-    fn enter_child(&mut self, child: DeviceIndex, tag: Tag) {
-        self.push(Flight::In(child, tag));
-    }
-
     /// What a frame that nothing takes on its way reaches, if it has no tag any more.
     fn reach(&mut self, device: DeviceIndex, tag: Tag) {
         if tag.is_none() && self.device(device).running {
@@ -193,7 +192,7 @@ impl<'n, 'a> Flood<'n, 'a> {
     }
 }
 
-type Vlans = std::collections::BTreeMap<u16, super::device::PortVlan>;
+type Vlans = BTreeMap<u16, PortVlan>;
 
 /// The VLAN of frames that come without a tag.
 fn pvid(vlans: &Vlans) -> Tag {

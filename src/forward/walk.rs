@@ -118,17 +118,7 @@ impl<'a> Walk<'_, 'a> {
         if packet.destination.is_multicast() {
             return self.unknown(flight, at, Unmodelled::Multicast);
         }
-        let flow = Flow {
-            destination: packet.destination,
-            source: Some(packet.source),
-            iif: node.lo,
-            oif,
-            vrf,
-            tos: packet.tos,
-            mark: packet.mark,
-            protocol: Some(packet.protocol.number(packet.is_v4())),
-            ports: packet.protocol.ports(),
-        };
+        let flow = Flow { oif, ..Flow::of(packet, node.lo, vrf) };
         let mut found = match network.route(at, &flow) {
             Ok(found) => found,
             Err(refusal) => return self.refused(flight, at, origin, refusal),
@@ -373,13 +363,12 @@ impl<'a> Network<'a> {
             protocol: Some(Protocol::Error.number(packet.is_v4())),
             ports: None,
         };
-        let found = self.route(at, &flow).ok()?;
+        let mut found = self.route(at, &flow).ok()?;
         if packet.is_v4() && self.nodes[at.0].settings.errors_use_inbound() {
             return self.ipv4_source(at, through, packet.source);
         }
         // Where the way back leads into another VRF, the kernel has been seen to take an address of the VRF
         // that the packet was in.
-        let mut found = found;
         if let (Some(vrf), Some((lead, _))) = (vrf, found.nexthops.first_mut())
             && self.devices[lead.device.0].is_vrf()
         {

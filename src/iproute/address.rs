@@ -29,6 +29,14 @@ pub(super) fn prefix(word: &Text, what: &str) -> Result<IpNet, Diagnostic> {
     Ok(net)
 }
 
+/// Whether an address of IPv6 means a node only together with one of its interfaces (RFC 4291, 2.5.6).
+pub fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}
+
 /// All addresses of a family.
 pub(super) fn everything(v4: bool) -> IpNet {
     let any = if v4 { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { Ipv6Addr::UNSPECIFIED.into() };

@@ -32,6 +32,7 @@ mod tbf;
 mod vlan;
 mod words;
 
+pub use address::is_link_local;
 pub use attributes::{Attributes, Congestion, Preference, Protocol, Scope};
 pub use encap::{Encap, Tunnel};
 pub use fdb::{FdbEntry, FdbPlace};

@@ -123,7 +123,7 @@ pub(super) fn read_fdb(
             _ => {}
         }
     }
-    // What `bridge` appends is NOARP beside.
+    // What `bridge` appends is PERMANENT and NOARP.
     let state = message.header.state;
     let is_permanent = u16::from(state) & u16::from(NeighbourState::Permanent) != 0;
     let place = match (state, dst) {

@@ -30,11 +30,16 @@ pub fn of_check(network: &Network<'_>, lab: &Lab, check: &Check) -> Verdict {
 }
 
 fn of_probe(network: &Network<'_>, lab: &Lab, check: &Check, to: IpAddr) -> Verdict {
+    // Which of them it is makes no difference: shares go by the weights alone.
+    let sources = match &check.expect {
+        Expect::Spreads(spread) => spread.sources.and_then(|net| net.hosts().next()),
+        Expect::Arrives(_) | Expect::Lost | Expect::Rejected(_) => None,
+    };
     let probe = Probe {
         namespace: &lab[check.from.node].namespace,
         device: check.device().map(|device| device.as_str()),
         destination: to,
-        source: check.sends.from,
+        source: check.sends.from.or(sources),
         protocol: match check.protocol() {
             compile::Protocol::Echo => Protocol::Echo,
             compile::Protocol::Udp(port) => Protocol::Udp { sport: 40000, dport: port.get() },
@@ -53,11 +58,11 @@ fn of_probe(network: &Network<'_>, lab: &Lab, check: &Check, to: IpAddr) -> Verd
     };
     let exchanges = network.exchange(&probe);
     let said = match &check.expect {
-        Expect::Spreads(Spread { sources: Some(_), .. }) => return Verdict::Holds,
-        Expect::Lost if matches!(check.to, Target::Node { .. }) => {
-            exchanges.iter().map(|exchange| &exchange.request).collect::<Vec<_>>()
+        Expect::Spreads(Spread { sources: Some(_), .. }) => requests(&exchanges),
+        Expect::Lost if matches!(check.to, Target::Node { .. }) => requests(&exchanges),
+        Expect::Arrives(_) | Expect::Spreads(_) | Expect::Lost | Expect::Rejected(_) => {
+            outcomes(&exchanges)
         }
-        _ => outcomes(&exchanges),
     };
     let unknown = said.iter().find_map(|outcome| match outcome.end {
         End::Unknown { why, .. } => Some(why),
@@ -96,6 +101,7 @@ fn of_probe(network: &Network<'_>, lab: &Lab, check: &Check, to: IpAddr) -> Verd
             error.kind == rejection.kind
                 && rejection.by.is_none_or(|by| error.source == Some(by))
                 && rejection.mtu.is_none_or(|mtu| error.mtu == Some(mtu))
+                && !exchange.reply.is_empty()
                 && exchange.reply.iter().all(|reply| comes_home(lab, check, reply))
         }),
     };
@@ -110,6 +116,10 @@ fn of_probe(network: &Network<'_>, lab: &Lab, check: &Check, to: IpAddr) -> Verd
             Verdict::Fails(format!("{to} from {:?}:{}", probe.source, ends.collect::<String>()))
         }
     }
+}
+
+fn requests<'e, 'a>(exchanges: &'e [Exchange<'a>]) -> Vec<&'e Outcome<'a>> {
+    exchanges.iter().map(|exchange| &exchange.request).collect()
 }
 
 fn outcomes<'e, 'a>(exchanges: &'e [Exchange<'a>]) -> Vec<&'e Outcome<'a>> {

@@ -77,11 +77,11 @@ fn a_sleep_in_the_guest_is_as_long_as_on_the_host() {
 }
 
 /// A kernel that patches itself stumbles where processors are emulated: these branches would be
-/// patched whenever a check, a tunnel or a command in a VRF comes or goes.
+/// patched whenever a check, a tunnel, a command in a VRF or a filter comes or goes.
 #[test]
 fn branches_that_labs_need_are_switched_on_for_good() {
     let script = r#"
-import struct
+import struct, time
 names = {line.split()[2]: int(line.split()[0], 16) for line in open("/proc/kallsyms")}
 core = open("/proc/kcore", "rb")
 header = core.read(64)
@@ -98,10 +98,16 @@ def users(name, entry=0):
             return struct.unpack("<i", core.read(4))[0]
 for key in ["netstamp_needed_key", "udp_encap_needed_key", "udpv6_encap_needed_key"]:
     print(key, users(key) > 0)
+# The devices that hold these are made while commands may run already.
+for key in ["memalloc_socks_key", "ingress_needed_key"]:
+    while users(key) == 0:
+        time.sleep(0.05)
+    print(key, users(key) > 0)
 print("new sockets", users("cgroup_bpf_enabled_key", 2) > 0)
 "#;
     let output = Machine::shared().run(&["/usr/bin/python3", "-c", script]).output().unwrap();
     let on = "netstamp_needed_key True\nudp_encap_needed_key True\nudpv6_encap_needed_key True\n\
+              memalloc_socks_key True\ningress_needed_key True\n\
               new sockets True\n";
     assert_eq!(out(&output), on, "{}", err(&output));
 }

@@ -10,6 +10,7 @@ use crate::compile::parts::{Part, Parts};
 use crate::compile::segment;
 use crate::diagnostic::Text;
 use crate::document::{DeviceName, Role};
+use crate::iproute::is_link_local;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -107,11 +108,7 @@ fn addressed(lab: &Lab, layout: &Layout, id: NodeId) -> BTreeSet<u32> {
 
 /// Whether a packet from another link can be sent to an address.
 fn is_routed(address: IpAddr) -> bool {
-    let is_link_local = match address {
-        IpAddr::V4(_) => false,
-        IpAddr::V6(address) => address.is_unicast_link_local(),
-    };
-    !(is_link_local || address.is_loopback())
+    !(is_link_local(address) || address.is_loopback())
 }
 
 impl Endpoint {

@@ -62,6 +62,12 @@ fn run() -> io::Result<()> {
     let _held = StaticKeys::hold().inspect_err(|error| {
         eprintln!("vrflab: the kernel will patch itself while labs run: {error}");
     });
+    // Nobody has to wait for the modules of these devices.
+    let _device_keys = std::thread::spawn(|| {
+        StaticKeys::hold_of_devices().inspect_err(|error| {
+            eprintln!("vrflab: the kernel will patch itself while labs run: {error}");
+        })
+    });
     serve::serve(root)
 }
 
