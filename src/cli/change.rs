@@ -47,9 +47,9 @@ pub(super) fn change<T: Send>(
     change: impl FnOnce(&mut RunningLab, &mut Watch<'_>) -> Result<T, ChangeError> + Send,
 ) -> Result<T, Exit> {
     let changed = interrupt::listening(|interrupt| {
-        let mut running = RunningLab::open(lab).map_err(unopened)?;
-        change(&mut running, &mut Watch::of_reset(interrupt))
-            .map_err(|error| not_changed(error, lab))
+        let mut watch = Watch::of_reset(interrupt);
+        let mut running = RunningLab::open(lab, &mut watch).map_err(unopened)?;
+        change(&mut running, &mut watch).map_err(|error| not_changed(error, lab))
     });
     changed.unwrap_or_else(|error| Err(cannot(error)))
 }

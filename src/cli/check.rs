@@ -48,12 +48,12 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
 }
 
 pub(super) fn here(lab: &LabName, options: &CheckOptions, json: bool) -> Exit {
-    let running = match RunningLab::open(lab) {
-        Ok(running) => running,
-        Err(error) => return unopened(error),
-    };
     interrupt::listening(|interrupt| {
         let mut watch = Watch::of_checks(interrupt, !json);
+        let running = match RunningLab::open(lab, &mut watch) {
+            Ok(running) => running,
+            Err(error) => return unopened(error),
+        };
         match running.check(options, &mut watch) {
             Ok(checked) => concluded(&running, &checked, json),
             Err(error) => failed(error),

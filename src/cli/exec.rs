@@ -4,6 +4,7 @@ use super::exit::Exit;
 use super::labs::{self, Found};
 use super::output::err;
 use super::place::{Kernel, Place};
+use super::progress::Waiting;
 use super::request::Request;
 use super::shell;
 use crate::document::LabName;
@@ -125,7 +126,7 @@ pub(super) fn here(lab: &LabName, execution: &Execution) -> Exit {
             Some(vrf) => shell::words(&format!("{node}%{vrf}")),
         };
     }
-    let error = match RunningLab::exec_by_name(lab, &execution) {
+    let error = match RunningLab::exec_by_name(lab, &execution, &mut Waiting) {
         Ok(never) => match never {},
         Err(error) => error,
     };

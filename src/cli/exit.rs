@@ -81,6 +81,7 @@ pub(super) fn wrong(error: impl std::fmt::Display) -> Exit {
 pub(super) fn unopened(error: OpenError) -> Exit {
     match error {
         OpenError::Down(_)
+        | OpenError::Unrecorded(_)
         | OpenError::HalfBuilt(_)
         | OpenError::HalfTakenDown(_)
         | OpenError::Elsewhere(_) => wrong(error),

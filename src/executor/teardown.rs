@@ -2,7 +2,7 @@
 
 use crate::document::LabName;
 use crate::kernel::{
-    Groups, Home, Identity, Namespace, Remaining, Worker, end, forget_groups, is_marked, mark_of,
+    Groups, Home, Identity, Namespace, Noted, Remaining, Worker, end, forget_groups, is_own,
     mount_namespace, on_worker, process_with_mounts,
 };
 use crate::state::{self, Footprint, Lock, Phase, Record, RecordError};
@@ -85,7 +85,7 @@ fn named(processes: &[Pid]) -> String {
     }
 }
 
-/// Takes a lab away with its record; a lock on a lab without one only loses its directory.
+/// Takes a lab away with its record. One without a record goes as [`down_by_marks`] has it.
 ///
 /// # Errors
 /// `/proc` cannot be read, or the record cannot be removed.
@@ -103,20 +103,7 @@ pub fn down(lock: Lock) -> io::Result<Vec<TeardownError>> {
 /// # Errors
 /// As [`down`].
 pub fn down_by_marks(lock: Lock) -> io::Result<Vec<TeardownError>> {
-    let lab = lock.lab();
-    let left = on_worker(|worker| {
-        let noted = Home::of(state::directory(lab)).noted()?;
-        let mut namespaces: Vec<String> = noted.into_keys().collect();
-        for name in Namespace::names()? {
-            // Whatever cannot be opened or entered bears no mark.
-            let alias = Namespace::open(&name).and_then(|it| mark_of(&it, worker));
-            let is_marked = alias.is_ok_and(|alias| Record::is_mark_of(&alias, lab));
-            if is_marked && !namespaces.contains(&name) {
-                namespaces.push(name);
-            }
-        }
-        take_away(lab, &namespaces, &|alias| Record::is_mark_of(alias, lab), worker)
-    })?;
+    let left = on_worker(|worker| take_marked(lock.lab(), worker))?;
     if !left.iter().any(TeardownError::is_failure) {
         lock.forget()?;
     }
@@ -130,7 +117,7 @@ pub fn down_by_marks(lock: Lock) -> io::Result<Vec<TeardownError>> {
 /// As [`down`].
 pub fn clear(lock: &Lock) -> io::Result<Vec<TeardownError>> {
     let (footprint, record) = match Record::load(lock.lab()) {
-        Ok(None) => return Ok(Vec::new()),
+        Ok(None) => return on_worker(|worker| take_marked(lock.lab(), worker)),
         Ok(Some(record)) => (record.footprint.clone(), Some(record)),
         Err(RecordError::Version { footprint, .. }) => (*footprint, None),
         Err(error) => return Err(error.into()),
@@ -155,9 +142,16 @@ pub fn teardown(lab: &Footprint, worker: &mut Worker) -> io::Result<Vec<Teardown
     take_away(&lab.lab, &lab.namespaces, &|alias| alias == lab.mark, worker)
 }
 
+/// [`teardown`] of whatever was noted of a lab or bears a mark of its name.
+fn take_marked(lab: &LabName, worker: &mut Worker) -> io::Result<Vec<TeardownError>> {
+    take_away(lab, &[], &|alias| Record::is_mark_of(alias, lab), worker)
+}
+
+/// Takes away the namespaces that a record names, and all others that were noted or that bear the mark: a
+/// record may be right and say too little.
 fn take_away(
     lab: &LabName,
-    namespaces: &[String],
+    recorded: &[String],
     is_mark: &dyn Fn(&str) -> bool,
     worker: &mut Worker,
 ) -> io::Result<Vec<TeardownError>> {
@@ -166,10 +160,20 @@ fn take_away(
     let mut inodes = BTreeSet::new();
     let home = Home::of(state::directory(lab));
     let noted = home.noted()?;
-    for name in namespaces {
-        match whose(name, is_mark, noted.get(name), worker) {
-            Ok(Whose::Ours(inode)) => {
+    let known: BTreeSet<&String> = recorded.iter().chain(noted.keys()).collect();
+    let mut nodes: Vec<Identity> = noted.values().cloned().collect();
+    let others = Namespace::names()?;
+    let others = others.iter().filter(|name| !known.contains(name)).map(|name| (name, false));
+    for (name, is_known) in known.iter().map(|name| (*name, true)).chain(others) {
+        let owner = whose(name, is_mark, &noted, worker);
+        if !is_known && !matches!(owner, Ok(Whose::Ours { .. })) {
+            // Whatever cannot be opened or entered bears no mark.
+            continue;
+        }
+        match owner {
+            Ok(Whose::Ours { inode, identity }) => {
                 inodes.insert(inode);
+                nodes.extend(identity.filter(|_| !noted.contains_key(name)));
                 ours.push(name);
             }
             Ok(Whose::Unfinished) => match Namespace::release_unfinished(name) {
@@ -183,7 +187,7 @@ fn take_away(
         }
     }
     // A process that lived on would hold its namespace, with all that is in it.
-    let Remaining { alive, unseen } = end(&inodes, &Groups::of(&home, namespaces)?)?;
+    let Remaining { alive, unseen } = end(&inodes, &Groups::of(&home, &nodes)?)?;
     if !alive.is_empty() {
         left.push(TeardownError::Alive { processes: alive });
         return Ok(left);
@@ -196,7 +200,7 @@ fn take_away(
             left.push(TeardownError::Failed { namespace: name.clone(), error });
         }
     }
-    forget_groups(&home, namespaces, worker)?;
+    forget_groups(&home, &nodes, worker)?;
     Ok(left)
 }
 
@@ -268,10 +272,10 @@ pub fn faults<'a>(
     on_worker(|worker| {
         let mut faults = Vec::new();
         for name in names.into_iter().map(AsRef::as_ref) {
-            match whose(name, &|alias| alias == lab.mark, noted.get(name), worker)? {
+            match whose(name, &|alias| alias == lab.mark, &noted, worker)? {
                 Whose::Others => faults.push((name, Fault::Foreign)),
                 Whose::Unfinished | Whose::Nobodys => faults.push((name, Fault::Missing)),
-                Whose::Ours(_) => {}
+                Whose::Ours { .. } => {}
             }
         }
         Ok(faults)
@@ -292,7 +296,12 @@ pub fn foreign<'a>(
 
 enum Whose {
     /// It is the lab's.
-    Ours(u64),
+    Ours {
+        /// Its inode.
+        inode: u64,
+        /// What the kernel tells it from others by, where it has that.
+        identity: Option<Identity>,
+    },
     /// A name that is not a namespace yet, which only its maker's death leaves so.
     Unfinished,
     /// There is no such name.
@@ -304,13 +313,13 @@ enum Whose {
 fn whose(
     name: &str,
     is_mark: &dyn Fn(&str) -> bool,
-    noted: Option<&Identity>,
+    noted: &Noted,
     worker: &mut Worker,
 ) -> io::Result<Whose> {
     match Namespace::open(name) {
-        Ok(namespace) => Ok(match is_marked(&namespace, is_mark, noted, worker)? {
-            true => Whose::Ours(namespace.inode()),
-            false => Whose::Others,
+        Ok(namespace) => Ok(match is_own(&namespace, is_mark, noted, worker)? {
+            (true, identity) => Whose::Ours { inode: namespace.inode(), identity },
+            (false, _) => Whose::Others,
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Whose::Nobodys),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {

@@ -2,7 +2,7 @@
 //! them: a teardown finds those there too that have left the node's namespace or may not be looked
 //! at, and ends them in one go, whatever they start meanwhile.
 
-use super::{Home, Worker};
+use super::{Home, Identity, Worker};
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -65,16 +65,14 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// Those of these namespaces.
+    /// Those of these nodes.
     ///
     /// # Errors
     /// They cannot be looked for.
-    pub fn of(home: &Home, namespaces: &[String]) -> io::Result<Self> {
+    pub fn of(home: &Home, nodes: &[Identity]) -> io::Result<Self> {
         let since = home.noted_since();
         let Some(root) = mounted()? else { return Ok(Self { since, ..Self::default() }) };
-        let noted = home.noted()?;
-        let own = namespaces.iter().filter_map(|name| noted.get(name));
-        let directories = own.map(|node| root.join(home.group_of(Some(node))));
+        let directories = nodes.iter().map(|node| root.join(home.group_of(Some(node))));
         Ok(Self {
             directories: directories.filter(|group| group.is_dir()).collect(),
             are_used: make(&root.join(home.group_of_lab())).is_ok(),
@@ -119,13 +117,10 @@ impl Groups {
 ///
 /// # Errors
 /// The kernel refuses.
-pub fn forget_groups(home: &Home, namespaces: &[String], _worker: &mut Worker) -> io::Result<()> {
-    // Read before a mount of the worker's own hides it.
-    let noted = home.noted()?;
+pub fn forget_groups(home: &Home, nodes: &[Identity], _worker: &mut Worker) -> io::Result<()> {
     // Without control groups there are none of ours.
     let Ok(root) = root() else { return Ok(()) };
-    let own = namespaces.iter().filter_map(|name| noted.get(name));
-    for node in own.map(Some).chain([None]) {
+    for node in nodes.iter().map(Some).chain([None]) {
         let mut directories = below(&root.join(home.group_of(node)))?;
         while let Some(directory) = directories.pop() {
             remove(&directory)?;

@@ -3,7 +3,7 @@
 //! nobody can.
 
 use super::message::LOOPBACK;
-use super::{Home, Namespace, Socket, Worker, on_worker};
+use super::{Home, Namespace, Socket, Worker, checksum, on_worker};
 use crate::sys;
 use fs_err as fs;
 use nix::time::{ClockId, clock_gettime};
@@ -64,13 +64,13 @@ impl Home {
         options.create(true).append(true).mode(0o600);
         let mut file = options.open(self.identities())?;
         let now = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME)?).as_secs();
-        file.write_all(format!("{name} {boot} {cookie} {now}\n").as_bytes())
+        file.write_all(line(&format!("{name} {boot} {cookie} {now}")).as_bytes())
     }
 
     /// When, since the machine booted, the first of the namespaces was made.
     pub(super) fn noted_since(&self) -> Duration {
-        let text = fs::read_to_string(self.identities()).unwrap_or_default();
-        let times = text.lines().filter_map(|line| line.split(' ').nth(3)?.parse().ok());
+        let bytes = fs::read(self.identities()).unwrap_or_default();
+        let times = lines(&bytes).filter_map(|line| line.split(' ').nth(3)?.parse().ok());
         times.min().map_or(Duration::ZERO, Duration::from_secs)
     }
 
@@ -78,50 +78,64 @@ impl Home {
     ///
     /// # Errors
     /// The file cannot be read; that there is none is no error.
-    pub fn noted(&self) -> io::Result<BTreeMap<String, Identity>> {
-        let text = match fs::read_to_string(self.identities()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-            text => text?,
-        };
-        let identity = |line: &str| {
-            let mut words = line.split(' ');
-            let (name, boot) = (words.next()?.to_owned(), words.next()?.to_owned());
-            Some((name, Identity { boot, cookie: words.next()?.parse().ok()? }))
-        };
-        // A line without its end was being written when its writer died, before the name was there.
-        Ok(text
-            .split_inclusive('\n')
-            .filter_map(|line| identity(line.strip_suffix('\n')?))
-            .collect())
-    }
-}
-
-/// Whether a namespace is the one that was noted; where none was, whether it bears a mark that
-/// is right.
-///
-/// # Errors
-/// What the kernel answers.
-pub fn is_marked(
-    namespace: &Namespace,
-    is_mark: &dyn Fn(&str) -> bool,
-    noted: Option<&Identity>,
-    worker: &mut Worker,
-) -> io::Result<bool> {
-    match noted {
-        None => Ok(is_mark(&mark_of(namespace, worker)?)),
-        Some(noted) => {
-            worker.enter(namespace)?;
-            Ok(Identity::of(worker)?.as_ref() == Some(noted))
+    pub fn noted(&self) -> io::Result<Noted> {
+        match fs::read(self.identities()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Noted::new()),
+            bytes => Ok(noted(&bytes?)),
         }
     }
 }
 
-/// The mark that a namespace bears as the alias of its `lo`; empty where it bears none.
+/// Which namespace was made under which name.
+pub type Noted = BTreeMap<String, Identity>;
+
+fn noted(bytes: &[u8]) -> Noted {
+    let identity = |line: &str| {
+        let mut words = line.split(' ');
+        let (name, boot) = (words.next()?.to_owned(), words.next()?.to_owned());
+        Some((name, Identity { boot, cookie: words.next()?.parse().ok()? }))
+    };
+    lines(bytes).filter_map(identity).collect()
+}
+
+/// What is noted, with its checksum and its end.
+fn line(text: &str) -> String {
+    format!("{text} {:08x}\n", checksum(text.as_bytes()))
+}
+
+/// What is noted in each line that is whole. One without its end was being written when its writer died,
+/// before the name was there; what is damaged says nothing, and the mark alone tells whose a namespace is.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &str> {
+    bytes.split_inclusive(|byte| *byte == b'\n').filter_map(|written| {
+        let written = std::str::from_utf8(written).ok()?;
+        let (text, _sum) = written.rsplit_once(' ')?;
+        (line(text) == written).then_some(text)
+    })
+}
+
+/// Whether a namespace is a lab's, and its number: where one was noted under its name, whether it is that one;
+/// else whether it was noted under another name or bears a mark that is right.
 ///
 /// # Errors
 /// What the kernel answers.
-pub fn mark_of(namespace: &Namespace, worker: &mut Worker) -> io::Result<String> {
+pub fn is_own(
+    namespace: &Namespace,
+    is_mark: &dyn Fn(&str) -> bool,
+    noted: &Noted,
+    worker: &mut Worker,
+) -> io::Result<(bool, Option<Identity>)> {
     worker.enter(namespace)?;
+    let identity = Identity::of(worker)?;
+    let is_own = match (noted.get(namespace.name()), &identity) {
+        (Some(noted), identity) => Some(noted) == identity.as_ref(),
+        (None, Some(identity)) if noted.values().any(|noted| noted == identity) => true,
+        (None, _) => is_mark(&mark_in(worker)?),
+    };
+    Ok((is_own, identity))
+}
+
+/// The mark that the namespace the worker is in bears as the alias of its `lo`; empty where it bears none.
+fn mark_in(_in_namespace: &Worker) -> io::Result<String> {
     let lo = LinkUnspec::new_with_index(LOOPBACK).build();
     let answer = Socket::open()?.ask(RouteNetlinkMessage::GetLink(lo)).map_err(io::Error::from)?;
     let RouteNetlinkMessage::NewLink(link) = answer else {
@@ -135,4 +149,26 @@ pub fn mark_of(namespace: &Namespace, worker: &mut Worker) -> io::Result<String>
             _ => None,
         })
         .unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_flipped_bit_makes_another_note_of_what_was_noted() {
+        let boot = "5f0c4a5e-8f2b-4a55-9d0e-5a1c0e1f2a3b";
+        let texts = [("lab-a", 4101), ("lab-b", 4102)]
+            .map(|(name, cookie)| format!("{name} {boot} {cookie} 1234567"));
+        let bytes = texts.map(|text| line(&text)).concat().into_bytes();
+        let whole = noted(&bytes);
+        assert_eq!(whole.len(), 2);
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let left = noted(&flipped);
+            assert!(left.iter().all(|(name, it)| whole.get(name) == Some(it)), "bit {bit}");
+            assert!(left.len() < 2, "bit {bit}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::message::{self, LOOPBACK, Numbers};
 use super::settle::{self, settle};
 use super::socket::{Refusal, SendError, Socket};
 use super::{
-    Groups, Home, Namespace, Worker, end, forget_groups, observe, offload, program, stop,
+    Groups, Home, Identity, Namespace, Worker, end, forget_groups, observe, offload, program, stop,
     supervisor, sysctl, wireguard,
 };
 use crate::compile::{MAIN, Nexthop};
@@ -291,15 +291,15 @@ impl<'w> Machine<'w> {
         let is_other = |it: &(String, Socket)| it.0 != name;
         self.first = self.first.take().filter(is_other);
         self.last = self.last.take().filter(is_other);
-        let names = [name.to_owned()];
+        let nodes: Vec<Identity> = self.home.noted()?.remove(name).into_iter().collect();
         let inode = Namespace::open(name)?.inode();
-        let remaining = end(&BTreeSet::from([inode]), &Groups::of(&self.home, &names)?)?;
+        let remaining = end(&BTreeSet::from([inode]), &Groups::of(&self.home, &nodes)?)?;
         if let Some(process) = remaining.alive.first() {
             let refusal = Reason::Program(format!("process {process} does not end"));
             return Err(Refused { index: 0, refusal });
         }
         Namespace::release(name)?;
-        Ok(forget_groups(&self.home, &names, self.worker)?)
+        Ok(forget_groups(&self.home, &nodes, self.worker)?)
     }
 
     /// Gives indices to the devices that an action makes, no two devices of a lab the same one: up to

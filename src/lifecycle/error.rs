@@ -1,8 +1,10 @@
 //! Why a lab cannot be worked on, and what of one could not be taken down.
 
+use super::observer::Observer;
 use crate::document::LabName;
 use crate::executor::{self, TeardownError};
-use crate::state::{Footprint, Phase, Record, RecordError};
+use crate::kernel::Home;
+use crate::state::{self, Footprint, Phase, Record, RecordError, Shared};
 use nix::unistd::Pid;
 use std::io;
 
@@ -12,6 +14,9 @@ pub enum OpenError {
     /// There is none of the name.
     #[error("{0} is down")]
     Down(LabName),
+    /// Namespaces of it were made, and its record is not there.
+    #[error("the record of {0} is gone; `vrflab down {0}` takes away what there is")]
+    Unrecorded(LabName),
     /// Its build was ended by force.
     #[error(
         "{0} was left half-built: `vrflab reset {0}` builds it, `vrflab down {0}` takes away what there \
@@ -59,9 +64,23 @@ impl DownError {
     }
 }
 
+/// The record of a lab, standing or not.
+pub(super) fn recorded(lab: &LabName) -> Result<Record, OpenError> {
+    match Record::load(lab)? {
+        Some(record) => Ok(record),
+        None if is_noted(lab)? => Err(OpenError::Unrecorded(lab.clone())),
+        None => Err(OpenError::Down(lab.clone())),
+    }
+}
+
+/// Whether namespaces were made for a lab, whatever became of its record.
+pub(super) fn is_noted(lab: &LabName) -> io::Result<bool> {
+    Ok(!Home::of(state::directory(lab)).noted()?.is_empty())
+}
+
 /// The record of a lab that stands.
 pub(super) fn standing(lab: &LabName) -> Result<Record, OpenError> {
-    let record = Record::load(lab)?.ok_or_else(|| OpenError::Down(lab.clone()))?;
+    let record = recorded(lab)?;
     match record.phase {
         Phase::Begun => Err(OpenError::HalfBuilt(lab.clone())),
         Phase::Going => Err(OpenError::HalfTakenDown(lab.clone())),
@@ -69,6 +88,18 @@ pub(super) fn standing(lab: &LabName) -> Result<Record, OpenError> {
             None => Ok(record),
             Some(process) => Err(elsewhere(lab, process)),
         },
+    }
+}
+
+/// [`standing`] once nobody builds the lab or takes it away: what is half done may be so for a moment only.
+pub(super) fn settled(lab: &LabName, observer: &mut impl Observer) -> Result<Record, OpenError> {
+    match standing(lab) {
+        Err(OpenError::HalfBuilt(_) | OpenError::HalfTakenDown(_)) => {
+            let _held = Shared::take(lab, || observer.waiting(lab))?;
+            observer.locked();
+            standing(lab)
+        }
+        record => record,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Running a command in a node.
 
-use super::error::{OpenError, own, standing};
+use super::error::{OpenError, own, settled};
+use super::observer::Observer;
 use super::running::RunningLab;
 use crate::diagnostic::nearest;
 use crate::document::{DeviceName, LabName};
@@ -86,15 +87,20 @@ impl RunningLab {
         exec(&self.record, execution)
     }
 
-    /// [`RunningLab::exec`] for the lab of a name, which may be half-built.
+    /// [`RunningLab::exec`] for the lab of a name, which may be half-built. Who takes it away in this moment is
+    /// waited for.
     ///
     /// # Errors
     /// As [`RunningLab::exec`].
-    pub fn exec_by_name(lab: &LabName, execution: &Execution) -> Result<Infallible, ExecError> {
+    pub fn exec_by_name(
+        lab: &LabName,
+        execution: &Execution,
+        observer: &mut impl Observer,
+    ) -> Result<Infallible, ExecError> {
         let record = match Record::load(lab).map_err(OpenError::from)? {
             // It can be looked at.
             Some(record) if record.phase == Phase::Begun => record,
-            Some(_) | None => standing(lab)?,
+            Some(_) | None => settled(lab, observer)?,
         };
         exec(&record, execution)
     }

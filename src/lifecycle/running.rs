@@ -1,6 +1,6 @@
 //! A lab that stands.
 
-use super::error::{DownError, OpenError, standing};
+use super::error::{DownError, OpenError, recorded, settled};
 use super::observer::Observer;
 use crate::compile::Lab;
 use crate::document::LabName;
@@ -20,12 +20,12 @@ pub struct RunningLab {
 }
 
 impl RunningLab {
-    /// The lab of a name.
+    /// The lab of a name; who builds it or takes it away in this moment is waited for.
     ///
     /// # Errors
     /// There is none, or it cannot be worked on.
-    pub fn open(lab: &LabName) -> Result<Self, OpenError> {
-        let record = standing(lab)?;
+    pub fn open(lab: &LabName, observer: &mut impl Observer) -> Result<Self, OpenError> {
+        let record = settled(lab, observer)?;
         Ok(Self { record, lock: None, built: None, is_new: false, down_on_drop: false })
     }
 
@@ -97,13 +97,14 @@ impl RunningLab {
     pub(super) fn lock(lab: &LabName, observer: &mut impl Observer) -> Result<Lock, OpenError> {
         let lock = Lock::take(lab, || observer.waiting(lab))?;
         observer.locked();
-        match Record::load(lab) {
-            // Its directory was made just now.
-            Ok(None) => {
+        match recorded(lab) {
+            Err(OpenError::Down(lab)) => {
+                // Its directory was made just now.
                 lock.forget()?;
-                Err(OpenError::Down(lab.clone()))
+                Err(OpenError::Down(lab))
             }
-            Ok(Some(_)) | Err(_) => Ok(lock),
+            Err(error @ OpenError::Unrecorded(_)) => Err(error),
+            Ok(_) | Err(_) => Ok(lock),
         }
     }
 

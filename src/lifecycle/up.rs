@@ -1,7 +1,7 @@
 //! Making a lab stand.
 
 use super::definition::{CompileError, CompiledLab};
-use super::error::{DownError, OpenError, elsewhere};
+use super::error::{DownError, OpenError, elsewhere, is_noted};
 use super::lacks::Lacks;
 use super::observer::{Observer, Steps};
 use super::open_files::{self, OpenFilesError};
@@ -128,12 +128,16 @@ impl CompiledLab {
         observer.locking();
         let lock = Lock::take(name, || observer.waiting(name)).map_err(OpenError::from)?;
         observer.locked();
-        if let Some(record) = Record::load(name)? {
-            if record.phase == Phase::Up {
+        let left = match Record::load(name)? {
+            Some(record) if record.phase == Phase::Up => {
                 self.is_standing(&record)?;
                 return Ok(RunningLab::found(record, Some(lock).filter(|_| options.keep_lock)));
             }
-            observer.clearing(name, record.phase);
+            Some(record) => Some(record.phase),
+            None => is_noted(name).map_err(OpenError::from)?.then_some(Phase::Begun),
+        };
+        if let Some(phase) = left {
+            observer.clearing(name, phase);
             let left = executor::clear(&lock).map_err(OpenError::from)?;
             if left.iter().any(TeardownError::is_failure) {
                 return Err(UpError::InTheWay(DownError { left }));

@@ -6,6 +6,7 @@ use crate::compile::{Lab, NodeId};
 use crate::diagnostic::{Source, Spanned, Text};
 use crate::document::Format;
 use crate::iproute::{Netem, Tbf};
+use crate::kernel::checksum;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -81,12 +82,6 @@ impl Record {
         postcard::from_bytes(&bytes)
             .map_err(|error| wrong(&format!("cannot be read: {}: {error}", path.display())))
     }
-}
-
-fn checksum(bytes: &[u8]) -> u32 {
-    let mut sum = flate2::Crc::new();
-    sum.update(bytes);
-    sum.sum()
 }
 
 impl Built {

@@ -4,7 +4,7 @@ use super::built::Kept;
 use super::{Lock, at, directory, invoking_user};
 use crate::compile::{Lab, Node};
 use crate::document::{DeviceName, LabName, NodeName};
-use crate::kernel::mount_namespace;
+use crate::kernel::{checksum, mount_namespace};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs;
@@ -17,7 +17,7 @@ const FILE: &str = "lab.json";
 
 /// What records are written in: the number of their own schema, and the version of the program, as
 /// what was built is kept just as that version has it in memory.
-pub const SCHEMA: &str = concat!("2+", env!("CARGO_PKG_VERSION"));
+pub const SCHEMA: &str = concat!("3+", env!("CARGO_PKG_VERSION"));
 
 /// What a lab has in the kernel, by which it is told from others and taken down. Records of all
 /// versions say it in the same words.
@@ -327,22 +327,29 @@ impl Record {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(cause) => return Err(RecordError::Io { lab: lab.clone(), path, cause }),
         };
-        let damaged = |cause: serde_json::Error| cause.into();
-        let cause = match serde_json::from_slice::<Envelope>(&bytes) {
+        Self::read(&bytes, lab, path).map(Some)
+    }
+
+    fn read(bytes: &[u8], lab: &LabName, path: PathBuf) -> Result<Self, RecordError> {
+        let damaged =
+            |cause| Err(RecordError::Damaged { lab: lab.clone(), path: path.clone(), cause });
+        let integrity = Integrity::of(bytes);
+        if integrity == Integrity::Damaged {
+            return damaged(io::Error::other("its checksum is wrong"));
+        }
+        match serde_json::from_slice::<Envelope>(bytes) {
             Ok(Envelope { footprint, .. }) if footprint.lab != *lab => {
-                io::Error::other(format!("it is that of {}", footprint.lab))
+                damaged(io::Error::other(format!("it is that of {}", footprint.lab)))
             }
             Ok(Envelope { schema, footprint }) if schema != SCHEMA => {
-                let footprint = Box::new(footprint);
-                return Err(RecordError::Version { schema, footprint, path });
+                Err(RecordError::Version { schema, footprint: Box::new(footprint), path })
             }
-            Ok(_) => match serde_json::from_slice(&bytes) {
-                Ok(record) => return Ok(Some(record)),
-                Err(error) => damaged(error),
-            },
-            Err(error) => damaged(error),
-        };
-        Err(RecordError::Damaged { lab: lab.clone(), path, cause })
+            Ok(_) if integrity == Integrity::Unknown => {
+                damaged(io::Error::other("it has no checksum"))
+            }
+            Ok(_) => serde_json::from_slice(bytes).or_else(|error| damaged(error.into())),
+            Err(error) => damaged(error.into()),
+        }
     }
 
     /// Writes the record whole: a reader sees the one before or this one.
@@ -351,7 +358,36 @@ impl Record {
     /// The file system refuses.
     pub fn store(&self, lock: &Lock) -> io::Result<()> {
         debug_assert_eq!(lock.lab(), self.lab());
-        replace(self.lab(), FILE, &serde_json::to_vec(self)?)
+        replace(self.lab(), FILE, &sealed(&serde_json::to_vec(self)?))
+    }
+}
+
+/// A JSON object with the checksum of all that follows as its first member.
+fn sealed(json: &[u8]) -> Vec<u8> {
+    let rest = json.strip_prefix(b"{").expect("a record is an object");
+    [seal(rest).as_bytes(), rest].concat()
+}
+
+fn seal(rest: &[u8]) -> String {
+    format!("{{\"checksum\":\"{:08x}\",", checksum(rest))
+}
+
+/// Whether a record is as it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Integrity {
+    Whole,
+    Damaged,
+    /// It has no checksum, as those of early versions.
+    Unknown,
+}
+
+impl Integrity {
+    fn of(record: &[u8]) -> Self {
+        match record.split_at_checked(seal(b"").len()) {
+            Some((written, rest)) if written == seal(rest).as_bytes() => Integrity::Whole,
+            _ if record.starts_with(b"{\"checksum\":") => Integrity::Damaged,
+            _ => Integrity::Unknown,
+        }
     }
 }
 
@@ -388,4 +424,33 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_which_any_bit_is_flipped_is_damaged() {
+        let lab = LabName::new("two").unwrap();
+        let json = serde_json::json!({
+            "schema": SCHEMA, "lab": "two", "mount_namespace": 4026531832_u64,
+            "mark": "vrflab two 63d66fdbaad49ada", "namespaces": ["two-a", "two-b"], "phase": "up",
+            "nodes": [{"name": "a", "namespace": "two-a", "vrfs": [], "commands": ["sleep 1"]}],
+            "user": 0, "path": "/two.dot", "commands": {"number": 1, "left_out": false},
+            "verify": "before", "changes": [], "built": {"number": 0, "checksum": 3477476811_u64},
+        });
+        let json = serde_json::to_vec(&json).unwrap();
+        let path = PathBuf::from(FILE);
+        let bytes = sealed(&json);
+        Record::read(&bytes, &lab, path.clone()).unwrap();
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let read = Record::read(&flipped, &lab, path.clone());
+            assert!(matches!(read, Err(RecordError::Damaged { .. })), "bit {bit}: {read:?}");
+        }
+        let without = Record::read(&json, &lab, path);
+        assert!(matches!(without, Err(RecordError::Damaged { .. })), "{without:?}");
+    }
 }

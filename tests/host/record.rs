@@ -1,7 +1,9 @@
 //! Records of labs that another version wrote, or that are damaged.
 
-use crate::host::{Host, Said, lab, names};
+use crate::host::{Host, Said, edit_record, lab, names};
 use std::fs;
+use vrflab::document::LabName;
+use vrflab::lifecycle::{ResetOptions, RunningLab};
 
 const RECORD: &str = "/run/vrflab/two-hosts/lab.json";
 const BUILT: &str = "/run/vrflab/two-hosts/built-0";
@@ -32,9 +34,7 @@ fn a_record_of_another_version_lets_its_lab_be_taken_down_and_no_more() {
     // Records of the first versions name no schema.
     for (theirs, schema) in [("\"schema\":\"2+7.0.0\",\"more\":[1]", "2+7.0.0"), ("\"a\":1", "0")] {
         up(&host);
-        let text = fs::read_to_string(RECORD).unwrap();
-        assert!(text.contains(&ours), "{text}");
-        fs::write(RECORD, text.replace(&ours, theirs)).unwrap();
+        edit_record(RECORD, |text| text.replace(&ours, theirs));
         let expected = format!(
             "vrflab: two-hosts: its record {RECORD} is that of another version of vrflab ({schema}, not \
              {}), which can still work on the lab; here, `vrflab down two-hosts` takes it away\n",
@@ -116,6 +116,76 @@ fn a_record_that_is_cut_short_empty_or_anothers_loses_no_lab() {
     }
     host.done(&["check", "other"]);
     host.done(&["down", "other"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_lab_of_which_the_record_says_too_little_is_taken_down_whole() {
+    let host = Host::new();
+    let directory = "/run/vrflab/two-hosts";
+    type Damage<'a> = &'a dyn Fn();
+    let of_record: [Damage<'_>; 4] = [
+        &|| fs::remove_file(RECORD).unwrap(),
+        &|| edit_record(RECORD, |text| text.replace(r#"["two-hosts-h1","two-hosts-h2"]"#, "[]")),
+        &|| edit_record(RECORD, |text| text.replacen("\"two-hosts-h2\"]", "\"two-hosts-h3\"]", 1)),
+        &|| {},
+    ];
+    let notes = format!("{directory}/namespaces");
+    let of_notes: [Damage<'_>; 3] = [
+        &|| fs::remove_file(&notes).unwrap(),
+        &|| {
+            let mut bytes = fs::read(&notes).unwrap();
+            // The name in the first line, and the number in the second.
+            bytes[10] ^= 1;
+            let length = bytes.len();
+            bytes[length - 12] ^= 1;
+            fs::write(&notes, bytes).unwrap();
+        },
+        &|| {},
+    ];
+    for (record, notes) in
+        of_record.iter().flat_map(|it| of_notes.iter().map(move |other| (it, other)))
+    {
+        up(&host);
+        record();
+        notes();
+        assert_eq!(host.done(&["down", "two-hosts"]), "two-hosts is down\n");
+        host.assert_nothing_is_left();
+    }
+}
+
+#[test]
+fn no_verb_forgets_a_lab_whose_record_is_gone() {
+    let host = Host::new();
+    up(&host);
+    fs::remove_file(RECORD).unwrap();
+    let name = LabName::new("two-hosts").unwrap();
+    let opened = RunningLab::open(&name, &mut ()).unwrap_err();
+    let reset = RunningLab::reset_by_name(&name, &ResetOptions::default(), &mut ()).unwrap_err();
+    let gone = "the record of two-hosts is gone; `vrflab down two-hosts` takes away what there is";
+    assert_eq!((opened.to_string(), reset.to_string()), (gone.to_owned(), gone.to_owned()));
+    let up = run(&host, &["up", "labs/two-hosts.yaml"]);
+    assert_eq!(up.err, "two-hosts: was left half-built, taking it away first\n");
+    host.done(&["check"]);
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn a_record_with_a_flipped_bit_takes_no_lab_for_another() {
+    let host = Host::new();
+    up(&host);
+    let whole = fs::read(RECORD).unwrap();
+    for bit in (0..whole.len() * 8).step_by(397) {
+        let mut flipped = whole.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        fs::write(RECORD, flipped).unwrap();
+        let down = host.run(&["down", "two-hosts"]);
+        assert_eq!((down.status, down.out.as_str()), (3, ""), "bit {bit}: {down:?}");
+        assert!(down.err.contains("lab.json cannot be read: "), "bit {bit}: {}", down.err);
+    }
+    assert_eq!(names("/run/netns"), ["two-hosts-h1", "two-hosts-h2"]);
+    host.done(&["down", "--force", "two-hosts"]);
     host.assert_nothing_is_left();
 }
 

@@ -1,6 +1,6 @@
 //! Labs that stand already, have changed, or are gone.
 
-use crate::host::{Host, lab, names, said};
+use crate::host::{Host, edit_record, lab, names, said};
 use std::fs;
 use std::process::Command;
 
@@ -222,8 +222,7 @@ fn a_lab_that_is_being_taken_down_is_not_up() {
     let record = "/run/vrflab/two-hosts/lab.json";
     // What a `down` leaves that is killed before it has taken anything away.
     let going = || {
-        let text = fs::read_to_string(record).unwrap();
-        fs::write(record, text.replace("\"phase\":\"up\"", "\"phase\":\"going\"")).unwrap();
+        edit_record(record, |text| text.replace("\"phase\":\"up\"", "\"phase\":\"going\""));
     };
     going();
     let words = [["check"].as_slice(), &["link", "h1:eth0", "down"], &["exec", "h1", "--", "true"]];
@@ -280,8 +279,7 @@ fn a_reset_verifies_what_it_built_just_as_up_did_unless_it_is_told_not_to() {
 
     // As if the kernel had held it all when it came up.
     let record = "/run/vrflab/lab/lab.json";
-    let text = fs::read_to_string(record).unwrap();
-    fs::write(record, text.replace("\"verify\":\"never\"", "\"verify\":\"before\"")).unwrap();
+    edit_record(record, |text| text.replace("\"verify\":\"never\"", "\"verify\":\"before\""));
     let reset = host.run(&["reset"]);
     assert_eq!((reset.status, reset.out.as_str()), (4, ""), "{reset:?}");
     let end = "lab: is not up, and its text is kept: `vrflab reset --no-verify lab` builds it as it is, `vrflab down lab` forgets it\n";

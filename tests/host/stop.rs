@@ -5,7 +5,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Stdio};
@@ -89,6 +89,8 @@ fn a_lab_comes_up_over_what_a_killed_build_has_left() {
     host.assert_nothing_is_left();
 }
 
+const WAITING: &str = "ring: another vrflab is at work, waiting";
+
 /// Starts a second run on a lab that another builds, and waits until it says that it waits.
 fn waiting(host: &Host, arguments: &[&str]) -> (Child, BufReader<std::process::ChildStderr>) {
     let mut child =
@@ -96,7 +98,7 @@ fn waiting(host: &Host, arguments: &[&str]) -> (Child, BufReader<std::process::C
     let mut err = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     err.read_line(&mut line).unwrap();
-    assert_eq!(line, "ring: another vrflab is at work, waiting\n");
+    assert_eq!(line.trim_end(), WAITING);
     (child, err)
 }
 
@@ -121,12 +123,34 @@ fn of_two_that_build_one_lab_the_second_waits_for_the_first() {
 }
 
 #[test]
+fn a_lab_that_another_builds_is_waited_for_and_is_not_half_built() {
+    let host = Host::new();
+    let first = half_built(&host);
+    signal(&first, Signal::SIGSTOP);
+    let link = ["link", "ring", "n5:eth0", "up"];
+    let others = [["check", "ring"].as_slice(), &link].map(|words| waiting(&host, words));
+    signal(&first, Signal::SIGCONT);
+    assert!(first.wait_with_output().unwrap().status.success());
+    for (other, mut err) in others {
+        let other = said(&other.wait_with_output().unwrap());
+        let mut rest = String::new();
+        err.read_to_string(&mut rest).unwrap();
+        assert_eq!(other.status, 0, "{other:?}");
+        // Of the two, one may have to wait for the other.
+        assert!(rest.lines().all(|line| line == WAITING), "{rest}");
+    }
+    host.done(&["down"]);
+    host.assert_nothing_is_left();
+}
+
+#[test]
 fn one_that_waits_can_be_interrupted() {
     let host = Host::new();
     let first = half_built(&host);
     signal(&first, Signal::SIGSTOP);
     for sent in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        for words in [["up", "--no-check", FILE].as_slice(), &["reset", "ring"]] {
+        for words in [["up", "--no-check", FILE].as_slice(), &["reset", "ring"], &["check", "ring"]]
+        {
             let (mut second, _err) = waiting(&host, words);
             signal(&second, sent);
             assert_eq!(second.wait().unwrap().code(), Some(130), "{words:?} {sent}");

@@ -31,7 +31,7 @@ fn passes(running: &RunningLab) -> bool {
 }
 
 fn is_down(name: &LabName) -> bool {
-    matches!(RunningLab::open(name), Err(OpenError::Down(lab)) if lab == *name)
+    matches!(RunningLab::open(name, &mut ()), Err(OpenError::Down(lab)) if lab == *name)
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_lab_stays_when_it_is_dropped_unless_that_is_asked_for() {
     let again = up(&lab);
     assert!(!again.is_new());
     drop(again);
-    let opened = RunningLab::open(lab.name()).unwrap();
+    let opened = RunningLab::open(lab.name(), &mut ()).unwrap();
     assert!(passes(&opened));
     drop(opened.down_on_drop());
     assert!(is_down(lab.name()));
@@ -166,7 +166,7 @@ fn a_reset_that_is_ended_can_be_asked_for_again() {
     let lab = compiled("again", LAB);
     let mut running = up(&lab).down_on_drop();
     running.reset(&ResetOptions::default(), &mut EndsAt(10)).unwrap_err();
-    assert!(matches!(RunningLab::open(lab.name()), Err(OpenError::HalfBuilt(_))));
+    assert!(matches!(RunningLab::open(lab.name(), &mut ()), Err(OpenError::HalfBuilt(_))));
     running.reset(&ResetOptions::default(), &mut ()).unwrap();
     assert!(passes(&running));
     running.down(&mut ()).unwrap();
