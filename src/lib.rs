@@ -27,7 +27,7 @@
 //! interface, and change with any version.
 //!
 //! [`forward`] is a model of what Linux does with a packet, by the state of a plan or by one that was read from a
-//! kernel; the labs' checks are put to it in `tests/forward`.
+//! kernel. [`verify`] proves or refutes the checks of a lab by it, before a kernel is touched.
 //!
 //! Programs are started for a lab only where its file asks for them: `run` by a supervisor in each
 //! node (`kernel/supervisor.rs`), which ends with the last of its commands, and `nft`. What changes
@@ -46,6 +46,8 @@ pub mod compile;
 pub mod plan;
 #[doc(hidden)]
 pub mod forward;
+#[doc(hidden)]
+pub mod verify;
 #[doc(hidden)]
 pub mod sys;
 #[doc(hidden)]

@@ -4,14 +4,44 @@ use super::output::out;
 use crate::check::CheckResult;
 use crate::document::LabName;
 use crate::kernel::EndedCommand;
+use std::collections::HashMap;
+use std::hash::Hash;
 
 /// How many checks of one cause are named.
 const MAX_NAMED: usize = 8;
 
+/// What is said of checks that do not pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Finding {
+    /// A lab that runs has shown it.
+    Failed,
+    /// The model shows it.
+    Refuted,
+    /// The model cannot say.
+    Unknown,
+}
+
+impl Finding {
+    fn head(self) -> &'static str {
+        match self {
+            Finding::Failed => "FAILED ",
+            Finding::Refuted => "REFUTED",
+            Finding::Unknown => "UNKNOWN",
+        }
+    }
+
+    fn verb(self) -> &'static str {
+        match self {
+            Finding::Failed | Finding::Refuted => "fail",
+            Finding::Unknown => "stay open",
+        }
+    }
+}
+
 /// Prints the checks that failed, each cause once.
 pub(super) fn print(results: &[CheckResult]) {
     for failures in by_cause(results) {
-        out!("{}", text(&failures).trim_end());
+        out!("{}", text_of(&failures).trim_end());
     }
 }
 
@@ -23,33 +53,53 @@ pub(super) fn commands(lab: &LabName, failed: &[EndedCommand]) -> impl Iterator<
 /// The failed checks in their order, those together whose explanations end in the same sentence: it
 /// is the last and nearest thing that the kernels have to say, such as a route that is gone.
 fn by_cause(results: &[CheckResult]) -> Vec<Vec<&CheckResult>> {
-    let mut causes: Vec<Vec<&CheckResult>> = Vec::new();
-    for result in results.iter().filter(|result| !result.ok) {
-        let is_same = |other: &&CheckResult| {
-            result.explanation.last().is_some_and(|it| Some(it) == other.explanation.last())
-        };
-        match causes.iter_mut().find(|cause| cause.first().is_some_and(is_same)) {
-            Some(cause) => cause.push(result),
-            None => causes.push(vec![result]),
-        }
-    }
-    causes
+    let failed = results.iter().filter(|result| !result.ok);
+    grouped(failed, |result| result.explanation.last())
 }
 
-/// The first in full, and the names of the others.
-fn text(failures: &[&CheckResult]) -> String {
-    let Some((first, others)) = failures.split_first() else { return String::new() };
-    let mut text = format!("FAILED  {}\n", first.check);
-    for line in first.reason.iter().chain(&first.explanation) {
+/// Things in their order, those of one cause together.
+pub(super) fn grouped<'r, T, Cause: Eq + Hash>(
+    things: impl Iterator<Item = &'r T>,
+    cause: impl Fn(&'r T) -> Option<Cause>,
+) -> Vec<Vec<&'r T>> {
+    let mut groups: Vec<Vec<&T>> = Vec::new();
+    let mut places = HashMap::new();
+    for thing in things {
+        let new = groups.len();
+        let place = cause(thing).map_or(new, |cause| *places.entry(cause).or_insert(new));
+        match groups.get_mut(place) {
+            Some(group) => group.push(thing),
+            None => groups.push(vec![thing]),
+        }
+    }
+    groups
+}
+
+fn text_of(failures: &[&CheckResult]) -> String {
+    let checks: Vec<&str> = failures.iter().map(|result| result.check.as_str()).collect();
+    let first = failures.iter().take(1);
+    let lines = first.flat_map(|first| first.reason.iter().chain(&first.explanation));
+    text(Finding::Failed, &checks, lines.map(String::as_str))
+}
+
+/// Checks of one cause: the first with what is said of it, and the names of the others.
+pub(super) fn text<'l>(
+    finding: Finding,
+    checks: &[&str],
+    lines: impl IntoIterator<Item = &'l str>,
+) -> String {
+    let Some((first, others)) = checks.split_first() else { return String::new() };
+    let mut text = format!("{} {first}\n", finding.head());
+    for line in lines {
         text += &format!("        {line}\n");
     }
     if !others.is_empty() {
         let rest = if others.len() == 1 { "other is" } else { "others are" };
-        let count = failures.len();
-        text += &format!("        {count} checks fail for this reason; the {rest}:\n");
+        let (count, verb) = (checks.len(), finding.verb());
+        text += &format!("        {count} checks {verb} for this reason; the {rest}:\n");
     }
     for other in others.iter().take(MAX_NAMED) {
-        text += &format!("          {}\n", other.check);
+        text += &format!("          {other}\n");
     }
     if let Some(more @ 1..) = others.len().checked_sub(MAX_NAMED) {
         text += &format!("          and {more} more\n");
@@ -83,7 +133,7 @@ mod tests {
             failed("i -> j", &[]),
         ];
         let texts = |results: &[CheckResult]| -> Vec<String> {
-            by_cause(results).iter().map(|cause| text(cause)).collect()
+            by_cause(results).iter().map(|cause| text_of(cause)).collect()
         };
         let one = |check: &str| format!("FAILED  {check}\n        {check} was lost\n");
         let first = one("a -> b")

@@ -31,6 +31,7 @@ mod schema;
 mod shell;
 mod up;
 mod validate;
+mod verify;
 mod vm;
 
 use crate::lifecycle::raise_limit;
@@ -92,6 +93,8 @@ enum Verb {
     Logs(logs::Arguments),
     /// Say what is wrong with FILE
     Validate(validate::Arguments),
+    /// Prove the checks of FILE without building the lab
+    Verify(verify::Arguments),
     /// Print FILE with nothing left out: a file that gives the same lab
     Compile(compile::Arguments),
     /// Show the steps that build the lab in FILE, as commands
@@ -157,6 +160,7 @@ fn run(arguments: Arguments) -> Exit {
         Verb::Exec(verb) => exec::run(&verb, kernel),
         Verb::Logs(verb) => logs::run(&verb, kernel),
         Verb::Validate(verb) => validate::run(&verb),
+        Verb::Verify(verb) => verify::run(&verb),
         Verb::Compile(verb) => compile::run(&verb),
         Verb::Plan(verb) => plan::run(&verb),
         Verb::Schema => schema::run(),

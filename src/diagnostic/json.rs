@@ -10,6 +10,19 @@ pub fn array(diagnostics: &[Diagnostic], source: &Source) -> Value {
     diagnostics.iter().map(|diagnostic| object(diagnostic, source, &lines)).collect()
 }
 
+/// Marked places, each with its file.
+pub fn labels<'l>(labels: impl IntoIterator<Item = &'l Label>, source: &Source) -> Vec<Value> {
+    let lines = Lines::of(&source.text);
+    let labels = labels.into_iter();
+    labels
+        .map(|it| {
+            let mut value = label(it, source, &lines);
+            value["file"] = json!(source.name);
+            value
+        })
+        .collect()
+}
+
 fn object(diagnostic: &Diagnostic, source: &Source, lines: &Lines) -> Value {
     json!({
         "severity": match diagnostic.severity {

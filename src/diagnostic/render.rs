@@ -45,6 +45,15 @@ pub fn text(diagnostics: &[Diagnostic], source: &Source, style: Style) -> String
     messages.join("\n").replace(|it| matches!(it, '\u{80}'..='\u{9f}'), "\u{fffd}")
 }
 
+/// The lines of a file that a label marks, alone: the part of a message below its title.
+pub fn excerpt(label: &Label, source: &Source) -> String {
+    let source = &Source { name: source.name.clone(), text: hidden(&source.text).into_owned() };
+    let (lines, name) = (Lines::of(&source.text), visible(&source.name));
+    let marked = snippet(&[(bytes(label, source), label)], source, &name, &lines);
+    let group = Group::with_level(Level::NOTE).element(marked);
+    Renderer::plain().render(&[group]).replace(|it| matches!(it, '\u{80}'..='\u{9f}'), "\u{fffd}")
+}
+
 fn group<'a>(
     diagnostic: &'a Diagnostic,
     source: &'a Source,

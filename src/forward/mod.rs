@@ -28,6 +28,7 @@ mod settings;
 mod source;
 mod table;
 mod walk;
+mod words;
 
 pub use evidence::{Absent, Evidence, KernelFact};
 pub use network::Network;

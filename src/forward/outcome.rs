@@ -2,6 +2,7 @@
 
 use super::evidence::Evidence;
 use super::packet::Packet;
+use serde::Serialize;
 use std::net::IpAddr;
 
 pub use crate::compile::RejectionKind as IcmpKind;
@@ -109,7 +110,8 @@ pub struct IcmpError {
 }
 
 /// Why a packet was dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum DropReason {
     /// No table that the rules look up has a route.
     NoRoute,
@@ -154,7 +156,8 @@ pub enum DropReason {
 }
 
 /// What the model cannot say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Unmodelled {
     /// The ruleset of nft at the node was not read.
     Ruleset,

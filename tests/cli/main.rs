@@ -6,3 +6,4 @@ mod program;
 mod report;
 mod trust;
 mod verbs;
+mod verify;

@@ -3,12 +3,12 @@
 //! `labs.txt` says of each lab how many checks the model proves, and of how many it says why it cannot.
 
 use crate::lab;
-use crate::verdict::{Verdict, of_check};
 use std::fs;
 use std::path::Path;
 use vrflab::document::Format;
 use vrflab::forward::Network;
 use vrflab::plan::lower;
+use vrflab::verify::{Judge, Verdict};
 
 #[test]
 fn what_the_labs_promise_is_what_the_model_says() {
@@ -24,11 +24,12 @@ fn what_the_labs_promise_is_what_the_model_says() {
             let plan = lower(&lab).unwrap();
             let network = Network::of_plan(&plan);
             let (mut holds, mut unknown) = (0, std::collections::BTreeMap::new());
+            let judge = Judge::new(&lab, &network);
             for check in &lab.checks {
-                match of_check(&network, &lab, check) {
-                    Verdict::Holds => holds += 1,
-                    Verdict::Fails(why) => wrong += &format!("{file}: {check}\n    {why}\n"),
-                    Verdict::Unknown(why) => *unknown.entry(why).or_insert(0) += 1,
+                match judge.judge(check).verdict() {
+                    Verdict::Proved => holds += 1,
+                    Verdict::Refuted(why) => wrong += &format!("{file}: {check}\n    {why:?}\n"),
+                    Verdict::Unknown { at: _, why } => *unknown.entry(*why).or_insert(0) += 1,
                 }
             }
             table += &format!("{file} {holds}");

@@ -4,7 +4,6 @@
 
 mod labs;
 mod traps;
-mod verdict;
 
 use std::fs;
 use std::path::Path;

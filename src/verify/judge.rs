@@ -1,0 +1,278 @@
+//! Putting a check to the model.
+
+use super::verdict::{Fault, Judgement, ProbeJudgement, Refutation, Verdict};
+use crate::compile::{self, Arrival, Check, Expect, Hop, Lab, NodeId, Rejection, Spread, Target};
+use crate::document::Role;
+use crate::forward::{End, Exchange, Network, Outcome, Probe, Protocol};
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// How many bytes of data a probe has of which no size is said.
+const DATA: u32 = 56;
+/// The source port of probes: the shares of flows go by the weights alone.
+const SOURCE_PORT: u16 = 40000;
+/// How far a share may be from what a check says.
+const TOLERANCE: f64 = 1e-6;
+
+/// A lab and the model of its network.
+#[derive(Debug)]
+pub struct Judge<'n, 'a> {
+    pub(super) lab: &'n Lab,
+    network: &'n Network<'a>,
+    nodes: HashMap<&'n str, NodeId>,
+}
+
+impl<'n, 'a> Judge<'n, 'a> {
+    /// Judges the checks of a lab by a network that is made of it, or was observed where it stands.
+    pub fn new(lab: &'n Lab, network: &'n Network<'a>) -> Self {
+        let nodes = lab.nodes.iter().enumerate();
+        let nodes = nodes.map(|(place, node)| (node.namespace.as_str(), NodeId(place))).collect();
+        Self { lab, network, nodes }
+    }
+
+    /// The node of a namespace.
+    pub(super) fn node(&self, namespace: &str) -> Option<NodeId> {
+        self.nodes.get(namespace).copied()
+    }
+
+    /// What the model says of a check.
+    pub fn judge(&self, check: &'n Check) -> Judgement<'n, 'a> {
+        let probes = check.to.addresses().iter().map(|to| self.probe(check, *to)).collect();
+        Judgement { check, probes }
+    }
+
+    fn probe(&self, check: &Check, to: IpAddr) -> ProbeJudgement<'a> {
+        let exchanges = self.network.exchange(&self.sent(check, to));
+        let verdict = match self.refute(check, &exchanges) {
+            Some(refutation) => Verdict::Refuted(Box::new(refutation)),
+            None => unknown(check, &exchanges).unwrap_or(Verdict::Proved),
+        };
+        ProbeJudgement { to, exchanges, verdict }
+    }
+
+    /// What a check sends.
+    fn sent(&self, check: &'n Check, to: IpAddr) -> Probe<'n> {
+        let sources = match &check.expect {
+            Expect::Spreads(spread) => spread.sources.and_then(|net| net.hosts().next()),
+            Expect::Arrives(_) | Expect::Lost | Expect::Rejected(_) => None,
+        };
+        let said = check.sends.size.map_or(DATA, u32::from);
+        let (protocol, size) = match check.protocol() {
+            compile::Protocol::Echo => (Protocol::Echo, said),
+            compile::Protocol::Udp(port) => {
+                (Protocol::Udp { sport: SOURCE_PORT, dport: port.get() }, said)
+            }
+            compile::Protocol::Tcp(port) => {
+                (Protocol::Tcp { sport: SOURCE_PORT, dport: port.get() }, 0)
+            }
+        };
+        Probe {
+            namespace: &self.lab[check.from.node].namespace,
+            device: check.device().map(|device| device.as_str()),
+            destination: to,
+            source: check.sends.from.or(sources),
+            protocol,
+            size,
+            df: check.sends.df,
+            ttl: check.sends.hops,
+            tos: 0,
+            mark: 0,
+        }
+    }
+
+    /// What contradicts a check, where something does.
+    fn refute(&self, check: &Check, exchanges: &[Exchange<'a>]) -> Option<Refutation<'a>> {
+        let mut known =
+            exchanges.iter().filter(|exchange| why_unknown(&exchange.request).is_none());
+        match &check.expect {
+            Expect::Arrives(arrival) => {
+                known.find_map(|exchange| self.unlike(check, arrival, exchange))
+            }
+            Expect::Spreads(spread) => known
+                .find_map(|exchange| self.astray(check, &exchange.request))
+                .or_else(|| self.uneven(spread, exchanges)),
+            Expect::Lost => known.find_map(|exchange| self.arrived(check, exchange)),
+            Expect::Rejected(rejection) => {
+                known.find_map(|exchange| self.unrejected(check, rejection, exchange))
+            }
+        }
+    }
+
+    /// Whether a request that must arrive does not, or elsewhere.
+    fn astray(&self, check: &Check, request: &Outcome<'a>) -> Option<Refutation<'a>> {
+        let fault = match (request.is_delivered(), self.arrives(&check.to, request)) {
+            (false, _) => Fault::RequestLost,
+            (true, false) => Fault::RequestElsewhere,
+            (true, true) => return None,
+        };
+        Some(Refutation { fault, request: request.clone(), reply: None })
+    }
+
+    /// What is not as a check wants a probe to arrive and to be answered.
+    fn unlike(
+        &self,
+        check: &Check,
+        arrival: &Arrival<NodeId>,
+        exchange: &Exchange<'a>,
+    ) -> Option<Refutation<'a>> {
+        let request = &exchange.request;
+        if let Some(astray) = self.astray(check, request) {
+            return Some(astray);
+        }
+        let refuted = |fault, reply: Option<&Outcome<'a>>| {
+            Some(Refutation { fault, request: request.clone(), reply: reply.cloned() })
+        };
+        if arrival.via.as_ref().is_some_and(|via| self.parting(request, via).is_some()) {
+            return refuted(Fault::RequestPath, None);
+        }
+        if exchange.reply.is_empty() {
+            return refuted(Fault::NoReply, None);
+        }
+        let known = exchange.reply.iter().filter(|reply| why_unknown(reply).is_none());
+        known.into_iter().find_map(|reply| {
+            let other = |wanted: &u8| reply.packet.ttl != *wanted;
+            let parts = |via: &Vec<Hop<NodeId>>| self.parting(reply, via).is_some();
+            let fault = match (self.lost_on_return(check, reply), arrival.ttl.filter(other)) {
+                (Some(fault), _) => fault,
+                (None, _) if arrival.back.as_ref().is_some_and(parts) => Fault::ReplyPath,
+                (None, Some(wanted)) => Fault::ReplyTtl { wanted },
+                (None, None) => return None,
+            };
+            refuted(fault, Some(reply))
+        })
+    }
+
+    /// What arrives or is answered and must not.
+    fn arrived(&self, check: &Check, exchange: &Exchange<'a>) -> Option<Refutation<'a>> {
+        let request = &exchange.request;
+        let (fault, reply) = match &check.to {
+            Target::Node { .. } if self.arrives(&check.to, request) => (Fault::Arrives, None),
+            Target::Node { .. } => return None,
+            Target::Address(_) | Target::OnLink { .. } => {
+                let home = |reply: &&Outcome<'a>| self.lost_on_return(check, reply).is_none();
+                let reply = exchange.reply.iter().filter(|_| request.is_delivered()).find(home)?;
+                (Fault::Answered, Some(reply.clone()))
+            }
+        };
+        Some(Refutation { fault, request: request.clone(), reply })
+    }
+
+    /// Where the ICMP error that a check wants does not come back.
+    fn unrejected(
+        &self,
+        check: &Check,
+        rejection: &Rejection,
+        exchange: &Exchange<'a>,
+    ) -> Option<Refutation<'a>> {
+        let request = &exchange.request;
+        let refuted = |fault, reply: Option<&Outcome<'a>>| {
+            Some(Refutation { fault, request: request.clone(), reply: reply.cloned() })
+        };
+        let is_wanted = match &request.end {
+            End::Rejected { by: _, error } => {
+                error.kind == rejection.kind
+                    && rejection.by.is_none_or(|by| error.source == Some(by))
+                    && rejection.mtu.is_none_or(|mtu| error.mtu == Some(mtu))
+            }
+            End::Delivered { .. }
+            | End::Refused { .. }
+            | End::Dropped { .. }
+            | End::Loop { .. }
+            | End::Unknown { .. } => false,
+        };
+        if !is_wanted {
+            return refuted(Fault::OtherError, None);
+        }
+        if exchange.reply.is_empty() {
+            return refuted(Fault::NoReply, None);
+        }
+        let mut known = exchange.reply.iter().filter(|reply| why_unknown(reply).is_none());
+        known.find_map(|reply| refuted(self.lost_on_return(check, reply)?, Some(reply)))
+    }
+
+    /// A node whose share of the flows is another than the check says.
+    fn uneven(
+        &self,
+        spread: &Spread<NodeId>,
+        exchanges: &[Exchange<'a>],
+    ) -> Option<Refutation<'a>> {
+        let requests = || exchanges.iter().map(|exchange| &exchange.request);
+        if requests().any(|request| why_unknown(request).is_some()) {
+            return None;
+        }
+        spread.shares.iter().find_map(|share| {
+            let passes = |request: &&Outcome<'a>| {
+                request.hops.iter().any(|hop| self.node(hop.namespace) == Some(share.node))
+            };
+            let sum: f64 = requests().filter(passes).map(|request| request.share).sum();
+            let wanted = f64::from(share.weight) / spread.whole() as f64;
+            let fault = Fault::Uneven { node: share.node, share: sum, wanted };
+            let request = requests().next().filter(|_| (sum - wanted).abs() >= TOLERANCE)?;
+            Some(Refutation { fault, request: request.clone(), reply: None })
+        })
+    }
+
+    /// Whether a request is taken in by whom a check means.
+    fn arrives(&self, target: &Target, request: &Outcome<'a>) -> bool {
+        let End::Delivered { namespace, vrf, device: _ } = request.end else { return false };
+        match target {
+            Target::Node { node: _, takers, vrf: wanted, addresses: _ } => {
+                self.node(namespace).is_some_and(|node| takers.contains(&node))
+                    && wanted.as_ref().is_none_or(|wanted| vrf == Some(wanted.as_str()))
+            }
+            Target::Address(_) | Target::OnLink { .. } => true,
+        }
+    }
+
+    fn lost_on_return(&self, check: &Check, reply: &Outcome<'a>) -> Option<Fault> {
+        match reply.end {
+            End::Delivered { namespace, .. } => {
+                (self.node(namespace) != Some(check.from.node)).then_some(Fault::ReplyElsewhere)
+            }
+            End::Rejected { .. }
+            | End::Refused { .. }
+            | End::Dropped { .. }
+            | End::Loop { .. }
+            | End::Unknown { .. } => Some(Fault::ReplyLost),
+        }
+    }
+
+    /// The place of the first hop that is not as a check says, among those between the ends.
+    pub(super) fn parting(&self, outcome: &Outcome<'a>, via: &[Hop<NodeId>]) -> Option<usize> {
+        let hops = &outcome.hops;
+        let between = hops.get(1..hops.len().saturating_sub(1)).unwrap_or_default();
+        let is_router = |hop: &&Hop<NodeId>| self.lab[hop.node].role != Role::Switch;
+        let via: Vec<&Hop<NodeId>> = via.iter().filter(is_router).collect();
+        let is_same = |(hop, wanted): &(&crate::forward::Hop<'a>, &&Hop<NodeId>)| {
+            let labels = wanted.labels.as_ref();
+            self.node(hop.namespace) == Some(wanted.node)
+                && labels
+                    .is_none_or(|it| it.iter().map(|it| it.number()).eq(hop.labels.iter().copied()))
+        };
+        let same = between.iter().zip(&via).take_while(is_same).count();
+        (same < between.len() || same < via.len()).then_some(same)
+    }
+}
+
+/// What is not known of a check that nothing contradicts.
+fn unknown<'a>(check: &Check, exchanges: &[Exchange<'a>]) -> Option<Verdict<'a>> {
+    let by_requests = match &check.expect {
+        Expect::Spreads(spread) => spread.sources.is_some(),
+        Expect::Lost => matches!(check.to, Target::Node { .. }),
+        Expect::Arrives(_) | Expect::Rejected(_) => false,
+    };
+    let requests = exchanges.iter().map(|exchange| &exchange.request);
+    let replies = exchanges.iter().filter(|_| !by_requests).flat_map(|exchange| &exchange.reply);
+    requests.chain(replies).find_map(why_unknown)
+}
+
+fn why_unknown<'a>(outcome: &Outcome<'a>) -> Option<Verdict<'a>> {
+    match outcome.end {
+        End::Unknown { at, why } => Some(Verdict::Unknown { at, why }),
+        End::Delivered { .. }
+        | End::Rejected { .. }
+        | End::Refused { .. }
+        | End::Dropped { .. }
+        | End::Loop { .. } => None,
+    }
+}

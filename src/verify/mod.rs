@@ -1,0 +1,17 @@
+//! Do the checks of a lab hold? The forwarding model's answer, without a kernel.
+//!
+//! A [`Judge`] puts a check to a [`Network`](crate::forward::Network) and returns its [`Judgement`]: a
+//! [`Verdict`] per address that is probed. A check is proved if it holds for every flow that its probes can
+//! be, refuted if some flow contradicts it, and unknown where the model says that it does not know. What
+//! takes a running lab, a time or a listening server, is not judged: see [`not_judged`].
+#![warn(clippy::wildcard_enum_match_arm)]
+
+mod cause;
+mod judge;
+mod report;
+mod verdict;
+mod words;
+
+pub use judge::Judge;
+pub use report::{CheckResult, ExchangeResult, ProbeResult, Report, Visit, Walk, Word};
+pub use verdict::{Fault, Judgement, ProbeJudgement, Refutation, Verdict, not_judged};

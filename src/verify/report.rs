@@ -1,0 +1,238 @@
+//! What came of the checks, for people and programs.
+
+use super::judge::Judge;
+use super::verdict::{Judgement, ProbeJudgement, Verdict, not_judged};
+use super::words::left_out;
+use crate::compile::Lab;
+use crate::diagnostic::{self, Label, Source};
+use crate::forward::{End, Hop, Network, Outcome};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::net::IpAddr;
+
+/// What the model says of all checks of a lab.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The lab's name.
+    pub lab: String,
+    /// A result per check, in the checks' order.
+    #[serde(rename = "checks")]
+    pub results: Vec<CheckResult>,
+    /// How many are proved.
+    pub proved: usize,
+    /// How many are refuted.
+    pub refuted: usize,
+    /// Of how many the model cannot say.
+    pub unknown: usize,
+    /// What checks ask for beside that and is not judged, in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
+}
+
+/// What the model says of one check.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CheckResult {
+    /// The check as it is written.
+    pub check: String,
+    /// Whether it holds.
+    pub verdict: Word,
+    /// Why it does not hold, or why the model cannot say, in one line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The place in the file that decides.
+    #[serde(skip)]
+    pub decided_by: Option<Label>,
+    /// The options that are not judged: `rtt`, `loss`, `unique`, `served`, `refused`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_judged: Vec<&'static str>,
+    /// What is sent, one per address.
+    pub probes: Vec<ProbeResult>,
+    /// For people: the walk of what contradicts it, a line per hop.
+    #[serde(skip)]
+    pub walks: Vec<String>,
+}
+
+/// A verdict's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Word {
+    /// It holds for every flow.
+    Proved,
+    /// Some flow contradicts it.
+    Refuted,
+    /// The model cannot say.
+    Unknown,
+}
+
+/// What becomes of a probe to one address.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProbeResult {
+    /// To whom.
+    pub to: IpAddr,
+    /// Whether that is what the check wants.
+    pub verdict: Word,
+    /// All that can become of it.
+    pub outcomes: Vec<ExchangeResult>,
+}
+
+/// What becomes of a request and its answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExchangeResult {
+    /// The request's walk.
+    pub request: Walk,
+    /// The walks of its answer, or of an ICMP error; none where nothing comes back.
+    pub replies: Vec<Walk>,
+}
+
+/// What becomes of a packet.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Walk {
+    /// Which part of all flows fares so; of an answer, which part of those of its request.
+    pub share: f64,
+    /// `delivered`, `rejected`, `refused`, `dropped`, `loop` or `unknown`.
+    pub end: &'static str,
+    /// The node where it ends; none where the sender refuses to send it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// The VRF that it is taken in by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vrf: Option<String>,
+    /// The ICMP error as checks name it, or why it ends there, or what is not known, in a word such as
+    /// `no-route`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<Value>,
+    /// The MTU that an ICMP error tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
+    /// The nodes that it comes to, the sender first.
+    pub path: Vec<Visit>,
+}
+
+/// A packet at a node.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Visit {
+    /// The node.
+    pub node: String,
+    /// The interface that it comes in through; none at the sender.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// The labels that it comes with, the outermost first.
+    pub labels: Vec<u32>,
+    /// The time to live that it comes with.
+    pub ttl: u8,
+    /// The devices that it leaves through, the last of them to the next node.
+    pub out: Vec<String>,
+}
+
+impl Report {
+    /// Judges all checks of a lab.
+    pub fn of(lab: &Lab, network: &Network<'_>) -> Self {
+        let judge = Judge::new(lab, network);
+        let results: Vec<CheckResult> =
+            lab.checks.iter().map(|check| judge.result(&judge.judge(check))).collect();
+        let count = |word| results.iter().filter(|result| result.verdict == word).count();
+        Self {
+            lab: lab.name.to_string(),
+            proved: count(Word::Proved),
+            refuted: count(Word::Refuted),
+            unknown: count(Word::Unknown),
+            left_out: left_out(lab.checks.iter()),
+            results,
+        }
+    }
+
+    /// The same for programs. A refuted check has under `decided_by` a place in the file, as in the
+    /// diagnostics of `validate --format json`, where one decides.
+    pub fn json(&self, file: &Source) -> Value {
+        let mut value = json!(self);
+        let labels = self.results.iter().enumerate();
+        let labels =
+            labels.filter_map(|(place, result)| Some((place, result.decided_by.as_ref()?)));
+        let (places, labels): (Vec<usize>, Vec<&Label>) = labels.unzip();
+        for (place, label) in places.into_iter().zip(diagnostic::json::labels(labels, file)) {
+            value["checks"][place]["decided_by"] = label;
+        }
+        value
+    }
+
+    /// Whether no check is refuted.
+    pub fn ok(&self) -> bool {
+        self.refuted == 0
+    }
+}
+
+impl<'a> Judge<'_, 'a> {
+    fn result(&self, judgement: &Judgement<'_, 'a>) -> CheckResult {
+        let check = judgement.check;
+        let (reason, decided_by, walks) = match judgement.verdict() {
+            Verdict::Proved => (None, None, Vec::new()),
+            Verdict::Refuted(refutation) => (
+                Some(self.reason(check, refutation)),
+                self.deciding(check, refutation),
+                self.walks(refutation),
+            ),
+            Verdict::Unknown { at, why } => (Some(self.doubt(at, *why)), None, Vec::new()),
+        };
+        CheckResult {
+            check: check.text.clone(),
+            verdict: Word::of(judgement.verdict()),
+            reason,
+            decided_by,
+            not_judged: not_judged(check),
+            probes: judgement.probes.iter().map(|probe| self.probe_result(probe)).collect(),
+            walks,
+        }
+    }
+
+    fn probe_result(&self, probe: &ProbeJudgement<'a>) -> ProbeResult {
+        let outcomes = probe.exchanges.iter().map(|exchange| ExchangeResult {
+            request: self.walk_of(&exchange.request),
+            replies: exchange.reply.iter().map(|reply| self.walk_of(reply)).collect(),
+        });
+        let verdict = Word::of(&probe.verdict);
+        ProbeResult { to: probe.to, verdict, outcomes: outcomes.collect() }
+    }
+
+    fn walk_of(&self, outcome: &Outcome<'a>) -> Walk {
+        let (end, at, why) = match &outcome.end {
+            End::Delivered { namespace, .. } => ("delivered", Some(*namespace), None),
+            End::Rejected { by, error } => {
+                ("rejected", Some(*by), Some(json!(error.kind.to_string())))
+            }
+            End::Refused { reason } => ("refused", None, Some(json!(reason))),
+            End::Dropped { at, reason } => ("dropped", Some(*at), Some(json!(reason))),
+            End::Loop { at } => ("loop", Some(*at), None),
+            End::Unknown { at, why } => ("unknown", Some(*at), Some(json!(why))),
+        };
+        let (vrf, mtu) = match &outcome.end {
+            End::Delivered { vrf, .. } => (vrf.map(str::to_owned), None),
+            End::Rejected { error, .. } => (None, error.mtu),
+            End::Refused { .. } | End::Dropped { .. } | End::Loop { .. } | End::Unknown { .. } => {
+                (None, None)
+            }
+        };
+        let at = at.map(|at| self.name(at).to_owned());
+        let path = outcome.hops.iter().map(|hop| self.visit(hop)).collect();
+        Walk { share: outcome.share, end, at, vrf, why, mtu, path }
+    }
+
+    fn visit(&self, hop: &Hop<'a>) -> Visit {
+        Visit {
+            node: self.name(hop.namespace).to_owned(),
+            interface: hop.device.map(str::to_owned),
+            labels: hop.labels.clone(),
+            ttl: hop.ttl,
+            out: hop.out.iter().map(|device| (*device).to_owned()).collect(),
+        }
+    }
+}
+
+impl Word {
+    fn of(verdict: &Verdict<'_>) -> Self {
+        match verdict {
+            Verdict::Proved => Word::Proved,
+            Verdict::Refuted(_) => Word::Refuted,
+            Verdict::Unknown { .. } => Word::Unknown,
+        }
+    }
+}

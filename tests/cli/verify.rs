@@ -1,0 +1,54 @@
+//! What `vrflab verify` says of labs: the exact text stands beside each. `BLESS=1` writes the texts anew.
+
+use crate::program::{ended, vrflab};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/verify")
+}
+
+/// What is printed of a file, and the status.
+fn said(arguments: &[&str]) -> String {
+    let ended = ended(vrflab(&[&["verify"], arguments].concat()).current_dir(folder()));
+    format!("{}status {}\n", ended.out, ended.status)
+}
+
+fn compared(name: &str, said: &str) -> Result<(), String> {
+    let beside = folder().join(name);
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&beside, said).unwrap();
+    }
+    match fs::read_to_string(&beside) {
+        Ok(expected) if expected == said => Ok(()),
+        Ok(expected) => Err(format!("{name}\n--- expected\n{expected}\n--- said\n{said}")),
+        Err(error) => Err(format!("{name}: {error}; BLESS=1 writes it")),
+    }
+}
+
+#[test]
+fn each_check_of_a_file_is_proved_or_refuted_with_the_walk_and_the_line_that_decides() {
+    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = files
+        .filter(|file| file.extension().is_some_and(|it| it == "yaml" || it == "dot"))
+        .collect();
+    files.sort();
+    assert!(files.len() > 3);
+    let compare = |file: &PathBuf| {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        compared(&format!("{name}.txt"), &said(&[name])).err()
+    };
+    let different: Vec<String> = files.iter().filter_map(compare).collect();
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+#[test]
+fn a_lab_whose_checks_all_hold_takes_one_line() {
+    assert_eq!(said(&["../../../labs/l3vpn.dot"]), "l3vpn: 64 checks proved\nstatus 0\n");
+}
+
+#[test]
+fn a_program_gets_the_same_as_json() {
+    let said = said(&["--json", "missing-route.yaml"]);
+    assert_eq!(compared("missing-route.json.txt", &said), Ok(()));
+}
