@@ -4,6 +4,7 @@ use crate::standing::{Built, file, read, words};
 use vrflab::check::{self, CheckResult};
 use vrflab::compile::{Check, Expect, Target};
 use vrflab::document::Format;
+use vrflab::link::PublicKey;
 
 /// Builds a lab, compares the kernel with its plan, and sees that all of its checks hold.
 fn holds(built: Built) {
@@ -164,6 +165,21 @@ fn a_bond_goes_on_with_the_ports_that_are_left() {
 #[test]
 fn wireguard_goes_over_ipv6_to_peers_by_their_keys_and_needs_the_key_that_they_share() {
     let text = std::fs::read_to_string(file("tests/guest/wireguard.yaml")).unwrap();
+    // More networks, and more peers, than one message to the kernel holds.
+    let network = |third: usize| format!("10.{}.{}.0/24", 100 + third / 256, third % 256);
+    let peer = |number: u8, networks: &mut dyn Iterator<Item = usize>| {
+        let networks: Vec<String> = networks.map(network).collect();
+        format!("'{} allowed-ips {}'", PublicKey::new([number; 32]), networks.join(","))
+    };
+    let many = std::iter::once(peer(0, &mut (0..5000))).chain(
+        (1..=200).map(|number| peer(number, &mut std::iter::once(5000 + usize::from(number)))),
+    );
+    let many = many.collect::<Vec<_>>().join(", ");
+    let node = "  isp: {role: router}\n";
+    assert!(text.contains(node));
+    let interface = format!("{{kind: wireguard, table: off, peers: [{many}]}}");
+    let with_many = format!("  isp: {{role: router, interfaces: {{wg0: {interface}}}}}\n");
+    let text = text.replace(node, &with_many);
     let (built, said) = read(&text, Format::Yaml, "dev-wireguard-6");
     assert!(said.is_empty(), "{said:?}");
     let standing = built.up();
