@@ -8,7 +8,7 @@ use crate::iproute::{FdbEntry, FdbPlace, Vlan};
 use crate::link::{BridgePort, DEFAULT_PVID, Keys, Kind, KindName, REMOTES};
 use crate::topology;
 use crate::vocabulary::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How many ports the kernel's bridge takes (`BR_MAX_PORTS` of `net/bridge/br_private.h`).
 const MOST_PORTS: usize = 1023;
@@ -70,6 +70,7 @@ fn fdb(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
             vnis.iter().map(of).collect::<Vec<_>>()
         });
         let mut entries: Vec<Spanned<FdbEntry>> = Vec::new();
+        let mut spans = BTreeMap::new();
         for entry in remotes.chain(said.written.fdb.iter().copied()) {
             let fault = match (entry.value.place, vxlan) {
                 (FdbPlace::Tunnel { src_vni, .. }, Some(vxlan))
@@ -111,7 +112,7 @@ fn fdb(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
                 };
                 (entry.lladdr, many, vlan, entry.src_vni(), entry.dst().is_some())
             };
-            let first = entries.iter().find(|it| key(&it.value) == key(&entry.value));
+            let first = spans.get(&key(&entry.value)).copied();
             if let Some(fault) = fault {
                 errors.push(Diagnostic::error(Code::BadValue, fault).at(entry.span, ""));
             } else if let Some(first) = first {
@@ -119,9 +120,10 @@ fn fdb(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
                 errors.push(
                     Diagnostic::error(Code::DuplicateKey, title)
                         .at(entry.span, "the second one")
-                        .beside(first.span, "the first one"),
+                        .beside(first, "the first one"),
                 );
             } else {
+                spans.insert(key(&entry.value), entry.span);
                 entries.push(entry);
             }
         }

@@ -165,8 +165,9 @@ pub(super) fn routes(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostic
 /// Completes every interface.
 pub(super) fn fill(layout: &Layout, lab: &mut Lab, errors: &mut Diagnostics) {
     let ports: Vec<Port> = all(lab).collect();
+    let mut taken = Taken::of(lab, &ports);
     for port in &ports {
-        own(lab, *port, errors);
+        own(lab, *port, &mut taken, errors);
     }
     let interfaces = Interfaces::of(lab);
     let mut filled = Vec::with_capacity(ports.len());
@@ -182,29 +183,54 @@ pub(super) fn fill(layout: &Layout, lab: &mut Lab, errors: &mut Diagnostics) {
     }
 }
 
+/// The ports that the interfaces of each node listen on.
+struct Taken {
+    /// The first interface of each.
+    first: HashMap<(NodeId, u16), InterfaceId>,
+    /// Those below it, from [`FIRST_PORT`] on, are taken.
+    free: HashMap<NodeId, u16>,
+}
+
+impl Taken {
+    fn of(lab: &Lab, ports: &[Port]) -> Self {
+        let mut first = HashMap::new();
+        for (node, interface) in ports {
+            if let Some(port) = at(lab, (*node, *interface)).listen_port {
+                first.entry((*node, port)).or_insert(*interface);
+            }
+        }
+        Self { first, free: HashMap::new() }
+    }
+
+    /// Takes the first port that is free at a node; none where all are taken.
+    fn take(&mut self, (node, interface): Port) -> Option<u16> {
+        let from = self.free.get(&node).copied().unwrap_or(FIRST_PORT);
+        let port = (from..=u16::MAX).find(|port| !self.first.contains_key(&(node, *port)))?;
+        self.first.insert((node, port), interface);
+        self.free.insert(node, port);
+        Some(port)
+    }
+}
+
 /// Gives an interface its key and its port.
-fn own(lab: &mut Lab, port: Port, errors: &mut Diagnostics) {
+fn own(lab: &mut Lab, port: Port, taken: &mut Taken, errors: &mut Diagnostics) {
     let (lab_name, node) = (lab.name.clone(), &lab[port.0]);
-    let others = node.interfaces.iter().enumerate().filter(|(place, _)| *place != port.1.0);
-    let taken: BTreeMap<u16, usize> = others
-        .filter_map(|(place, it)| Some((it.kind.of_device()?.as_wireguard()?.listen_port?, place)))
-        .collect();
     let interface = &node.interfaces[port.1.0];
     let said = at(lab, port).listen_port;
-    let first = said.and_then(|port| taken.get(&port)).filter(|first| **first < port.1.0);
-    if let Some(first) = first {
+    let first = said.and_then(|said| taken.first.get(&(port.0, said)));
+    if let Some(first) = first.filter(|first| **first != port.1) {
         errors.push(
             Diagnostic::error(Code::BadValue, "two WireGuard interfaces listen on one port")
                 .at(interface.span, "this one")
-                .beside(node.interfaces[*first].span, "and this one")
+                .beside(node.interfaces[first.0].span, "and this one")
                 .note("the kernel answers EADDRINUSE when the second comes up"),
         );
     }
-    let free = (FIRST_PORT..).find(|port| !taken.contains_key(port));
+    let listen_port = said.or_else(|| taken.take(port));
     let derived =
         PrivateKey::derived(lab_name.as_str(), node.name.as_str(), interface.name.as_str());
     if let Some(wireguard) = lab[port.0].interfaces[port.1.0].kind.as_wireguard_mut() {
-        wireguard.listen_port = said.or(free);
+        wireguard.listen_port = listen_port;
         wireguard.private_key.get_or_insert(derived);
     }
 }
@@ -368,8 +394,7 @@ fn addresses(layout: &Layout, lab: &Lab, context: Context) -> Vec<(IpNet, u8)> {
         if is_tunnel || layout.context(port) != context || !lab.carries(port.0, port.1) {
             continue;
         }
-        let segment = layout.segments.iter().find(|segment| segment.ports.contains(&port));
-        let mut others = segment.into_iter().flat_map(|segment| &segment.ports);
+        let mut others = layout.segment(port).into_iter().flat_map(|segment| &segment.ports);
         let to_router = others.any(|other| other.0 != port.0 && lab[other.0].forwarding);
         let rank = if to_router { 2 } else { 3 };
         all.extend(interface.addresses.iter().map(|address| (address.value.net, rank)));
