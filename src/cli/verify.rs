@@ -1,20 +1,28 @@
 //! `vrflab verify`: proves or refutes the checks of a file by the forwarding model.
 
-use super::exit::Exit;
+use super::exit::{Exit, wrong};
 use super::failures::{self, Finding};
 use super::input::{self, LabFile};
 use super::output::{self, out};
 use super::report::Amount;
 use super::{count, sample};
-use crate::diagnostic::{Source, Span, render};
+use crate::compile::Lab;
+use crate::diagnostic::{Source, Span, nearest, render};
+use crate::document::LabName;
 use crate::forward::Network;
-use crate::verify::{CheckResult, Report, Word};
+use crate::verify::{CheckResult, FailingPort, Failure, Report, Survival, Word};
 use clap::Args;
 
 const EXAMPLES: &str = "\
 Examples:
   vrflab verify lab.dot
+  vrflab verify --if-down any lab.dot
   vrflab verify --json lab.yaml";
+
+/// How many failures are shown.
+const MAX_SHOWN: usize = 20;
+/// How many of the checks that a failure breaks are shown.
+const MAX_NAMED: usize = 3;
 
 /// The arguments of `vrflab verify`.
 #[derive(Args)]
@@ -25,6 +33,10 @@ pub(super) struct Arguments {
     /// Print JSON: each check with its verdict, and the hops of all that can become of its packets
     #[arg(long)]
     json: bool,
+    /// Prove too what survives when this interface goes down, or the end of any link, each alone; routes
+    /// are not led round it. May be given several times
+    #[arg(long, value_name = "NODE:IF|any")]
+    if_down: Vec<String>,
     #[command(flatten)]
     amount: Amount,
 }
@@ -36,15 +48,89 @@ pub(super) fn run(arguments: &Arguments) -> Exit {
     };
     let (lab, file) = (input.lab(), input.file());
     let network = Network::of_plan(input.plan());
+    let ports = match ports(lab, &arguments.if_down) {
+        Ok(ports) => ports,
+        Err(error) => return wrong(error),
+    };
     let report = Report::of(lab, &network);
+    let survival = match &ports[..] {
+        [] => None,
+        ports => match Survival::of(lab, &network, ports) {
+            Ok(survival) => Some(survival),
+            Err(error) => return wrong(error),
+        },
+    };
     match arguments.json {
-        true => output::json(&report.json(file)),
+        true => {
+            let mut value = report.json(file);
+            if let Some(survival) = &survival {
+                value["if_down"] = serde_json::json!(survival);
+            }
+            output::json(&value);
+        }
         false => {
             print(&report, file);
             sample::print(lab);
+            if let Some(survival) = &survival {
+                print_survival(&lab.name, survival);
+            }
         }
     }
-    if report.ok() { Exit::Done } else { Exit::CheckFailed }
+    let survives = survival.is_none_or(|survival| survival.broken.is_empty());
+    if report.ok() && survives { Exit::Done } else { Exit::CheckFailed }
+}
+
+/// The devices that go down, of the words on the command line.
+fn ports(lab: &Lab, words: &[String]) -> Result<Vec<FailingPort>, String> {
+    let mut ports = Vec::new();
+    for word in words {
+        if word == "any" {
+            ports.extend(FailingPort::all(lab));
+            continue;
+        }
+        let Some((name, device)) = word.split_once(':') else {
+            return Err(format!(
+                "`{word}` is no interface; name one, as in `r1:eth0`, or say `any`"
+            ));
+        };
+        let Some(node) = lab.node(name) else {
+            let near = nearest(name, lab.nodes.iter().map(|node| node.name.as_str()));
+            return Err(format!("{} has no node `{name}`{}", lab.name, did_you_mean(near)));
+        };
+        let here = &lab[node];
+        if here.interface(device).is_none() && here.vrf(device).is_none() {
+            let vrfs = here.vrfs.iter().map(|vrf| vrf.name.as_str());
+            let near =
+                nearest(device, here.interfaces.iter().map(|it| it.name.as_str()).chain(vrfs));
+            return Err(format!("`{name}` has no interface `{device}`{}", did_you_mean(near)));
+        }
+        ports.push(FailingPort { node, device: device.to_owned() });
+    }
+    ports.sort();
+    ports.dedup();
+    Ok(ports)
+}
+
+fn did_you_mean(near: Option<&str>) -> String {
+    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+}
+
+fn print_survival(lab: &LabName, survival: &Survival) {
+    let Survival { failures, survived, broken } = survival;
+    for Failure { node, interface, checks } in broken.iter().take(MAX_SHOWN) {
+        let word = if checks.len() == 1 { "check breaks" } else { "checks break" };
+        out!("{node}:{interface} down: {} {word}", checks.len());
+        for broken in checks.iter().take(MAX_NAMED) {
+            out!("        {}: {}", broken.check, broken.reason);
+        }
+        if let Some(more @ 1..) = checks.len().checked_sub(MAX_NAMED) {
+            out!("        and {more} more");
+        }
+    }
+    if let Some(more @ 1..) = broken.len().checked_sub(MAX_SHOWN) {
+        out!("and {more} more failures that break checks; `--json` has them all");
+    }
+    out!("{lab}: survives {survived} of {}", count(*failures, "single failure"));
 }
 
 fn print(report: &Report, file: &Source) {

@@ -9,9 +9,11 @@
 mod cause;
 mod judge;
 mod report;
+mod survival;
 mod verdict;
 mod words;
 
 pub use judge::Judge;
 pub use report::{CheckResult, ExchangeResult, ProbeResult, Report, Visit, Walk, Word};
+pub use survival::{BrokenCheck, FailingPort, Failure, Survival};
 pub use verdict::{Fault, Judgement, ProbeJudgement, Refutation, Verdict, not_judged};

@@ -228,7 +228,7 @@ impl<'a> Judge<'_, 'a> {
 }
 
 impl Word {
-    fn of(verdict: &Verdict<'_>) -> Self {
+    pub(super) fn of(verdict: &Verdict<'_>) -> Self {
         match verdict {
             Verdict::Proved => Word::Proved,
             Verdict::Refuted(_) => Word::Refuted,

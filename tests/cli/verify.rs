@@ -52,3 +52,23 @@ fn a_program_gets_the_same_as_json() {
     let said = said(&["--json", "missing-route.yaml"]);
     assert_eq!(compared("missing-route.json.txt", &said), Ok(()));
 }
+
+#[test]
+fn of_two_links_the_loss_of_one_is_survived_where_carrier_counts() {
+    let said = said(&["--if-down", "any", "two-uplinks.yaml"]);
+    assert_eq!(compared("two-uplinks.if-down.txt", &said), Ok(()));
+}
+
+#[test]
+fn an_interface_that_is_not_there_is_wrong_usage() {
+    let said = |port: &str| {
+        let said =
+            ended(vrflab(&["verify", "--if-down", port, "two-uplinks.yaml"]).current_dir(folder()));
+        assert_eq!((said.status, said.out.as_str()), (2, ""));
+        said.err.lines().last().unwrap().to_owned()
+    };
+    assert_eq!(said("r1:eth9"), "vrflab: `r1` has no interface `eth9`");
+    assert_eq!(said("r9:a"), "vrflab: two-uplinks has no node `r9`");
+    let usage = "vrflab: `r1` is no interface; name one, as in `r1:eth0`, or say `any`";
+    assert_eq!(said("r1"), usage);
+}
