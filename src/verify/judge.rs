@@ -43,11 +43,19 @@ impl<'n, 'a> Judge<'n, 'a> {
 
     fn probe(&self, check: &Check, to: IpAddr) -> ProbeJudgement<'a> {
         let exchanges = self.network.exchange(&self.sent(check, to));
-        let verdict = match self.refute(check, &exchanges) {
-            Some(refutation) => Verdict::Refuted(Box::new(refutation)),
-            None => unknown(check, &exchanges).unwrap_or(Verdict::Proved),
-        };
+        let verdict = self.verdict(check, &exchanges);
         ProbeJudgement { to, exchanges, verdict }
+    }
+
+    /// Whether what can become of a probe is what a check wants.
+    fn verdict(&self, check: &Check, exchanges: &[Exchange<'a>]) -> Verdict<'a> {
+        if exchanges.is_empty() {
+            return Verdict::NoOutcome;
+        }
+        match self.refute(check, exchanges) {
+            Some(refutation) => Verdict::Refuted(Box::new(refutation)),
+            None => unknown(check, exchanges).unwrap_or(Verdict::Proved),
+        }
     }
 
     /// What a check sends.
@@ -274,5 +282,29 @@ fn why_unknown<'a>(outcome: &Outcome<'a>) -> Option<Verdict<'a>> {
         | End::Refused { .. }
         | End::Dropped { .. }
         | End::Loop { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compile::{Options, compile_source};
+    use crate::diagnostic::Source;
+    use crate::document::{Format, LabName};
+
+    #[test]
+    fn no_check_is_proved_by_a_probe_of_which_nothing_becomes() {
+        let text = "graph { node [role=router]; a -- r -- b; a -- s -- b
+            checks=\"a -> b; a -> b via r; a !> b; a !> b error net-unreachable; a -> b spread r s\" }";
+        let source = Source { name: "x.dot".to_owned(), text: text.to_owned() };
+        let name = LabName::new("x").unwrap();
+        let (lab, said) = compile_source(&source, Format::Dot, &name, &Options::default());
+        let lab = lab.unwrap_or_else(|| panic!("{said:?}"));
+        assert_eq!(lab.checks.len(), 5);
+        let network = Network::default();
+        let judge = Judge::new(&lab, &network);
+        for check in &lab.checks {
+            assert_eq!(judge.verdict(check, &[]), Verdict::NoOutcome, "{check}");
+        }
     }
 }

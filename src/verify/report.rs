@@ -2,7 +2,7 @@
 
 use super::judge::Judge;
 use super::verdict::{Judgement, ProbeJudgement, Verdict, not_judged};
-use super::words::left_out;
+use super::words::{NO_OUTCOME, left_out};
 use crate::compile::Lab;
 use crate::diagnostic::{self, Label, Source};
 use crate::forward::{End, Hop, Network, Outcome};
@@ -172,6 +172,7 @@ impl<'a> Judge<'_, 'a> {
                 self.walks(refutation),
             ),
             Verdict::Unknown { at, why } => (Some(self.doubt(at, *why)), None, Vec::new()),
+            Verdict::NoOutcome => (Some(NO_OUTCOME.to_owned()), None, Vec::new()),
         };
         CheckResult {
             check: check.text.clone(),
@@ -232,7 +233,7 @@ impl Word {
         match verdict {
             Verdict::Proved => Word::Proved,
             Verdict::Refuted(_) => Word::Refuted,
-            Verdict::Unknown { .. } => Word::Unknown,
+            Verdict::Unknown { .. } | Verdict::NoOutcome => Word::Unknown,
         }
     }
 }

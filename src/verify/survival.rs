@@ -3,6 +3,7 @@
 use super::judge::Judge;
 use super::report::Word;
 use super::verdict::{Judgement, Verdict};
+use super::words::NO_OUTCOME;
 use crate::compile::{Lab, NodeId};
 use crate::forward::Network;
 use crate::iproute::NeighbourEntry;
@@ -127,6 +128,7 @@ impl<'a> Judge<'_, 'a> {
             Verdict::Proved => return None,
             Verdict::Refuted(refutation) => self.reason(judgement.check, refutation),
             Verdict::Unknown { at, why } => self.doubt(at, *why),
+            Verdict::NoOutcome => NO_OUTCOME.to_owned(),
         };
         let verdict = Word::of(judgement.verdict());
         Some(BrokenCheck { check: judgement.check.text.clone(), verdict, reason })

@@ -38,6 +38,8 @@ pub enum Verdict<'a> {
         /// What it does not know.
         why: Unmodelled,
     },
+    /// The model has nothing that becomes of its probe.
+    NoOutcome,
 }
 
 /// What contradicts a check.
@@ -96,7 +98,10 @@ impl<'a> Judgement<'_, 'a> {
         let verdicts = || self.probes.iter().map(|probe| &probe.verdict);
         verdicts()
             .find(|verdict| matches!(verdict, Verdict::Refuted(_)))
-            .or_else(|| verdicts().find(|verdict| matches!(verdict, Verdict::Unknown { .. })))
+            .or_else(|| {
+                verdicts()
+                    .find(|verdict| matches!(verdict, Verdict::Unknown { .. } | Verdict::NoOutcome))
+            })
             .unwrap_or(&Verdict::Proved)
     }
 }

@@ -11,6 +11,8 @@ use std::fmt::Write;
 const MAX_HOPS: usize = 20;
 /// How much of all flows counts as all of them.
 const WHOLE: f64 = 1.0 - 1e-6;
+/// Why a check of [`Verdict::NoOutcome`](super::Verdict::NoOutcome) is unknown.
+pub(super) const NO_OUTCOME: &str = "the model does not know what becomes of the probe";
 
 impl<'a> Judge<'_, 'a> {
     /// The name of the node of a namespace.

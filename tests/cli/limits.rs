@@ -12,13 +12,13 @@ fn a_limit_refuses_what_a_file_would_make_and_a_higher_one_allows_it() {
     let said = |arguments: &[&str]| {
         ended(vrflab(&[arguments, &["ring.dot"]].concat()).current_dir(&directory))
     };
-    for verb in ["validate", "plan", "compile", "up"] {
+    for verb in ["validate", "verify", "plan", "compile", "up"] {
         let low = said(&[verb, "--limit", "routes=9", "--limit", "nodes=4"]);
         assert_eq!((low.status, low.out.as_str()), (2, ""), "{verb}: {low:?}");
         let title = "error[too-many]: the file makes 10 routes or more\n";
         assert!(low.err.starts_with(title), "{verb}: {}", low.err);
     }
-    for verb in ["validate", "plan", "compile"] {
+    for verb in ["validate", "verify", "plan", "compile"] {
         let high = said(&[verb, "--limit=routes=20"]);
         assert_eq!((high.status, high.err.as_str()), (0, ""), "{verb}: {high:?}");
     }

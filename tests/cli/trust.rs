@@ -60,7 +60,7 @@ fn files_elsewhere_are_read_where_the_user_allows_it() {
     fs::write(directory.join("shared/motd"), "hello").unwrap();
     let lab = "nodes: {h1: {etc: {motd: {file: ../shared/motd}}}}\nlinks: [h1 -- h2]\n";
     fs::write(directory.join("labs/x.yaml"), lab).unwrap();
-    for verb in ["validate", "plan", "compile", "up"] {
+    for verb in ["validate", "verify", "plan", "compile", "up"] {
         let refused = ended(vrflab(&[verb, "labs/x.yaml"]).current_dir(&directory));
         assert_eq!(refused.status, 2, "{verb}");
         let title = "error[outside-file]: `labs/../shared/motd` is outside the lab file's \

@@ -29,6 +29,7 @@ fn what_the_labs_promise_is_what_the_model_says() {
                 match judge.judge(check).verdict() {
                     Verdict::Proved => holds += 1,
                     Verdict::Refuted(why) => wrong += &format!("{file}: {check}\n    {why:?}\n"),
+                    Verdict::NoOutcome => wrong += &format!("{file}: {check}: no outcome\n"),
                     Verdict::Unknown { at: _, why } => *unknown.entry(*why).or_insert(0) += 1,
                 }
             }

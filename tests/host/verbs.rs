@@ -108,6 +108,8 @@ fn output_that_cannot_be_written_is_a_failure_unless_its_reader_has_gone() {
     for words in [
         ["validate", &file].as_slice(),
         &["validate", "--format", "json", &file],
+        &["verify", &file],
+        &["verify", "--json", &file],
         &["plan", &file],
         &["compile", &file],
         &["schema"],

@@ -19,7 +19,7 @@ fn a_wrong_file_gets_its_text_and_nothing_is_made() {
     let host = Host::new();
     let mut different = Vec::new();
     for name in wrong() {
-        for verb in ["up", "validate", "plan"] {
+        for verb in ["up", "validate", "verify", "plan"] {
             let mut command = host.vrflab(&[verb, &name]);
             let said = said(&command.current_dir(file("tests/host/wrong")).output().unwrap());
             assert_eq!((said.status, said.out.as_str()), (2, ""), "{verb} {name}: {}", said.err);
