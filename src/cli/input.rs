@@ -7,12 +7,19 @@ use crate::lifecycle::{CompileError, CompiledLab, Definition, Options};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-/// A lab's file on the command line, and what it may name.
+/// A lab's file on the command line.
 #[derive(Debug, Args)]
 pub(super) struct LabFile {
     /// The lab's .dot or .yaml file, `-` for standard input
     #[arg(id = "file", value_name = "FILE")]
     pub path: PathBuf,
+    #[command(flatten)]
+    pub with: FileOptions,
+}
+
+/// What a lab's file on the command line may name, and how much it may make.
+#[derive(Debug, Clone, Args)]
+pub(super) struct FileOptions {
     /// Let FILE name files below DIR, where otherwise they must be below its own directory, or below
     /// the working directory for standard input; may be given several times
     #[arg(long, value_name = "DIR", value_parser = directory)]
@@ -39,9 +46,9 @@ pub(super) fn compile(
     name: Option<&LabName>,
     without_commands: bool,
 ) -> Result<CompiledLab, CompileError> {
-    let limits = Limits::default().with(&file.limits);
+    let limits = Limits::default().with(&file.with.limits);
     let options = Options { name: name.cloned(), limits, without_commands };
-    Definition::read_beside(&file.path, &file.allow_files)?.compile(options)
+    Definition::read_beside(&file.path, &file.with.allow_files)?.compile(options)
 }
 
 /// Says what is wrong with a file, and what follows from errors.

@@ -93,7 +93,7 @@ enum Verb {
     Logs(logs::Arguments),
     /// Say what is wrong with FILE
     Validate(validate::Arguments),
-    /// Prove the checks of FILE without building the lab
+    /// Prove the checks of FILE without building the lab, or of a lab by what its kernel holds
     Verify(verify::Arguments),
     /// Print FILE with nothing left out: a file that gives the same lab
     Compile(compile::Arguments),
@@ -160,7 +160,7 @@ fn run(arguments: Arguments) -> Exit {
         Verb::Exec(verb) => exec::run(&verb, kernel),
         Verb::Logs(verb) => logs::run(&verb, kernel),
         Verb::Validate(verb) => validate::run(&verb),
-        Verb::Verify(verb) => verify::run(&verb),
+        Verb::Verify(verb) => verify::run(&verb, kernel),
         Verb::Compile(verb) => compile::run(&verb),
         Verb::Plan(verb) => plan::run(&verb),
         Verb::Schema => schema::run(),

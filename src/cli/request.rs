@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, cannot};
 use super::place::{self, Place};
-use super::{check, down, exec, impair, link, logs, reset, up};
+use super::{check, down, exec, impair, link, logs, reset, up, verify};
 use crate::document::LabName;
 use crate::lifecycle::{CheckOptions, Execution, Impairment, LinkChange};
 use crate::vm;
@@ -23,6 +23,8 @@ pub(super) enum Request {
     Reset { lab: LabName, manner: reset::Manner },
     /// To run checks.
     Check { lab: LabName, options: CheckOptions, json: bool },
+    /// To judge its checks by what its kernel holds.
+    Verify { lab: LabName, json: bool },
     /// To bring an interface up or down.
     Link { lab: LabName, node: String, interface: String, change: LinkChange },
     /// To make what an interface sends slow or lossy, or undo that.
@@ -60,6 +62,7 @@ impl Request {
             Request::Down { labs, by_marks } => down::here(labs, *by_marks),
             Request::Reset { lab, manner } => reset::here(lab, *manner),
             Request::Check { lab, options, json } => check::here(lab, options, *json),
+            Request::Verify { lab, json } => verify::here(lab, *json),
             Request::Link { lab, node, interface, change } => {
                 link::here(lab, node, interface, *change)
             }

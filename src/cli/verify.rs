@@ -1,35 +1,48 @@
-//! `vrflab verify`: proves or refutes the checks of a file by the forwarding model.
+//! `vrflab verify`: proves or refutes the checks of a file, or of a lab that stands, by the forwarding model.
 
-use super::exit::{Exit, wrong};
+use super::exit::{Exit, cannot, unopened, wrong};
 use super::failures::{self, Finding};
-use super::input::{self, LabFile};
+use super::input::{self, FileOptions, LabFile};
+use super::labs;
 use super::output::{self, out};
+use super::place::Kernel;
+use super::progress::Waiting;
 use super::report::Amount;
+use super::request::Request;
 use super::{count, sample};
 use crate::compile::Lab;
 use crate::diagnostic::{Source, Span, nearest, render};
 use crate::document::LabName;
 use crate::forward::Network;
-use crate::verify::{CheckResult, FailingPort, Failure, Report, Survival, Word};
+use crate::lifecycle::{ObserveError, Observed, RunningLab};
+use crate::verify::{CheckResult, Deviation, FailingPort, Failure, Report, Survival, Word};
 use clap::Args;
+use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
 Examples:
   vrflab verify lab.dot
   vrflab verify --if-down any lab.dot
+  vrflab verify l3vpn
   vrflab verify --json lab.yaml";
 
 /// How many failures are shown.
 const MAX_SHOWN: usize = 20;
 /// How many of the checks that a failure breaks are shown.
 const MAX_NAMED: usize = 3;
+/// How many of the things are shown in which a kernel differs from what was built.
+const MAX_DEVIATIONS: usize = 4;
 
 /// The arguments of `vrflab verify`.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
+    /// The lab's .dot or .yaml file, `-` for standard input; or a lab that is up, which is not needed where
+    /// it is the only one [env: VRFLAB_LAB]
+    #[arg(value_name = "FILE|LAB")]
+    what: Option<PathBuf>,
     #[command(flatten)]
-    file: LabFile,
+    with: FileOptions,
     /// Print JSON: each check with its verdict, and the hops of all that can become of its packets
     #[arg(long)]
     json: bool,
@@ -41,8 +54,63 @@ pub(super) struct Arguments {
     amount: Amount,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Exit {
-    let input = match input::load(&arguments.file, arguments.amount) {
+/// What is verified.
+enum Subject<'a> {
+    File(&'a Path),
+    /// A lab, named or not.
+    Lab(Option<&'a str>),
+}
+
+impl<'a> Subject<'a> {
+    /// A word that can be the name of a lab, and of no file here, is one.
+    fn of(what: Option<&'a Path>) -> Self {
+        let Some(path) = what else { return Self::Lab(None) };
+        let name = path.to_str().filter(|name| *name != "-" && LabName::new(*name).is_some());
+        match name.filter(|_| !path.is_file()) {
+            Some(name) => Self::Lab(Some(name)),
+            None => Self::File(path),
+        }
+    }
+}
+
+pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
+    match Subject::of(arguments.what.as_deref()) {
+        Subject::File(path) => of_file(path, arguments),
+        Subject::Lab(_) if !arguments.if_down.is_empty() => {
+            wrong("`--if-down` is for a file: name the one that the lab was built from")
+        }
+        Subject::Lab(name) => match labs::find(name, None, kernel) {
+            Ok((lab, place)) => Request::Verify { lab, json: arguments.json }.carry_out(place),
+            Err(exit) => exit,
+        },
+    }
+}
+
+/// Verifies a lab that stands.
+pub(super) fn here(lab: &LabName, json: bool) -> Exit {
+    let observed = match RunningLab::open(lab, &mut Waiting) {
+        Ok(running) => running.observe(&mut Waiting),
+        Err(error) => Err(error.into()),
+    };
+    let Observed { lab, file, standing } = match observed {
+        Ok(observed) => observed,
+        Err(ObserveError::Open(error)) => return unopened(error),
+        Err(error @ ObserveError::Plan(_)) => return cannot(error),
+    };
+    let report = Report::of_standing(&lab, &standing);
+    match json {
+        true => output::json(&report.json(&file)),
+        false => {
+            print(&report, &file);
+            sample::print(&lab);
+        }
+    }
+    if report.ok() { Exit::Done } else { Exit::CheckFailed }
+}
+
+fn of_file(path: &Path, arguments: &Arguments) -> Exit {
+    let file = LabFile { path: path.to_owned(), with: arguments.with.clone() };
+    let input = match input::load(&file, arguments.amount) {
         Ok(input) => input,
         Err(exit) => return exit,
     };
@@ -134,7 +202,7 @@ fn print_survival(lab: &LabName, survival: &Survival) {
 }
 
 fn print(report: &Report, file: &Source) {
-    let Report { lab: name, results, proved, refuted, unknown, left_out } = report;
+    let Report { lab: name, results, proved, refuted, unknown, left_out, deviations } = report;
     let of = |word| results.iter().filter(move |result| result.verdict == word);
     for group in failures::grouped(of(Word::Refuted), cause) {
         let excerpt = group[0].decided_by.as_ref().map(|label| render::excerpt(label, file));
@@ -152,6 +220,24 @@ fn print(report: &Report, file: &Source) {
     if let Some(left_out) = left_out {
         out!("{name}: {left_out}");
     }
+    let deviations = deviations.as_deref().unwrap_or_default();
+    if !deviations.is_empty() {
+        let word = if deviations.len() == 1 { "thing differs" } else { "things differ" };
+        out!("{name}: {} {word} from what was built", deviations.len());
+    }
+    for line in listed("", deviations) {
+        out!("        {line}");
+    }
+}
+
+/// The first of what differs from what was built, and how many more there are.
+fn listed(before: &str, deviations: &[Deviation]) -> Vec<String> {
+    let mut lines: Vec<String> =
+        deviations.iter().take(MAX_DEVIATIONS).map(|it| format!("{before}{it}")).collect();
+    if let Some(more @ 1..) = deviations.len().checked_sub(MAX_DEVIATIONS) {
+        lines.push(format!("and {more} more"));
+    }
+    lines
 }
 
 /// What tells the causes of refuted checks apart: the line that decides, and what it says.
@@ -163,7 +249,11 @@ fn cause(result: &CheckResult) -> Option<(Span, &str)> {
 fn said(finding: Finding, group: &[&CheckResult], excerpt: Option<&str>) {
     let checks: Vec<&str> = group.iter().map(|result| result.check.as_str()).collect();
     let first = group.iter().take(1);
-    let lines = first.flat_map(|first| first.reason.iter().chain(&first.walks));
+    let deviations: Vec<String> = first
+        .clone()
+        .flat_map(|it| listed("differs from what was built: ", &it.deviations))
+        .collect();
+    let lines = first.flat_map(|first| first.reason.iter().chain(&first.walks)).chain(&deviations);
     let lines = lines.map(String::as_str).chain(excerpt.into_iter().flat_map(str::lines));
     out!("{}", failures::text(finding, &checks, lines).trim_end());
 }

@@ -1,10 +1,11 @@
 //! The line of the file that decides about a check.
 
 use super::judge::Judge;
+use super::standing::end_of;
 use super::verdict::{Fault, Refutation};
 use crate::compile::{Arrival, Check, Hop, Node, NodeId, UNREACHABLE_METRIC};
 use crate::diagnostic::{Label, Span};
-use crate::forward::{self, Absent, End, Evidence, Outcome};
+use crate::forward::{self, Absent, Evidence, Outcome};
 use crate::iproute::RouteKind;
 use crate::plan::{Action, Resource};
 
@@ -34,16 +35,8 @@ impl<'a> Judge<'_, 'a> {
 
     /// What ended a packet's way.
     fn end(&self, outcome: &Outcome<'a>) -> Option<Label> {
-        let at = match outcome.end {
-            End::Delivered { namespace: at, .. }
-            | End::Rejected { by: at, .. }
-            | End::Dropped { at, .. }
-            | End::Loop { at }
-            | End::Unknown { at, .. } => Some(at),
-            End::Refused { .. } => outcome.hops.first().map(|hop| hop.namespace),
-        };
-        let node = at.and_then(|at| self.node(at)).map(|id| &self.lab[id]);
-        let own = last_written(node, &outcome.evidence);
+        let node = end_of(outcome).and_then(|at| self.node(at)).map(|id| &self.lab[id]);
+        let own = self.last_written(node, &outcome.evidence);
         let unwritten = outcome.evidence.iter().rev().find_map(|evidence| match evidence {
             Evidence::Absent(absent @ (Absent::Route | Absent::MplsRoute | Absent::Source)) => {
                 Some(format!("here {absent}"))
@@ -84,7 +77,7 @@ impl<'a> Judge<'_, 'a> {
             let node = &self.lab[self.node(hop.namespace)?];
             let crossing: Vec<_> =
                 hop.evidence.iter().copied().filter(|it| crosses(node, it)).collect();
-            last_written(Some(node), &crossing)
+            self.last_written(Some(node), &crossing)
         });
         led.or_else(|| {
             let before = outcome.hops.split_last().map_or(&[] as &[_], |(_, before)| before);
@@ -92,21 +85,29 @@ impl<'a> Judge<'_, 'a> {
         })
     }
 
+    /// The last of what decided that stands in the file, or that somebody added while the lab stands.
+    fn last_written(&self, node: Option<&Node>, evidence: &[Evidence<'_>]) -> Option<Label> {
+        evidence.iter().rev().find_map(|evidence| match evidence {
+            Evidence::Resource { resource, span } if !span.is_none() => {
+                Some(primary(*span, said(node, resource)))
+            }
+            Evidence::Resource { resource, .. } => match self.intention.place(resource) {
+                Some(span) => (!span.is_none()).then(|| primary(span, said(node, resource))),
+                None if self.intention.is_there() => {
+                    let command = Action::Add((*resource).clone());
+                    Some(primary(node?.span, format!("by `{command}`, which was not built")))
+                }
+                None => None,
+            },
+            Evidence::Kernel(_) | Evidence::Absent(_) => None,
+        })
+    }
+
     /// What sent a packet on.
     fn of_hop(&self, hop: &forward::Hop<'a>) -> Option<Label> {
         let node = self.node(hop.namespace).map(|id| &self.lab[id]);
-        last_written(node, &hop.evidence)
+        self.last_written(node, &hop.evidence)
     }
-}
-
-/// The last of what decided that stands in the file.
-fn last_written(node: Option<&Node>, evidence: &[Evidence<'_>]) -> Option<Label> {
-    evidence.iter().rev().find_map(|evidence| match evidence {
-        Evidence::Resource { resource, span } if !span.is_none() => {
-            Some(primary(*span, said(node, resource)))
-        }
-        Evidence::Resource { .. } | Evidence::Kernel(_) | Evidence::Absent(_) => None,
-    })
 }
 
 fn primary(span: Span, text: String) -> Label {

@@ -1,5 +1,6 @@
 //! Putting a check to the model.
 
+use super::standing::{Intention, Standing};
 use super::verdict::{Fault, Judgement, ProbeJudgement, Refutation, Verdict};
 use crate::compile::{self, Arrival, Check, Expect, Hop, Lab, NodeId, Rejection, Spread, Target};
 use crate::document::Role;
@@ -20,14 +21,21 @@ pub struct Judge<'n, 'a> {
     pub(super) lab: &'n Lab,
     network: &'n Network<'a>,
     nodes: HashMap<&'n str, NodeId>,
+    /// What was built, where the network was observed.
+    pub(super) intention: Intention<'n>,
 }
 
 impl<'n, 'a> Judge<'n, 'a> {
-    /// Judges the checks of a lab by a network that is made of it, or was observed where it stands.
+    /// Judges the checks of a lab by a network that is made of it.
     pub fn new(lab: &'n Lab, network: &'n Network<'a>) -> Self {
         let nodes = lab.nodes.iter().enumerate();
         let nodes = nodes.map(|(place, node)| (node.namespace.as_str(), NodeId(place))).collect();
-        Self { lab, network, nodes }
+        Self { lab, network, nodes, intention: Intention::default() }
+    }
+
+    /// Judges the checks of a lab that stands by the network that was observed of it.
+    pub fn of_standing(lab: &'n Lab, network: &'n Network<'a>, standing: &'n Standing) -> Self {
+        Self { intention: standing.intention(), ..Self::new(lab, network) }
     }
 
     /// The node of a namespace.

@@ -1,4 +1,4 @@
-//! Do the checks of a lab hold? The forwarding model's answer, without a kernel.
+//! Do the checks of a lab hold? The forwarding model's answer, of what will be built or of what a kernel holds.
 //!
 //! A [`Judge`] puts a check to a [`Network`](crate::forward::Network) and returns its [`Judgement`]: a
 //! [`Verdict`] per address that is probed. A check is proved if it holds for every flow that its probes can
@@ -9,11 +9,13 @@
 mod cause;
 mod judge;
 mod report;
+mod standing;
 mod survival;
 mod verdict;
 mod words;
 
 pub use judge::Judge;
 pub use report::{CheckResult, ExchangeResult, ProbeResult, Report, Visit, Walk, Word};
+pub use standing::{Deviation, Found, Standing};
 pub use survival::{BrokenCheck, FailingPort, Failure, Survival};
 pub use verdict::{Fault, Judgement, ProbeJudgement, Refutation, Verdict, not_judged};

@@ -1,6 +1,7 @@
 //! What came of the checks, for people and programs.
 
 use super::judge::Judge;
+use super::standing::{Deviation, Standing};
 use super::verdict::{Judgement, ProbeJudgement, Verdict, not_judged};
 use super::words::{NO_OUTCOME, left_out};
 use crate::compile::Lab;
@@ -27,6 +28,9 @@ pub struct Report {
     /// What checks ask for beside that and is not judged, in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_out: Option<String>,
+    /// Of a lab that stands, all in which its kernel differs from what was built.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deviations: Option<Vec<Deviation>>,
 }
 
 /// What the model says of one check.
@@ -50,6 +54,10 @@ pub struct CheckResult {
     /// For people: the walk of what contradicts it, a line per hop.
     #[serde(skip)]
     pub walks: Vec<String>,
+    /// Of a lab that stands, in what its kernel differs from what was built where the walk ends, or on the
+    /// way to there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deviations: Vec<Deviation>,
 }
 
 /// A verdict's word.
@@ -127,7 +135,18 @@ pub struct Visit {
 impl Report {
     /// Judges all checks of a lab.
     pub fn of(lab: &Lab, network: &Network<'_>) -> Self {
-        let judge = Judge::new(lab, network);
+        Self::by(&Judge::new(lab, network))
+    }
+
+    /// Judges all checks of a lab that stands by what its kernel holds.
+    pub fn of_standing(lab: &Lab, standing: &Standing) -> Self {
+        let network = Network::of_state(standing.state());
+        let judge = Judge::of_standing(lab, &network, standing);
+        Self { deviations: Some(standing.deviations()), ..Self::by(&judge) }
+    }
+
+    fn by(judge: &Judge<'_, '_>) -> Self {
+        let lab = judge.lab;
         let results: Vec<CheckResult> =
             lab.checks.iter().map(|check| judge.result(&judge.judge(check))).collect();
         let count = |word| results.iter().filter(|result| result.verdict == word).count();
@@ -137,6 +156,7 @@ impl Report {
             refuted: count(Word::Refuted),
             unknown: count(Word::Unknown),
             left_out: left_out(lab.checks.iter()),
+            deviations: None,
             results,
         }
     }
@@ -164,24 +184,28 @@ impl Report {
 impl<'a> Judge<'_, 'a> {
     fn result(&self, judgement: &Judgement<'_, 'a>) -> CheckResult {
         let check = judgement.check;
-        let (reason, decided_by, walks) = match judgement.verdict() {
-            Verdict::Proved => (None, None, Vec::new()),
-            Verdict::Refuted(refutation) => (
-                Some(self.reason(check, refutation)),
-                self.deciding(check, refutation),
-                self.walks(refutation),
-            ),
-            Verdict::Unknown { at, why } => (Some(self.doubt(at, *why)), None, Vec::new()),
-            Verdict::NoOutcome => (Some(NO_OUTCOME.to_owned()), None, Vec::new()),
+        let verdict = judgement.verdict();
+        let (reason, refutation) = match verdict {
+            Verdict::Proved => (None, None),
+            Verdict::Refuted(refutation) => {
+                (Some(self.reason(check, refutation)), Some(refutation))
+            }
+            Verdict::Unknown { at, why } => (Some(self.doubt(at, *why)), None),
+            Verdict::NoOutcome => (Some(NO_OUTCOME.to_owned()), None),
         };
+        let differing = refutation.map(|it| self.differing(check, it)).unwrap_or_default();
+        let decided_by = refutation.and_then(|it| {
+            self.missing(it.outcome(), &differing).or_else(|| self.deciding(check, it))
+        });
         CheckResult {
             check: check.text.clone(),
-            verdict: Word::of(judgement.verdict()),
+            verdict: Word::of(verdict),
             reason,
             decided_by,
             not_judged: not_judged(check),
             probes: judgement.probes.iter().map(|probe| self.probe_result(probe)).collect(),
-            walks,
+            walks: refutation.map(|it| self.walks(it)).unwrap_or_default(),
+            deviations: differing.into_iter().map(Deviation::of).collect(),
         }
     }
 

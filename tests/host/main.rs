@@ -16,4 +16,5 @@ mod spanning_tree;
 mod standing;
 mod stop;
 mod verbs;
+mod verify;
 mod wrong;

@@ -9,8 +9,9 @@ const RECORD: &str = "/run/vrflab/two-hosts/lab.json";
 const BUILT: &str = "/run/vrflab/two-hosts/built-0";
 
 /// Verbs that are about what a lab was built from.
-const INTO_THE_LAB: [&[&str]; 5] = [
+const INTO_THE_LAB: [&[&str]; 6] = [
     &["check"],
+    &["verify"],
     &["link", "h1:eth0", "down"],
     &["impair", "h1:eth0", "delay", "1ms"],
     &["reset"],

@@ -184,8 +184,13 @@ fn the_labs_of_root_are_nobody_elses() {
     let nobody = |words: &[&str]| {
         said(&Command::new(program).args(words).uid(65534).env("HOME", "/").output().unwrap())
     };
-    let verbs =
-        [["down", "two-hosts"], ["down", "--all"], ["check", "two-hosts"], ["reset", "two-hosts"]];
+    let verbs = [
+        ["down", "two-hosts"],
+        ["down", "--all"],
+        ["check", "two-hosts"],
+        ["verify", "two-hosts"],
+        ["reset", "two-hosts"],
+    ];
     for words in verbs {
         let said = nobody(&[&["--kernel", "host"], &words[..]].concat());
         assert_eq!(said.status, 3, "{said:?}");

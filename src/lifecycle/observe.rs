@@ -1,0 +1,61 @@
+//! Reading a lab that stands back from its kernel.
+
+use super::error::{OpenError, own, standing};
+use super::observer::Observer;
+use super::running::RunningLab;
+use crate::compile::Lab;
+use crate::diagnostic::Source;
+use crate::kernel::{observe, on_worker};
+use crate::plan::{PlanError, lower};
+use crate::state::Shared;
+use crate::verify::Standing;
+
+/// A lab that stands, as its kernel holds it.
+#[derive(Debug)]
+pub struct Observed {
+    /// The lab, with what was changed since it came up.
+    pub lab: Lab,
+    /// The file that it was built from.
+    pub file: Source,
+    /// What its kernel holds, beside what was built.
+    pub standing: Standing,
+}
+
+/// Why a lab was not read back.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// It cannot be worked on, or a namespace of it cannot be read.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The lab is no plan.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}
+
+impl RunningLab {
+    /// Reads what the lab's kernel holds of it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn observe(&self, observer: &mut impl Observer) -> Result<Observed, ObserveError> {
+        let name = self.name();
+        let _held = match self.lock {
+            Some(_) => None,
+            None => {
+                let held =
+                    Shared::take(name, || observer.waiting(name)).map_err(OpenError::from)?;
+                Some(held.ok_or_else(|| OpenError::Down(name.clone()))?)
+            }
+        };
+        let record = standing(name)?;
+        let built = record.built().map_err(OpenError::Built)?;
+        own(&record.footprint, &record.footprint.namespaces)?;
+        observer.locked();
+        let file = built.source.clone();
+        let lab = built.standing(&record.changes);
+        let plan = lower(&lab)?;
+        let state = on_worker(|worker| observe(&plan, worker)).map_err(OpenError::from)?;
+        let standing = Standing::new(&lab, plan, state);
+        Ok(Observed { lab, file, standing })
+    }
+}
