@@ -70,8 +70,27 @@ fn fdb(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
             vnis.iter().map(of).collect::<Vec<_>>()
         });
         let mut entries: Vec<Spanned<FdbEntry>> = Vec::new();
-        let mut spans = BTreeMap::new();
+        let key = |entry: &FdbEntry| {
+            let many = entry.dst().filter(|_| entry.is_of_many());
+            let vlan = match entry.place {
+                FdbPlace::Port { vlan } => vlan,
+                FdbPlace::Tunnel { .. } => None,
+            };
+            (entry.lladdr, many, vlan, entry.src_vni(), entry.dst().is_some())
+        };
+        // What the device floods to is an entry that the kernel makes with it.
+        let far = ["remote", "group"]
+            .into_iter()
+            .find_map(|key| keys.ip(key))
+            .filter(|_| vxlan.is_some());
+        let own = far.map(|far| (key(&FdbEntry::flood(far.value)), far.span));
+        let mut spans: BTreeMap<_, _> = own.into_iter().collect();
+        let kept = |entry: FdbEntry| match vxlan {
+            Some(vxlan) => entry.as_kept((vxlan.id, vxlan.dstport)),
+            None => entry,
+        };
         for entry in remotes.chain(said.written.fdb.iter().copied()) {
+            let entry = entry.map(kept);
             let fault = match (entry.value.place, vxlan) {
                 (FdbPlace::Tunnel { src_vni, .. }, Some(vxlan))
                     if src_vni.is_some() != vxlan.external =>
@@ -103,14 +122,6 @@ fn fdb(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
                         }
                     },
                 },
-            };
-            let key = |entry: &FdbEntry| {
-                let many = entry.dst().filter(|_| entry.is_of_many());
-                let vlan = match entry.place {
-                    FdbPlace::Port { vlan } => vlan,
-                    FdbPlace::Tunnel { .. } => None,
-                };
-                (entry.lladdr, many, vlan, entry.src_vni(), entry.dst().is_some())
             };
             let first = spans.get(&key(&entry.value)).copied();
             if let Some(fault) = fault {

@@ -4,7 +4,7 @@ use super::interface::{Interface, InterfaceKind, Lower};
 use super::interfaces::BRIDGE;
 use super::lab::{InterfaceId, Node, NodeId};
 use super::routes::unknown;
-use super::{Draft, bridges, queues, takers};
+use super::{Draft, bonds, bridges, queues, takers};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
 use crate::document::{DeviceName, Interface as Written, Role};
 use crate::link::{Dummy, ETHERNET_MTU, Keys, Kind, KindName, LowerDevice, Medium, Mtu};
@@ -80,6 +80,7 @@ pub(super) fn add(draft: &mut Draft, id: NodeId, node: &topology::Node, errors: 
     let lab_node = &mut draft.lab[id];
     told_apart(lab_node, errors);
     bridges::ports(lab_node, node, errors);
+    bonds::ports(lab_node, node, errors);
     takers::check(lab_node, errors);
     let (order, whole) = lab_node.stacked();
     if let Some(in_cycle) = order.get(whole) {
@@ -351,29 +352,7 @@ pub(super) fn mtus(node: &mut Node, errors: &mut Diagnostics) {
             node.interfaces[place.0].mtu = Some(Spanned::filled(chosen));
         }
     }
-    // Whatever joins a bond gets the bond's.
-    for (bond, ports) in ports_of {
-        let bond = &node.interfaces[bond.0];
-        if bond.kind.of_device().map(Kind::medium) != Some(Medium::Bond) {
-            continue;
-        }
-        let (name, of_bond) = (bond.name.clone(), mtu(bond));
-        for port in ports {
-            let port = &mut node.interfaces[port.0];
-            match port.mtu {
-                Some(own) if own.value != of_bond => errors.push(
-                    Diagnostic::error(
-                        Code::BadValue,
-                        format!("`{}` has the MTU of its bond `{name}`, {of_bond}", port.name),
-                    )
-                    .at(own.span, "another one")
-                    .note("the kernel gives a bond's MTU to each of its ports"),
-                ),
-                None if of_bond != ETHERNET_MTU => port.mtu = Some(Spanned::filled(of_bond)),
-                Some(_) | None => {}
-            }
-        }
-    }
+    bonds::mtus(node, errors);
 }
 
 impl Node {

@@ -5,6 +5,7 @@
 
 mod address_index;
 mod addresses;
+mod bonds;
 mod bridges;
 mod check;
 mod checks;

@@ -60,6 +60,7 @@ pub(super) fn check(node: &Node, errors: &mut Diagnostics) {
             });
         }
     }
+    on_ipvlans(node, errors);
     let passed = node.passed_through();
     for (id, mut takers) in takers {
         takers.sort_by_key(|taker| taker.span);
@@ -89,6 +90,26 @@ pub(super) fn check(node: &Node, errors: &mut Diagnostics) {
                 .at(address.span, "")
                 .beside(taker.span, "all frames go to this one")
                 .help(format!("give the address to `{}`", taker.name)),
+            );
+        }
+    }
+}
+
+/// Refuses VLANs on ipvlans, whose packets have no headers of Ethernet of their own.
+fn on_ipvlans(node: &Node, errors: &mut Diagnostics) {
+    for interface in &node.interfaces {
+        let Some(Kind::Vlan(_)) = interface.kind.of_device() else { continue };
+        let Some(parent) = interface.kind.parent().map(|it| &node.interfaces[it.0]) else {
+            continue;
+        };
+        if let Some(Kind::Ipvlan(_)) = parent.kind.of_device() {
+            let title = format!("no VLAN can be on the ipvlan `{}`", parent.name);
+            errors.push(
+                Diagnostic::error(Code::BadValue, title)
+                    .at(interface.span, "this one")
+                    .beside(parent.span, "the ipvlan")
+                    .note("the kernel answers EOPNOTSUPP: \"VLANs not supported on device\"")
+                    .help("a macvlan carries VLANs"),
             );
         }
     }

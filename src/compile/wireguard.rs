@@ -1,6 +1,6 @@
 //! What a file leaves out of its WireGuard interfaces: keys, ports, where peers are and what is sent to them.
 
-use super::interface::InterfaceKind;
+use super::interface::{Interface, InterfaceKind};
 use super::lab::{InterfaceId, Lab, MAIN, Nexthop, NodeId, Route};
 use super::layout::{Context, Layout, Port};
 use super::routes::table_number;
@@ -245,6 +245,7 @@ fn peers(
     let lab = interfaces.lab;
     let wireguard = at(lab, port);
     let alone = wireguard.peers.len() == 1;
+    let own = wireguard.private_key.map(|key| key.public());
     let mut seen = BTreeSet::new();
     let mut peers = Vec::with_capacity(wireguard.peers.len());
     for peer in &wireguard.peers {
@@ -267,6 +268,16 @@ fn peers(
             let of_peer: BTreeSet<IpAddr> = of_peer.collect();
             peer.allowed_ips.get_or_insert_with(|| allowed(lab, port, &of_peer, alone));
         }
+        // An interface that names itself was told of it above.
+        if peer.key.is_some() && peer.key == own && far != Some(port) {
+            let title = format!("a peer of `{}` has its own key", lab[port.0].name);
+            errors.push(
+                Diagnostic::error(Code::BadValue, title)
+                    .at(peer.span, "this one")
+                    .beside(lab[port.0].interfaces[port.1.0].span, "the interface")
+                    .note("the kernel takes no such peer, and says nothing"),
+            );
+        }
         if let Some(key) = peer.key
             && !seen.insert(key)
         {
@@ -280,7 +291,25 @@ fn peers(
         }
         peers.push(peer);
     }
+    allowed_once(&lab[port.0].interfaces[port.1.0], &peers, errors);
     peers
+}
+
+/// Refuses two peers that are allowed one network: the kernel gives it to the last.
+fn allowed_once(interface: &Interface, peers: &[Peer], errors: &mut Diagnostics) {
+    let mut first: HashMap<IpNet, &Peer> = HashMap::new();
+    for peer in peers {
+        for net in peer.allowed_ips.iter().flatten() {
+            let Some(other) = first.insert(*net, peer) else { continue };
+            let title = format!("two peers of `{}` are allowed {net}", interface.name);
+            errors.push(
+                Diagnostic::error(Code::BadValue, title)
+                    .at(peer.span, "this one")
+                    .beside(other.span, "and this one")
+                    .note("the kernel gives a network to one peer, the last that it is told of"),
+            );
+        }
+    }
 }
 
 /// Refuses a peer that does not know of it.

@@ -78,6 +78,15 @@ impl FdbEntry {
         }
     }
 
+    /// The same without the VNI and the port that the VXLAN itself has, as the kernel shows it.
+    pub fn as_kept(mut self, of_device: (u32, u16)) -> Self {
+        if let FdbPlace::Tunnel { vni, port, .. } = &mut self.place {
+            *vni = vni.filter(|vni| *vni != of_device.0);
+            *port = port.filter(|port| *port != of_device.1);
+        }
+        self
+    }
+
     /// Reads an entry.
     ///
     /// # Errors
@@ -154,5 +163,20 @@ impl fmt::Display for FdbEntry {
                 vlan.map_or(Ok(()), |vlan| write!(f, " vlan {vlan}"))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_vxlan_has_itself_is_not_kept_of_an_entry() {
+        let parse = |words: &str| FdbEntry::parse(&Text::filled(words)).unwrap();
+        let kept = |words: &str| parse(words).as_kept((5, 4789)).to_string();
+        let plain = "02:00:00:00:00:02 dst 10.0.0.2";
+        assert_eq!(kept(&format!("{plain} vni 5 port 4789")), plain);
+        let other = format!("{plain} vni 6 port 4790");
+        assert_eq!(kept(&other), other);
     }
 }

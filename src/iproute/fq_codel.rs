@@ -2,7 +2,7 @@
 //! longer than they have to.
 
 use super::quantity::{Size, Time};
-use super::words::{Words, twice, unknown};
+use super::words::{Words, not, twice, unknown};
 use crate::diagnostic::Diagnostic;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -40,6 +40,8 @@ impl Default for FqCodel {
 
 const WORDS: [&str; 7] = ["limit", "flows", "target", "interval", "quantum", "ecn", "noecn"];
 
+/// What the kernel takes for less.
+const LEAST_QUANTUM: u32 = 256;
 /// The kernel counts in units of 1024 ns.
 const UNIT: u64 = 1024;
 
@@ -62,7 +64,12 @@ impl FqCodel {
                 "target" => read.target = Time::parse(&words.expect("a time", &word)?)?,
                 "interval" => read.interval = Time::parse(&words.expect("a time", &word)?)?,
                 "quantum" => {
-                    read.quantum = Size::parse(&words.expect("a size", &word)?)?.bytes();
+                    let size = words.expect("a size", &word)?;
+                    read.quantum = Size::parse(&size)?.bytes();
+                    if read.quantum < LEAST_QUANTUM {
+                        return Err(not(&size, "a quantum of 256 bytes or more")
+                            .note("the kernel takes 256 for less"));
+                    }
                 }
                 "ecn" => read.ecn = true,
                 "noecn" => read.ecn = false,

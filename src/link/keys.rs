@@ -48,7 +48,7 @@ impl Keys<'_> {
     }
 
     /// An address.
-    pub(super) fn ip(&self, key: &str) -> Option<Spanned<IpAddr>> {
+    pub fn ip(&self, key: &str) -> Option<Spanned<IpAddr>> {
         self.find(key).and_then(|it| match it.value {
             Value::Ip(address) => Some(Spanned::new(address, it.span)),
             Value::Flag(_) | Value::Number(_) | Value::Line(_) | Value::Lines(_) => None,

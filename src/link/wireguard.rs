@@ -3,7 +3,7 @@
 use super::Keys;
 use super::kind::{Carries, Description, LinkKind, LowerDevice, Medium, Mtu, OfKind};
 use super::wireguard_key::{PresharedKey, PrivateKey, PublicKey};
-use crate::diagnostic::{Code, Diagnostic, Text};
+use crate::diagnostic::{Code, Diagnostic, Span, Text};
 use crate::iproute::{Words, not};
 use crate::vocabulary::{Key, Shape, Value, key};
 use ipnet::IpNet;
@@ -62,6 +62,8 @@ pub struct Wireguard {
 /// A peer of an interface.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Peer {
+    /// Where it stands in the file.
+    pub span: Span,
     /// Who it is.
     pub name: PeerName,
     /// Its public key.
@@ -213,6 +215,7 @@ impl Peer {
         let name = words.next().unwrap_or_else(|| line.clone());
         let peer_name = PeerName::parse(&name)?;
         let mut peer = Self {
+            span: name.span,
             key: match &peer_name {
                 PeerName::Node(..) => None,
                 PeerName::Key(key) => Some(*key),
@@ -299,7 +302,7 @@ impl fmt::Display for PeerName {
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, key: _, preshared_key, endpoint, allowed_ips, keepalive } = self;
+        let Self { span: _, name, key: _, preshared_key, endpoint, allowed_ips, keepalive } = self;
         name.fmt(f)?;
         if let Some(key) = preshared_key {
             write!(f, " preshared-key {}", key.to_base64())?;

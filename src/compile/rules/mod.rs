@@ -10,6 +10,7 @@ mod lan;
 mod leak;
 mod lookup;
 mod mpls_input;
+mod no_ipv6;
 mod parts;
 mod source;
 
@@ -48,6 +49,7 @@ pub(super) fn hold(
     let looping = label_loop::check(layout, &owners, lab, errors);
     leak::hold(lab, &looping, errors);
     mpls_input::check(layout, &owners, lab, errors);
+    no_ipv6::check(lab, errors);
     parts::check(lab, errors);
 }
 
