@@ -1,6 +1,7 @@
 //! `vrflab down`: tears labs down.
 
 use super::exit::{Exit, cannot, wrong};
+use super::interrupt;
 use super::labs::{self, Found};
 use super::output::{err, out};
 use super::place::{Kernel, Place, state_error};
@@ -62,7 +63,17 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     exit
 }
 
+/// A signal ends it where it is: whatever is left is taken away by the next `down`.
 pub(super) fn here(labs: &[LabName], by_marks: bool) -> Exit {
+    let exit = interrupt::listening(|_| all(labs, by_marks)).unwrap_or_else(cannot);
+    // Labs in the micro-VM may come next, and there signals are passed on.
+    match interrupt::stop_listening() {
+        Ok(()) => exit,
+        Err(error) => cannot(error),
+    }
+}
+
+fn all(labs: &[LabName], by_marks: bool) -> Exit {
     let mut exit = Exit::Done;
     for lab in labs {
         if let Err(failed) = one(lab, by_marks) {

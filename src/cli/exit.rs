@@ -20,7 +20,7 @@ pub(super) enum Exit {
     Cannot,
     /// The kernel refused a step, and everything was rolled back.
     Refused,
-    /// A signal ended it, and everything was rolled back.
+    /// A signal ended it, and everything was rolled back, or is by another `down`.
     Interrupted,
     /// A fault of this program.
     Bug,

@@ -1,6 +1,7 @@
 //! Signals that ask the program to end: what is under way is undone first.
 
 use super::exit::Exit;
+use super::output::err;
 use fs_err as fs;
 use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -34,7 +35,7 @@ impl Interrupt {
         if self.state.compare_exchange(AT_WORK, IDLE, Ordering::SeqCst, Ordering::SeqCst)
             == Err(RAISED)
         {
-            std::process::exit(Exit::Interrupted.status().into());
+            end();
         }
     }
 
@@ -42,6 +43,12 @@ impl Interrupt {
     fn raise(&self) -> bool {
         self.state.swap(RAISED, Ordering::SeqCst) == IDLE
     }
+}
+
+/// Ends the program where there is nothing to undo.
+fn end() -> ! {
+    err!("vrflab: interrupted");
+    std::process::exit(Exit::Interrupted.status().into());
 }
 
 /// Does work on a thread of its own while this one listens for signals, which the work hears of
@@ -73,7 +80,7 @@ pub(super) fn listening<T: Send>(work: impl FnOnce(&Interrupt) -> T + Send) -> s
                     () = next(&mut hup) => {}
                 }
                 if interrupt.raise() {
-                    std::process::exit(Exit::Interrupted.status().into());
+                    end();
                 }
             }
         });

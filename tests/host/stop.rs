@@ -149,11 +149,17 @@ fn one_that_waits_can_be_interrupted() {
     let first = half_built(&host);
     signal(&first, Signal::SIGSTOP);
     for sent in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        for words in [["up", "--no-check", FILE].as_slice(), &["reset", "ring"], &["check", "ring"]]
+        let link = ["link", "ring", "n5:eth0", "up"];
+        let up = ["up", "--no-check", FILE];
+        for words in
+            [up.as_slice(), &["reset", "ring"], &["check", "ring"], &["down", "ring"], &link]
         {
-            let (mut second, _err) = waiting(&host, words);
+            let (mut second, mut err) = waiting(&host, words);
             signal(&second, sent);
             assert_eq!(second.wait().unwrap().code(), Some(130), "{words:?} {sent}");
+            let mut rest = String::new();
+            err.read_to_string(&mut rest).unwrap();
+            assert_eq!(rest, "vrflab: interrupted\n", "{words:?} {sent}");
         }
     }
     signal(&first, Signal::SIGCONT);
