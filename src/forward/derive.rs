@@ -99,12 +99,10 @@ fn mtu(network: &Network<'_>, device: DeviceIndex, known: &mut [Option<u32>]) ->
     own
 }
 
-/// The routes of a device's addresses. A device that is down has none.
+/// The routes of a device's addresses. A device that is down has the local ones alone.
 fn routes(network: &mut Network<'_>, device: DeviceIndex) {
     let this = &network.devices[device.0];
-    if this.up.is_none() {
-        return;
-    }
+    let is_up = this.up.is_some();
     let without_v6 = network.nodes[this.node.0].settings.disable_ipv6(this.name);
     let has_link_local = !without_v6 && !this.is_vrf() && !this.is_loopback();
     let vrf = network.vrf_table(device);
@@ -121,6 +119,10 @@ fn routes(network: &mut Network<'_>, device: DeviceIndex) {
             network.add_own_route(device, (kind, net), (table, metric), evidence);
         };
         add(RouteKind::Local, IpNet::from(address.address), local, 0);
+        // A node answers for an address that is there, whether or not the interface is up.
+        if !is_up {
+            continue;
+        }
         if v4 && address.address.is_loopback() {
             add(RouteKind::Local, address.connected, local, 0);
             continue;
@@ -141,7 +143,7 @@ fn routes(network: &mut Network<'_>, device: DeviceIndex) {
             add(RouteKind::Unicast, address.connected, main, metric);
         }
     }
-    if has_link_local {
+    if has_link_local && is_up {
         let net = IpNet::from(Ipv6Net::new_assert(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0), 64));
         let evidence = Evidence::Kernel(KernelFact::LinkLocal);
         let key = (RouteKind::Unicast, net);

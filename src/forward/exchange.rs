@@ -15,7 +15,7 @@ const ERROR_SIZE: u32 = 56;
 impl<'a> Network<'a> {
     /// All that becomes of a probe.
     pub fn send(&self, probe: &Probe<'_>) -> Outcomes<'a> {
-        let mut walk = Walk { network: self, outcomes: Vec::new() };
+        let mut walk = Walk::new(self);
         match self.prepare(probe) {
             Ok((at, binding, packets)) => {
                 for Sent { packet, share, chosen } in packets {
@@ -26,13 +26,28 @@ impl<'a> Network<'a> {
             }
             Err(outcome) => walk.outcomes.push(*outcome),
         }
-        walk.outcomes
+        walk.finish()
     }
 
     /// All that becomes of a probe and of the answers to it.
     pub fn exchange(&self, probe: &Probe<'_>) -> Vec<Exchange<'a>> {
-        let requests = self.send(probe).into_iter();
-        requests.map(|request| Exchange { reply: self.answer(&request), request }).collect()
+        // Many ways may lead to one place, from where the answers are the same.
+        let mut known: Vec<(Answer, Outcomes<'a>)> = Vec::new();
+        let exchange = |request: Outcome<'a>| {
+            let reply = match self.answer(&request) {
+                None => Vec::new(),
+                Some(answer) => match known.iter().find(|(other, _)| *other == answer) {
+                    Some((_, reply)) => reply.clone(),
+                    None => {
+                        let reply = self.walk_of(&answer);
+                        known.push((answer, reply.clone()));
+                        reply
+                    }
+                },
+            };
+            Exchange { request, reply }
+        };
+        self.send(probe).into_iter().map(exchange).collect()
     }
 
     /// The packets that a socket sends, where they leave from, and what it is bound to.
@@ -118,29 +133,21 @@ impl<'a> Network<'a> {
         Ok((at, binding, sent))
     }
 
-    /// What becomes of the answer to a packet that was taken in or refused.
-    fn answer(&self, request: &Outcome<'a>) -> Outcomes<'a> {
+    /// The answer to a packet that was taken in or refused.
+    fn answer(&self, request: &Outcome<'a>) -> Option<Answer> {
         let (namespace, source, protocol, bound) = match &request.end {
             End::Delivered { namespace, vrf, device } => {
-                let link = is_link_local(request.packet.destination).then_some(*device);
-                let bound = (*vrf, link);
                 let packet = &request.packet;
+                let link = is_link_local(packet.destination).then_some(*device);
+                let bound = (self.replies_in(namespace, *vrf, packet), link);
                 (*namespace, packet.destination, packet.protocol.reversed(), bound)
             }
-            End::Rejected { by, error } => {
-                let Some(source) = error.source else { return Vec::new() };
-                let through = request.hops.last().and_then(|hop| hop.device);
-                let vrf = through
-                    .and_then(|device| self.device(by, device))
-                    .and_then(|device| self.vrf_of(device))
-                    .map(|vrf| self.devices[vrf.0].name);
-                (*by, source, Protocol::Error, (vrf, None))
-            }
+            End::Rejected { by, vrf, error } => (*by, error.source?, Protocol::Error, (*vrf, None)),
             End::Refused { .. } | End::Dropped { .. } | End::Loop { .. } | End::Unknown { .. } => {
-                return Vec::new();
+                return None;
             }
         };
-        let Some(at) = self.node(namespace) else { return Vec::new() };
+        let at = self.node(namespace)?;
         let find = |name: Option<&str>| name.and_then(|name| self.device(namespace, name));
         let binding = (find(bound.0), find(bound.1));
         let node = &self.nodes[at.0];
@@ -163,12 +170,44 @@ impl<'a> Network<'a> {
             mark: 0,
             labels: Vec::new(),
         };
-        let mut walk = Walk { network: self, outcomes: Vec::new() };
-        let mut flight = Flight::new(packet);
-        flight.arrive(node.namespace, None);
-        walk.originate(flight, at, binding, Origin::Socket);
-        walk.outcomes
+        Some(Answer { at, binding, packet })
     }
+
+    /// The VRF in which what was taken in is answered. An IPv6 echo that came in through a VRF is answered
+    /// where the interface is that has the address (`icmp6_iif`).
+    fn replies_in(
+        &self,
+        namespace: &str,
+        vrf: Option<&'a str>,
+        packet: &Packet,
+    ) -> Option<&'a str> {
+        let echo = packet.protocol == Protocol::Echo && !packet.is_v4();
+        let (Some(vrf), true) = (vrf, echo) else { return vrf };
+        let at = self.node(namespace);
+        let owners = self.owners.get(&packet.destination).into_iter().flatten();
+        let own = owners.filter(|owner| Some(self.devices[owner.0].node) == at);
+        let name = |device: DeviceIndex| self.devices[device.0].name;
+        let vrfs: Vec<_> = own.map(|owner| self.vrf_of(*owner).map(name)).collect();
+        let is_inside = vrfs.is_empty() || vrfs.contains(&Some(vrf));
+        if is_inside { Some(vrf) } else { vrfs[0] }
+    }
+
+    /// What becomes of an answer.
+    fn walk_of(&self, answer: &Answer) -> Outcomes<'a> {
+        let mut walk = Walk::new(self);
+        let mut flight = Flight::new(answer.packet.clone());
+        flight.arrive(self.nodes[answer.at.0].namespace, None);
+        walk.originate(flight, answer.at, answer.binding, Origin::Socket);
+        walk.finish()
+    }
+}
+
+/// What a node sends because of what came to it.
+#[derive(PartialEq)]
+struct Answer {
+    at: NodeIndex,
+    binding: Binding,
+    packet: Packet,
 }
 
 /// A packet of a socket's, with the part of all flows that have its source.

@@ -38,7 +38,7 @@ impl<'a> Walk<'_, 'a> {
                     | RefusalReason::NetUnreachable => IcmpKind::NetUnreachable,
                     RefusalReason::Prohibited => IcmpKind::Prohibited,
                 };
-                return self.reject(flight, device, (kind, None), refusal.evidence);
+                return self.reject(flight, (device, device), (kind, None), refusal.evidence);
             }
         };
         flight.note(found.evidence);
@@ -74,7 +74,7 @@ impl<'a> Walk<'_, 'a> {
         }
         if flight.packet.ttl <= 1 {
             let evidence: [Evidence<'a>; 0] = [];
-            return self.reject(flight, device, (IcmpKind::TimeExceeded, None), evidence);
+            return self.reject(flight, (device, device), (IcmpKind::TimeExceeded, None), evidence);
         }
         if let IpAddr::V6(source) = flight.packet.source
             && source.is_unicast_link_local()

@@ -215,9 +215,13 @@ impl<'a> Network<'a> {
                 route.nexthops.iter().filter_map(lead).collect()
             }
         };
+        let is_own =
+            matches!(entry.leads, EntryTarget::Device(_)) && entry.kind == RouteKind::Local;
         let counts = |lead: &Lead<'_>| {
             let device = &self.devices[lead.device.0];
-            let is_alive = device.running
+            // The kernel takes no route away that is to the node itself.
+            let is_alive = is_own
+                || device.running
                 || device.up.is_some() && !node.settings.ignores_linkdown(v4, device.name);
             is_alive && flow.oif.is_none_or(|oif| oif == lead.device)
         };
@@ -255,12 +259,17 @@ impl<'a> Network<'a> {
             return None;
         }
         let is_named = |device: DeviceIndex, name: &str| self.devices[device.0].name == name;
+        // An IPv6 packet is the VRF device's by the time that rules are asked, one of IPv4 is the port's.
+        let through = match flow.destination {
+            IpAddr::V4(_) => flow.iif,
+            IpAddr::V6(_) => self.vrf_of(flow.iif).unwrap_or(flow.iif),
+        };
         let within = |range: (u16, u16), port: u16| (range.0..=range.1).contains(&port);
         let fits = from.is_none_or(|net| match flow.source {
             Some(source) => net.contains(&source),
             None => net.prefix_len() == 0,
         }) && to.is_none_or(|net| net.contains(&flow.destination))
-            && iif.as_ref().is_none_or(|name| is_named(flow.iif, name.as_str()))
+            && iif.as_ref().is_none_or(|name| is_named(through, name.as_str()))
             && oif
                 .as_ref()
                 .is_none_or(|name| flow.oif.is_some_and(|device| is_named(device, name.as_str())))

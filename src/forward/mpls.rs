@@ -57,14 +57,15 @@ impl<'a> Walk<'_, 'a> {
         // Of several, those that are down are passed over; the only one is not.
         let alive: Vec<_> =
             ways.iter().filter(|(_, out)| network.devices[out.0].running).copied().collect();
-        if alive.is_empty() {
+        let Some((last, others)) = alive.split_last() else {
             return self.drop(flight, at, DropReason::LinkDown, [evidence]);
-        }
-        for (nexthop, out) in &alive {
-            let mut part = flight.clone();
-            part.share /= alive.len() as f64;
+        };
+        flight.share /= alive.len() as f64;
+        for (nexthop, out) in others {
+            let part = flight.clone();
             self.relabel(part, (at, device), (nexthop, *out), (ttl, propagates), evidence);
         }
+        self.relabel(flight, (at, device), *last, (ttl, propagates), evidence);
     }
 
     /// One way on: with other labels, or without the one that was popped.

@@ -14,6 +14,8 @@ pub(super) enum Neighbour<'a> {
     At(DeviceIndex, Evidence<'a>),
     /// Several answer for it.
     Several,
+    /// The owner is there and does not answer, but is known all the same once it has asked.
+    Silent,
     /// Nobody answers.
     Nobody(Evidence<'a>),
     /// The link has a part that the model does not know.
@@ -61,6 +63,12 @@ impl<'a> Network<'a> {
         nodes.dedup();
         match (&answering[..], nodes.len()) {
             ([], _) if !receivers.is_complete => Neighbour::Unknown,
+            ([], _)
+                if receivers.devices.iter().any(|receiver| owners.contains(receiver))
+                    && address.is_ipv4() =>
+            {
+                Neighbour::Silent
+            }
             ([], _) => Neighbour::Nobody(Evidence::Absent(Absent::Neighbour)),
             ([first, ..], 1) => {
                 // Of several interfaces of one node, the one with the address is as good as any.

@@ -1,7 +1,7 @@
 //! What becomes of a packet.
 
 use super::evidence::Evidence;
-use super::packet::Packet;
+use super::packet::{Packet, Probe, Protocol};
 use serde::Serialize;
 use std::net::IpAddr;
 
@@ -69,6 +69,8 @@ pub enum End<'a> {
     Rejected {
         /// The namespace that sends the error.
         by: &'a str,
+        /// The VRF device in whose tables the way back is looked up.
+        vrf: Option<&'a str>,
         /// The error.
         error: IcmpError,
     },
@@ -84,9 +86,9 @@ pub enum End<'a> {
         /// Why.
         reason: DropReason,
     },
-    /// It runs in a circle inside a namespace, where nothing takes from its time to live.
+    /// It runs in a circle where nothing takes from its time to live: inside a namespace, or by labels.
     Loop {
-        /// The namespace.
+        /// The namespace, or one of those on the circle.
         at: &'a str,
     },
     /// The model cannot say.
@@ -169,6 +171,8 @@ pub enum Unmodelled {
     Encapsulation,
     /// Several nodes answer for the address.
     SeveralOwners,
+    /// Whether the owner of the address, which does not answer for it, has asked and so made itself known.
+    SilentOwner,
     /// A rule selects by what the model does not know of packets.
     RuleSelector,
     /// Multicast, and broadcasts.
@@ -181,5 +185,20 @@ impl Outcome<'_> {
     /// Whether it was taken in.
     pub fn is_delivered(&self) -> bool {
         matches!(self.end, End::Delivered { .. })
+    }
+
+    /// Whether it, as an answer, comes to the socket that sent the probe: one that is bound to a VRF hears
+    /// what comes in there alone; of others those of raw sockets hear all VRFs (`raw_l3mdev_accept`), and
+    /// those with ports none.
+    pub fn comes_home(&self, probe: &Probe<'_>) -> bool {
+        let End::Delivered { namespace, vrf, device } = self.end else { return false };
+        let hears = match (probe.device, probe.protocol) {
+            (Some(bound), _) => vrf == Some(bound) || device == bound,
+            (None, Protocol::Echo | Protocol::Error) => true,
+            (None, Protocol::Udp { .. } | Protocol::Tcp { .. }) => {
+                vrf.is_none() || self.packet.protocol == Protocol::Error
+            }
+        };
+        namespace == probe.namespace && hears
     }
 }

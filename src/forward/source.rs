@@ -8,7 +8,7 @@ use super::outcome::DropReason;
 use super::packet::Packet;
 use crate::iproute::RouteKind;
 use std::cmp::Reverse;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 impl<'a> Network<'a> {
     /// The source of a packet of a node's own.
@@ -19,16 +19,24 @@ impl<'a> Network<'a> {
         found: &Found<'a>,
         vrf: Option<DeviceIndex>,
     ) -> Option<IpAddr> {
-        if let Some(source) = found.source {
-            return Some(source);
-        }
         if found.kind == RouteKind::Local {
-            return Some(destination);
+            return Some(found.source.unwrap_or(destination));
         }
         let (lead, _) = found.nexthops.first()?;
-        match destination {
-            IpAddr::V4(_) => self.ipv4_source(at, lead.device, lead.via.unwrap_or(destination)),
-            IpAddr::V6(to) => self.ipv6_source(at, lead, to, vrf),
+        // A route that leads out of the packet's VRF gives it no address of the other side.
+        let elsewhere = vrf.filter(|vrf| self.vrf_of(lead.device) != Some(*vrf));
+        match (destination, elsewhere, found.source) {
+            (IpAddr::V4(_), Some(vrf), _) => {
+                let any = Ipv4Addr::UNSPECIFIED.into();
+                // Of a VRF without addresses the packet is sent with none.
+                self.ipv4_source(at, vrf, any).or(Some(any))
+            }
+            (IpAddr::V6(to), Some(vrf), _) => self.ipv6_source(at, vrf, to),
+            (_, None, Some(source)) => Some(source),
+            (IpAddr::V4(_), None, None) => {
+                self.ipv4_source(at, lead.device, lead.via.unwrap_or(destination))
+            }
+            (IpAddr::V6(to), None, None) => self.ipv6_source(at, lead.device, to),
         }
     }
 
@@ -59,14 +67,13 @@ impl<'a> Network<'a> {
     }
 
     /// As RFC 6724 has it, but for what needs more than addresses.
-    fn ipv6_source(
+    pub(super) fn ipv6_source(
         &self,
         at: NodeIndex,
-        lead: &Lead<'a>,
+        out: DeviceIndex,
         to: Ipv6Addr,
-        vrf: Option<DeviceIndex>,
     ) -> Option<IpAddr> {
-        let vrf = self.vrf_of(lead.device).or(vrf);
+        let vrf = self.vrf_of(out);
         let mut devices: Vec<DeviceIndex> = self.nodes[at.0].devices.values().copied().collect();
         devices.sort_unstable();
         let candidates = devices
@@ -81,13 +88,13 @@ impl<'a> Network<'a> {
             })
         });
         candidates
-            .filter(|(device, address)| !is_link(address) || *device == lead.device)
+            .filter(|(device, address)| !is_link(address) || *device == out)
             .min_by_key(|(device, address)| {
                 let common = (u128::from(*address) ^ u128::from(to)).leading_zeros();
                 (
                     *address != to,
                     is_link(address) != is_link(&to),
-                    *device != lead.device,
+                    *device != out,
                     label(*address) != label(to),
                     Reverse(common),
                 )

@@ -10,16 +10,24 @@ use super::packet::{Packet, Protocol, StackEntry};
 use crate::compile::Encap;
 use crate::iproute::RouteKind;
 use crate::link::Kind;
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// How many outcomes a packet may have.
-const MAX_OUTCOMES: usize = 1024;
+const MAX_OUTCOMES: usize = 256;
 /// How often a packet may pass a device inside a namespace before it comes to another one.
 const MAX_INNER: u8 = 16;
+/// How many namespaces a packet may come to. A time to live ends it before, but for labels that one node
+/// pushes in pairs and another pops: the lower one keeps its own.
+const MAX_HOPS: usize = 512;
 
 /// A walk, with the outcomes that were found.
 pub(super) struct Walk<'n, 'a> {
     pub network: &'n Network<'a>,
     pub outcomes: Outcomes<'a>,
+    /// What comes in through a device and has not been looked at. A packet that runs in a circle comes to
+    /// hundreds of nodes, so that one may not be looked at inside of another.
+    arriving: VecDeque<(Flight<'a>, DeviceIndex)>,
 }
 
 /// A part of the flows of a packet, on its way.
@@ -72,7 +80,19 @@ impl<'a> Flight<'a> {
     }
 }
 
-impl<'a> Walk<'_, 'a> {
+impl<'n, 'a> Walk<'n, 'a> {
+    pub(super) fn new(network: &'n Network<'a>) -> Self {
+        Self { network, outcomes: Vec::new(), arriving: VecDeque::new() }
+    }
+
+    /// Goes on until nothing is under way.
+    pub(super) fn finish(mut self) -> Outcomes<'a> {
+        while let Some((flight, device)) = self.arriving.pop_front() {
+            self.take_in(flight, device);
+        }
+        self.outcomes
+    }
+
     pub(super) fn end(
         &mut self,
         flight: Flight<'a>,
@@ -117,6 +137,10 @@ impl<'a> Walk<'_, 'a> {
         let packet = &flight.packet;
         if packet.destination.is_multicast() {
             return self.unknown(flight, at, Unmodelled::Multicast);
+        }
+        // To no address is to the node itself.
+        if packet.destination == IpAddr::V4(Ipv4Addr::UNSPECIFIED) {
+            return self.deliver(flight, node.lo, []);
         }
         let flow = Flow { oif, ..Flow::of(packet, node.lo, vrf) };
         let mut found = match network.route(at, &flow) {
@@ -173,13 +197,17 @@ impl<'a> Walk<'_, 'a> {
         leads: &[(Lead<'a>, f64)],
         origin: Origin,
     ) {
-        if self.outcomes.len() + leads.len() > MAX_OUTCOMES {
+        let Some(((last, share), others)) = leads.split_last() else { return };
+        let all = self.outcomes.len() + self.arriving.len() + leads.len();
+        if !others.is_empty() && all > MAX_OUTCOMES {
             return self.unknown(flight, at, Unmodelled::TooManyOutcomes);
         }
-        for (lead, share) in leads {
-            let part = Flight { share: flight.share * share, ..flight.clone() };
+        let whole = flight.share;
+        for (lead, share) in others {
+            let part = Flight { share: whole * share, ..flight.clone() };
             self.emit(part, at, *lead, origin);
         }
+        self.emit(Flight { share: whole * share, ..flight }, at, *last, origin);
     }
 
     /// A packet leaves by a nexthop.
@@ -214,7 +242,7 @@ impl<'a> Walk<'_, 'a> {
                     }
                     Origin::Forwarded(through) | Origin::Vrf(through) => {
                         let kind = (IcmpKind::FragNeeded, Some(room));
-                        self.reject(flight, through, kind, evidence);
+                        self.reject(flight, (through, through), kind, evidence);
                     }
                 };
             }
@@ -245,7 +273,7 @@ impl<'a> Walk<'_, 'a> {
             return self.drop(flight, at, DropReason::Impaired, [lossy]);
         }
         flight.inner += 1;
-        if flight.inner > MAX_INNER {
+        if flight.inner > MAX_INNER || flight.hops.len() > MAX_HOPS {
             let at = network.nodes[at.0].namespace;
             return self.end(flight, End::Loop { at }, [device.evidence]);
         }
@@ -263,7 +291,8 @@ impl<'a> Walk<'_, 'a> {
         if !device.is_ethernet() {
             return self.unknown(flight, at, Unmodelled::DeviceKind);
         }
-        let next = lead.via.unwrap_or(flight.packet.destination);
+        // An IPv6 route may push labels towards an IPv4 gateway.
+        let next = lead.via.unwrap_or(flight.packet.destination).to_canonical();
         match network.neighbour(lead.device, next) {
             Neighbour::At(to, evidence) => {
                 flight.note([evidence]);
@@ -271,9 +300,10 @@ impl<'a> Walk<'_, 'a> {
                 let namespace = network.nodes[there.node.0].namespace;
                 flight.packet.mark = 0;
                 flight.arrive(namespace, Some(there.name));
-                self.take_in(flight, to);
+                self.arriving.push_back((flight, to));
             }
             Neighbour::Several => self.unknown(flight, at, Unmodelled::SeveralOwners),
+            Neighbour::Silent => self.unknown(flight, at, Unmodelled::SilentOwner),
             Neighbour::Unknown => self.unknown(flight, at, Unmodelled::DeviceKind),
             Neighbour::NobodyAt(evidence) => {
                 self.drop(flight, at, DropReason::NeighbourUnresolved, [evidence]);
@@ -283,7 +313,7 @@ impl<'a> Walk<'_, 'a> {
                     if flight.packet.labels.is_empty() =>
                 {
                     let kind = (IcmpKind::HostUnreachable, None);
-                    self.reject(flight, through, kind, [evidence]);
+                    self.reject(flight, (through, lead.device), kind, [evidence]);
                 }
                 Origin::Socket | Origin::Forwarded(_) | Origin::Vrf(_) => {
                     self.drop(flight, at, DropReason::NeighbourUnresolved, [evidence]);
@@ -293,7 +323,7 @@ impl<'a> Walk<'_, 'a> {
     }
 
     /// A packet comes in through a device.
-    pub(super) fn take_in(&mut self, flight: Flight<'a>, device: DeviceIndex) {
+    fn take_in(&mut self, flight: Flight<'a>, device: DeviceIndex) {
         let at = self.network.devices[device.0].node;
         if self.network.nodes[at.0].ruleset.is_some() {
             return self.unknown(flight, at, Unmodelled::Ruleset);
@@ -317,11 +347,12 @@ impl<'a> Walk<'_, 'a> {
         self.end(flight, End::Delivered { namespace, vrf, device: this.name }, evidence);
     }
 
-    /// A node refuses what came in through a device with an ICMP error.
+    /// A node refuses what came in through a device with an ICMP error. The way back is looked up in the VRF
+    /// of `holder`, the device that has the packet by then.
     pub(super) fn reject(
         &mut self,
         flight: Flight<'a>,
-        through: DeviceIndex,
+        (through, holder): (DeviceIndex, DeviceIndex),
         (kind, mtu): (IcmpKind, Option<u32>),
         evidence: impl IntoIterator<Item = Evidence<'a>>,
     ) {
@@ -340,18 +371,24 @@ impl<'a> Walk<'_, 'a> {
             };
             return self.drop(flight, at, reason, evidence);
         }
-        let source = network.error_source(&flight.packet, through);
+        let vrf = network.vrf_of(holder);
+        let source = network.error_source(&flight.packet, through, vrf);
         let by = network.nodes[at.0].namespace;
+        let vrf = vrf.map(|vrf| network.devices[vrf.0].name);
         let error = IcmpError { kind, mtu, source };
-        self.end(flight, End::Rejected { by, error }, evidence);
+        self.end(flight, End::Rejected { by, vrf, error }, evidence);
     }
 }
 
 impl<'a> Network<'a> {
     /// The source of an ICMP error about what came in through a device; none without a way back.
-    fn error_source(&self, packet: &Packet, through: DeviceIndex) -> Option<std::net::IpAddr> {
+    fn error_source(
+        &self,
+        packet: &Packet,
+        through: DeviceIndex,
+        vrf: Option<DeviceIndex>,
+    ) -> Option<IpAddr> {
         let at = self.devices[through.0].node;
-        let vrf = self.vrf_of(through);
         let flow = Flow {
             destination: packet.source,
             source: None,
@@ -363,17 +400,14 @@ impl<'a> Network<'a> {
             protocol: Some(Protocol::Error.number(packet.is_v4())),
             ports: None,
         };
-        let mut found = self.route(at, &flow).ok()?;
+        let found = self.route(at, &flow).ok()?;
         if packet.is_v4() && self.nodes[at.0].settings.errors_use_inbound() {
             return self.ipv4_source(at, through, packet.source);
         }
-        // Where the way back leads into another VRF, the kernel has been seen to take an address of the VRF
-        // that the packet was in.
-        if let (Some(vrf), Some((lead, _))) = (vrf, found.nexthops.first_mut())
-            && self.devices[lead.device.0].is_vrf()
-        {
-            lead.device = vrf;
+        // Of IPv6 it is one of where the packet came in, unless the route back says another.
+        match packet.source {
+            IpAddr::V6(to) if found.source.is_none() => self.ipv6_source(at, through, to),
+            IpAddr::V6(_) | IpAddr::V4(_) => self.source_for(at, packet.source, &found, vrf),
         }
-        self.source_for(at, packet.source, &found, vrf)
     }
 }

@@ -42,6 +42,9 @@ impl fmt::Display for Unmodelled {
             Unmodelled::DeviceKind => "what a tunnel or another device of its kind does",
             Unmodelled::Encapsulation => "what is done with a packet that a route encapsulates so",
             Unmodelled::SeveralOwners => "which of several nodes answers for the address",
+            Unmodelled::SilentOwner => {
+                "whether a neighbour that does not answer has made itself known by asking"
+            }
             Unmodelled::RuleSelector => {
                 "whether a rule matches that selects by more than the packet"
             }

@@ -185,7 +185,7 @@ impl<'n, 'a> Judge<'n, 'a> {
             Some(Refutation { fault, request: request.clone(), reply: reply.cloned() })
         };
         let is_wanted = match &request.end {
-            End::Rejected { by: _, error } => {
+            End::Rejected { error, .. } => {
                 error.kind == rejection.kind
                     && rejection.by.is_none_or(|by| error.source == Some(by))
                     && rejection.mtu.is_none_or(|mtu| error.mtu == Some(mtu))

@@ -221,7 +221,7 @@ impl<'a> Judge<'_, 'a> {
     fn walk_of(&self, outcome: &Outcome<'a>) -> Walk {
         let (end, at, why) = match &outcome.end {
             End::Delivered { namespace, .. } => ("delivered", Some(*namespace), None),
-            End::Rejected { by, error } => {
+            End::Rejected { by, error, .. } => {
                 ("rejected", Some(*by), Some(json!(error.kind.to_string())))
             }
             End::Refused { reason } => ("refused", None, Some(json!(reason))),

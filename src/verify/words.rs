@@ -88,7 +88,7 @@ impl<'a> Judge<'_, 'a> {
                 let vrf = vrf.map(|vrf| format!(" in VRF {vrf}")).unwrap_or_default();
                 format!("{what} arrives at {}{vrf}", self.name(namespace))
             }
-            End::Rejected { by, error } => {
+            End::Rejected { by, error, .. } => {
                 let mtu = error.mtu.map(|mtu| format!(" and MTU {mtu}")).unwrap_or_default();
                 let silent = match error.source {
                     Some(_) => "",

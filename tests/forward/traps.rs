@@ -40,7 +40,7 @@ fn printed(end: &End<'_>) -> String {
             Some(vrf) => format!("delivered at {}%{vrf}", short(namespace)),
             None => format!("delivered at {}", short(namespace)),
         },
-        End::Rejected { by, error } => {
+        End::Rejected { by, vrf: _, error } => {
             let mtu = error.mtu.map(|mtu| format!(" mtu {mtu}")).unwrap_or_default();
             format!("{}{mtu} by {} ({:?})", error.kind, short(by), error.source)
         }
@@ -139,4 +139,21 @@ fn a_packet_that_may_not_be_fragmented_is_refused_with_the_mtu_of_the_next_link(
 fn a_labelled_packet_is_dropped_where_labels_do_not_come_in() {
     let router = ", routes: [10.0.2.2/32 encap mpls 100 via 10.0.2.2]";
     assert_eq!(sent(router, BACK, |_| ()), "dropped at h2: MplsInputOff");
+}
+
+#[test]
+fn an_address_answers_though_its_interface_is_down() {
+    let router = ", interfaces: {down: {kind: dummy, addresses: [10.0.3.1/24], up: false}}";
+    let near = |probe: &mut Probe<'_>| probe.destination = [10, 0, 3, 1].into();
+    assert_eq!(sent(router, BACK, near), "delivered at r, delivered at h1");
+}
+
+#[test]
+fn a_packet_that_runs_in_a_circle_ends_when_its_ttl_does() {
+    let (router, far) =
+        (", routes: [10.0.9.0/24 via 10.0.2.2]", "role: router, routes: [default via 10.0.2.254]");
+    let said = sent(router, far, |probe| {
+        (probe.destination, probe.ttl) = ([10, 0, 9, 9].into(), Some(255));
+    });
+    assert_eq!(said, "time-exceeded by r (Some(10.0.1.254)), delivered at h1");
 }

@@ -18,6 +18,7 @@ mod impair;
 mod kernel;
 mod l3vpn;
 mod labs;
+mod model;
 mod multipath;
 mod neighbours;
 mod oracle;

@@ -1,0 +1,193 @@
+//! What was seen of a probe, beside what the model says of it.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+use vrflab::check::{IcmpAnswer, ProbeResult, Visit};
+use vrflab::compile::Lab;
+use vrflab::forward::{DropReason, End, Exchange, Outcome, Probe, Protocol};
+
+/// Whether one of the things that can happen has.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Comparison {
+    Agrees,
+    /// The model does not say what becomes of it.
+    Unknown,
+    /// What the model says, and what was seen.
+    Differs(String),
+}
+
+pub fn compare(
+    lab: &Lab,
+    probe: &Probe<'_>,
+    exchanges: &[Exchange<'_>],
+    seen: &ProbeResult,
+) -> Comparison {
+    let outcomes = exchanges.iter().flat_map(|it| std::iter::once(&it.request).chain(&it.reply));
+    let is_unknown = |outcome: &Outcome<'_>| matches!(outcome.end, End::Unknown { .. });
+    // A port is opened in the VRF where the lab has the address, and nobody hears it elsewhere.
+    let is_unheard = |outcome: &Outcome<'_>| match outcome.end {
+        End::Delivered { namespace, vrf, .. } => {
+            matches!(outcome.packet.protocol, Protocol::Udp { .. } | Protocol::Tcp { .. })
+                && !is_in(lab, namespace, vrf, outcome.packet.destination)
+        }
+        _ => false,
+    };
+    if outcomes.clone().any(is_unknown) || exchanges.iter().any(|it| is_unheard(&it.request)) {
+        return Comparison::Unknown;
+    }
+    let mut reasons = String::new();
+    for exchange in exchanges {
+        match differs(lab, probe, exchange, seen) {
+            None => return Comparison::Agrees,
+            Some(why) => {
+                let _ = writeln!(reasons, "    {why}\n    model: {}", said(&exchange.request));
+                for reply in &exchange.reply {
+                    let _ = writeln!(reasons, "    model's reply: {}", said(reply));
+                }
+            }
+        }
+    }
+    let path = |visits: &[Visit]| {
+        let visit = |visit: &Visit| format!("{}{:?}", visit.node, visit.labels);
+        visits.iter().map(visit).collect::<Vec<_>>().join(" ")
+    };
+    let _ = writeln!(
+        reasons,
+        "    seen: {} of {} answered, forth {}, back {}, ttl {:?}, errors {:?}, refusal {:?}",
+        seen.answered,
+        seen.sent,
+        path(&seen.path),
+        path(&seen.back),
+        seen.ttl,
+        seen.errors,
+        seen.refusal,
+    );
+    Comparison::Differs(reasons)
+}
+
+/// Whether a node has an address in a VRF, or beside all of them.
+fn is_in(lab: &Lab, namespace: &str, vrf: Option<&str>, address: IpAddr) -> bool {
+    let node = lab.nodes.iter().find(|node| node.namespace == namespace);
+    let node = node.expect("the namespaces are those of the lab's nodes");
+    let ports = node.interfaces.iter().any(|port| {
+        let is_there = port.addresses.iter().any(|own| own.value.addr() == address);
+        is_there && node.vrf_of(port).map(|vrf| vrf.name.as_str()) == vrf
+    });
+    let devices = node.vrfs.iter().any(|own| {
+        let has = own.addresses.iter().any(|own| own.value.addr() == address);
+        has && Some(own.name.as_str()) == vrf
+    });
+    let loopback = node.loopback.iter().any(|own| own.value.addr() == address);
+    ports || devices || loopback && vrf.is_none()
+}
+
+/// In what a thing that can happen is not what was seen.
+fn differs(
+    lab: &Lab,
+    probe: &Probe<'_>,
+    exchange: &Exchange<'_>,
+    seen: &ProbeResult,
+) -> Option<&'static str> {
+    let request = &exchange.request;
+    let is_home = |reply: &Outcome<'_>| reply.comes_home(probe);
+    // Where several answers can come, one of them has.
+    let home: Vec<&Outcome<'_>> = exchange.reply.iter().filter(|reply| is_home(reply)).collect();
+    let is_port =
+        seen.errors.iter().any(|error| error.error.as_deref() == Some("port-unreachable"));
+    let is_answered = seen.answered > 0 || is_port;
+    // What is sent and answered inside of one node passes no link.
+    let inside = request.hops.len() <= 1;
+    let is_tcp = matches!(probe.protocol, Protocol::Tcp { .. });
+    let labels_differ = |outcome: &Outcome<'_>, visits: &[Visit]| {
+        let hops: Vec<_> =
+            outcome.hops.iter().skip(1).map(|hop| (hop.namespace, &hop.labels[..])).collect();
+        let namespace = |name: &str| lab.node(name).map(|id| lab[id].namespace.as_str());
+        let visits: Vec<_> =
+            visits.iter().map(|it| (namespace(&it.node).unwrap_or(""), &it.labels[..])).collect();
+        // What stays in the node is seen there, or is not. A connection that nobody answers is tried again
+        // under the same mark, so that the way is seen twice.
+        let again = is_tcp && seen.answered == 0 && visits.starts_with(&hops);
+        outcome.hops.len() > 1 && hops != visits && !again
+    };
+    match &request.end {
+        End::Refused { .. } => {
+            if is_answered {
+                return Some("it was answered");
+            }
+            return (!seen.path.is_empty()).then_some("it was sent");
+        }
+        End::Delivered { .. } => {
+            let can_fail = exchange.reply.iter().any(|reply| !is_home(reply));
+            if is_answered && home.is_empty() {
+                return Some("it was answered");
+            }
+            if !is_answered && !can_fail {
+                return Some("it was not answered");
+            }
+        }
+        End::Rejected { error, .. } => {
+            if seen.answered > 0 {
+                return Some("it was answered");
+            }
+            let is_it = |it: &IcmpAnswer| {
+                it.error.as_deref() == Some(&*error.kind.to_string())
+                    && Some(it.from) == error.source
+                    && (error.mtu.is_none() || it.mtu == error.mtu)
+            };
+            let has_it = seen.errors.iter().any(is_it);
+            // The second one is refused with what the first has taught.
+            if !has_it && !home.is_empty() {
+                return Some("the error did not come");
+            }
+            if home.is_empty() && !seen.errors.is_empty() {
+                return Some("an error came");
+            }
+        }
+        End::Dropped { .. } | End::Loop { .. } => {
+            if is_answered {
+                return Some("it was answered");
+            }
+            // A kernel tells its own sockets that it finds no neighbour.
+            let is_own = matches!(
+                request.end,
+                End::Dropped { at, reason: DropReason::NeighbourUnresolved }
+                    if at == probe.namespace
+            );
+            if !seen.errors.is_empty() && !is_own {
+                return Some("an error came");
+            }
+        }
+        End::Unknown { .. } => {}
+    }
+    if inside {
+        return None;
+    }
+    if !matches!(request.end, End::Loop { .. }) && labels_differ(request, &seen.path) {
+        return Some("it went another way");
+    }
+    if request.is_delivered() && exchange.reply.iter().all(|it| labels_differ(it, &seen.back)) {
+        return Some("the answer went another way");
+    }
+    if let (Some(ttl), false) = (seen.ttl, home.is_empty())
+        && !home.iter().any(|reply| reply.packet.ttl == ttl)
+    {
+        return Some("the answer has another TTL");
+    }
+    None
+}
+
+fn said(outcome: &Outcome<'_>) -> String {
+    let hops = outcome.hops.iter().map(|hop| {
+        let short = hop.namespace.rsplit('-').next().unwrap_or(hop.namespace);
+        format!("{short}{:?}", hop.labels)
+    });
+    let hops: Vec<String> = hops.collect();
+    format!(
+        "{:?} by {} (ttl {}, share {:.2}, from {})",
+        outcome.end,
+        hops.join(" "),
+        outcome.packet.ttl,
+        outcome.share,
+        outcome.packet.source
+    )
+}
