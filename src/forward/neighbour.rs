@@ -4,6 +4,7 @@ use super::device::{DeviceIndex, NodeIndex};
 use super::evidence::{Absent, Evidence};
 use super::lookup::{Flow, Lead};
 use super::network::Network;
+use super::packet::{Packet, Protocol};
 use crate::iproute::RouteKind;
 use std::net::IpAddr;
 
@@ -25,8 +26,13 @@ pub(super) enum Neighbour<'a> {
 }
 
 impl<'a> Network<'a> {
-    /// Who takes packets to an address that leave through a device.
-    pub(super) fn neighbour(&self, device: DeviceIndex, address: IpAddr) -> Neighbour<'a> {
+    /// Who takes packets from a source to an address that leave through a device.
+    pub(super) fn neighbour(
+        &self,
+        device: DeviceIndex,
+        source: IpAddr,
+        address: IpAddr,
+    ) -> Neighbour<'a> {
         let out = &self.devices[device.0];
         let node = &self.nodes[out.node.0];
         if !out.running {
@@ -43,6 +49,7 @@ impl<'a> Network<'a> {
             };
         }
         let owners = self.owners.get(&address).map_or(&[] as &[_], Vec::as_slice);
+        let asker = self.asker(device, source, address);
         let owning: Vec<NodeIndex> = owners.iter().map(|it| self.devices[it.0].node).collect();
         let answering: Vec<DeviceIndex> = receivers
             .devices
@@ -55,7 +62,7 @@ impl<'a> Network<'a> {
                 // A search from an own address is not answered, but in another VRF, where it is a
                 // stranger's.
                 let is_own = at == out.node && self.vrf_of(*receiver) == self.vrf_of(device);
-                !is_own && may && self.answers(*receiver, address)
+                !is_own && may && self.answers(*receiver, asker, address)
             })
             .collect();
         let mut nodes: Vec<_> = answering.iter().map(|it| self.devices[it.0].node).collect();
@@ -91,9 +98,22 @@ impl<'a> Network<'a> {
         of_node.find_map(has).unwrap_or(Evidence::Absent(Absent::Neighbour))
     }
 
+    /// The source of an ARP request for an address (`arp_solicit`): that of the packet, where it is the
+    /// node's own, else one of the device.
+    fn asker(&self, device: DeviceIndex, source: IpAddr, address: IpAddr) -> Option<IpAddr> {
+        let at = self.devices[device.0].node;
+        let owners = self.owners.get(&source).into_iter().flatten();
+        let mut own = owners.filter(|owner| self.devices[owner.0].node == at);
+        match own.any(|owner| self.vrf_of(*owner) == self.vrf_of(device)) {
+            true => Some(source),
+            false if address.is_ipv4() => self.ipv4_source(at, device, address),
+            false => None,
+        }
+    }
+
     /// Whether a node answers a search for an address that came in through a device. IPv6 answers for
-    /// what the device itself has.
-    fn answers(&self, device: DeviceIndex, address: IpAddr) -> bool {
+    /// what the device itself has; IPv4 for what it routes to itself, if it takes in packets from there.
+    fn answers(&self, device: DeviceIndex, asker: Option<IpAddr>, address: IpAddr) -> bool {
         let this = &self.devices[device.0];
         let node = &self.nodes[this.node.0];
         if node.proxies.contains(&(device, address)) {
@@ -114,6 +134,20 @@ impl<'a> Network<'a> {
             ports: None,
         };
         let proxies = node.settings.proxy_arp(this.name);
+        let request = asker.map(|source| Packet {
+            source,
+            destination: address,
+            protocol: Protocol::Error,
+            length: 0,
+            df: false,
+            ttl: 1,
+            tos: 0,
+            mark: 0,
+            labels: Vec::new(),
+        });
+        if request.is_some_and(|it| self.validate_source(&it, device, None).is_err()) {
+            return false;
+        }
         match self.route(this.node, &flow) {
             Ok(found) => match found.kind {
                 RouteKind::Local => true,

@@ -293,7 +293,7 @@ impl<'n, 'a> Walk<'n, 'a> {
         }
         // An IPv6 route may push labels towards an IPv4 gateway.
         let next = lead.via.unwrap_or(flight.packet.destination).to_canonical();
-        match network.neighbour(lead.device, next) {
+        match network.neighbour(lead.device, flight.packet.source, next) {
             Neighbour::At(to, evidence) => {
                 flight.note([evidence]);
                 let there = &network.devices[to.0];
@@ -402,7 +402,9 @@ impl<'a> Network<'a> {
         };
         let found = self.route(at, &flow).ok()?;
         if packet.is_v4() && self.nodes[at.0].settings.errors_use_inbound() {
-            return self.ipv4_source(at, through, packet.source);
+            // What came in through a port of a VRF is the VRF device's by then.
+            let inbound = self.vrf_of(through).unwrap_or(through);
+            return self.ipv4_source(at, inbound, packet.source);
         }
         // Of IPv6 it is one of where the packet came in, unless the route back says another.
         match packet.source {
