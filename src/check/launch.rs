@@ -3,7 +3,7 @@
 use super::attempt::Attempt;
 use super::flight::Flight;
 use super::holder::holders;
-use super::mark::{DATA, Data, Mark};
+use super::mark::{Data, Mark};
 use super::message::Version;
 use super::ready::Ready;
 use super::run::Run;
@@ -64,7 +64,7 @@ impl Run<'_> {
     fn launch(&mut self, place: usize, mark: Mark) -> io::Result<Option<Flight>> {
         let (probe, check) = (&self.probes[place], self.check(place));
         let to = probe.to;
-        let size = check.sends.size.map_or(DATA, usize::from);
+        let size = usize::from(check.sends.data());
         let mut shape = Shape::of(check, Version::of(to));
         let flight = match check.protocol() {
             Protocol::Echo => {

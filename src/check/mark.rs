@@ -5,9 +5,6 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 
-/// How long the data of an echo request or a datagram is where nothing is said, as of `ping`.
-pub(super) const DATA: usize = 56;
-
 /// Where source ports are taken from: part of those that the kernel gives to clients.
 const PORTS: Range<u16> = 40_000..60_000;
 

@@ -3,7 +3,7 @@
 use super::control;
 use super::delay::Delays;
 use super::holder::holders;
-use super::mark::{DATA, Signature, Token};
+use super::mark::{Signature, Token};
 use super::message::Version;
 use super::probe::{ERROR_INTERVAL, Probe, Progress};
 use super::ready::Ready;
@@ -12,7 +12,7 @@ use super::server::{self, Site};
 use super::shape::Shape;
 use super::sockets::{Error, Origin, Sockets};
 use super::verdict;
-use crate::compile::{Check, Expect, Lab, NodeId, Spread, Target};
+use crate::compile::{Check, Expect, Lab, NodeId, Sends, Spread, Target};
 use crate::kernel::{Worker, on_worker};
 use nix::sys::epoll::{Epoll, EpollCreateFlags};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -155,8 +155,8 @@ impl<'a> Run<'a> {
         }
         let signature = Signature::new(token);
         let slowest = Duration::ZERO;
-        let sizes = checks.iter().filter_map(|check| check.sends.size).map(usize::from);
-        let delays = Delays::of(lab, sizes.max().unwrap_or(DATA));
+        let sizes = checks.iter().map(|check| check.sends.data());
+        let delays = Delays::of(lab, sizes.max().unwrap_or(Sends::DATA).into());
         let wants_none = |place: &usize| server::wants_none(&checks[probes[*place].check]);
         let refusals = (0..probes.len()).filter(wants_none).collect();
         Ok(Self {

@@ -8,10 +8,6 @@ use socket2::{SockAddr, Socket};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The time to live of a probe of which the check says none: the largest there is, since it is the way
-/// that is looked at and not what the sender's kernel takes for far enough.
-const FURTHEST: u8 = u8::MAX;
-
 /// What a socket is told before it sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Shape<'a> {
@@ -21,8 +17,8 @@ pub(super) struct Shape<'a> {
     pub(super) version: Version,
     /// Whether its packets are never fragmented.
     df: bool,
-    /// Their time to live, where it is said.
-    hops: Option<u8>,
+    /// Their time to live.
+    ttl: u8,
     /// Their source address, where it is said.
     pub(super) source: Option<IpAddr>,
     /// Whether that need not be one of the node's.
@@ -36,7 +32,7 @@ impl<'a> Shape<'a> {
             device: check.device().map(|device| device.as_str()),
             version,
             df: check.sends.df,
-            hops: check.sends.hops,
+            ttl: check.sends.ttl(),
             source: check.sends.from,
             foreign: check.sends.from.is_some() && check.expect == Expect::Lost,
         }
@@ -47,10 +43,10 @@ impl<'a> Shape<'a> {
         socket.set_nonblocking(true)?;
         socket.bind_device(self.device.map(str::as_bytes))?;
         allow_fragments(socket, self.version == Version::V6, !self.df)?;
-        let hops = self.hops.unwrap_or(FURTHEST).into();
+        let ttl = self.ttl.into();
         match self.version {
-            Version::V4 => socket.set_ttl_v4(hops)?,
-            Version::V6 => socket.set_unicast_hops_v6(hops)?,
+            Version::V4 => socket.set_ttl_v4(ttl)?,
+            Version::V6 => socket.set_unicast_hops_v6(ttl)?,
         }
         match (self.version, self.foreign) {
             (_, false) => Ok(()),

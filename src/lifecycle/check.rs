@@ -9,7 +9,7 @@ use crate::check::{self, Report};
 use crate::compile::{Check, Lab, Node, read_check};
 use crate::diagnostic::{Diagnostics, Source, Span, Text};
 use crate::kernel::{EndedCommand, Home, Namespace, processes_in};
-use crate::state::{self, Shared};
+use crate::state;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
@@ -81,14 +81,7 @@ impl RunningLab {
         observer: &mut impl Observer,
     ) -> Result<Checked, CheckError> {
         let name = self.name();
-        let _held = match self.lock {
-            Some(_) => None,
-            None => {
-                let held =
-                    Shared::take(name, || observer.waiting(name)).map_err(OpenError::from)?;
-                Some(held.ok_or_else(|| OpenError::Down(name.clone()))?)
-            }
-        };
+        let _held = self.hold(observer)?;
         let record = standing(name)?;
         let mut lab = match &self.built {
             Some(built) => built.clone().standing(&record.changes),

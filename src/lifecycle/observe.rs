@@ -7,7 +7,6 @@ use crate::compile::Lab;
 use crate::diagnostic::Source;
 use crate::kernel::{observe, on_worker};
 use crate::plan::{PlanError, lower};
-use crate::state::Shared;
 use crate::verify::Standing;
 
 /// A lab that stands, as its kernel holds it.
@@ -39,14 +38,7 @@ impl RunningLab {
     /// It cannot be read.
     pub fn observe(&self, observer: &mut impl Observer) -> Result<Observed, ObserveError> {
         let name = self.name();
-        let _held = match self.lock {
-            Some(_) => None,
-            None => {
-                let held =
-                    Shared::take(name, || observer.waiting(name)).map_err(OpenError::from)?;
-                Some(held.ok_or_else(|| OpenError::Down(name.clone()))?)
-            }
-        };
+        let _held = self.hold(observer)?;
         let record = standing(name)?;
         let built = record.built().map_err(OpenError::Built)?;
         own(&record.footprint, &record.footprint.namespaces)?;

@@ -5,7 +5,7 @@ use super::observer::Observer;
 use crate::compile::Lab;
 use crate::document::LabName;
 use crate::executor::{self, TeardownError};
-use crate::state::{Built, Change, Commands, Lock, NodeOutline, Record, RecordError};
+use crate::state::{Built, Change, Commands, Lock, NodeOutline, Record, RecordError, Shared};
 
 /// A lab that stands. It stays when this is dropped.
 #[derive(Debug)]
@@ -91,6 +91,16 @@ impl RunningLab {
             Some(built) => Ok(built.clone()),
             None => self.record.built().map_err(OpenError::Built),
         }
+    }
+
+    /// Sees to it that nobody changes the lab or takes it away while it is looked at.
+    pub(super) fn hold(&self, observer: &mut impl Observer) -> Result<Option<Shared>, OpenError> {
+        if self.lock.is_some() {
+            return Ok(None);
+        }
+        let name = self.name();
+        let held = Shared::take(name, || observer.waiting(name))?;
+        held.map(Some).ok_or_else(|| OpenError::Down(name.clone()))
     }
 
     /// Takes the lock, where it is not held, and reads the record as it is then.

@@ -8,8 +8,6 @@ use crate::forward::{End, Exchange, Network, Outcome, Probe, Protocol};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-/// How many bytes of data a probe has of which no size is said.
-const DATA: u32 = 56;
 /// The source port of probes: the shares of flows go by the weights alone.
 const SOURCE_PORT: u16 = 40000;
 /// How far a share may be from what a check says.
@@ -50,66 +48,42 @@ impl<'n, 'a> Judge<'n, 'a> {
     }
 
     fn probe(&self, check: &Check, to: IpAddr) -> ProbeJudgement<'a> {
-        let exchanges = self.network.exchange(&self.sent(check, to));
-        let verdict = self.verdict(check, &exchanges);
+        let probe = probe_of(self.lab, check, to);
+        let exchanges = self.network.exchange(&probe);
+        let verdict = self.verdict(check, &probe, &exchanges);
         ProbeJudgement { to, exchanges, verdict }
     }
 
     /// Whether what can become of a probe is what a check wants.
-    fn verdict(&self, check: &Check, exchanges: &[Exchange<'a>]) -> Verdict<'a> {
+    fn verdict(&self, check: &Check, probe: &Probe<'_>, exchanges: &[Exchange<'a>]) -> Verdict<'a> {
         if exchanges.is_empty() {
             return Verdict::NoOutcome;
         }
-        match self.refute(check, exchanges) {
+        match self.refute(check, probe, exchanges) {
             Some(refutation) => Verdict::Refuted(Box::new(refutation)),
             None => unknown(check, exchanges).unwrap_or(Verdict::Proved),
         }
     }
 
-    /// What a check sends.
-    fn sent(&self, check: &'n Check, to: IpAddr) -> Probe<'n> {
-        let sources = match &check.expect {
-            Expect::Spreads(spread) => spread.sources.and_then(|net| net.hosts().next()),
-            Expect::Arrives(_) | Expect::Lost | Expect::Rejected(_) => None,
-        };
-        let said = check.sends.size.map_or(DATA, u32::from);
-        let (protocol, size) = match check.protocol() {
-            compile::Protocol::Echo => (Protocol::Echo, said),
-            compile::Protocol::Udp(port) => {
-                (Protocol::Udp { sport: SOURCE_PORT, dport: port.get() }, said)
-            }
-            compile::Protocol::Tcp(port) => {
-                (Protocol::Tcp { sport: SOURCE_PORT, dport: port.get() }, 0)
-            }
-        };
-        Probe {
-            namespace: &self.lab[check.from.node].namespace,
-            device: check.device().map(|device| device.as_str()),
-            destination: to,
-            source: check.sends.from.or(sources),
-            protocol,
-            size,
-            df: check.sends.df,
-            ttl: check.sends.hops,
-            tos: 0,
-            mark: 0,
-        }
-    }
-
     /// What contradicts a check, where something does.
-    fn refute(&self, check: &Check, exchanges: &[Exchange<'a>]) -> Option<Refutation<'a>> {
+    fn refute(
+        &self,
+        check: &Check,
+        probe: &Probe<'_>,
+        exchanges: &[Exchange<'a>],
+    ) -> Option<Refutation<'a>> {
         let mut known =
             exchanges.iter().filter(|exchange| why_unknown(&exchange.request).is_none());
         match &check.expect {
             Expect::Arrives(arrival) => {
-                known.find_map(|exchange| self.unlike(check, arrival, exchange))
+                known.find_map(|exchange| self.unlike(check, probe, arrival, exchange))
             }
             Expect::Spreads(spread) => known
                 .find_map(|exchange| self.astray(check, &exchange.request))
                 .or_else(|| self.uneven(spread, exchanges)),
-            Expect::Lost => known.find_map(|exchange| self.arrived(check, exchange)),
+            Expect::Lost => known.find_map(|exchange| self.arrived(check, probe, exchange)),
             Expect::Rejected(rejection) => {
-                known.find_map(|exchange| self.unrejected(check, rejection, exchange))
+                known.find_map(|exchange| unrejected(probe, rejection, exchange))
             }
         }
     }
@@ -128,6 +102,7 @@ impl<'n, 'a> Judge<'n, 'a> {
     fn unlike(
         &self,
         check: &Check,
+        probe: &Probe<'_>,
         arrival: &Arrival<NodeId>,
         exchange: &Exchange<'a>,
     ) -> Option<Refutation<'a>> {
@@ -148,7 +123,7 @@ impl<'n, 'a> Judge<'n, 'a> {
         known.into_iter().find_map(|reply| {
             let other = |wanted: &u8| reply.packet.ttl != *wanted;
             let parts = |via: &Vec<Hop<NodeId>>| self.parting(reply, via).is_some();
-            let fault = match (self.lost_on_return(check, reply), arrival.ttl.filter(other)) {
+            let fault = match (lost_on_return(probe, reply), arrival.ttl.filter(other)) {
                 (Some(fault), _) => fault,
                 (None, _) if arrival.back.as_ref().is_some_and(parts) => Fault::ReplyPath,
                 (None, Some(wanted)) => Fault::ReplyTtl { wanted },
@@ -159,51 +134,23 @@ impl<'n, 'a> Judge<'n, 'a> {
     }
 
     /// What arrives or is answered and must not.
-    fn arrived(&self, check: &Check, exchange: &Exchange<'a>) -> Option<Refutation<'a>> {
+    fn arrived(
+        &self,
+        check: &Check,
+        probe: &Probe<'_>,
+        exchange: &Exchange<'a>,
+    ) -> Option<Refutation<'a>> {
         let request = &exchange.request;
         let (fault, reply) = match &check.to {
             Target::Node { .. } if self.arrives(&check.to, request) => (Fault::Arrives, None),
             Target::Node { .. } => return None,
             Target::Address(_) | Target::OnLink { .. } => {
-                let home = |reply: &&Outcome<'a>| self.lost_on_return(check, reply).is_none();
-                let reply = exchange.reply.iter().filter(|_| request.is_delivered()).find(home)?;
+                let mut replies = exchange.reply.iter().filter(|_| request.is_delivered());
+                let reply = replies.find(|reply| reply.comes_home(probe))?;
                 (Fault::Answered, Some(reply.clone()))
             }
         };
         Some(Refutation { fault, request: request.clone(), reply })
-    }
-
-    /// Where the ICMP error that a check wants does not come back.
-    fn unrejected(
-        &self,
-        check: &Check,
-        rejection: &Rejection,
-        exchange: &Exchange<'a>,
-    ) -> Option<Refutation<'a>> {
-        let request = &exchange.request;
-        let refuted = |fault, reply: Option<&Outcome<'a>>| {
-            Some(Refutation { fault, request: request.clone(), reply: reply.cloned() })
-        };
-        let is_wanted = match &request.end {
-            End::Rejected { error, .. } => {
-                error.kind == rejection.kind
-                    && rejection.by.is_none_or(|by| error.source == Some(by))
-                    && rejection.mtu.is_none_or(|mtu| error.mtu == Some(mtu))
-            }
-            End::Delivered { .. }
-            | End::Refused { .. }
-            | End::Dropped { .. }
-            | End::Loop { .. }
-            | End::Unknown { .. } => false,
-        };
-        if !is_wanted {
-            return refuted(Fault::OtherError, None);
-        }
-        if exchange.reply.is_empty() {
-            return refuted(Fault::NoReply, None);
-        }
-        let mut known = exchange.reply.iter().filter(|reply| why_unknown(reply).is_none());
-        known.find_map(|reply| refuted(self.lost_on_return(check, reply)?, Some(reply)))
     }
 
     /// A node whose share of the flows is another than the check says.
@@ -240,19 +187,6 @@ impl<'n, 'a> Judge<'n, 'a> {
         }
     }
 
-    fn lost_on_return(&self, check: &Check, reply: &Outcome<'a>) -> Option<Fault> {
-        match reply.end {
-            End::Delivered { namespace, .. } => {
-                (self.node(namespace) != Some(check.from.node)).then_some(Fault::ReplyElsewhere)
-            }
-            End::Rejected { .. }
-            | End::Refused { .. }
-            | End::Dropped { .. }
-            | End::Loop { .. }
-            | End::Unknown { .. } => Some(Fault::ReplyLost),
-        }
-    }
-
     /// The place of the first hop that is not as a check says, among those between the ends.
     pub(super) fn parting(&self, outcome: &Outcome<'a>, via: &[Hop<NodeId>]) -> Option<usize> {
         let hops = &outcome.hops;
@@ -267,6 +201,77 @@ impl<'n, 'a> Judge<'n, 'a> {
         };
         let same = between.iter().zip(&via).take_while(is_same).count();
         (same < between.len() || same < via.len()).then_some(same)
+    }
+}
+
+/// What a check sends to an address.
+pub fn probe_of<'l>(lab: &'l Lab, check: &'l Check, to: IpAddr) -> Probe<'l> {
+    let sources = match &check.expect {
+        Expect::Spreads(spread) => spread.sources.and_then(|net| net.hosts().next()),
+        Expect::Arrives(_) | Expect::Lost | Expect::Rejected(_) => None,
+    };
+    let data = u32::from(check.sends.data());
+    let (protocol, size) = match check.protocol() {
+        compile::Protocol::Echo => (Protocol::Echo, data),
+        compile::Protocol::Udp(port) => {
+            (Protocol::Udp { sport: SOURCE_PORT, dport: port.get() }, data)
+        }
+        compile::Protocol::Tcp(port) => {
+            (Protocol::Tcp { sport: SOURCE_PORT, dport: port.get() }, 0)
+        }
+    };
+    Probe {
+        namespace: &lab[check.from.node].namespace,
+        device: check.device().map(|device| device.as_str()),
+        destination: to,
+        source: check.sends.from.or(sources),
+        protocol,
+        size,
+        df: check.sends.df,
+        ttl: Some(check.sends.ttl()),
+        tos: 0,
+        mark: 0,
+    }
+}
+
+/// Where the ICMP error that a check wants does not come back.
+fn unrejected<'a>(
+    probe: &Probe<'_>,
+    rejection: &Rejection,
+    exchange: &Exchange<'a>,
+) -> Option<Refutation<'a>> {
+    let request = &exchange.request;
+    let refuted = |fault, reply: Option<&Outcome<'a>>| {
+        Some(Refutation { fault, request: request.clone(), reply: reply.cloned() })
+    };
+    let is_wanted = match &request.end {
+        End::Rejected { error, .. } => {
+            error.kind == rejection.kind
+                && rejection.by.is_none_or(|by| error.source == Some(by))
+                && rejection.mtu.is_none_or(|mtu| error.mtu == Some(mtu))
+        }
+        End::Delivered { .. }
+        | End::Refused { .. }
+        | End::Dropped { .. }
+        | End::Loop { .. }
+        | End::Unknown { .. } => false,
+    };
+    if !is_wanted {
+        return refuted(Fault::OtherError, None);
+    }
+    if exchange.reply.is_empty() {
+        return refuted(Fault::NoReply, None);
+    }
+    let mut known = exchange.reply.iter().filter(|reply| why_unknown(reply).is_none());
+    known.find_map(|reply| refuted(lost_on_return(probe, reply)?, Some(reply)))
+}
+
+/// Why an answer does not come to the socket that sent the probe, where it does not.
+fn lost_on_return(probe: &Probe<'_>, reply: &Outcome<'_>) -> Option<Fault> {
+    match (reply.comes_home(probe), reply.is_delivered()) {
+        (true, _) => None,
+        (false, true) => Some(Fault::ReplyElsewhere),
+        (false, false) => Some(Fault::ReplyLost),
     }
 }
 
@@ -312,7 +317,8 @@ mod tests {
         let network = Network::default();
         let judge = Judge::new(&lab, &network);
         for check in &lab.checks {
-            assert_eq!(judge.verdict(check, &[]), Verdict::NoOutcome, "{check}");
+            let probe = probe_of(&lab, check, check.to.addresses()[0]);
+            assert_eq!(judge.verdict(check, &probe, &[]), Verdict::NoOutcome, "{check}");
         }
     }
 }

@@ -14,7 +14,7 @@ mod survival;
 mod verdict;
 mod words;
 
-pub use judge::Judge;
+pub use judge::{Judge, probe_of};
 pub use report::{CheckResult, ExchangeResult, ProbeResult, Report, Visit, Walk, Word};
 pub use standing::{Deviation, Found, Standing};
 pub use survival::{BrokenCheck, FailingPort, Failure, Survival};

@@ -4,6 +4,7 @@
 
 mod labs;
 mod traps;
+mod vrfs;
 
 use std::fs;
 use std::path::Path;

@@ -33,7 +33,7 @@ links:
         .join(", ")
 }
 
-fn printed(end: &End<'_>) -> String {
+pub fn printed(end: &End<'_>) -> String {
     let short = |namespace: &str| namespace.rsplit('-').next().unwrap().to_owned();
     match end {
         End::Delivered { namespace, vrf, .. } => match vrf {

@@ -21,10 +21,10 @@ const ROUTE_GONE: &str = "\
 REFUTED h1 -> h2
         r2 rejects the answer with `net-unreachable`
         The probe, from 10.0.1.10 to 10.0.2.10:
-          h1  ttl 64, out eth0
-          r1  ttl 64, in eth0, out eth1
-          r2  ttl 63, in eth0, out eth1
-          h2  ttl 62, in eth0
+          h1  ttl 255, out eth0
+          r1  ttl 255, in eth0, out eth1
+          r2  ttl 254, in eth0, out eth1
+          h2  ttl 253, in eth0
         The answer, from 10.0.2.10 to 10.0.1.10:
           h2  ttl 64, out eth0
           r2  ttl 64, in eth1

@@ -126,6 +126,22 @@ pub struct Sends {
     pub count: Option<u16>,
 }
 
+impl Sends {
+    /// How many bytes of data an echo request or a datagram has where nothing is said, as of `ping`.
+    pub const DATA: u16 = 56;
+
+    /// How many bytes of data it has.
+    pub fn data(&self) -> u16 {
+        self.size.unwrap_or(Self::DATA)
+    }
+
+    /// The time to live, or hop limit, that it is sent with: the largest where nothing is said, since it is
+    /// the way that is looked at and not what the sender's kernel takes for far enough.
+    pub fn ttl(&self) -> u8 {
+        self.hops.unwrap_or(u8::MAX)
+    }
+}
+
 /// The protocol of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub enum Protocol {

@@ -17,11 +17,12 @@ use std::time::{Duration, Instant};
 use vrflab::check;
 use vrflab::compile::{Options, compile_source};
 use vrflab::diagnostic::{Severity, Source};
-use vrflab::document::LabName;
+use vrflab::document::{Format, LabName};
 use vrflab::executor::{self, apply};
 use vrflab::forward::Network;
 use vrflab::kernel::{Home, Machine, observe, on_worker};
 use vrflab::plan::{State, between, lower};
+use vrflab::verify::probe_of;
 
 /// How many pairs of one lab are compared in one turn, and how many turns there are.
 const PAIRS: usize = 120;
@@ -73,11 +74,11 @@ fn the_model_says_what_the_kernel_does() {
 /// Builds the lab of a seed, breaks it, and compares.
 fn lab(seed: u64, tally: &mut Tally) {
     let mut rng = Rng::with_seed(seed);
-    let (text, format) = labs::any(&mut rng);
+    let text = labs::any(&mut rng);
     let name = LabName::new(format!("model-{}", std::process::id())).unwrap();
     let source = Source { name: format!("seed {seed}"), text };
     let options = Options { name: Some(name.clone()), ..Options::default() };
-    let (lab, said) = compile_source(&source, format, &name, &options);
+    let (lab, said) = compile_source(&source, Format::Yaml, &name, &options);
     let errors: Vec<_> = said.iter().filter(|it| it.severity == Severity::Error).collect();
     let Some(lab) = lab.filter(|_| errors.is_empty()) else {
         println!("seed {seed} is no lab: {}", errors.first().unwrap().title);
@@ -107,16 +108,15 @@ fn lab(seed: u64, tally: &mut Tally) {
         let mut sent = Vec::new();
         let mut checks = Vec::new();
         for pair in pairs.by_ref().take(PAIRS) {
-            let sends = probes::sends(&pair, &mut rng);
-            let exchanges = network.exchange(&probes::probe(lab, &pair, sends));
-            checks.push(probes::check(lab, &pair, sends, &exchanges));
-            sent.push((pair, sends, exchanges));
+            let mut check = probes::check(lab, &pair, probes::sends(&pair, &mut rng));
+            let exchanges = network.exchange(&probe_of(lab, &check, pair.to));
+            check.expect = probes::expected(&exchanges);
+            checks.push(check);
+            sent.push((pair.to, exchanges));
         }
         let report = check::run(lab, &checks, |_, _| {}).unwrap();
-        for (((pair, sends, exchanges), check), result) in
-            sent.iter().zip(&checks).zip(&report.results)
-        {
-            let probe = probes::probe(lab, pair, *sends);
+        for (((to, exchanges), check), result) in sent.iter().zip(&checks).zip(&report.results) {
+            let probe = probe_of(lab, check, *to);
             match compare(lab, &probe, exchanges, &result.probes[0]) {
                 Comparison::Agrees => tally.compared += 1,
                 Comparison::Unknown => tally.unknown += 1,

@@ -7,8 +7,8 @@ use vrflab::compile::{
     Arrival, Check, Expect, Lab, NodeId, Protocol, Rejection, Sender, Sends, Target,
 };
 use vrflab::diagnostic::Span;
-use vrflab::document::DeviceName;
-use vrflab::forward::{self, End, Exchange, Probe};
+use vrflab::document::{DeviceName, Role};
+use vrflab::forward::{End, Exchange};
 
 /// Who sends to whom.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub fn pairs(lab: &Lab, rng: &mut Rng) -> Vec<Pair> {
     addresses.dedup();
     for from in (0..lab.nodes.len()).map(NodeId) {
         let node = &lab[from];
-        if node.role == vrflab::document::Role::Switch {
+        if node.role == Role::Switch {
             continue;
         }
         let vrfs = node.vrfs.iter().map(|vrf| Some(vrf.name.clone()));
@@ -57,32 +57,18 @@ pub fn sends(pair: &Pair, rng: &mut Rng) -> Sends {
     sends
 }
 
-/// What the model is asked.
-pub fn probe<'a>(lab: &'a Lab, pair: &'a Pair, sends: Sends) -> Probe<'a> {
-    let ports = |port: NonZeroU16| (40000, port.get());
-    let (protocol, size) = match sends.protocol {
-        Protocol::Echo => (forward::Protocol::Echo, 56),
-        Protocol::Udp(port) => {
-            let (sport, dport) = ports(port);
-            (forward::Protocol::Udp { sport, dport }, 56)
-        }
-        Protocol::Tcp(port) => {
-            let (sport, dport) = ports(port);
-            (forward::Protocol::Tcp { sport, dport }, 0)
-        }
-    };
-    Probe {
-        device: pair.vrf.as_ref().map(|vrf| vrf.as_str()),
-        protocol,
-        size: sends.size.map_or(size, u32::from),
-        df: sends.df,
-        ttl: Some(sends.hops.unwrap_or(255)),
-        ..Probe::echo(&lab[pair.from].namespace, pair.to)
-    }
+/// The check of a pair, which waits for nothing yet.
+pub fn check(lab: &Lab, pair: &Pair, sends: Sends) -> Check {
+    let from = Sender { node: pair.from, vrf: pair.vrf.clone() };
+    let name = &lab[pair.from].name;
+    let vrf = pair.vrf.as_ref().map(|vrf| format!("%{vrf}")).unwrap_or_default();
+    let text = format!("{name}{vrf} {} {}", pair.to, words(sends));
+    let to = Target::Address(pair.to);
+    Check { span: Span::NONE, text, from, to, sends, expect: Expect::Lost }
 }
 
-/// A check that waits as long as it takes to see what the model says.
-pub fn check(lab: &Lab, pair: &Pair, sends: Sends, exchanges: &[Exchange<'_>]) -> Check {
+/// What a check waits for that is to see what the model says.
+pub fn expected(exchanges: &[Exchange<'_>]) -> Expect<NodeId> {
     let answered = |exchange: &Exchange<'_>| {
         exchange.request.is_delivered() && exchange.reply.iter().all(|reply| reply.is_delivered())
     };
@@ -92,16 +78,11 @@ pub fn check(lab: &Lab, pair: &Pair, sends: Sends, exchanges: &[Exchange<'_>]) -
         }
         _ => None,
     });
-    let expect = match rejected {
+    match rejected {
         Some(rejection) => Expect::Rejected(rejection),
         None if exchanges.iter().all(answered) => Expect::Arrives(Arrival::default()),
         None => Expect::Lost,
-    };
-    let from = Sender { node: pair.from, vrf: pair.vrf.clone() };
-    let name = &lab[pair.from].name;
-    let vrf = pair.vrf.as_ref().map(|vrf| format!("%{vrf}")).unwrap_or_default();
-    let text = format!("{name}{vrf} {} {}", pair.to, words(sends));
-    Check { span: Span::NONE, text, from, to: Target::Address(pair.to), sends, expect }
+    }
 }
 
 fn words(sends: Sends) -> String {

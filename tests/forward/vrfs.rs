@@ -1,0 +1,94 @@
+//! What VRFs make of a packet: its source, the rules that it meets, and who hears its answer.
+
+use crate::compiled;
+use crate::traps::printed;
+use std::net::IpAddr;
+use vrflab::forward::{Exchange, Network, Probe};
+use vrflab::plan::lower;
+
+/// What becomes of a probe through a router with a host in red and one in blue, both routed in every VRF,
+/// and nobody in green. `rules` are the router's.
+fn exchanged(
+    rules: &str,
+    (from, device): (&str, Option<&str>),
+    to: &str,
+    look: impl Fn(&Probe<'_>, &Exchange<'_>) -> String,
+) -> String {
+    let routes = ["red", "blue", "green"].map(|vrf| {
+        format!(
+            "10.0.1.0/24 vrf {vrf} dev a metric 9, 10.0.2.0/24 vrf {vrf} dev b metric 9,
+             fd01::/64 vrf {vrf} dev a metric 9, fd02::/64 vrf {vrf} dev b metric 9"
+        )
+    });
+    let text = format!(
+        "routing: none
+nodes:
+  h1: {{routes: [default via 10.0.1.254, default via fd01::ff]}}
+  h2: {{routes: [default via 10.0.2.254, default via fd02::ff]}}
+  r:
+    role: router
+    loopback: [192.0.2.1]
+    vrfs: {{red: {{table: 11, addresses: [10.9.0.1/32]}}, blue: {{table: 12, fallthrough: true}}, green: 13}}
+    interfaces: {{a: {{vrf: red}}, b: {{vrf: blue}}}}
+    rules: [{rules}]
+    routes: [{}]
+links:
+  - {{ends: [h1, r:a], addresses: [[10.0.1.1/24, fd01::1/64], [10.0.1.254/24, fd01::ff/64]]}}
+  - {{ends: [h2, r:b], addresses: [[10.0.2.1/24, fd02::1/64], [10.0.2.254/24, fd02::ff/64]]}}
+",
+        routes.join(", ")
+    );
+    let lab = compiled("vrfs.yaml", text);
+    let plan = lower(&lab).unwrap();
+    let network = Network::of_plan(&plan);
+    let namespace = lab[lab.node(from).unwrap()].namespace.as_str();
+    let probe = Probe { device, ..Probe::echo(namespace, to.parse::<IpAddr>().unwrap()) };
+    let exchanges = network.exchange(&probe);
+    let [exchange] = &exchanges[..] else { panic!("{exchanges:?}") };
+    look(&probe, exchange)
+}
+
+/// The source of a request, and what became of it.
+fn source(from: (&str, Option<&str>), to: &str) -> String {
+    exchanged("", from, to, |_, exchange| {
+        format!("{}: {}", exchange.request.packet.source, printed(&exchange.request.end))
+    })
+}
+
+#[test]
+fn a_packet_that_leaves_its_vrf_has_the_source_of_the_vrf() {
+    assert_eq!(source(("r", Some("red")), "10.0.2.1"), "10.9.0.1: delivered at h2");
+    assert_eq!(source(("r", Some("blue")), "10.0.1.1"), "10.0.2.254: delivered at h1");
+    assert_eq!(source(("r", Some("red")), "fd02::1"), "fd01::ff: delivered at h2");
+}
+
+#[test]
+fn out_of_a_vrf_without_addresses_ipv4_is_sent_without_a_source_and_ipv6_is_not() {
+    let green = ("r", Some("green"));
+    assert_eq!(source(green, "10.0.2.1"), "0.0.0.0: dropped at h2: MartianSource");
+    assert_eq!(source(green, "fd02::1"), "fd02::1: refused: NoSource");
+}
+
+#[test]
+fn a_rule_by_a_port_of_a_vrf_is_for_ipv4_and_one_by_the_vrf_for_ipv6() {
+    let end = |rules, to| {
+        exchanged(rules, ("h1", None), to, |_, exchange| printed(&exchange.request.end))
+    };
+    let (by_port, by_vrf) = ("-6 iif a prohibit pref 5", "-6 iif red prohibit pref 5");
+    assert_eq!(end(by_port, "fd02::1"), "delivered at h2");
+    assert_eq!(end(by_vrf, "fd02::1"), "prohibited by r (Some(fd01::ff))");
+    let by_port = "to 10.0.2.0/24 iif a prohibit pref 5";
+    assert_eq!(end(by_port, "10.0.2.1"), "prohibited by r (Some(10.0.1.254))");
+}
+
+#[test]
+fn a_socket_in_a_vrf_does_not_hear_what_comes_in_beside_it() {
+    let heard = |to| {
+        exchanged("", ("r", Some("blue")), to, |probe, exchange| {
+            let home = exchange.reply.iter().filter(|reply| reply.comes_home(probe)).count();
+            format!("{}, {home} heard", printed(&exchange.request.end))
+        })
+    };
+    assert_eq!(heard("192.0.2.1"), "delivered at r, 0 heard");
+    assert_eq!(heard("10.0.2.1"), "delivered at h2, 1 heard");
+}
