@@ -41,7 +41,7 @@ impl<'a> Network<'a> {
     }
 
     /// As `inet_select_addr` has it: one of the device, on the link of the gateway if there is one; else
-    /// one of the VRF device, or of any device in the same VRF.
+    /// one of the VRF device, or of any device in the same VRF, whether or not it is up.
     pub(super) fn ipv4_source(
         &self,
         at: NodeIndex,
@@ -62,7 +62,6 @@ impl<'a> Network<'a> {
         others.sort_unstable();
         std::iter::once(first)
             .chain(others.into_iter().filter(|device| self.vrf_of(*device) == vrf))
-            .filter(|device| self.devices[device.0].up.is_some())
             .find_map(|device| usable(device).next().map(|own| own.address))
     }
 
@@ -76,21 +75,24 @@ impl<'a> Network<'a> {
         let vrf = self.vrf_of(out);
         let mut devices: Vec<DeviceIndex> = self.nodes[at.0].devices.values().copied().collect();
         devices.sort_unstable();
-        let candidates = devices
-            .iter()
-            .filter(|device| self.devices[device.0].up.is_some() && self.vrf_of(**device) == vrf);
+        // An interface that is down lends its addresses too.
+        let candidates = devices.iter().filter(|device| self.vrf_of(**device) == vrf);
         let is_link = |address: &Ipv6Addr| address.is_unicast_link_local();
         let candidates = candidates.flat_map(|device| {
-            let own = self.devices[device.0].addresses.iter();
+            // Of one device the kernel has the last one first.
+            let own = self.devices[device.0].addresses.iter().rev();
             own.filter_map(move |own| match own.address {
-                IpAddr::V6(address) if !address.is_loopback() => Some((*device, address)),
+                IpAddr::V6(address) if !address.is_loopback() => {
+                    Some((*device, address, own.connected.prefix_len()))
+                }
                 IpAddr::V6(_) | IpAddr::V4(_) => None,
             })
         });
         candidates
-            .filter(|(device, address)| !is_link(address) || *device == out)
-            .min_by_key(|(device, address)| {
+            .filter(|(device, address, _)| !is_link(address) || *device == out)
+            .min_by_key(|(device, address, length)| {
                 let common = (u128::from(*address) ^ u128::from(to)).leading_zeros();
+                let common = common.min(u32::from(*length));
                 (
                     *address != to,
                     is_link(address) != is_link(&to),
@@ -99,7 +101,7 @@ impl<'a> Network<'a> {
                     Reverse(common),
                 )
             })
-            .map(|(_, address)| IpAddr::V6(address))
+            .map(|(_, address, _)| IpAddr::V6(address))
             .or_else(|| {
                 // What the kernel has made of the MAC address is on no list.
                 is_link(&to).then_some(IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0)))

@@ -7,14 +7,14 @@ use vrflab::forward::{Exchange, Network, Probe};
 use vrflab::plan::lower;
 
 /// What becomes of a probe through a router with a host in red and one in blue, both routed in every VRF,
-/// and nobody in green. `rules` are the router's.
+/// nobody in green, and an interface that is down in gray. `rules` are the router's.
 fn exchanged(
     rules: &str,
     (from, device): (&str, Option<&str>),
     to: &str,
     look: impl Fn(&Probe<'_>, &Exchange<'_>) -> String,
 ) -> String {
-    let routes = ["red", "blue", "green"].map(|vrf| {
+    let routes = ["red", "blue", "green", "gray"].map(|vrf| {
         format!(
             "10.0.1.0/24 vrf {vrf} dev a metric 9, 10.0.2.0/24 vrf {vrf} dev b metric 9,
              fd01::/64 vrf {vrf} dev a metric 9, fd02::/64 vrf {vrf} dev b metric 9"
@@ -28,8 +28,11 @@ nodes:
   r:
     role: router
     loopback: [192.0.2.1]
-    vrfs: {{red: {{table: 11, addresses: [10.9.0.1/32]}}, blue: {{table: 12, fallthrough: true}}, green: 13}}
-    interfaces: {{a: {{vrf: red}}, b: {{vrf: blue}}}}
+    vrfs: {{red: {{table: 11, addresses: [10.9.0.1/32]}}, blue: {{table: 12, fallthrough: true}}, green: 13, gray: 14}}
+    interfaces:
+      a: {{vrf: red}}
+      b: {{vrf: blue}}
+      c: {{kind: dummy, vrf: gray, up: false, addresses: [10.0.3.1/24, 10.0.3.2/24, fd03::1/64, fd03::2/64]}}
     rules: [{rules}]
     routes: [{}]
 links:
@@ -67,6 +70,14 @@ fn out_of_a_vrf_without_addresses_ipv4_is_sent_without_a_source_and_ipv6_is_not(
     let green = ("r", Some("green"));
     assert_eq!(source(green, "10.0.2.1"), "0.0.0.0: dropped at h2: MartianSource");
     assert_eq!(source(green, "fd02::1"), "fd02::1: refused: NoSource");
+}
+
+#[test]
+fn an_interface_that_is_down_lends_the_first_of_its_ipv4_addresses_and_the_last_of_ipv6_as_a_source()
+ {
+    let gray = ("r", Some("gray"));
+    assert_eq!(source(gray, "10.0.2.1"), "10.0.3.1: delivered at h2");
+    assert_eq!(source(gray, "fd02::1"), "fd03::2: delivered at h2");
 }
 
 #[test]

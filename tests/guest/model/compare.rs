@@ -36,8 +36,11 @@ pub fn compare(
         return Comparison::Unknown;
     }
     let mut reasons = String::new();
+    let requests = exchanges.iter().map(|it| &it.request);
+    let replies = exchanges.iter().flat_map(|it| &it.reply);
+    let ways = [requests.map(way).collect(), replies.map(way).collect()];
     for exchange in exchanges {
-        match differs(lab, probe, exchange, seen) {
+        match differs(lab, probe, exchange, &ways, seen) {
             None => return Comparison::Agrees,
             Some(why) => {
                 let _ = writeln!(reasons, "    {why}\n    model: {}", said(&exchange.request));
@@ -81,11 +84,28 @@ fn is_in(lab: &Lab, namespace: &str, vrf: Option<&str>, address: IpAddr) -> bool
     ports || devices || loopback && vrf.is_none()
 }
 
+/// The nodes behind the first, each with the labels that came to it.
+type Way<'a> = Vec<(&'a str, &'a [u32])>;
+
+fn way<'a>(outcome: &'a Outcome<'_>) -> Way<'a> {
+    outcome.hops.iter().skip(1).map(|hop| (hop.namespace, &hop.labels[..])).collect()
+}
+
+/// Whether what was seen is made of whole ways, but for the last one.
+fn is_made_of(ways: &[Way<'_>], seen: &[(&str, &[u32])]) -> bool {
+    ways.iter().any(|way| {
+        way.starts_with(seen)
+            || !way.is_empty()
+                && seen.strip_prefix(&way[..]).is_some_and(|rest| is_made_of(ways, rest))
+    })
+}
+
 /// In what a thing that can happen is not what was seen.
 fn differs(
     lab: &Lab,
     probe: &Probe<'_>,
     exchange: &Exchange<'_>,
+    ways: &[Vec<Way<'_>>; 2],
     seen: &ProbeResult,
 ) -> Option<&'static str> {
     let request = &exchange.request;
@@ -98,16 +118,18 @@ fn differs(
     // What is sent and answered inside of one node passes no link.
     let inside = request.hops.len() <= 1;
     let is_tcp = matches!(probe.protocol, Protocol::Tcp { .. });
-    let labels_differ = |outcome: &Outcome<'_>, visits: &[Visit]| {
-        let hops: Vec<_> =
-            outcome.hops.iter().skip(1).map(|hop| (hop.namespace, &hop.labels[..])).collect();
+    let labels_differ = |outcome: &Outcome<'_>, ways: &[Way<'_>], visits: &[Visit]| {
+        let own = way(outcome);
         let namespace = |name: &str| lab.node(name).map(|id| lab[id].namespace.as_str());
-        let visits: Vec<_> =
+        let visits: Way<'_> =
             visits.iter().map(|it| (namespace(&it.node).unwrap_or(""), &it.labels[..])).collect();
-        // What stays in the node is seen there, or is not. A connection that nobody answers is tried again
-        // under the same mark, so that the way is seen twice.
-        let again = is_tcp && seen.answered == 0 && visits.starts_with(&hops);
-        outcome.hops.len() > 1 && hops != visits && !again
+        // A segment that nobody answers is sent again under the same mark, of IPv6 with another flow label
+        // and so by another of the ways.
+        let again = is_tcp
+            && is_made_of(ways, &visits)
+            && visits.windows(own.len().max(1)).any(|it| it == own);
+        // What stays in the node is seen there, or is not.
+        !own.is_empty() && own != visits && !again
     };
     match &request.end {
         End::Refused { .. } => {
@@ -162,10 +184,12 @@ fn differs(
     if inside {
         return None;
     }
-    if !matches!(request.end, End::Loop { .. }) && labels_differ(request, &seen.path) {
+    if !matches!(request.end, End::Loop { .. }) && labels_differ(request, &ways[0], &seen.path) {
         return Some("it went another way");
     }
-    if request.is_delivered() && exchange.reply.iter().all(|it| labels_differ(it, &seen.back)) {
+    if request.is_delivered()
+        && exchange.reply.iter().all(|it| labels_differ(it, &ways[1], &seen.back))
+    {
         return Some("the answer went another way");
     }
     if let (Some(ttl), false) = (seen.ttl, home.is_empty())
@@ -190,4 +214,14 @@ fn said(outcome: &Outcome<'_>) -> String {
         outcome.share,
         outcome.packet.source
     )
+}
+
+#[test]
+fn a_segment_that_is_sent_again_may_take_another_of_its_ways() {
+    let (near, far): (Way<'_>, Way<'_>) = (vec![("a", &[]), ("c", &[])], vec![("b", &[7])]);
+    let seen = [far.clone(), near.clone(), near[..1].to_vec()].concat();
+    assert!(is_made_of(&[near.clone(), far.clone()], &seen));
+    assert!(!is_made_of(&[near.clone()], &seen), "nothing takes the second way");
+    let broken = [near[..1].to_vec(), far.clone()].concat();
+    assert!(!is_made_of(&[near, far], &broken), "the first way is not walked to its end");
 }
