@@ -157,3 +157,13 @@ fn a_packet_that_runs_in_a_circle_ends_when_its_ttl_does() {
     });
     assert_eq!(said, "time-exceeded by r (Some(10.0.1.254)), delivered at h1");
 }
+
+#[test]
+fn an_arp_request_is_not_answered_where_its_own_source_does_not_pass_the_filter() {
+    let far =
+        "interfaces: {d: {kind: dummy}}, routes: [default via 10.0.2.254, 10.0.2.254/32 dev d]";
+    let answered = format!("{far}, sysctls: {{net.ipv4.conf.all.rp_filter: 2}}");
+    assert_eq!(sent("", &answered, |_| ()), "delivered at h2, dropped at h2: DropsAll");
+    let unheard = format!("{far}, sysctls: {{net.ipv4.conf.all.rp_filter: 1}}");
+    assert_eq!(sent("", &unheard, |_| ()), "unknown at r: SilentOwner");
+}

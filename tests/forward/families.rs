@@ -1,0 +1,101 @@
+//! Where IPv4 and IPv6 fare otherwise, and where one goes by way of the other.
+
+use crate::compiled;
+use crate::traps::printed;
+use std::net::IpAddr;
+use vrflab::forward::{Network, Probe};
+use vrflab::plan::lower;
+
+/// What becomes of a probe of `h1`, whose side of the router is in `vrf`, and of its answer.
+fn sent(vrf: &str, router: &str, to: &str, change: impl Fn(&mut Probe<'_>)) -> String {
+    let text = format!(
+        "routing: none
+nodes:
+  h1: {{routes: [default via 10.0.1.254, default via fd01::ff]}}
+  r: {{role: router, vrfs: {{red: {{table: 11}}}}, interfaces: {{a: {{{vrf}}}, b: {{}}}}{router}}}
+  h2:
+    loopback: [192.0.2.2, fd0f::2]
+    routes: [default via 10.0.2.254, default via fd02::ff]
+    interfaces: {{c: {{mpls: true}}}}
+    mpls: [100 dev lo]
+links:
+  - {{ends: [h1, r:a], addresses: [[10.0.1.1/24, fd01::1/64], [10.0.1.254/24, fd01::ff/64]]}}
+  - {{ends: [r:b, h2:c], addresses: [[10.0.2.254/24, fd02::ff/64], [10.0.2.2/24, fd02::2/64]]}}
+"
+    );
+    let lab = compiled("families.yaml", text);
+    let plan = lower(&lab).unwrap();
+    let network = Network::of_plan(&plan);
+    let namespace = lab[lab.node("h1").unwrap()].namespace.as_str();
+    let mut probe = Probe::echo(namespace, to.parse().unwrap());
+    change(&mut probe);
+    let exchanges = network.exchange(&probe);
+    let [exchange] = &exchanges[..] else { panic!("{exchanges:?}") };
+    let replies = exchange.reply.iter().map(|reply| &reply.end);
+    std::iter::once(&exchange.request.end)
+        .chain(replies)
+        .map(printed)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[test]
+fn an_ipv4_route_may_lead_to_an_ipv6_gateway() {
+    let by = |gateway| {
+        sent(
+            "",
+            &format!(", routes: [192.0.2.2/32 via inet6 {gateway} dev b]"),
+            "192.0.2.2",
+            |_| (),
+        )
+    };
+    assert_eq!(by("fd02::2"), "delivered at h2, delivered at h1");
+    assert_eq!(by("fd02::7"), "host-unreachable by r (Some(10.0.1.254)), delivered at h1");
+}
+
+#[test]
+fn an_ipv6_route_may_push_labels_towards_an_ipv4_gateway() {
+    let by = |gateway| {
+        let route =
+            format!(", routes: [\"fd0f::2/128 encap mpls 100 via ::ffff:{gateway} dev b onlink\"]");
+        sent("", &route, "fd0f::2", |_| ())
+    };
+    assert_eq!(by("10.0.2.2"), "delivered at h2, delivered at h1");
+    assert_eq!(by("10.0.2.7"), "dropped at r: NeighbourUnresolved");
+}
+
+#[test]
+fn an_ipv4_error_has_an_address_of_where_it_leaves_and_one_of_ipv6_that_of_where_the_packet_came_in()
+ {
+    let back = |source| {
+        format!(", routes: [192.0.2.2/32 via 10.0.2.2, \"fd0f::2/128 via fd02::2{source}\"]")
+    };
+    let error = |router: &str, to, from: &str| {
+        let from: IpAddr = from.parse().unwrap();
+        sent("", router, to, |probe| (probe.source, probe.ttl) = (Some(from), Some(1)))
+    };
+    let (v4, v6) = (("10.0.2.2", "192.0.2.2"), ("fd02::2", "fd0f::2"));
+    assert_eq!(
+        error(&back(""), v4.0, v4.1),
+        "time-exceeded by r (Some(10.0.2.254)), delivered at h2"
+    );
+    assert_eq!(
+        error(&back(""), v6.0, v6.1),
+        "time-exceeded by r (Some(fd01::ff)), delivered at h2"
+    );
+    assert_eq!(
+        error(&back(" src fd02::ff"), v6.0, v6.1),
+        "time-exceeded by r (Some(fd02::ff)), delivered at h2"
+    );
+}
+
+#[test]
+fn an_echo_into_a_vrf_is_answered_there_and_one_of_ipv6_in_the_vrf_of_the_address() {
+    let rules =
+        ", rules: [to 10.0.2.254/32 lookup local pref 5, -6 to fd02::ff/128 lookup local pref 5]";
+    let asked = |more: &str, to| sent("vrf: red", &format!("{rules}{more}"), to, |_| ());
+    assert_eq!(asked("", "10.0.2.254"), "delivered at r%red, delivered at h1");
+    assert_eq!(asked("", "fd02::ff"), "delivered at r%red, refused: NoRoute");
+    let back = ", routes: [\"fd01::/64 dev a\"]";
+    assert_eq!(asked(back, "fd02::ff"), "delivered at r%red, delivered at h1");
+}
