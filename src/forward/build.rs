@@ -10,7 +10,7 @@ use crate::compile::{LOCAL, Route, Rule};
 use crate::diagnostic::Span;
 use crate::iproute::{Chance, Leads, Loss, NeighbourEntry, RuleAction, Share};
 use crate::link::LowerDevice;
-use crate::plan::{Action, Plan, Qdisc, Resource, State};
+use crate::plan::{Action, Key, Plan, Qdisc, Resource, State};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;
@@ -45,10 +45,21 @@ impl<'a> Network<'a> {
         })
     }
 
-    /// What was observed.
+    /// What was observed. Of several addresses that are equally good as the source of a packet the kernel
+    /// takes the one of the older device, which a state does not tell: [`Network::of_standing`] knows more.
     pub fn of_state(state: &'a State) -> Self {
         let resources = state.resources.iter().map(|resource| (resource, Span::NONE));
         Self::new(resources, |_| [false; 2])
+    }
+
+    /// What was observed of a lab that was built by a plan, in the order of the plan.
+    pub fn of_standing(state: &'a State, plan: &Plan) -> Self {
+        let built = plan.resources().enumerate();
+        let places: BTreeMap<Key<'_>, usize> = built.map(|(at, it)| (it.key(), at)).collect();
+        let mut resources: Vec<(&Resource, Span)> =
+            state.resources.iter().map(|resource| (resource, Span::NONE)).collect();
+        resources.sort_by_key(|(it, _)| places.get(&it.key()).copied().unwrap_or(usize::MAX));
+        Self::new(resources.into_iter(), |_| [false; 2])
     }
 
     /// What these resources make. `local_rule` says of IPv4 and IPv6 whether a namespace has the kernel's

@@ -101,7 +101,7 @@ fn lab(seed: u64, tally: &mut Tally) {
     let faults = broken(&standing, &mut rng);
     let Built { lab, plan } = &standing.0;
     let state = on_worker(|worker| observe(plan, worker)).unwrap();
-    let network = Network::of_state(&state);
+    let network = Network::of_standing(&state, plan);
     let known = tally.differ.len();
     let mut pairs = probes::pairs(lab, &mut rng).into_iter();
     for _ in 0..TURNS {
