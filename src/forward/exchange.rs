@@ -18,10 +18,13 @@ impl<'a> Network<'a> {
         let mut walk = Walk::new(self);
         match self.prepare(probe) {
             Ok((at, binding, packets)) => {
-                for Sent { packet, share, chosen } in packets {
-                    let mut flight = Flight { share, chosen, ..Flight::new(packet) };
+                for Sent { packet, share, found } in packets {
+                    let mut flight = Flight { share, ..Flight::new(packet) };
                     flight.arrive(self.nodes[at.0].namespace, None);
-                    walk.originate(flight, at, binding, Origin::Socket);
+                    match found {
+                        Some(found) => walk.leave(flight, at, Ok(found), Origin::Socket),
+                        None => walk.originate(flight, at, binding, Origin::Socket),
+                    }
                 }
             }
             Err(outcome) => walk.outcomes.push(*outcome),
@@ -54,7 +57,7 @@ impl<'a> Network<'a> {
     fn prepare(
         &self,
         probe: &Probe<'_>,
-    ) -> Result<(NodeIndex, Binding, Vec<Sent>), Box<Outcome<'a>>> {
+    ) -> Result<(NodeIndex, Binding, Vec<Sent<'a>>), Box<Outcome<'a>>> {
         let mut packet = Packet {
             source: probe.source.unwrap_or(probe.destination),
             destination: probe.destination,
@@ -92,7 +95,7 @@ impl<'a> Network<'a> {
         });
         if let Some(source) = probe.source {
             packet.source = source;
-            return Ok((at, binding, vec![Sent { packet, share: 1.0, chosen: None }]));
+            return Ok((at, binding, vec![Sent { packet, share: 1.0, found: None }]));
         }
         let flow = Flow { source: None, oif: binding.1, ..Flow::of(&packet, node.lo, binding.0) };
         let found = match self.route(at, &flow) {
@@ -109,26 +112,17 @@ impl<'a> Network<'a> {
                 return Err(Box::new(outcome));
             }
         };
-        let mut sent: Vec<Sent> = Vec::new();
-        for (lead, share) in &found.nexthops {
-            let one = Found { nexthops: vec![(*lead, 1.0)], ..found.clone() };
-            let Some(source) = self.source_for(at, packet.destination, &one, binding.0) else {
+        // An IPv4 socket with ports is connected, and asks again when it has a source.
+        let asks_again = packet.is_v4() && packet.protocol.ports().is_some();
+        let mut sent = Vec::new();
+        for (source, share, found) in self.sources_by_way(at, packet.destination, &found, binding.0)
+        {
+            let Some(source) = source else {
                 return Err(refused(packet, DropReason::NoSource, found.evidence.to_vec()));
             };
-            match sent.iter_mut().find(|other| other.packet.source == source) {
-                Some(same) => {
-                    same.share += share;
-                    same.chosen = None;
-                }
-                None => {
-                    let packet = Packet { source, ..packet.clone() };
-                    sent.push(Sent { packet, share: *share, chosen: Some(lead.device) });
-                }
-            }
-        }
-        // A connection looks its route up again when it has a source.
-        if let ([_], _) | (_, Protocol::Tcp { .. }) = (&sent[..], packet.protocol) {
-            sent.iter_mut().for_each(|sent| sent.chosen = None);
+            let packet = Packet { source, ..packet.clone() };
+            let found = Some(found).filter(|_| !asks_again);
+            sent.push(Sent { packet, share, found });
         }
         Ok((at, binding, sent))
     }
@@ -210,11 +204,12 @@ struct Answer {
     packet: Packet,
 }
 
-/// A packet of a socket's, with the part of all flows that have its source.
-struct Sent {
+/// A packet of a socket's, with the part of all flows that have its source, and the ways of the route by
+/// which it was chosen, where it takes one of these.
+struct Sent<'a> {
     packet: Packet,
     share: f64,
-    chosen: Option<DeviceIndex>,
+    found: Option<Found<'a>>,
 }
 
 /// What a socket is bound to: a VRF, and an interface.

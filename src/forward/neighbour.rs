@@ -65,11 +65,21 @@ impl<'a> Network<'a> {
                 !is_own && may && self.answers(*receiver, asker, address)
             })
             .collect();
+        // An answer has to come back.
+        let comes = |it: &&DeviceIndex| {
+            let back = self.receivers(**it);
+            back.devices.contains(&device) || !back.is_complete
+        };
+        let (answering, lost): (Vec<_>, Vec<_>) = answering.into_iter().partition(|it| comes(&it));
         let mut nodes: Vec<_> = answering.iter().map(|it| self.devices[it.0].node).collect();
         nodes.sort_unstable();
         nodes.dedup();
         match (&answering[..], nodes.len()) {
             ([], _) if !receivers.is_complete => Neighbour::Unknown,
+            ([], _) if !lost.is_empty() => {
+                let lossy = lost.iter().find_map(|it| self.devices[it.0].lossy);
+                Neighbour::Nobody(lossy.unwrap_or(Evidence::Absent(Absent::Neighbour)))
+            }
             ([], _)
                 if receivers.devices.iter().any(|receiver| owners.contains(receiver))
                     && address.is_ipv4() =>

@@ -5,7 +5,7 @@ use super::evidence::{Absent, Evidence, KernelFact};
 use super::lookup::{Flow, Found, Lead};
 use super::network::Network;
 use super::outcome::DropReason;
-use super::packet::Packet;
+use super::packet::{Packet, Protocol};
 use crate::iproute::RouteKind;
 use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -106,6 +106,77 @@ impl<'a> Network<'a> {
                 // What the kernel has made of the MAC address is on no list.
                 is_link(&to).then_some(IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0)))
             })
+    }
+
+    /// The sources that an ICMP error can have about what came in through a device, each with its share of
+    /// flows; none without a way back.
+    pub(super) fn error_sources(
+        &self,
+        packet: &Packet,
+        through: DeviceIndex,
+        vrf: Option<DeviceIndex>,
+    ) -> Vec<(Option<IpAddr>, f64)> {
+        let at = self.devices[through.0].node;
+        let flow = Flow {
+            destination: packet.source,
+            source: None,
+            iif: self.nodes[at.0].lo,
+            oif: None,
+            vrf,
+            tos: packet.tos,
+            mark: 0,
+            protocol: Some(Protocol::Error.number(packet.is_v4())),
+            ports: None,
+        };
+        let only = |source| vec![(source, 1.0)];
+        let Ok(found) = self.route(at, &flow) else { return only(None) };
+        // IPv6 answers as whom it was sent to, if that is an own address in the same VRF.
+        let mut owners = self.owners.get(&packet.destination).into_iter().flatten();
+        let is_own = owners.any(|it| self.devices[it.0].node == at && self.vrf_of(*it) == vrf);
+        match packet.source {
+            IpAddr::V6(_) if is_own => only(Some(packet.destination)),
+            IpAddr::V4(_) if self.nodes[at.0].settings.errors_use_inbound() => {
+                // What came in through a port of a VRF is the VRF device's by then.
+                let inbound = self.vrf_of(through).unwrap_or(through);
+                only(self.ipv4_source(at, inbound, packet.source))
+            }
+            // Of IPv6 it is one of where the packet came in, unless the route back says another.
+            IpAddr::V6(to) if found.source.is_none() => only(self.ipv6_source(at, through, to)),
+            IpAddr::V6(_) => only(self.source_for(at, packet.source, &found, vrf)),
+            IpAddr::V4(_) => {
+                let by_way = self.sources_by_way(at, packet.source, &found, vrf);
+                by_way.into_iter().map(|(source, share, _)| (source, share)).collect()
+            }
+        }
+    }
+
+    /// The sources that a packet can have by the ways of a route, each with its share and its ways.
+    pub(super) fn sources_by_way(
+        &self,
+        at: NodeIndex,
+        destination: IpAddr,
+        found: &Found<'a>,
+        vrf: Option<DeviceIndex>,
+    ) -> Vec<(Option<IpAddr>, f64, Found<'a>)> {
+        if found.nexthops.is_empty() {
+            return vec![(self.source_for(at, destination, found, vrf), 1.0, found.clone())];
+        }
+        let mut all: Vec<(Option<IpAddr>, f64, Found<'a>)> = Vec::new();
+        for (lead, share) in &found.nexthops {
+            let one = Found { nexthops: vec![(*lead, *share)], ..found.clone() };
+            let source = self.source_for(at, destination, &one, vrf);
+            match all.iter_mut().find(|other| other.0 == source) {
+                Some((_, whole, same)) => {
+                    *whole += share;
+                    same.nexthops.push((*lead, *share));
+                }
+                None => all.push((source, *share, one)),
+            }
+        }
+        for (_, whole, found) in &mut all {
+            found.nexthops.iter_mut().for_each(|(_, share)| *share /= *whole);
+        }
+        all
     }
 
     /// Whether a node takes a packet's source in from a device, as `fib_validate_source` has it. IPv6

@@ -2,7 +2,7 @@
 
 use super::device::{DeviceIndex, DeviceKind, NodeIndex};
 use super::evidence::{Absent, Evidence};
-use super::lookup::{Flow, Lead, Refusal};
+use super::lookup::{Flow, Found, Lead, Refusal};
 use super::neighbour::Neighbour;
 use super::network::Network;
 use super::outcome::{DropReason, End, Hop, IcmpError, IcmpKind, Outcome, Outcomes, Unmodelled};
@@ -38,9 +38,6 @@ pub(super) struct Flight<'a> {
     pub hops: Vec<Hop<'a>>,
     /// How often it has passed a device inside the namespace where it is.
     pub inner: u8,
-    /// The device that the route leads through by which a socket's source was chosen: the packet takes
-    /// that one of several.
-    pub chosen: Option<DeviceIndex>,
 }
 
 /// How a packet comes to leave.
@@ -56,7 +53,7 @@ pub(super) enum Origin {
 
 impl<'a> Flight<'a> {
     pub(super) fn new(packet: Packet) -> Self {
-        Self { packet, share: 1.0, hops: Vec::new(), inner: 0, chosen: None }
+        Self { packet, share: 1.0, hops: Vec::new(), inner: 0 }
     }
 
     /// Comes to a node, through a device or from a socket.
@@ -99,7 +96,7 @@ impl<'n, 'a> Walk<'n, 'a> {
         end: End<'a>,
         evidence: impl IntoIterator<Item = Evidence<'a>>,
     ) {
-        let Flight { packet, share, hops, inner: _, chosen: _ } = flight;
+        let Flight { packet, share, hops, inner: _ } = flight;
         let evidence = evidence.into_iter().collect();
         self.outcomes.push(Outcome { end, share, hops, evidence, packet });
     }
@@ -124,9 +121,22 @@ impl<'n, 'a> Walk<'n, 'a> {
     /// A node has a packet of its own to send: from a socket, or through a VRF device.
     pub(super) fn originate(
         &mut self,
-        mut flight: Flight<'a>,
+        flight: Flight<'a>,
         at: NodeIndex,
         (vrf, oif): (Option<DeviceIndex>, Option<DeviceIndex>),
+        origin: Origin,
+    ) {
+        let network = self.network;
+        let flow = Flow { oif, ..Flow::of(&flight.packet, network.nodes[at.0].lo, vrf) };
+        self.leave(flight, at, network.route(at, &flow), origin);
+    }
+
+    /// A packet of a node's own leaves by what was found for it.
+    pub(super) fn leave(
+        &mut self,
+        mut flight: Flight<'a>,
+        at: NodeIndex,
+        found: Result<Found<'a>, Refusal<'a>>,
         origin: Origin,
     ) {
         let network = self.network;
@@ -142,16 +152,10 @@ impl<'n, 'a> Walk<'n, 'a> {
         if packet.destination == IpAddr::V4(Ipv4Addr::UNSPECIFIED) {
             return self.deliver(flight, node.lo, []);
         }
-        let flow = Flow { oif, ..Flow::of(packet, node.lo, vrf) };
-        let mut found = match network.route(at, &flow) {
+        let found = match found {
             Ok(found) => found,
             Err(refusal) => return self.refused(flight, at, origin, refusal),
         };
-        if let Some(chosen) = flight.chosen.take()
-            && let Some(lead) = found.nexthops.iter().find(|(lead, _)| lead.device == chosen)
-        {
-            found.nexthops = vec![(lead.0, 1.0)];
-        }
         flight.note(found.evidence);
         match found.kind {
             RouteKind::Local | RouteKind::Anycast => {
@@ -269,6 +273,7 @@ impl<'n, 'a> Walk<'n, 'a> {
             let evidence = [Evidence::Absent(Absent::Device)];
             return self.drop(flight, at, DropReason::LinkDown, evidence);
         }
+        // Where the neighbour is not known, the search for it is lost, and a router says so.
         if let Some(lossy) = device.lossy {
             return self.drop(flight, at, DropReason::Impaired, [lossy]);
         }
@@ -371,45 +376,15 @@ impl<'n, 'a> Walk<'n, 'a> {
             };
             return self.drop(flight, at, reason, evidence);
         }
-        let vrf = network.vrf_of(holder);
-        let source = network.error_source(&flight.packet, through, vrf);
+        let holding = network.vrf_of(holder);
+        let sources = network.error_sources(&flight.packet, through, holding);
         let by = network.nodes[at.0].namespace;
-        let vrf = vrf.map(|vrf| network.devices[vrf.0].name);
-        let error = IcmpError { kind, mtu, source };
-        self.end(flight, End::Rejected { by, vrf, error }, evidence);
-    }
-}
-
-impl<'a> Network<'a> {
-    /// The source of an ICMP error about what came in through a device; none without a way back.
-    fn error_source(
-        &self,
-        packet: &Packet,
-        through: DeviceIndex,
-        vrf: Option<DeviceIndex>,
-    ) -> Option<IpAddr> {
-        let at = self.devices[through.0].node;
-        let flow = Flow {
-            destination: packet.source,
-            source: None,
-            iif: self.nodes[at.0].lo,
-            oif: None,
-            vrf,
-            tos: packet.tos,
-            mark: 0,
-            protocol: Some(Protocol::Error.number(packet.is_v4())),
-            ports: None,
-        };
-        let found = self.route(at, &flow).ok()?;
-        if packet.is_v4() && self.nodes[at.0].settings.errors_use_inbound() {
-            // What came in through a port of a VRF is the VRF device's by then.
-            let inbound = self.vrf_of(through).unwrap_or(through);
-            return self.ipv4_source(at, inbound, packet.source);
-        }
-        // Of IPv6 it is one of where the packet came in, unless the route back says another.
-        match packet.source {
-            IpAddr::V6(to) if found.source.is_none() => self.ipv6_source(at, through, to),
-            IpAddr::V6(_) | IpAddr::V4(_) => self.source_for(at, packet.source, &found, vrf),
+        let vrf = holding.map(|vrf| network.devices[vrf.0].name);
+        let evidence: Vec<Evidence<'a>> = evidence.into_iter().collect();
+        for (source, share) in sources {
+            let part = Flight { share: flight.share * share, ..flight.clone() };
+            let error = IcmpError { kind, mtu, source };
+            self.end(part, End::Rejected { by, vrf, error }, evidence.iter().copied());
         }
     }
 }

@@ -99,3 +99,13 @@ fn an_echo_into_a_vrf_is_answered_there_and_one_of_ipv6_in_the_vrf_of_the_addres
     let back = ", routes: [\"fd01::/64 dev a\"]";
     assert_eq!(asked(back, "fd02::ff"), "delivered at r%red, delivered at h1");
 }
+
+#[test]
+fn an_icmpv6_error_comes_from_whom_the_packet_was_to_where_that_is_an_own_address_behind_another_vrf()
+ {
+    let routes = ", routes: [10.0.2.0/24 vrf red dev b, \"fd02::/64 vrf red dev b\", \"fd01::/64 dev a\", 10.0.1.0/24 dev a]";
+    let said = |to| sent("vrf: red", routes, to, |_| ());
+    assert_eq!(said("fd02::ff"), "host-unreachable by r (Some(fd02::ff)), delivered at h1");
+    assert_eq!(said("10.0.2.254"), "host-unreachable by r (Some(10.0.1.254)), delivered at h1");
+    assert_eq!(said("fd02::77"), "host-unreachable by r (Some(fd01::ff)), delivered at h1");
+}

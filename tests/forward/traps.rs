@@ -13,8 +13,8 @@ nodes:
   r: {{role: router{router}}}
   h2: {{{far}}}
 links:
-  - {{ends: [h1, r], addresses: [10.0.1.1/24, 10.0.1.254/24]}}
-  - {{ends: [r, h2], addresses: [10.0.2.254/24, 10.0.2.2/24]}}
+  - {{ends: [h1, r:a], addresses: [10.0.1.1/24, 10.0.1.254/24]}}
+  - {{ends: [r:b, h2:c], addresses: [10.0.2.254/24, 10.0.2.2/24]}}
 "
     );
     let lab = compiled("trap.yaml", text);
@@ -166,4 +166,11 @@ fn an_arp_request_is_not_answered_where_its_own_source_does_not_pass_the_filter(
     assert_eq!(sent("", &answered, |_| ()), "delivered at h2, dropped at h2: DropsAll");
     let unheard = format!("{far}, sysctls: {{net.ipv4.conf.all.rp_filter: 1}}");
     assert_eq!(sent("", &unheard, |_| ()), "unknown at r: SilentOwner");
+}
+
+#[test]
+fn a_line_that_loses_all_loses_the_answers_to_the_search_for_neighbours_too() {
+    let lossy = |at| format!(", interfaces: {{{at}: {{netem: loss 100%}}}}");
+    assert_eq!(sent(&lossy("b"), BACK, |_| ()), "dropped at r: Impaired");
+    assert_eq!(sent(&lossy("a"), BACK, |_| ()), "dropped at h1: NeighbourUnresolved");
 }

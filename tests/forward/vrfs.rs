@@ -3,7 +3,7 @@
 use crate::compiled;
 use crate::traps::printed;
 use std::net::IpAddr;
-use vrflab::forward::{Exchange, Network, Probe};
+use vrflab::forward::{Exchange, Network, Probe, Protocol};
 use vrflab::plan::lower;
 
 /// What becomes of a probe through a router with a host in red and one in blue, both routed in every VRF,
@@ -12,6 +12,17 @@ fn exchanged(
     rules: &str,
     (from, device): (&str, Option<&str>),
     to: &str,
+    look: impl Fn(&Probe<'_>, &Exchange<'_>) -> String,
+) -> String {
+    changed(rules, (from, device), to, |_| (), look)
+}
+
+/// The same for an echo request that is changed.
+fn changed(
+    rules: &str,
+    (from, device): (&str, Option<&str>),
+    to: &str,
+    change: impl Fn(&mut Probe<'_>),
     look: impl Fn(&Probe<'_>, &Exchange<'_>) -> String,
 ) -> String {
     let routes = ["red", "blue", "green", "gray"].map(|vrf| {
@@ -27,7 +38,7 @@ nodes:
   h2: {{routes: [default via 10.0.2.254, default via fd02::ff]}}
   r:
     role: router
-    loopback: [192.0.2.1]
+    loopback: [192.0.2.1, fd0f::1]
     vrfs: {{red: {{table: 11, addresses: [10.9.0.1/32]}}, blue: {{table: 12, fallthrough: true}}, green: 13, gray: 14}}
     interfaces:
       a: {{vrf: red}}
@@ -45,7 +56,8 @@ links:
     let plan = lower(&lab).unwrap();
     let network = Network::of_plan(&plan);
     let namespace = lab[lab.node(from).unwrap()].namespace.as_str();
-    let probe = Probe { device, ..Probe::echo(namespace, to.parse::<IpAddr>().unwrap()) };
+    let mut probe = Probe { device, ..Probe::echo(namespace, to.parse::<IpAddr>().unwrap()) };
+    change(&mut probe);
     let exchanges = network.exchange(&probe);
     let [exchange] = &exchanges[..] else { panic!("{exchanges:?}") };
     look(&probe, exchange)
@@ -102,4 +114,17 @@ fn a_socket_in_a_vrf_does_not_hear_what_comes_in_beside_it() {
     };
     assert_eq!(heard("192.0.2.1"), "delivered at r, 0 heard");
     assert_eq!(heard("10.0.2.1"), "delivered at h2, 1 heard");
+}
+
+#[test]
+fn the_rules_see_the_source_that_a_route_has_chosen_of_ipv4_sockets_with_ports_alone() {
+    let end = |protocol, to: &str| {
+        let rules = "from 192.0.2.1/32 prohibit pref 5, -6 from fd0f::1/128 prohibit pref 5";
+        let change = |probe: &mut Probe<'_>| probe.protocol = protocol;
+        changed(rules, ("r", None), to, change, |_, exchange| printed(&exchange.request.end))
+    };
+    let udp = Protocol::Udp { sport: 4000, dport: 53 };
+    assert_eq!(end(Protocol::Echo, "192.0.2.1"), "delivered at r");
+    assert_eq!(end(udp, "192.0.2.1"), "refused: Prohibited");
+    assert_eq!(end(udp, "fd0f::1"), "delivered at r");
 }

@@ -4,14 +4,14 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use vrflab::check::{IcmpAnswer, ProbeResult, Visit};
 use vrflab::compile::Lab;
-use vrflab::forward::{DropReason, End, Exchange, Outcome, Probe, Protocol};
+use vrflab::forward::{DropReason, End, Exchange, IcmpKind, Outcome, Probe, Protocol};
 
 /// Whether one of the things that can happen has.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Comparison {
     Agrees,
-    /// The model does not say what becomes of it.
-    Unknown,
+    /// The model does not say what becomes of it, and why.
+    Unknown(String),
     /// What the model says, and what was seen.
     Differs(String),
 }
@@ -22,8 +22,15 @@ pub fn compare(
     exchanges: &[Exchange<'_>],
     seen: &ProbeResult,
 ) -> Comparison {
-    let outcomes = exchanges.iter().flat_map(|it| std::iter::once(&it.request).chain(&it.reply));
-    let is_unknown = |outcome: &Outcome<'_>| matches!(outcome.end, End::Unknown { .. });
+    let mut outcomes =
+        exchanges.iter().flat_map(|it| std::iter::once(&it.request).chain(&it.reply));
+    let unknown = outcomes.find_map(|outcome| match outcome.end {
+        End::Unknown { why, .. } => Some(why.to_string()),
+        _ => None,
+    });
+    if let Some(why) = unknown {
+        return Comparison::Unknown(why);
+    }
     // A port is opened in the VRF where the lab has the address, and nobody hears it elsewhere.
     let is_unheard = |outcome: &Outcome<'_>| match outcome.end {
         End::Delivered { namespace, vrf, .. } => {
@@ -32,8 +39,11 @@ pub fn compare(
         }
         _ => false,
     };
-    if outcomes.clone().any(is_unknown) || exchanges.iter().any(|it| is_unheard(&it.request)) {
-        return Comparison::Unknown;
+    if exchanges.iter().any(|it| is_unheard(&it.request)) {
+        return Comparison::Unknown("who listens in the VRF".to_owned());
+    }
+    if is_learned(lab, exchanges, seen) {
+        return Comparison::Unknown("which path MTU a node has learned".to_owned());
     }
     let mut reasons = String::new();
     let requests = exchanges.iter().map(|it| &it.request);
@@ -66,6 +76,18 @@ pub fn compare(
         seen.refusal,
     );
     Comparison::Differs(reasons)
+}
+
+/// Whether a node told an MTU that is that of a later link: another packet to there, as of a tunnel, has
+/// taught it.
+fn is_learned(lab: &Lab, exchanges: &[Exchange<'_>], seen: &ProbeResult) -> bool {
+    exchanges.iter().any(|exchange| {
+        let End::Rejected { by, error, .. } = exchange.request.end else { return false };
+        let node = lab.nodes.iter().find(|node| node.namespace == by);
+        let is_own =
+            |from: IpAddr| node.is_some_and(|node| node.addresses().any(|own| own.addr() == from));
+        error.mtu.is_some() && seen.errors.iter().any(|it| it.mtu == error.mtu && !is_own(it.from))
+    })
 }
 
 /// Whether a node has an address in a VRF, or beside all of them.
@@ -169,13 +191,19 @@ fn differs(
             if is_answered {
                 return Some("it was answered");
             }
-            // A kernel tells its own sockets that it finds no neighbour.
-            let is_own = matches!(
-                request.end,
-                End::Dropped { at, reason: DropReason::NeighbourUnresolved }
-                    if at == probe.namespace
-            );
-            if !seen.errors.is_empty() && !is_own {
+            // A kernel tells its own sockets that it finds no neighbour. One whose search is lost tells all,
+            // unless the neighbour has made itself known.
+            let may_come = match request.end {
+                End::Dropped { at, reason: DropReason::NeighbourUnresolved } => {
+                    at == probe.namespace
+                }
+                End::Dropped { reason: DropReason::Impaired, .. } => {
+                    let unreachable = IcmpKind::HostUnreachable.to_string();
+                    seen.errors.iter().all(|it| it.error.as_ref() == Some(&unreachable))
+                }
+                _ => false,
+            };
+            if !seen.errors.is_empty() && !may_come {
                 return Some("an error came");
             }
         }

@@ -1,14 +1,21 @@
 //! Random faults of a lab that stands.
 
 use fastrand::Rng;
-use vrflab::iproute::Label;
-use vrflab::plan::{Action, Resource, State};
+use ipnet::IpNet;
+use vrflab::iproute::{Chance, Label, Loss, Netem, Share};
+use vrflab::plan::{Action, Qdisc, Resource, State};
 
 /// The state with up to three faults, and what they are.
 pub fn any(state: &State, rng: &mut Rng) -> (State, Vec<String>) {
     let mut wanted = state.clone();
     let mut said = Vec::new();
     for _ in 0..rng.usize(..4) {
+        if rng.u8(..6) == 0 {
+            let more = if rng.bool() { lost(&wanted, rng) } else { twice(&wanted, rng) };
+            said.extend(more.iter().map(|it| Action::Add(it.clone()).to_string()));
+            wanted.resources.extend(more);
+            continue;
+        }
         let there: Vec<&Resource> = wanted.resources.iter().filter(|it| is_breakable(it)).collect();
         let Some(broken) = rng.choice(there).cloned() else { break };
         wanted.resources.remove(&broken);
@@ -20,6 +27,37 @@ pub fn any(state: &State, rng: &mut Rng) -> (State, Vec<String>) {
         wanted.resources.extend(otherwise);
     }
     (wanted.without_unmet(|_| false), said)
+}
+
+/// What loses all that leaves through some interface.
+fn lost(state: &State, rng: &mut Rng) -> Option<Resource> {
+    let up = state.resources.iter().filter_map(|resource| match resource {
+        Resource::Up { namespace, device } if device != "lo" => Some((namespace, device)),
+        _ => None,
+    });
+    let (namespace, device) = rng.choice(up.collect::<Vec<_>>())?;
+    let loss = Some(Loss::Random(Chance { share: Share::ALL, ..Chance::default() }));
+    let qdisc = Qdisc::Netem(Netem { loss, ..Netem::default() });
+    Some(Resource::Qdisc { namespace: namespace.clone(), device: device.clone(), qdisc })
+}
+
+/// An address of one interface at another that is in its subnet, too.
+fn twice(state: &State, rng: &mut Rng) -> Option<Resource> {
+    let all: Vec<_> = state.resources.iter().filter_map(address).collect();
+    let near = rng.choice(&all)?;
+    let is_far = |far: &&(&String, &String, &IpNet)| far.2.contains(near.2) && far.2 != near.2;
+    let (namespace, device, _) = rng.choice(all.iter().filter(is_far).collect::<Vec<_>>())?;
+    let (namespace, device) = (namespace.to_string(), device.to_string());
+    Some(Resource::Address { namespace, device, address: *near.2, peer: None })
+}
+
+fn address(resource: &Resource) -> Option<(&String, &String, &IpNet)> {
+    match resource {
+        Resource::Address { namespace, device, address, peer: None } => {
+            Some((namespace, device, address))
+        }
+        _ => None,
+    }
 }
 
 /// Another of the same kind in the place of one; nothing where it only goes.

@@ -1,6 +1,8 @@
 //! Random labs: networks that the compiler fills in, and routers whose tables make little sense.
 
+use super::lans::lans;
 use super::tables::tables;
+use super::tunnels::tunnels;
 use fastrand::Rng;
 use std::fmt::Write;
 
@@ -9,9 +11,11 @@ pub const UNLIMITED: &str = "net.ipv4.icmp_ratemask: 0, net.ipv6.icmp.ratelimit:
 
 /// A lab of one of all kinds, in YAML.
 pub fn any(rng: &mut Rng) -> String {
-    match rng.u8(..4) {
-        0 => plain(rng),
-        1 => vpns(rng),
+    match rng.u8(..10) {
+        0..2 => plain(rng),
+        2..4 => vpns(rng),
+        4..6 => lans(rng),
+        6 => tunnels(rng),
         _ => tables(rng),
     }
 }
