@@ -210,9 +210,10 @@ impl<'a> Network<'a> {
         let flow = Flow {
             destination: packet.source,
             source: Some(packet.destination),
-            iif: node.lo,
+            // It is looked up as if it came in where the packet goes out, and in that VRF.
+            iif: out.unwrap_or(node.lo),
             oif: None,
-            vrf: self.vrf_of(device),
+            vrf: self.vrf_of(device).or_else(|| out.and_then(|out| self.vrf_of(out))),
             tos: packet.tos,
             mark: if node.settings.src_valid_mark(this.name) { packet.mark } else { 0 },
             protocol: Some(packet.protocol.number(true)),

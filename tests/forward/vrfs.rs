@@ -128,3 +128,34 @@ fn the_rules_see_the_source_that_a_route_has_chosen_of_ipv4_sockets_with_ports_a
     assert_eq!(end(udp, "192.0.2.1"), "refused: Prohibited");
     assert_eq!(end(udp, "fd0f::1"), "delivered at r");
 }
+
+#[test]
+fn a_source_is_looked_up_in_the_vrf_that_a_packet_is_routed_into() {
+    let end = |back: &str, filter| {
+        let text = format!(
+            "routing: none
+nodes:
+  h1: {{routes: [default via 10.0.1.254]}}
+  h2: {{}}
+  r:
+    role: router
+    vrfs: [red]
+    interfaces: {{b: {{vrf: red}}}}
+    sysctls: {{net.ipv4.conf.all.rp_filter: {filter}}}
+    routes: [10.0.2.0/24 dev b{back}]
+links:
+  - {{ends: [h1, r:a], addresses: [10.0.1.1/24, 10.0.1.254/24]}}
+  - {{ends: [h2, r:b], addresses: [10.0.2.1/24, 10.0.2.254/24]}}
+"
+        );
+        let lab = compiled("into.yaml", text);
+        let plan = lower(&lab).unwrap();
+        let network = Network::of_plan(&plan);
+        let namespace = lab[lab.node("h1").unwrap()].namespace.as_str();
+        let outcomes = network.send(&Probe::echo(namespace, [10, 0, 2, 1].into()));
+        printed(&outcomes[0].end)
+    };
+    assert_eq!(end("", 1), "dropped at r: SourceInvalid");
+    assert_eq!(end("", 0), "delivered at h2");
+    assert_eq!(end(", 10.0.1.0/24 vrf red dev a", 1), "delivered at h2");
+}
