@@ -27,7 +27,8 @@
 //! interface, and change with any version.
 //!
 //! [`forward`] is a model of what Linux does with a packet, by the state of a plan or by one that was read from a
-//! kernel. [`verify`] proves or refutes the checks of a lab by it, before a kernel is touched.
+//! kernel. [`verify`] proves or refutes the checks of a lab by it, before a kernel is touched; and where a check
+//! fails, it finds by it which differences between what was built and what the kernel holds are the cause.
 //!
 //! Programs are started for a lab only where its file asks for them: `run` by a supervisor in each
 //! node (`kernel/supervisor.rs`), which ends with the last of its commands, and `nft`. What changes

@@ -1,6 +1,5 @@
 //! What shows that the sender of a `!>` can send at all, where no other check of the run does.
 
-use super::diagnosis::neighbours;
 use crate::compile::{
     Arrival, Arrow, Check, Expect, InterfaceId, Lab, MAIN, Sender, Sends, Target,
 };
@@ -25,7 +24,7 @@ pub(super) fn missing(lab: &Lab, checks: &[Check]) -> Vec<Check> {
 /// Whether a check that holds shows that its sender's packets leave it.
 pub(super) fn vouches(lab: &Lab, check: &Check) -> bool {
     let own = |address: &IpAddr| {
-        let mut holders = super::holder::holders(lab, *address).into_iter();
+        let mut holders = lab.holders(*address).into_iter();
         holders.any(|(node, ..)| node == check.from.node)
     };
     let stays = match &check.to {
@@ -64,7 +63,7 @@ fn neighbour(lab: &Lab, from: &Sender, id: InterfaceId, check: &Check) -> Option
     let subnets = &lab[from.node].interfaces[id.0].addresses;
     let is_near = |address: &IpAddr| subnets.iter().any(|subnet| subnet.value.contains(address));
     let is_ipv6 = check.to.addresses().first().is_some_and(IpAddr::is_ipv6);
-    neighbours(lab, from.node, id)
+    lab.neighbours(from.node, id)
         .into_iter()
         .flat_map(|(node, port)| &lab[node].interfaces[port.0].addresses)
         .map(|held| held.value.addr())

@@ -1,6 +1,5 @@
 //! How long a node may keep a packet before it is seen again: the queues that the lab has.
 
-use super::diagnosis::neighbours;
 use crate::compile::{Interface, InterfaceId, Lab, NodeId};
 use crate::diagnostic::Spanned;
 use crate::document::Traffic;
@@ -60,7 +59,7 @@ fn crossing(lab: &Lab, (node, interface): (NodeId, InterfaceId), bytes: u64) -> 
     let mut far = Duration::ZERO;
     // A frame leaves a bridge through one of its ports.
     let mut bridges: BTreeMap<NodeId, Duration> = BTreeMap::new();
-    for (node, port) in neighbours(lab, node, interface) {
+    for (node, port) in lab.neighbours(node, interface) {
         let port = &lab[node].interfaces[port.0];
         let kept = of(port);
         if port.master.is_some() && lab[node].vrf_of(port).is_none() {

@@ -2,7 +2,6 @@
 
 use super::attempt::Attempt;
 use super::flight::Flight;
-use super::holder::holders;
 use super::mark::{Data, Mark};
 use super::message::Version;
 use super::ready::Ready;
@@ -88,7 +87,7 @@ impl Run<'_> {
                     let mut number = usize::from(mark.attempt)..usize::from(mark.attempt) + count;
                     let foreign = number.find_map(|number| {
                         let source = nth(*sources, number, count);
-                        holders(self.lab, source).is_empty().then_some(source)
+                        self.lab.holders(source).is_empty().then_some(source)
                     });
                     shape.source = foreign.or(shape.source);
                     shape.foreign = true;

@@ -6,10 +6,11 @@
 //! somebody else's answer proves nothing. The far side of a datagram or a connection is opened for
 //! the check. All checks run at once, on one thread, and leave the lab as it is.
 //!
-//! When a check fails, the kernels along the way are asked what they would do with the packet; see
-//! [`kernel::Lookup`](crate::kernel::Lookup).
+//! Why a check fails, [`explain`] finds by the [model](crate::verify) of what the kernels hold, beside what was
+//! built and what was seen.
 
 mod attempt;
+mod cause;
 mod control;
 mod delay;
 mod diagnosis;
@@ -22,6 +23,7 @@ mod judgement;
 mod launch;
 mod mark;
 mod message;
+mod observe;
 mod path;
 mod probe;
 mod program;
@@ -38,6 +40,8 @@ mod unique;
 mod verdict;
 mod watch;
 
+pub use cause::{Undoable, explain};
+pub use observe::{ObserveError, observe};
 pub use report::{
     CheckResult, Flows, IcmpAnswer, ProbeResult, Report, Responder, RouteAnswer, ServerResult,
     Visit,

@@ -1,6 +1,8 @@
 //! What came of the checks, for people and programs.
 
 use super::tunnel::Tunnel;
+use crate::diagnostic::Label;
+use crate::verify::{Cause, Deviation};
 use serde::Serialize;
 use std::net::IpAddr;
 
@@ -14,6 +16,9 @@ pub struct Report {
     pub passed: usize,
     /// How many do not.
     pub failed: usize,
+    /// In what the lab differs from what was built, where that was looked into.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deviations: Vec<Deviation>,
 }
 
 /// What came of one check.
@@ -29,6 +34,15 @@ pub struct CheckResult {
     /// What was sent, how far it came, and what the kernel says of it: a sentence or two each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub explanation: Vec<String>,
+    /// The deviations from what was built but for which it would hold.
+    #[serde(flatten)]
+    pub cause: Cause,
+    /// Whether a packet of it was lost, and nothing that was seen says why.
+    #[serde(skip)]
+    pub is_lost: bool,
+    /// The place in the file that decides.
+    #[serde(skip)]
+    pub decided_by: Option<Label>,
     /// What was sent, one per address.
     pub probes: Vec<ProbeResult>,
 }
@@ -177,7 +191,7 @@ impl Report {
     pub(super) fn of(results: Vec<CheckResult>) -> Self {
         let passed = results.iter().filter(|result| result.ok).count();
         let failed = results.len() - passed;
-        Self { results, passed, failed }
+        Self { results, passed, failed, deviations: Vec::new() }
     }
 
     /// Whether every check holds.

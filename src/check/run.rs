@@ -2,7 +2,6 @@
 
 use super::control;
 use super::delay::Delays;
-use super::holder::holders;
 use super::mark::{Signature, Token};
 use super::message::Version;
 use super::probe::{ERROR_INTERVAL, Probe, Progress};
@@ -121,7 +120,7 @@ impl<'a> Run<'a> {
                     probe.witnesses = match check.to {
                         Target::Node { ref takers, .. } => takers.clone(),
                         Target::Address(to) => {
-                            holders(lab, to).into_iter().map(|(node, ..)| node).collect()
+                            lab.holders(to).into_iter().map(|(node, ..)| node).collect()
                         }
                         Target::OnLink { .. } => Vec::new(),
                     };

@@ -1,7 +1,7 @@
 //! The far sides of connections and datagrams: who takes what comes to them. Where nobody does and
 //! nobody will, one is opened for as long as probes go to it.
 
-use super::holder::{holders, on_link};
+use super::holder::on_link;
 use super::mark::{Data, Signature};
 use crate::compile::{
     Answerer, Arrival, Check, Expect, InterfaceId, Lab, Node, NodeId, Protocol, RejectionKind,
@@ -118,7 +118,7 @@ pub(super) fn sites<'a>(lab: &'a Lab, check: &Check, to: IpAddr) -> Vec<Site<'a>
             return on_link(lab, check.from.node, interface, *address).map(site).collect();
         }
     };
-    let holders = holders(lab, to).into_iter();
+    let holders = lab.holders(to).into_iter();
     holders
         .filter(|(node, table, _)| {
             named.is_none_or(|(takers, vrf)| {

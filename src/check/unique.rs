@@ -1,7 +1,5 @@
 //! Whether an address has one owner: who else answers for it on its link, or to a probe.
 
-use super::diagnosis::neighbours;
-use super::holder::holders;
 use super::path::{Leg, Trail};
 use super::probe::Probe;
 use super::run::Run;
@@ -64,7 +62,7 @@ impl Run<'_> {
     fn owners(&mut self, node: NodeId, interface: &str) -> Vec<(Mac, NodeId)> {
         let Some(id) = self.lab[node].interface(interface) else { return Vec::new() };
         let mut owners = Vec::new();
-        for (node, port) in neighbours(self.lab, node, id) {
+        for (node, port) in self.lab.neighbours(node, id) {
             let name = self.lab[node].interfaces[port.0].name.as_str();
             let entered = sockets::enter(self.worker, self.lab, node);
             let known = entered.and_then(|()| interfaces(self.worker)).unwrap_or_default();
@@ -114,7 +112,7 @@ impl Probe {
         let mut taken: BTreeSet<NodeId> = BTreeSet::new();
         for attempt in self.judged(check) {
             let forth = Trail::new(lab, &attempt.sightings, Leg::Forth);
-            let owners = holders(lab, to).into_iter().map(|(node, ..)| node);
+            let owners = lab.holders(to).into_iter().map(|(node, ..)| node);
             taken.extend(owners.filter(|node| forth.arrived(*node, None)));
         }
         match &check.to {

@@ -8,6 +8,7 @@ use super::run::Run;
 use super::server::Serving;
 use super::unique;
 use crate::compile::{Arrow, Check, Expect, Lab, NodeId, Protocol, Target};
+use crate::verify::Cause;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -94,6 +95,9 @@ fn result(run: &Run<'_>, place: usize, failure: Option<(String, Vec<String>)>) -
         ok: is_held,
         reason,
         explanation: explanation.unwrap_or_default(),
+        cause: Cause::default(),
+        is_lost: !is_held && diagnosis::is_lost(run, place),
+        decided_by: None,
         probes,
     }
 }

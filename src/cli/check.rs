@@ -71,13 +71,13 @@ pub(super) fn failed(error: CheckError) -> Exit {
             Exit::Wrong
         }
         CheckError::Run(check::Error::Interrupted) => Exit::Interrupted,
-        CheckError::OpenFiles(_) | CheckError::Run(_) => cannot(error),
+        CheckError::Observe(_) | CheckError::OpenFiles(_) | CheckError::Run(_) => cannot(error),
     }
 }
 
 /// Says what came of a lab's checks.
 pub(super) fn concluded(running: &RunningLab, checked: &Checked, json: bool) -> Exit {
-    let Checked { lab, report, failed_commands, warnings } = checked;
+    let Checked { lab, file, report, failed_commands, warnings } = checked;
     report::print(&warnings.diagnostics, &warnings.file);
     if json {
         let mut value = serde_json::json!(report);
@@ -86,7 +86,7 @@ pub(super) fn concluded(running: &RunningLab, checked: &Checked, json: bool) -> 
         return if report.ok() { Exit::Done } else { Exit::CheckFailed };
     }
     let name = &lab.name;
-    failures::print(&report.results);
+    failures::print(&report.results, file);
     let passed = report.results.iter().filter(|result| result.ok);
     for (check, probe) in passed.flat_map(|it| it.probes.iter().map(move |probe| (it, probe))) {
         if let Some(node) = &probe.answered_by {
@@ -98,6 +98,7 @@ pub(super) fn concluded(running: &RunningLab, checked: &Checked, json: bool) -> 
         (passed, 0) => out!("{name}: {} passed", count(passed, "check")),
         (passed, failed) => out!("{name}: {} passed, {failed} failed", count(passed, "check")),
     }
+    failures::print_deviations(name, &report.deviations);
     for failed in failures::commands(name, failed_commands) {
         out!("{failed}");
     }

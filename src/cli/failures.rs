@@ -2,9 +2,12 @@
 
 use super::output::out;
 use crate::check::CheckResult;
+use crate::diagnostic::{Label, Source, render};
 use crate::document::LabName;
 use crate::kernel::EndedCommand;
+use crate::verify::{Cause, Deviation};
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::hash::Hash;
 
 /// How many checks of one cause are named.
@@ -38,10 +41,46 @@ impl Finding {
     }
 }
 
+/// How many of the things are shown in which a kernel differs from what was built.
+const MAX_DEVIATIONS: usize = 4;
+
 /// Prints the checks that failed, each cause once.
-pub(super) fn print(results: &[CheckResult]) {
+pub(super) fn print(results: &[CheckResult], file: &Source) {
     for failures in by_cause(results) {
-        out!("{}", text_of(&failures).trim_end());
+        let place = failures.iter().find_map(|result| result.decided_by.as_ref());
+        let excerpt = place.map(|label| render::excerpt(label, file));
+        out!("{}", text_of(&failures, excerpt.as_deref()).trim_end());
+    }
+}
+
+/// Prints in what a lab differs from what was built.
+pub(super) fn print_deviations(lab: impl Display, deviations: &[Deviation]) {
+    if !deviations.is_empty() {
+        let word = if deviations.len() == 1 { "thing differs" } else { "things differ" };
+        out!("{lab}: {} {word} from what was built", deviations.len());
+    }
+    for line in listed("", deviations) {
+        out!("        {line}");
+    }
+}
+
+/// The first of what differs from what was built, and how many more there are.
+pub(super) fn listed(before: &str, deviations: &[Deviation]) -> Vec<String> {
+    let mut lines: Vec<String> =
+        deviations.iter().take(MAX_DEVIATIONS).map(|it| format!("{before}{it}")).collect();
+    if let Some(more @ 1..) = deviations.len().checked_sub(MAX_DEVIATIONS) {
+        lines.push(format!("and {more} more"));
+    }
+    lines
+}
+
+/// What tells the causes of failed or refuted checks apart: what differs from what was built, or else the line
+/// that decides.
+pub(super) fn cause(cause: &Cause, decided_by: Option<&Label>) -> Option<String> {
+    match (&cause.deviations[..], decided_by) {
+        ([], None) => None,
+        ([], Some(label)) => Some(format!("{:?} {}", label.span, label.text)),
+        (deviations, _) => Some(deviations.iter().map(|it| format!("{it}\n")).collect()),
     }
 }
 
@@ -50,11 +89,14 @@ pub(super) fn commands(lab: &LabName, failed: &[EndedCommand]) -> impl Iterator<
     failed.iter().map(move |ended| format!("{ended} (`vrflab logs {lab} {}`)", ended.node))
 }
 
-/// The failed checks in their order, those together whose explanations end in the same sentence: it
-/// is the last and nearest thing that the kernels have to say, such as a route that is gone.
+/// The failed checks in their order, those of one cause together: where none is known, those whose
+/// explanations end in the same sentence.
 fn by_cause(results: &[CheckResult]) -> Vec<Vec<&CheckResult>> {
     let failed = results.iter().filter(|result| !result.ok);
-    grouped(failed, |result| result.explanation.last())
+    grouped(failed, |result| {
+        cause(&result.cause, result.decided_by.as_ref())
+            .or_else(|| result.explanation.last().cloned())
+    })
 }
 
 /// Things in their order, those of one cause together.
@@ -75,11 +117,12 @@ pub(super) fn grouped<'r, T, Cause: Eq + Hash>(
     groups
 }
 
-fn text_of(failures: &[&CheckResult]) -> String {
+fn text_of(failures: &[&CheckResult], excerpt: Option<&str>) -> String {
     let checks: Vec<&str> = failures.iter().map(|result| result.check.as_str()).collect();
     let first = failures.iter().take(1);
     let lines = first.flat_map(|first| first.reason.iter().chain(&first.explanation));
-    text(Finding::Failed, &checks, lines.map(String::as_str))
+    let lines = lines.map(String::as_str).chain(excerpt.into_iter().flat_map(str::lines));
+    text(Finding::Failed, &checks, lines)
 }
 
 /// Checks of one cause: the first with what is said of it, and the names of the others.
@@ -117,6 +160,9 @@ mod tests {
             ok: false,
             reason: Some(format!("{check} was lost")),
             explanation: explanation.iter().map(|line| (*line).to_owned()).collect(),
+            cause: Cause::default(),
+            is_lost: false,
+            decided_by: None,
             probes: Vec::new(),
         }
     }
@@ -133,7 +179,7 @@ mod tests {
             failed("i -> j", &[]),
         ];
         let texts = |results: &[CheckResult]| -> Vec<String> {
-            by_cause(results).iter().map(|cause| text_of(cause)).collect()
+            by_cause(results).iter().map(|cause| text_of(cause, None)).collect()
         };
         let one = |check: &str| format!("FAILED  {check}\n        {check} was lost\n");
         let first = one("a -> b")

@@ -11,11 +11,11 @@ use super::report::Amount;
 use super::request::Request;
 use super::{count, sample};
 use crate::compile::Lab;
-use crate::diagnostic::{Source, Span, nearest, render};
+use crate::diagnostic::{Source, nearest, render};
 use crate::document::LabName;
 use crate::forward::Network;
 use crate::lifecycle::{ObserveError, Observed, RunningLab};
-use crate::verify::{CheckResult, Deviation, FailingPort, Failure, Report, Survival, Word};
+use crate::verify::{CheckResult, FailingPort, Failure, Report, Survival, Word};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -30,8 +30,6 @@ Examples:
 const MAX_SHOWN: usize = 20;
 /// How many of the checks that a failure breaks are shown.
 const MAX_NAMED: usize = 3;
-/// How many of the things are shown in which a kernel differs from what was built.
-const MAX_DEVIATIONS: usize = 4;
 
 /// The arguments of `vrflab verify`.
 #[derive(Args)]
@@ -95,7 +93,7 @@ pub(super) fn here(lab: &LabName, json: bool) -> Exit {
     let Observed { lab, file, standing } = match observed {
         Ok(observed) => observed,
         Err(ObserveError::Open(error)) => return unopened(error),
-        Err(error @ ObserveError::Plan(_)) => return cannot(error),
+        Err(error @ ObserveError::Read(_)) => return cannot(error),
     };
     let report = Report::of_standing(&lab, &standing);
     match json {
@@ -204,7 +202,9 @@ fn print_survival(lab: &LabName, survival: &Survival) {
 fn print(report: &Report, file: &Source) {
     let Report { lab: name, results, proved, refuted, unknown, left_out, deviations } = report;
     let of = |word| results.iter().filter(move |result| result.verdict == word);
-    for group in failures::grouped(of(Word::Refuted), cause) {
+    for group in failures::grouped(of(Word::Refuted), |it| {
+        failures::cause(&it.cause, it.decided_by.as_ref())
+    }) {
         let excerpt = group[0].decided_by.as_ref().map(|label| render::excerpt(label, file));
         said(Finding::Refuted, &group, excerpt.as_deref());
     }
@@ -220,29 +220,7 @@ fn print(report: &Report, file: &Source) {
     if let Some(left_out) = left_out {
         out!("{name}: {left_out}");
     }
-    let deviations = deviations.as_deref().unwrap_or_default();
-    if !deviations.is_empty() {
-        let word = if deviations.len() == 1 { "thing differs" } else { "things differ" };
-        out!("{name}: {} {word} from what was built", deviations.len());
-    }
-    for line in listed("", deviations) {
-        out!("        {line}");
-    }
-}
-
-/// The first of what differs from what was built, and how many more there are.
-fn listed(before: &str, deviations: &[Deviation]) -> Vec<String> {
-    let mut lines: Vec<String> =
-        deviations.iter().take(MAX_DEVIATIONS).map(|it| format!("{before}{it}")).collect();
-    if let Some(more @ 1..) = deviations.len().checked_sub(MAX_DEVIATIONS) {
-        lines.push(format!("and {more} more"));
-    }
-    lines
-}
-
-/// What tells the causes of refuted checks apart: the line that decides, and what it says.
-fn cause(result: &CheckResult) -> Option<(Span, &str)> {
-    result.decided_by.as_ref().map(|label| (label.span, label.text.as_str()))
+    failures::print_deviations(name, deviations.as_deref().unwrap_or_default());
 }
 
 /// Prints checks of one cause.
@@ -251,9 +229,10 @@ fn said(finding: Finding, group: &[&CheckResult], excerpt: Option<&str>) {
     let first = group.iter().take(1);
     let deviations: Vec<String> = first
         .clone()
-        .flat_map(|it| listed("differs from what was built: ", &it.deviations))
+        .flat_map(|it| failures::listed("differs from what was built: ", &it.cause.deviations))
         .collect();
     let lines = first.flat_map(|first| first.reason.iter().chain(&first.walks)).chain(&deviations);
+    let advice = group[0].advice.as_deref();
     let lines = lines.map(String::as_str).chain(excerpt.into_iter().flat_map(str::lines));
-    out!("{}", failures::text(finding, &checks, lines).trim_end());
+    out!("{}", failures::text(finding, &checks, lines.chain(advice)).trim_end());
 }

@@ -19,6 +19,7 @@ mod interfaces;
 mod lab;
 mod labels;
 mod layout;
+mod links;
 mod named;
 mod names;
 mod neighbours;

@@ -6,13 +6,15 @@ use crate::diagnostic::Span;
 use crate::kernel::{Home, Worker, on_worker, unconnected};
 use crate::plan::{Action, Resource, State, Step, between};
 use crate::state::{self, Lock};
+use std::collections::BTreeSet;
 
 /// How often the kernel is looked at: what comes up gets from it what it makes by itself, and what goes
 /// down takes more along than was asked for.
 const TURNS: usize = 3;
 
 /// Leads a standing lab to what the change's second plan says, and nothing else stays of what a kernel
-/// can be asked for. Returns how many steps it took.
+/// can be asked for; the first one has what is to be beside that and the kernel has by itself, such as its own
+/// rules. Returns how many steps it took.
 ///
 /// What it cannot be asked for, rulesets and files, is written again. What no plan has, such as devices
 /// of other kinds or processes, stays.
@@ -26,7 +28,6 @@ pub fn heal(
     is_interrupted: IsInterrupted<'_>,
 ) -> Result<usize, ChangeError> {
     let home = Home::of(state::directory(lock.lab()));
-    let wanted = State::of(change.after);
     on_worker(|worker| {
         let observed = look(change, worker)?;
         let mut count = 0;
@@ -50,7 +51,7 @@ pub fn heal(
         let there = there.resources.into_iter().map(unknown).collect();
         let mut there = State { resources: there };
         for turn in 0.. {
-            let plan = between(&there, &wanted, &[change.after])?;
+            let plan = between(&there, &wanted(change, &there), &[change.after])?;
             let steps: Vec<Step> = plan.steps().cloned().collect();
             match steps.first() {
                 None => break,
@@ -63,6 +64,17 @@ pub fn heal(
         }
         Ok(count)
     })
+}
+
+/// What is to be there. A namespace that is made has what the kernel gives it.
+fn wanted(change: &Change<'_>, there: &State) -> State {
+    let is_namespace = |it: &&Resource| matches!(it, Resource::Namespace { .. });
+    let there: BTreeSet<&str> =
+        there.resources.iter().filter(is_namespace).map(Resource::namespace).collect();
+    let mut wanted = State::of(change.after);
+    let beside = change.before.resources().filter(|it| there.contains(it.namespace()));
+    wanted.resources.extend(beside.cloned());
+    wanted
 }
 
 /// What makes an address once more.

@@ -41,7 +41,7 @@ impl<'a> Network<'a> {
             }
         }
         Self::new(there.into_iter().flatten(), |namespace| {
-            deleted.get(namespace).copied().unwrap_or_default().map(|is| !is)
+            Some(deleted.get(namespace).copied().unwrap_or_default().map(|is| !is))
         })
     }
 
@@ -49,24 +49,24 @@ impl<'a> Network<'a> {
     /// takes the one of the older device, which a state does not tell: [`Network::of_standing`] knows more.
     pub fn of_state(state: &'a State) -> Self {
         let resources = state.resources.iter().map(|resource| (resource, Span::NONE));
-        Self::new(resources, |_| [false; 2])
+        Self::new(resources, |_| Some([false; 2]))
     }
 
     /// What was observed of a lab that was built by a plan, in the order of the plan.
     pub fn of_standing(state: &'a State, plan: &Plan) -> Self {
-        let built = plan.resources().enumerate();
-        let places: BTreeMap<Key<'_>, usize> = built.map(|(at, it)| (it.key(), at)).collect();
-        let mut resources: Vec<(&Resource, Span)> =
-            state.resources.iter().map(|resource| (resource, Span::NONE)).collect();
-        resources.sort_by_key(|(it, _)| places.get(&it.key()).copied().unwrap_or(usize::MAX));
-        Self::new(resources.into_iter(), |_| [false; 2])
+        Self::new(in_order(&state.resources, plan), |_| Some([false; 2]))
+    }
+
+    /// [`Network::of_standing`], where the kernel's own rules were observed too.
+    pub fn with_own_rules(resources: impl IntoIterator<Item = &'a Resource>, plan: &Plan) -> Self {
+        Self::new(in_order(resources, plan), |_| None)
     }
 
     /// What these resources make. `local_rule` says of IPv4 and IPv6 whether a namespace has the kernel's
-    /// own rule for the local table, beside the rules among the resources.
+    /// own rule for the local table, beside the rules among the resources; nothing where all of its rules are.
     fn new(
         resources: impl Iterator<Item = (&'a Resource, Span)>,
-        local_rule: impl Fn(&str) -> [bool; 2],
+        local_rule: impl Fn(&str) -> Option<[bool; 2]>,
     ) -> Self {
         let resources: Vec<(&Resource, Span)> = resources.collect();
         let mut network = Self::default();
@@ -254,6 +254,18 @@ impl<'a> Network<'a> {
         };
         self.nodes[at.0].table(v4, route.table).insert(route.destination, entry);
     }
+}
+
+/// Resources in the order of a plan, and behind them those that it does not make.
+fn in_order<'a>(
+    resources: impl IntoIterator<Item = &'a Resource>,
+    plan: &Plan,
+) -> impl Iterator<Item = (&'a Resource, Span)> {
+    let built = plan.resources().enumerate();
+    let places: BTreeMap<Key<'_>, usize> = built.map(|(at, it)| (it.key(), at)).collect();
+    let mut resources: Vec<&Resource> = resources.into_iter().collect();
+    resources.sort_by_key(|it| places.get(&it.key()).copied().unwrap_or(usize::MAX));
+    resources.into_iter().map(|resource| (resource, Span::NONE))
 }
 
 fn is_local(rule: &Rule) -> bool {

@@ -10,6 +10,7 @@
 //! The room does no input or output, and asks no kernel.
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod asked;
 mod build;
 mod derive;
 mod device;
@@ -30,6 +31,7 @@ mod table;
 mod walk;
 mod words;
 
+pub use asked::AskedSetting;
 pub use evidence::{Absent, Evidence, KernelFact};
 pub use network::Network;
 pub use outcome::{

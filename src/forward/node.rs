@@ -84,8 +84,18 @@ impl<'a> Node<'a> {
     }
 
     /// Adds the rules that the kernel has by itself, and brings all into their order. `local` says of IPv4
-    /// and IPv6 whether the kernel's own rule for the local table is there though nothing says so.
-    pub(super) fn complete_rules(&mut self, local: [bool; 2]) {
+    /// and IPv6 whether the kernel's own rule for the local table is there though nothing says so; nothing
+    /// where no rule is.
+    pub(super) fn complete_rules(&mut self, local: Option<[bool; 2]>) {
+        let Some(local) = local else {
+            let own = LOCAL_RULES.iter().chain(&*MAIN_RULES).chain(&*DEFAULT_RULE);
+            let own: Vec<(bool, &RuleAction<u32>)> = own.map(|it| (it.v4, &it.action)).collect();
+            let is_custom =
+                |entry: &RuleEntry<'_>| !own.contains(&(entry.rule.v4, &entry.rule.action));
+            self.has_custom_rules = self.has_vrfs || self.rules.iter().any(is_custom);
+            self.rules.sort_by_key(|entry| entry.priority);
+            return;
+        };
         self.has_custom_rules = !self.rules.is_empty() || self.has_vrfs;
         let mut own: Vec<(u32, &'static Rule, KernelFact)> = Vec::new();
         let both = LOCAL_RULES.iter().zip(local);

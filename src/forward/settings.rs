@@ -134,6 +134,12 @@ impl<'a> Settings<'a> {
         self.first(&[own.as_str(), of_all.as_str()], default, fact)
     }
 
+    /// The value of the first of these that is said.
+    pub(super) fn value(&self, keys: &[&str], default: u32) -> u32 {
+        let said = keys.iter().find_map(|key| self.values.get(key));
+        said.map_or(default, |(value, _)| *value)
+    }
+
     fn first(&self, keys: &[&str], default: u32, fact: &'static str) -> Setting<'a> {
         let said = keys.iter().find_map(|key| self.values.get(key));
         let (value, evidence) =

@@ -15,6 +15,7 @@ use rtnetlink::packet_route::link::{
     InfoPortKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage,
 };
 use rtnetlink::packet_route::route::RouteProtocol;
+use rtnetlink::packet_route::tc::TcHandle;
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{LinkBridgeVlan, LinkMessageBuilder, LinkUnspec, LinkVeth};
 use std::os::fd::RawFd;
@@ -151,7 +152,11 @@ fn deletion(resource: &Resource, numbers: &impl Numbers) -> Requests {
             set(LinkUnspec::new_with_index(index(namespace, device)).mtu(ETHERNET_MTU).build())
         }
         Resource::Qdisc { namespace, device, qdisc } => {
-            let message = qdisc::place(index(namespace, device), qdisc);
+            let mut message = qdisc::place(index(namespace, device), qdisc);
+            if let QueuePlace::Behind(_) = qdisc.place() {
+                // Whoever made it may have left its handle to the kernel; its place says enough.
+                message.header.handle = TcHandle::default();
+            }
             delete(match qdisc.place() {
                 QueuePlace::Police | QueuePlace::Filter { .. } => {
                     RouteNetlinkMessage::DelTrafficFilter(message)

@@ -22,6 +22,7 @@ mod namespace;
 mod offload;
 mod neighbour;
 mod nexthop;
+mod nft_tables;
 mod observe;
 mod output;
 mod packet;
@@ -59,7 +60,7 @@ pub use machine::{Machine, Reason, Refused};
 pub use namespace::{
     DIRECTORY, Namespace, mount_namespace, prepare_directory, process_with_mounts,
 };
-pub use observe::{observe, observe_all, unconnected};
+pub use observe::{foreign_rulesets, observe, observe_all, unconnected};
 pub use output::{Kept, Outputs};
 pub use packet::{Direction, Frame, PacketSocket};
 pub use rehearsal::rehearse;

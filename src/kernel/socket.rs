@@ -13,7 +13,7 @@ use rtnetlink::packet_core::{
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::{
     Socket as RawSocket, SocketAddr,
-    protocols::{NETLINK_GENERIC, NETLINK_ROUTE},
+    protocols::{NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE},
 };
 use std::fmt;
 use std::io;
@@ -129,6 +129,14 @@ impl Socket {
         Self::of(NETLINK_GENERIC)
     }
 
+    /// [`Socket::open`], for netfilter.
+    ///
+    /// # Errors
+    /// What `socket(2)` answers.
+    pub fn open_netfilter() -> io::Result<Self> {
+        Self::of(NETLINK_NETFILTER)
+    }
+
     fn of(protocol: isize) -> io::Result<Self> {
         let mut raw = RawSocket::new(protocol)?;
         raw.bind_auto()?;
@@ -224,7 +232,10 @@ impl Socket {
     ///
     /// # Errors
     /// What the kernel answers.
-    pub fn dump_bytes(&mut self, request: RouteNetlinkMessage) -> Result<Vec<Vec<u8>>, SendError> {
+    pub fn dump_bytes(
+        &mut self,
+        request: impl NetlinkSerializable,
+    ) -> Result<Vec<Vec<u8>>, SendError> {
         self.dump_parts(request, |part| Ok(part.bytes.get(16..).map(<[u8]>::to_vec)))
     }
 

@@ -12,6 +12,7 @@ use crate::executor::{self, IsInterrupted};
 use crate::iproute::{Netem, Tbf};
 use crate::plan::{Plan, PlanError, lower, lower_part};
 use crate::state::{Built, Change, LinkChange, Lock, Record};
+use crate::verify::beside;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::io;
@@ -207,6 +208,7 @@ fn healed(
     }
     own(&before.footprint, &before.footprint.namespaces)?;
     let plan = lower(&built.lab)?;
+    let beside = beside(&plan)?;
     let mut record = before.clone();
     record.changes.clear();
     if built.rerouted.take().is_some() {
@@ -217,7 +219,7 @@ fn healed(
     let change = executor::Change {
         mark: &record.footprint.mark,
         namespaces: &record.footprint.namespaces,
-        before: &plan,
+        before: &beside,
         after: &plan,
         healed: &BTreeSet::new(),
     };

@@ -5,11 +5,11 @@ use super::error::{OpenError, own, standing};
 use super::observer::Observer;
 use super::open_files::{self, OpenFilesError};
 use super::running::RunningLab;
-use crate::check::{self, Report};
+use crate::check::{self, Report, Undoable};
 use crate::compile::{Check, Lab, Node, read_check};
 use crate::diagnostic::{Diagnostics, Source, Span, Text};
 use crate::kernel::{EndedCommand, Home, Namespace, processes_in};
-use crate::state;
+use crate::state::{self, Built, Change, LinkChange};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
@@ -45,6 +45,8 @@ pub struct CheckOptions {
 pub struct Checked {
     /// The lab as it stands.
     pub lab: Lab,
+    /// The file that it was built from.
+    pub file: Source,
     /// What came of each check.
     pub report: Report,
     /// The lab's commands that failed.
@@ -62,6 +64,9 @@ pub enum CheckError {
     /// A check of [`CheckOptions::only`] is wrong.
     #[error(transparent)]
     Wrong(CompileError),
+    /// What the kernel holds of the lab cannot be read.
+    #[error(transparent)]
+    Observe(#[from] check::ObserveError),
     /// Too few files may be open.
     #[error(transparent)]
     OpenFiles(#[from] OpenFilesError),
@@ -83,10 +88,11 @@ impl RunningLab {
         let name = self.name();
         let _held = self.hold(observer)?;
         let record = standing(name)?;
-        let mut lab = match &self.built {
-            Some(built) => built.clone().standing(&record.changes),
-            None => record.built().map_err(OpenError::Built)?.standing(&record.changes),
+        let built = match &self.built {
+            Some(built) => built.clone(),
+            None => record.built().map_err(OpenError::Built)?,
         };
+        let mut lab = built.clone().standing(&record.changes);
         let file = Source { name: "--only".to_owned(), text: options.only.join("\n") };
         let mut warnings = CompileError { file, diagnostics: Vec::new() };
         if !options.only.is_empty() {
@@ -96,11 +102,36 @@ impl RunningLab {
         open_files::suffice(&lab, false, true)?;
         own(&record.footprint, &record.footprint.namespaces)?;
         observer.locked();
-        let report = run(&lab, options.patience, observer)?;
+        let mut report = run(&lab, options.patience, observer)?;
+        let standing = check::observe(&lab)?;
+        let changes = undoable(&built, &record.changes, lab.name.as_str());
+        check::explain(&mut report, &lab, &lab.checks, &standing, &changes);
         let home = Home::of(state::directory(name));
         let failed_commands = home.failed_commands().unwrap_or_default();
-        Ok(Checked { lab, report, failed_commands, warnings })
+        Ok(Checked { lab, file: built.source, report, failed_commands, warnings })
     }
+}
+
+/// What was changed since a lab came up, with the lab that would stand without each.
+fn undoable(built: &Built, changes: &[Change], lab: &str) -> Vec<Undoable> {
+    let without = |change: &Change| {
+        let mut built = built.clone();
+        let mut others = changes.iter().filter(|other| *other != change).cloned();
+        let others: Vec<Change> = others.by_ref().collect();
+        if !others.iter().any(|it| it.link == Some(LinkChange::DownAndRerouted)) {
+            built.rerouted = None;
+        }
+        built.standing(&others)
+    };
+    let undoable = |change: &Change| {
+        let place = format!("{}:{}", change.node, change.interface);
+        let command = match (&change.netem, &change.tbf) {
+            (None, None) => format!("vrflab link {lab} {place} up"),
+            (Some(_), _) | (_, Some(_)) => format!("vrflab impair {lab} {place} --clear"),
+        };
+        Undoable { text: change.to_string(), command, without: without(change) }
+    };
+    changes.iter().map(undoable).collect()
 }
 
 /// Runs checks until all of one run hold, or nobody waits for that any more.

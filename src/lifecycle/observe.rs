@@ -3,10 +3,9 @@
 use super::error::{OpenError, own, standing};
 use super::observer::Observer;
 use super::running::RunningLab;
+use crate::check;
 use crate::compile::Lab;
 use crate::diagnostic::Source;
-use crate::kernel::{observe, on_worker};
-use crate::plan::{PlanError, lower};
 use crate::verify::Standing;
 
 /// A lab that stands, as its kernel holds it.
@@ -23,12 +22,12 @@ pub struct Observed {
 /// Why a lab was not read back.
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {
-    /// It cannot be worked on, or a namespace of it cannot be read.
+    /// It cannot be worked on.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The lab is no plan.
+    /// It cannot be read.
     #[error(transparent)]
-    Plan(#[from] PlanError),
+    Read(#[from] check::ObserveError),
 }
 
 impl RunningLab {
@@ -45,9 +44,7 @@ impl RunningLab {
         observer.locked();
         let file = built.source.clone();
         let lab = built.standing(&record.changes);
-        let plan = lower(&lab)?;
-        let state = on_worker(|worker| observe(&plan, worker)).map_err(OpenError::from)?;
-        let standing = Standing::new(&lab, plan, state);
+        let standing = check::observe(&lab)?;
         Ok(Observed { lab, file, standing })
     }
 }

@@ -128,7 +128,7 @@ impl fmt::Display for Milestone<'_> {
 
 impl Resource {
     /// What its making brings about, by itself.
-    pub(super) fn provides<'a>(&'a self, mut each: impl FnMut(Milestone<'a>)) {
+    pub fn provides<'a>(&'a self, mut each: impl FnMut(Milestone<'a>)) {
         let here = self.namespace();
         match self {
             Resource::Namespace { .. } => {
@@ -204,7 +204,7 @@ impl Resource {
     }
 
     /// What its making waits for, by itself.
-    pub(super) fn waits_for<'a>(&'a self, mut each: impl FnMut(Strength, Milestone<'a>)) {
+    pub fn waits_for<'a>(&'a self, mut each: impl FnMut(Strength, Milestone<'a>)) {
         use Strength::{Hard, Soft};
         let here = self.namespace();
         match self {

@@ -430,6 +430,12 @@ impl Resource {
         }
     }
 
+    /// The MTU of one of the devices that it is, by its place among [`Resource::devices`]; none where the kernel
+    /// chooses.
+    pub fn mtu_of(&mut self, place: usize) -> Option<&mut Option<u32>> {
+        self.chosen().into_iter().nth(place).map(|chosen| chosen.mtu)
+    }
+
     /// What the devices that it is have of the kernel's own choice where nothing is said, in the order of
     /// [`Resource::devices`].
     pub(super) fn chosen(&mut self) -> Vec<Chosen<'_>> {

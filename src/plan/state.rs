@@ -56,6 +56,15 @@ impl State {
         Self { resources }
     }
 
+    /// In what `observed` differs from this state, as far as a kernel can be asked for it.
+    pub fn differences(mut self, observed: &State) -> Vec<Difference> {
+        self.resources.retain(Resource::is_observed);
+        let observed = observed.without_choices(&self).resources;
+        let missing = self.resources.difference(&observed).cloned().map(Difference::Missing);
+        let extra = observed.difference(&self.resources).cloned().map(Difference::Extra);
+        missing.chain(extra).collect()
+    }
+
     /// All of it by what tells it apart.
     pub fn by_key(&self) -> BTreeMap<Key<'_>, &Resource> {
         self.resources.iter().map(|resource| (resource.key(), resource)).collect()
@@ -161,12 +170,7 @@ pub(super) fn own_rules(namespace: &str) -> impl Iterator<Item = Resource> {
 
 /// In what `observed` differs from what `plan` makes.
 pub fn differences(plan: &Plan, observed: &State) -> Vec<Difference> {
-    let mut planned = State::of(plan);
-    planned.resources.retain(Resource::is_observed);
-    let observed = observed.without_choices(&planned).resources;
-    let missing = planned.resources.difference(&observed).cloned().map(Difference::Missing);
-    let extra = observed.difference(&planned.resources).cloned().map(Difference::Extra);
-    missing.chain(extra).collect()
+    State::of(plan).differences(observed)
 }
 
 impl Resource {

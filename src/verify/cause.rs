@@ -1,5 +1,6 @@
 //! The line of the file that decides about a check.
 
+use super::deviation::{Deviation, Found};
 use super::judge::Judge;
 use super::standing::end_of;
 use super::verdict::{Fault, Refutation};
@@ -10,6 +11,19 @@ use crate::iproute::RouteKind;
 use crate::plan::{Action, Resource};
 
 impl<'a> Judge<'_, 'a> {
+    /// The line of what is missing or another one, of the deviations that are why a check is refuted.
+    pub(super) fn undone(&self, deviations: &[Deviation]) -> Option<Label> {
+        deviations.iter().find_map(|deviation| {
+            let word = match &deviation.found {
+                Found::Missing(_) => "missing",
+                Found::Changed { .. } => "changed",
+                Found::Unexpected(_) => return None,
+            };
+            let span = self.intention.place(deviation.found.resource())?;
+            (!span.is_none()).then(|| primary(span, format!("{word} at {}", deviation.node)))
+        })
+    }
+
     /// The line that decides about a check that is refuted, with what it says; none where nobody wrote it.
     pub(super) fn deciding(&self, check: &Check, refutation: &Refutation<'a>) -> Option<Label> {
         let outcome = refutation.outcome();

@@ -6,7 +6,10 @@
 //! takes a running lab, a time or a listening server, is not judged: see [`not_judged`].
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod advice;
 mod cause;
+mod culprits;
+mod deviation;
 mod judge;
 mod report;
 mod standing;
@@ -14,8 +17,10 @@ mod survival;
 mod verdict;
 mod words;
 
+pub use culprits::Cause;
+pub use deviation::{Deviation, Found};
 pub use judge::{Judge, probe_of};
-pub use report::{CheckResult, ExchangeResult, ProbeResult, Report, Visit, Walk, Word};
-pub use standing::{Deviation, Found, Standing};
+pub use report::{CheckResult, ExchangeResult, ProbeResult, Report, Visit, Walk, Word, results};
+pub use standing::{Standing, beside};
 pub use survival::{BrokenCheck, FailingPort, Failure, Survival};
 pub use verdict::{Fault, Judgement, ProbeJudgement, Refutation, Verdict, not_judged};

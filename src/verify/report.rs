@@ -1,14 +1,17 @@
 //! What came of the checks, for people and programs.
 
+use super::culprits::{Cause, Culprits};
+use super::deviation::Deviation;
 use super::judge::Judge;
-use super::standing::{Deviation, Standing};
-use super::verdict::{Judgement, ProbeJudgement, Verdict, not_judged};
+use super::standing::Standing;
+use super::verdict::{ProbeJudgement, Verdict, not_judged};
 use super::words::{NO_OUTCOME, left_out};
-use crate::compile::Lab;
+use crate::compile::{Check, Lab};
 use crate::diagnostic::{self, Label, Source};
 use crate::forward::{End, Hop, Network, Outcome};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// What the model says of all checks of a lab.
@@ -54,10 +57,12 @@ pub struct CheckResult {
     /// For people: the walk of what contradicts it, a line per hop.
     #[serde(skip)]
     pub walks: Vec<String>,
-    /// Of a lab that stands, in what its kernel differs from what was built where the walk ends, or on the
-    /// way to there.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub deviations: Vec<Deviation>,
+    /// Of a lab that stands, the deviations from what was built but for which it would hold.
+    #[serde(flatten)]
+    pub cause: Cause,
+    /// What to write into the file, where it lacks a route.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
 }
 
 /// A verdict's word.
@@ -135,20 +140,19 @@ pub struct Visit {
 impl Report {
     /// Judges all checks of a lab.
     pub fn of(lab: &Lab, network: &Network<'_>) -> Self {
-        Self::by(&Judge::new(lab, network))
+        let judge = Judge::new(lab, network);
+        let results = lab.checks.iter().map(|check| judge.result(check, None));
+        Self::by(lab, results.collect())
     }
 
     /// Judges all checks of a lab that stands by what its kernel holds.
     pub fn of_standing(lab: &Lab, standing: &Standing) -> Self {
-        let network = Network::of_state(standing.state());
-        let judge = Judge::of_standing(lab, &network, standing);
-        Self { deviations: Some(standing.deviations()), ..Self::by(&judge) }
+        let results = results(lab, standing, &lab.checks);
+        let deviations = Some(standing.deviations().to_vec());
+        Self { deviations, ..Self::by(lab, results) }
     }
 
-    fn by(judge: &Judge<'_, '_>) -> Self {
-        let lab = judge.lab;
-        let results: Vec<CheckResult> =
-            lab.checks.iter().map(|check| judge.result(&judge.judge(check))).collect();
+    fn by(lab: &Lab, results: Vec<CheckResult>) -> Self {
         let count = |word| results.iter().filter(|result| result.verdict == word).count();
         Self {
             lab: lab.name.to_string(),
@@ -181,9 +185,21 @@ impl Report {
     }
 }
 
+/// Judges checks of a lab that stands by what its kernel holds.
+pub fn results<'c>(
+    lab: &Lab,
+    standing: &Standing,
+    checks: impl IntoIterator<Item = &'c Check>,
+) -> Vec<CheckResult> {
+    let network = standing.network();
+    let judge = Judge::of_standing(lab, &network, standing);
+    let mut culprits = Culprits::of(lab, standing);
+    checks.into_iter().map(|check| judge.result(check, Some(&mut culprits))).collect()
+}
+
 impl<'a> Judge<'_, 'a> {
-    fn result(&self, judgement: &Judgement<'_, 'a>) -> CheckResult {
-        let check = judgement.check;
+    fn result(&self, check: &Check, culprits: Option<&mut Culprits<'_>>) -> CheckResult {
+        let judgement = self.judge(check);
         let verdict = judgement.verdict();
         let (reason, refutation) = match verdict {
             Verdict::Proved => (None, None),
@@ -193,10 +209,22 @@ impl<'a> Judge<'_, 'a> {
             Verdict::Unknown { at, why } => (Some(self.doubt(at, *why)), None),
             Verdict::NoOutcome => (Some(NO_OUTCOME.to_owned()), None),
         };
-        let differing = refutation.map(|it| self.differing(check, it)).unwrap_or_default();
-        let decided_by = refutation.and_then(|it| {
-            self.missing(it.outcome(), &differing).or_else(|| self.deciding(check, it))
-        });
+        let cause = match culprits {
+            Some(culprits) if *verdict != Verdict::Proved => {
+                let exchanges = judgement.probes.iter().flat_map(|probe| &probe.exchanges);
+                let walks = exchanges.flat_map(|it| std::iter::once(&it.request).chain(&it.reply));
+                let hops = walks.flat_map(|outcome| &outcome.hops);
+                let way: BTreeSet<&str> = hops.map(|hop| self.name(hop.namespace)).collect();
+                culprits.find(check, &way)
+            }
+            Some(_) | None => Cause::default(),
+        };
+        // What is not as it was built is no fault of the file.
+        let is_built = refutation.filter(|_| cause.deviations.is_empty());
+        let decided_by = is_built.map_or_else(
+            || self.undone(&cause.deviations),
+            |refutation| self.deciding(check, refutation),
+        );
         CheckResult {
             check: check.text.clone(),
             verdict: Word::of(verdict),
@@ -205,7 +233,8 @@ impl<'a> Judge<'_, 'a> {
             not_judged: not_judged(check),
             probes: judgement.probes.iter().map(|probe| self.probe_result(probe)).collect(),
             walks: refutation.map(|it| self.walks(it)).unwrap_or_default(),
-            deviations: differing.into_iter().map(Deviation::of).collect(),
+            advice: is_built.and_then(|refutation| self.advice(check, refutation)),
+            cause,
         }
     }
 

@@ -1,54 +1,52 @@
 //! A lab that stands: what its kernel holds, and in what that differs from what was built.
 
-use super::judge::Judge;
-use super::verdict::Refutation;
-use crate::compile::{Check, Lab, UNREACHABLE_METRIC};
-use crate::diagnostic::{Label, Span};
-use crate::forward::{End, Evidence, Outcome};
-use crate::iproute::RouteKind;
-use crate::plan::{Action, Difference, Key, Plan, Resource, State, differences};
-use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use super::deviation::Deviation;
+use crate::compile::Lab;
+use crate::diagnostic::Span;
+use crate::forward::{End, Network, Outcome};
+use crate::plan::{Difference, Key, Plan, PlanError, Resource, State, Step};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What a lab was built by, what its kernel holds, and in what the two differ.
 #[derive(Debug)]
 pub struct Standing {
     plan: Plan,
     state: State,
-    differences: Vec<Difference>,
+    deviations: Vec<Deviation>,
 }
 
-/// One thing in which a kernel differs from what was built.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Deviation {
-    /// What is there or is not: the command that would make it.
-    pub command: String,
-    /// Which of the two.
-    pub found: Found,
-}
-
-/// Whether something is there that was not built, or is not there that was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Found {
-    /// It was built, and is not there.
-    Missing,
-    /// It is there, and was not built.
-    Unexpected,
-}
-
-/// The places in the file of what was built, and what differs from it.
+/// The places in the file of what was built.
 #[derive(Debug, Default)]
 pub(super) struct Intention<'n> {
     places: BTreeMap<Key<'n>, Span>,
-    differences: &'n [Difference],
+}
+
+/// What decides about packets and is no part of a plan: settings of which it does not speak, with the values that
+/// they have when it is carried out, and the kernel's own rules. A kernel that is compared with the plan has to
+/// be asked for them.
+///
+/// # Errors
+/// Never, for what is there when a plan is carried out.
+pub fn beside(plan: &Plan) -> Result<Plan, PlanError> {
+    let said: BTreeSet<Key<'_>> = plan.resources().map(Resource::key).collect();
+    let network = Network::of_plan(plan);
+    let settings = network.settings().into_iter().map(|setting| {
+        let (namespace, key, value) = (setting.namespace, setting.key, setting.value.to_string());
+        // A kernel without it does as it would with the default.
+        Resource::Sysctl { namespace, key, value, optional: true }
+    });
+    let rules = network.own_rules().into_iter();
+    let rules = rules.map(|(at, rule)| Resource::Rule { namespace: at.to_owned(), rule });
+    let unsaid = settings.chain(rules).filter(|it| !said.contains(&it.key()));
+    Plan::upon(&State::of(plan), unsaid.map(|it| Step::add(it, Span::NONE)))
 }
 
 impl Standing {
-    /// A lab, its plan, and what was observed of it.
-    pub fn new(lab: &Lab, plan: Plan, observed: State) -> Self {
-        let mut differences = differences(&plan, &observed);
+    /// A lab, its plan, what was asked for [beside] it, and what was observed of all that.
+    pub fn new(lab: &Lab, plan: Plan, beside: &Plan, observed: State) -> Self {
+        let mut planned = State::of(&plan);
+        planned.resources.extend(beside.resources().cloned());
+        let mut differences = planned.differences(&observed);
         // What a node's own programs add is no deviation.
         let programs = lab.nodes.iter().filter(|node| !node.run.is_empty());
         let programs: BTreeSet<&str> = programs.map(|node| node.namespace.as_str()).collect();
@@ -56,29 +54,46 @@ impl Standing {
             Difference::Missing(_) => true,
             Difference::Extra(it) => it.namespaces().all(|at| !programs.contains(at)),
         });
+        let names: HashMap<&str, &str> =
+            lab.nodes.iter().map(|node| (node.namespace.as_str(), node.name.as_str())).collect();
+        let name = |namespace: &str| (*names.get(namespace).unwrap_or(&namespace)).to_owned();
+        let deviations = Deviation::all(differences, name);
         let mut state = observed;
         // A kernel is not asked for rulesets, and that is no reason to take packets to pass. What programs
         // have added is among what was observed.
         let unasked =
             plan.resources().filter(|resource| matches!(resource, Resource::Ruleset { .. }));
         state.resources.extend(unasked.cloned());
-        Self { plan, state, differences }
+        Self { plan, state, deviations }
     }
 
-    /// What the kernel holds.
-    pub fn state(&self) -> &State {
-        &self.state
+    /// The network as the kernel has it.
+    pub fn network(&self) -> Network<'_> {
+        Network::with_own_rules(&self.state.resources, &self.plan)
     }
 
-    /// All in which it differs from what was built.
-    pub fn deviations(&self) -> Vec<Deviation> {
-        self.differences.iter().map(Deviation::of).collect()
+    /// What it was built by.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// All in which the kernel differs from what was built.
+    pub fn deviations(&self) -> &[Deviation] {
+        &self.deviations
+    }
+
+    /// The network as the kernel has it, but for some deviations that are mended.
+    pub(super) fn mended(&self, which: &[usize]) -> Network<'_> {
+        let mended = || which.iter().map(|place| &self.deviations[*place].found);
+        let gone: BTreeSet<Key<'_>> = mended().map(|found| found.resource().key()).collect();
+        let stays = self.state.resources.iter().filter(|it| !gone.contains(&it.key()));
+        Network::with_own_rules(stays.chain(mended().filter_map(|found| found.built())), &self.plan)
     }
 
     pub(super) fn intention(&self) -> Intention<'_> {
         let steps = self.plan.steps();
         let places = steps.map(|step| (step.action.resource().key(), step.span)).collect();
-        Intention { places, differences: &self.differences }
+        Intention { places }
     }
 }
 
@@ -91,111 +106,6 @@ impl Intention<'_> {
     /// The place in the file of something that was observed; nothing where it was not built.
     pub fn place(&self, resource: &Resource) -> Option<Span> {
         self.places.get(&resource.key()).copied()
-    }
-}
-
-impl Deviation {
-    pub(super) fn of(difference: &Difference) -> Self {
-        let (resource, found) = match difference {
-            Difference::Missing(resource) => (resource, Found::Missing),
-            Difference::Extra(resource) => (resource, Found::Unexpected),
-        };
-        Self { command: Action::Add(resource.clone()).to_string(), found }
-    }
-}
-
-impl fmt::Display for Deviation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { command, found } = self;
-        match found {
-            Found::Missing => write!(f, "`{command}` is missing"),
-            Found::Unexpected => write!(f, "`{command}` is there, and was not built"),
-        }
-    }
-}
-
-impl<'n, 'a> Judge<'n, 'a> {
-    /// In what the kernel differs from what was built where a packet ends that refutes a check, what the packet
-    /// may want first. Where nothing does, at the far ends of that node's links, or at the last of the nodes on
-    /// the way where something does.
-    pub(super) fn differing(
-        &self,
-        check: &Check,
-        refutation: &Refutation<'a>,
-    ) -> Vec<&'n Difference> {
-        if self.intention.differences.is_empty() {
-            return Vec::new();
-        }
-        let outcome = refutation.outcome();
-        let end = end_of(outcome).unwrap_or(&self.lab[check.from.node].namespace);
-        let way = outcome.hops.iter().rev().chain(refutation.request.hops.iter().rev());
-        let mut found = [vec![end], self.linked_to(end)]
-            .into_iter()
-            .chain(way.map(|hop| vec![hop.namespace]))
-            .map(|places| self.at(&places))
-            .find(|found| !found.is_empty())
-            .unwrap_or_default();
-        found.sort_by_key(|difference| !concerns(difference, end, outcome));
-        found
-    }
-
-    /// The line of what is missing, where a packet ends for want of something.
-    pub(super) fn missing(&self, outcome: &Outcome<'a>, found: &[&Difference]) -> Option<Label> {
-        let lacks = outcome.evidence.iter().any(|evidence| match evidence {
-            Evidence::Absent(_) => true,
-            Evidence::Resource { resource: Resource::Route { route, .. }, .. } => {
-                route.kind == RouteKind::Unreachable && route.metric == Some(UNREACHABLE_METRIC)
-            }
-            Evidence::Resource { .. } | Evidence::Kernel(_) => false,
-        });
-        found.iter().filter(|_| lacks).find_map(|difference| match difference {
-            Difference::Missing(resource) => {
-                let span = self.intention.place(resource).filter(|span| !span.is_none())?;
-                let text = format!("missing at {}", self.name(resource.namespace()));
-                Some(Label { span, text, primary: true })
-            }
-            Difference::Extra(_) => None,
-        })
-    }
-
-    fn at(&self, namespaces: &[&str]) -> Vec<&'n Difference> {
-        let is_there = |difference: &&Difference| {
-            resource(difference).namespaces().any(|at| namespaces.contains(&at))
-        };
-        self.intention.differences.iter().filter(is_there).collect()
-    }
-
-    /// The namespaces at the far ends of a node's links.
-    fn linked_to(&self, namespace: &str) -> Vec<&'n str> {
-        let Some(node) = self.node(namespace) else { return Vec::new() };
-        let links = self.lab.links.iter();
-        links
-            .filter_map(|link| match link.ends.map(|(end, _)| end) {
-                [one, other] if one == node => Some(other),
-                [one, other] if other == node => Some(one),
-                _ => None,
-            })
-            .map(|far| self.lab[far].namespace.as_str())
-            .collect()
-    }
-}
-
-fn resource(difference: &Difference) -> &Resource {
-    let (Difference::Missing(resource) | Difference::Extra(resource)) = difference;
-    resource
-}
-
-/// Whether a packet that ends at a node may want what differs: a device, without which there are no routes
-/// through it, or a route for the packet.
-fn concerns(difference: &Difference, end: &str, outcome: &Outcome<'_>) -> bool {
-    let resource = resource(difference);
-    if let Resource::Route { namespace, route } = resource {
-        namespace == end && route.destination.contains(&outcome.packet.destination)
-    } else if let Resource::MplsRoute { namespace, route } = resource {
-        let labels = outcome.hops.last().map(|hop| &hop.labels[..]).unwrap_or_default();
-        namespace == end && labels.contains(&route.label.number())
-    } else {
-        matches!(resource, Resource::Veth { .. } | Resource::Device { .. } | Resource::Up { .. })
     }
 }
 
@@ -236,17 +146,19 @@ checks: [h1 -> h2, h1 -> fw]
         let (lab, said) = compile_source(&source, Format::Yaml, &name, &Options::default());
         let lab = lab.unwrap_or_else(|| panic!("{said:?}"));
         let plan = lower(&lab).unwrap();
+        let beside = beside(&plan).unwrap();
         let mut observed = State::of(&plan);
+        observed.resources.extend(beside.resources().cloned());
         observed.resources.retain(Resource::is_observed);
         let up = |namespace: &str| {
             let (namespace, device) = (namespace.to_owned(), "added".to_owned());
             Resource::Up { namespace, device }
         };
         observed.resources.extend([up("x-h1"), up("x-h2")]);
-        let standing = Standing::new(&lab, plan, observed);
+        let standing = Standing::new(&lab, plan, &beside, observed);
         let deviations: Vec<String> =
             standing.deviations().iter().map(Deviation::to_string).collect();
-        let added = "`ip -n x-h1 link set dev added up` is there, and was not built";
+        let added = "added of h1 is up, which was not built";
         assert_eq!(deviations, [added]);
         let report = Report::of_standing(&lab, &standing);
         assert_eq!((report.proved, report.refuted, report.unknown), (0, 0, 2));

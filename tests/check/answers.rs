@@ -1,6 +1,6 @@
 //! Who answers: on a link, on a port, and whether anybody else does.
 
-use crate::bench::{Bench, words};
+use crate::bench::Bench;
 use crate::options::{ROW, all_hold, fails};
 
 #[test]
@@ -38,10 +38,6 @@ fn link_local_addresses_are_reached_on_the_link_that_is_named_and_never_chosen()
         bench.run("r -> fe80::b%left udp 53\nr -> fe80::b%right udp 53\na -> fe80::2%eth0");
     let ok: Vec<bool> = report.results.iter().map(|result| result.ok).collect();
     assert_eq!(ok, [true, false, false], "{report:#?}");
-    let said = words(&report.results[1]);
-    assert!(said.contains("right of r has no carrier: its far end is down"), "{said}");
-    let said = words(&report.results[2]);
-    assert!(said.contains("Nobody on the link of eth0 has the address fe80::2"), "{said}");
 }
 
 /// A program that listens in a node, ended with the test.

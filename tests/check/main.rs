@@ -4,6 +4,5 @@
 
 mod answers;
 mod bench;
-mod diagnosis;
 mod options;
 mod reach;

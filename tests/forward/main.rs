@@ -2,6 +2,7 @@
 //! one behaviour each.
 #![allow(clippy::unwrap_used)]
 
+mod causes;
 mod families;
 mod labs;
 mod traps;

@@ -40,7 +40,6 @@ fn the_kernels_own_test_of_leaking_between_vrfs_holds_and_fails_as_there() {
     standing.ip("r1", "route del 172.16.1.0/24 vrf red");
     let said = words(&one(&standing, "h1 -> 172.16.2.2"));
     assert!(said.starts_with("the answer was lost at r1"), "{said}");
-    assert!(said.contains("At r1, table 1102 (VRF red) has no route to 172.16.1.1"), "{said}");
     // Without both, the router says so itself.
     standing.ip("r1", "route del 172.16.2.0/24 vrf blue");
     let result = one(&standing, "h1 !> 172.16.2.2 error host-unreachable by 172.16.1.253");

@@ -7,6 +7,7 @@ mod change;
 mod checks;
 mod commands;
 mod devices;
+mod diagnosis;
 mod faults;
 mod gateways;
 mod grammar;

@@ -148,11 +148,15 @@ impl Standing {
         assert!(failed.is_empty(), "{failed:#?}");
     }
 
-    /// What comes of one check of the lab.
+    /// What comes of one check of the lab, and why.
     pub fn check(&self, line: &str) -> CheckResult {
         let check = self.lab().checks.iter().find(|check| check.text.starts_with(line));
         let check = check.unwrap_or_else(|| panic!("the lab has no check `{line}`")).clone();
-        check::run(self.lab(), &[check], |_, _| {}).unwrap().results.remove(0)
+        let checks = [check];
+        let mut report = check::run(self.lab(), &checks, |_, _| {}).unwrap();
+        let observed = check::observe(self.lab()).unwrap();
+        check::explain(&mut report, self.lab(), &checks, &observed, &[]);
+        report.results.remove(0)
     }
 
     /// Breaks the lab with `ip`, as a user would by hand; the node stands in front.

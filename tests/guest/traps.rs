@@ -72,11 +72,11 @@ fn trap_4_without_the_source_route_packets_are_martians_where_sources_are_checke
         result.explanation[1..],
         [
             "The probe went via c1e1, pe1, and was last seen coming in through c1e1 of pe1.",
-            "pe1: the kernel refuses 88.1.1.1 as a source on c1e1 (rp_filter 1, table 10 (VRF c1) \
-             has no route to it).",
-            "The lab has the route `88.1.1.0/24 table 10 via 1.1.1.1 dev c1e1` at pe1, and it is no \
-             longer there: `vrflab exec trap4a pe1 -- ip route add 88.1.1.0/24 table 10 via 1.1.1.1 \
-             dev c1e1`.",
+            "Going by the state of the kernels, the probe is dropped at pe1: the route back to the \
+             source does not lead through the interface that it came in by.",
+            "Not as it was built: pe1 has no route `88.1.1.0/24 table 10 via 1.1.1.1 dev c1e1`.",
+            "To mend it: `vrflab exec trap4a pe1 -- ip route add 88.1.1.0/24 table 10 via 1.1.1.1 dev \
+             c1e1`.",
         ]
     );
 }
@@ -91,11 +91,11 @@ fn trap_4_without_the_source_route_answers_are_lost_where_sources_are_not_checke
         result.explanation[2..],
         [
             "Its answer went via c1e2, pe2, p[102], pe1[112], and was last seen leaving through c1 of pe1.",
-            "At pe1, label 112 leads into VRF c1.",
-            "At pe1, table 10 (VRF c1) has no route to 88.1.1.1, so the answer cannot go on.",
-            "The lab has the route `88.1.1.0/24 table 10 via 1.1.1.1 dev c1e1` at pe1, and it is no \
-             longer there: `vrflab exec trap4b pe1 -- ip route add 88.1.1.0/24 table 10 via 1.1.1.1 \
-             dev c1e1`.",
+            "Going by the state of the kernels, the answer is dropped at pe1: a route or a rule says \
+             unreachable.",
+            "Not as it was built: pe1 has no route `88.1.1.0/24 table 10 via 1.1.1.1 dev c1e1`.",
+            "To mend it: `vrflab exec trap4b pe1 -- ip route add 88.1.1.0/24 table 10 via 1.1.1.1 dev \
+             c1e1`.",
         ]
     );
 }
@@ -108,7 +108,7 @@ fn trap_5_lo_is_up_so_that_a_node_reaches_itself() {
     let result = standing.check("c1h1 -> c1h1");
     assert!(!result.ok);
     let words = result.explanation.join("\n");
-    assert!(words.contains("lo"), "{words}");
+    assert!(words.contains("Not as it was built: lo of c1h1 is down."), "{words}");
     assert!(standing.check(FAR).ok, "others are still reached");
 }
 

@@ -3,6 +3,7 @@
 
 mod change;
 mod deaf;
+mod diagnosis;
 mod exec;
 mod host;
 mod kernel;

@@ -92,7 +92,9 @@ fn a_failed_check_is_said_and_leaves_the_lab_up() {
     let check = host.run(&["check"]);
     assert_eq!(check.status, 1, "{check:?}");
     assert!(check.out.contains("FAILED  h1 -> h2\n"), "{}", check.out);
-    assert!(check.out.ends_with("two-hosts: 2 checks passed, 2 failed\n"), "{}", check.out);
+    let end = "two-hosts: 2 checks passed, 2 failed\ntwo-hosts: 1 thing differs from what was \
+               built\n        eth0 of h2 is down\n";
+    assert!(check.out.ends_with(end), "{}", check.out);
     assert_eq!(names("/run/netns"), ["two-hosts-h1", "two-hosts-h2"]);
     host.done(&["reset"]);
     host.done(&["check"]);

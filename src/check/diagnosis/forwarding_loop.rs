@@ -1,12 +1,7 @@
 //! Packets that run in a circle until their time to live is over.
 
-use super::ask::Site;
-use super::leak::decision;
 use crate::check::path::Trail;
 use crate::check::watch::Sighting;
-use crate::compile::Lab;
-use crate::kernel::on_worker;
-use std::net::IpAddr;
 
 /// The arrivals of one round, where a packet came in twice through the same interface.
 pub(super) fn find<'a>(trail: &Trail<'a>) -> Option<Vec<&'a Sighting>> {
@@ -19,12 +14,4 @@ pub(super) fn find<'a>(trail: &Trail<'a>) -> Option<Vec<&'a Sighting>> {
         Some((at, at + 1 + again))
     })?;
     Some(arrivals[first..again].to_vec())
-}
-
-/// What each node of the circle says that it does with such a packet.
-pub(super) fn explain(lab: &Lab, round: &[&Sighting], destination: IpAddr) -> Vec<String> {
-    on_worker(|worker| {
-        let mut site = Site::new(lab, worker);
-        round.iter().flat_map(|sighting| decision(&mut site, sighting, destination)).collect()
-    })
 }

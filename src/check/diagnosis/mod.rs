@@ -1,31 +1,25 @@
-//! Why a check fails: what was sent, how far it came, what came back, and what the kernels on the
-//! way say that they would do with it.
+//! What was seen of a check that fails: what was sent, how far it came, and what came back.
 
-mod ask;
 mod count;
-mod forward;
 mod forwarding_loop;
-mod labelled;
-mod leak;
-mod neighbour;
+mod lookup;
 mod port;
-mod route;
-mod segment;
 mod ttl;
 mod words;
 
 use super::attempt::{Attempt, Fault};
+use super::frame::Outer;
 use super::judgement::Shortcoming;
 use super::path::{Leg, Trail};
 use super::probe::{Probe, Progress};
-use super::report::{RouteAnswer, Visit};
+use super::report::Visit;
 use super::run::Run;
+use super::tunnel::print;
 use super::verdict::{probes, sender, target};
 use super::watch::Sighting;
 use crate::compile::{Check, Expect, Hop, Lab, NodeId, Protocol, Rejection, Target};
-use crate::kernel::on_worker;
-use ask::Site;
-pub(super) use segment::neighbours;
+use crate::kernel::Direction;
+pub(super) use lookup::lookup;
 use std::net::IpAddr;
 use words::{came_back, seen, sent, way, written};
 
@@ -33,8 +27,6 @@ use words::{came_back, seen, sent, way, written};
 #[derive(Debug, Clone, Copy)]
 struct Flow {
     leg: Leg,
-    /// From whom, unless it was never seen.
-    source: Option<IpAddr>,
     destination: IpAddr,
 }
 
@@ -45,16 +37,14 @@ impl Flow {
             Leg::Back => "the answer",
         }
     }
+}
 
-    /// What the node looks at where the packet was seen: in a tunnel, the header outside.
-    fn at(self, sighting: &Sighting) -> Self {
-        match sighting.packet.outer {
-            None => self,
-            Some(outer) => {
-                Self { source: Some(outer.source), destination: outer.destination, ..self }
-            }
-        }
-    }
+/// Whether a packet to this address is at its end at a node: somewhere it has the address.
+pub(super) fn is_end(lab: &Lab, node: NodeId, address: IpAddr) -> bool {
+    let node = &lab[node];
+    let interfaces = node.interfaces.iter().flat_map(|interface| &interface.addresses);
+    let vrfs = node.vrfs.iter().flat_map(|vrf| &vrf.addresses);
+    interfaces.chain(vrfs).chain(&node.loopback).any(|held| held.value.addr() == address)
 }
 
 /// The reason in one line, and the explanation, of a check that does not hold, leaks aside.
@@ -97,11 +87,7 @@ pub(super) fn explain(run: &Run<'_>, place: usize) -> (String, Vec<String>) {
         return (rejected(check, probe, rejection), lines);
     }
     if attempt.answered.is_some() && !matches!(shortcoming, Some(Shortcoming::Lost(_))) {
-        let reason = misled(lab, check, probe, attempt, &forth, &back);
-        if attempt.fault(lab, check) == Some(Fault::NotThere) {
-            lines.extend(leak::explain(lab, &forth, probe.to));
-        }
-        return (reason, lines);
+        return (misled(lab, check, probe, attempt, &forth, &back), lines);
     }
     let Some(Shortcoming::Lost(count)) = shortcoming else {
         let (reason, said) = lost(lab, check, probe, &forth, &back);
@@ -114,7 +100,18 @@ pub(super) fn explain(run: &Run<'_>, place: usize) -> (String, Vec<String>) {
     (count::missed(check, probe, count), lines)
 }
 
-/// The same of a check that wants no answer from a port on which nobody listens.
+/// Whether nothing answered a probe of a check, though somebody may listen.
+pub(super) fn is_lost(run: &Run<'_>, place: usize) -> bool {
+    let (lab, check) = (run.lab, &run.checks[place]);
+    let is_lost = |probe: &Probe| {
+        probe.verdict == Progress::Failed
+            && probe.answered(check).next().is_none()
+            && port::nobody(lab, check, probe).is_none()
+    };
+    check.expect != Expect::Lost && probes(run, place).any(is_lost)
+}
+
+/// The reason and the explanation of a check that wants no answer from a port on which nobody listens.
 pub(super) fn explain_closed(run: &Run<'_>, place: usize) -> Option<(String, Vec<String>)> {
     let (lab, check) = (run.lab, &run.checks[place]);
     probes(run, place).find_map(|probe| {
@@ -144,7 +141,6 @@ pub(super) fn explain_leak(run: &Run<'_>, check: &Check, probe: &Probe) -> (Stri
         let forth = Trail::new(lab, &attempt.sightings, Leg::Forth);
         lines.extend(seen(lab, "The probe", &forth));
         lines.extend(port::explain(lab, check, probe));
-        lines.extend(leak::explain(lab, &forth, probe.to));
     }
     (reason, lines)
 }
@@ -152,27 +148,6 @@ pub(super) fn explain_leak(run: &Run<'_>, check: &Check, probe: &Probe) -> (Stri
 fn sent_and_looked_up(lab: &Lab, check: &Check, probe: &Probe) -> String {
     let answer = lookup(lab, check, probe.to);
     format!("{} {}", sent(lab, check, probe), words::looked_up(&answer))
-}
-
-/// What the sender's kernel says that it does with a check's packets.
-pub(super) fn lookup(lab: &Lab, check: &Check, to: IpAddr) -> RouteAnswer {
-    on_worker(|worker| {
-        let mut post = match Site::new(lab, worker).post(check.from.node) {
-            Ok(post) => post,
-            Err(error) => return RouteAnswer::Error { error: error.to_string() },
-        };
-        let device = check.device().map(|device| device.as_str());
-        match post.output_from(to, check.sends.from, device) {
-            Ok(way) => RouteAnswer::Way {
-                local: way.local,
-                table: way.table,
-                interface: post.device(&way).unwrap_or_default().to_owned(),
-                gateway: way.gateway,
-                labels: way.labels,
-            },
-            Err(error) => RouteAnswer::Error { error: error.desc().to_owned() },
-        }
-    })
 }
 
 /// The reason where an ICMP error is missed.
@@ -229,7 +204,7 @@ fn misled(
     }
 }
 
-/// The reason and what the kernels say, where no answer came back.
+/// The reason where no answer came back, and where a time to live was from that ran out.
 fn lost(
     lab: &Lab,
     check: &Check,
@@ -238,9 +213,8 @@ fn lost(
     back: &Trail<'_>,
 ) -> (String, Vec<String>) {
     let source = forth.first().map(|first| first.packet.source);
-    let probing = Flow { leg: Leg::Forth, source, destination: probe.to };
-    let back_flow =
-        source.map(|source| Flow { leg: Leg::Back, source: Some(probe.to), destination: source });
+    let probing = Flow { leg: Leg::Forth, destination: probe.to };
+    let back_flow = source.map(|source| Flow { leg: Leg::Back, destination: source });
     let expected = match &check.to {
         Target::Node { node, .. } => Some(*node),
         Target::Address(_) | Target::OnLink { .. } => None,
@@ -250,7 +224,7 @@ fn lost(
             let names: Vec<&str> = round.iter().map(|s| lab[s.node].name.as_str()).collect();
             let reason =
                 format!("{} is caught in a forwarding loop: {}", flow.word(), names.join(", "));
-            return (reason, forwarding_loop::explain(lab, &round, flow.destination));
+            return (reason, Vec::new());
         }
     }
     for (trail, flow) in [(back, back_flow), (forth, Some(probing))] {
@@ -263,20 +237,20 @@ fn lost(
     }
     let strayed = |trail: &Trail<'_>, whose: NodeId, address| {
         let last = trail.arrivals().last()?.node;
-        (last != whose && leak::is_end(lab, last, address)).then_some(&lab[last].name)
+        (last != whose && is_end(lab, last, address)).then_some(&lab[last].name)
     };
     if let Some(name) = expected.and_then(|expected| strayed(forth, expected, probe.to)) {
         let reason = format!("the probe arrived at {name}, not at {}", target(lab, check));
-        return (reason, leak::explain(lab, forth, probe.to));
+        return (reason, Vec::new());
     }
     if let Some(to) = source
         && let Some(name) = strayed(back, check.from.node, to)
     {
         let reason = format!("the answer came to {name}, not to {}", sender(lab, check));
-        return (reason, leak::explain(lab, back, to));
+        return (reason, Vec::new());
     }
     let arrived = forth.arrivals().last().map(|last| last.node).filter(|&node| {
-        expected.map_or_else(|| leak::is_end(lab, node, probe.to), |expected| expected == node)
+        expected.map_or_else(|| is_end(lab, node, probe.to), |expected| expected == node)
     });
     let reason = match (back.last(), arrived, forth.last()) {
         (Some(last), ..) => format!("the answer was lost at {}", lab[last.node].name),
@@ -289,21 +263,19 @@ fn lost(
         (None, None, Some(last)) => format!("the probe was lost at {}", lab[last.node].name),
         (None, None, None) => format!("the probe never left {}", sender(lab, check)),
     };
-    let said = on_worker(|worker| {
-        let mut site = Site::new(lab, worker);
-        match (back.last(), forth.last(), back_flow) {
-            (Some(_), _, Some(flow)) => site.after(flow, back),
-            (_, Some(_), _) => site.after(probing, forth),
-            (_, None, _) => match &check.to {
-                Target::OnLink { interface, .. } => {
-                    site.departure_on_link(probing, check.from.node, interface.as_str())
-                }
-                Target::Node { .. } | Target::Address(_) => {
-                    let vrf = check.from.vrf.as_ref().map(|vrf| vrf.as_str());
-                    site.departure(probing, check.from.node, vrf)
-                }
-            },
-        }
-    });
-    (reason, said)
+    let last = back.last().or_else(|| forth.last());
+    (reason, last.and_then(|last| untaken(lab, last)).into_iter().collect())
+}
+
+/// That a packet was last seen in a tunnel where that ends.
+fn untaken(lab: &Lab, last: &Sighting) -> Option<String> {
+    let Outer { source, destination, .. } = last.packet.outer?;
+    let ends = last.direction == Direction::Incoming && is_end(lab, last.node, destination);
+    ends.then(|| {
+        let (name, tunnels) = (&lab[last.node].name, print(&last.packet.tunnels));
+        format!(
+            "At {name} the {tunnels} from {source} to {destination} ends, and no interface takes the \
+             packet out of it."
+        )
+    })
 }

@@ -1,6 +1,5 @@
 //! Who listens on the port that a probe goes to.
 
-use crate::check::holder::holders;
 use crate::check::probe::Probe;
 use crate::check::server::Serving;
 use crate::compile::{Answerer, Check, Lab, NodeId, Protocol};
@@ -59,7 +58,7 @@ pub(super) fn explain(lab: &Lab, check: &Check, probe: &Probe) -> Vec<String> {
         return Vec::new();
     }
     let (to, port) = (probe.to, port(check));
-    if servers(probe).is_empty() && holders(lab, to).is_empty() {
+    if servers(probe).is_empty() && lab.holders(to).is_empty() {
         return vec![format!("No node of the lab has {to}, so its {port} was not opened.")];
     }
     let said = servers(probe).iter().filter_map(|(node, serving)| {

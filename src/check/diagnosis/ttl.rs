@@ -1,7 +1,7 @@
 //! Packets whose time to live is over before they are where they go.
 
 use super::Flow;
-use super::leak::is_end;
+use super::is_end;
 use crate::check::path::{Leg, Trail};
 use crate::check::watch::Sighting;
 use crate::compile::Lab;

@@ -8,7 +8,6 @@ use crate::check::verdict::sender;
 use crate::check::watch::Sighting;
 use crate::compile::{Check, Expect, Hop, Lab, NodeId, Protocol, Spread};
 use crate::kernel::Direction;
-use std::fmt::Display;
 use std::net::IpAddr;
 
 /// Who sent what to whom.
@@ -65,21 +64,6 @@ pub(super) fn whither(gateway: Option<IpAddr>, device: &str, labels: &[u32]) -> 
 
 /// How many nodes of a way are told; one that is longer is mostly a loop.
 const SHOWN: usize = 20;
-
-/// A command in a node, as a user types it.
-pub(super) fn command(lab: &Lab, node: impl Display, words: impl Display) -> String {
-    format!("`vrflab exec {} {node} -- {words}`", lab.name)
-}
-
-/// What brings an interface up.
-pub(super) fn set_up(lab: &Lab, node: impl Display, interface: &str) -> String {
-    command(lab, node, format_args!("ip link set dev {interface} up"))
-}
-
-/// That an interface is down, and what brings it up.
-pub(super) fn is_down(lab: &Lab, node: impl Display, interface: &str) -> String {
-    format!("{interface} of {node} is down: {}.", set_up(lab, &node, interface))
-}
 
 /// How far a packet was seen.
 pub(super) fn seen(lab: &Lab, what: &str, trail: &Trail<'_>) -> Option<String> {

@@ -5,6 +5,7 @@ mod link;
 mod route;
 
 use super::message::family_of;
+use super::nft_tables::nft_tables;
 use super::{
     Namespace, SendError, Socket, Worker, class, neighbour, offload, qdisc, rule, sysctl, wireguard,
 };
@@ -34,6 +35,29 @@ pub fn observe(plan: &Plan, worker: &mut Worker) -> io::Result<State> {
     observe_all(&[plan], worker)
 }
 
+/// The rulesets of nft in namespaces of a plan that gives them none, by the names of their tables.
+///
+/// # Errors
+/// A namespace cannot be read. One that is not there is no error.
+pub fn foreign_rulesets(plan: &Plan, worker: &mut Worker) -> io::Result<Vec<Resource>> {
+    let planned = plan.resources().filter(|it| matches!(it, Resource::Ruleset { .. }));
+    let planned: BTreeSet<&str> = planned.map(Resource::namespace).collect();
+    let mut found = Vec::new();
+    for name in plan.namespaces().into_iter().filter(|name| !planned.contains(name)) {
+        let namespace = match Namespace::open(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            namespace => namespace?,
+        };
+        worker.enter(&namespace)?;
+        let tables = nft_tables(worker)?;
+        if !tables.is_empty() {
+            let (namespace, ruleset) = (name.to_owned(), tables.join("; "));
+            found.push(Resource::Ruleset { namespace, ruleset });
+        }
+    }
+    Ok(found)
+}
+
 /// [`observe`], of the namespaces and settings of several plans.
 ///
 /// # Errors
@@ -58,7 +82,7 @@ pub fn observe_all(plans: &[&Plan], worker: &mut Worker) -> io::Result<State> {
         told(name, &mut held)?;
         addresses(name, &mut socket, &devices, planned, &mut held)?;
         neighbours(name, &mut socket, &devices, &mut held)?;
-        rules(name, &mut socket, &mut held)?;
+        rules(name, &mut socket, planned, &mut held)?;
         queues(name, &mut socket, &devices, &mut held)?;
         route::read(name, &mut socket, &devices, &mut held)?;
         settings(name, planned, worker, &mut held);
@@ -237,6 +261,7 @@ const KERNELS_LOCAL: (Option<u32>, RuleAction<u32>) = (Some(0), RuleAction::Look
 fn rules(
     namespace: &str,
     socket: &mut Socket,
+    planned: &BTreeSet<&Resource>,
     resources: &mut BTreeSet<Resource>,
 ) -> Result<(), SendError> {
     for family in [Family::V4, Family::V6] {
@@ -245,14 +270,13 @@ fn rules(
         for answer in socket.dump(RouteNetlinkMessage::GetRule(request))? {
             let RouteNetlinkMessage::NewRule(message) = answer else { continue };
             let Some((rule, kernels_own)) = rule::read(&message) else { continue };
-            let rule = match (kernels_own, (rule.priority, &rule.action)) {
-                (true, (priority, action)) if (priority, action.clone()) == KERNELS_LOCAL => {
-                    Rule { protocol: None, ..rule }
-                }
-                (true, _) => continue,
-                (false, _) => rule,
-            };
-            resources.insert(Resource::Rule { namespace: namespace.to_owned(), rule });
+            let is_local = (rule.priority, rule.action.clone()) == KERNELS_LOCAL;
+            let rule = if kernels_own { Rule { protocol: None, ..rule } } else { rule };
+            let rule = Resource::Rule { namespace: namespace.to_owned(), rule };
+            // Its others are there unless somebody deletes them, and are shown to who asks.
+            if !kernels_own || is_local || planned.contains(&rule) {
+                resources.insert(rule);
+            }
         }
     }
     Ok(())
