@@ -4,7 +4,7 @@ use super::device::{DeviceIndex, NodeIndex};
 use super::evidence::{Absent, Evidence};
 use super::lookup::{Flow, Found};
 use super::network::Network;
-use super::outcome::{DropReason, End, Exchange, Outcome, Outcomes};
+use super::outcome::{DropReason, End, Exchange, Outcome, Outcomes, Unmodelled};
 use super::packet::{Packet, Probe, Protocol};
 use super::walk::{Flight, Origin, Walk};
 use crate::iproute::is_link_local;
@@ -118,6 +118,13 @@ impl<'a> Network<'a> {
         for (source, share, found) in self.sources_by_way(at, packet.destination, &found, binding.0)
         {
             let Some(source) = source else {
+                if !packet.is_v4() && self.may_send_link_local(&found, binding.0) {
+                    let why = Unmodelled::LinkLocalSource;
+                    let (namespace, evidence) = (node.namespace, found.evidence.to_vec());
+                    let end = End::Unknown { at: namespace, why };
+                    let outcome = Outcome { end, share: 1.0, hops: Vec::new(), evidence, packet };
+                    return Err(Box::new(outcome));
+                }
                 return Err(refused(packet, DropReason::NoSource, found.evidence.to_vec()));
             };
             let packet = Packet { source, ..packet.clone() };
@@ -125,6 +132,16 @@ impl<'a> Network<'a> {
             sent.push(Sent { packet, share, found });
         }
         Ok((at, binding, sent))
+    }
+
+    /// Whether what leaves by a route has an address of the kernel's own where it has no other one.
+    fn may_send_link_local(&self, found: &Found<'a>, vrf: Option<DeviceIndex>) -> bool {
+        found.nexthops.iter().any(|(lead, _)| {
+            let device = &self.devices[lead.device.0];
+            let without = self.nodes[device.node.0].settings.disable_ipv6(device.name);
+            let is_inside = vrf.is_none() || self.vrf_of(lead.device) == vrf;
+            is_inside && !device.is_vrf() && !device.is_loopback() && !without
+        })
     }
 
     /// The answer to a packet that was taken in or refused.

@@ -16,6 +16,7 @@ mod derive;
 mod device;
 mod evidence;
 mod exchange;
+mod filter;
 mod input;
 mod lookup;
 mod mpls;

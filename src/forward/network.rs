@@ -2,9 +2,12 @@
 
 use super::device::{Device, DeviceIndex, NodeIndex};
 use super::evidence::Evidence;
+use super::filter::{Filter, Hook, Passage};
 use super::node::Node;
+use super::packet::Packet;
 use super::table::{Entry, EntryTarget};
 use crate::iproute::RouteKind;
+use crate::plan::Resource;
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -20,6 +23,8 @@ pub struct Network<'a> {
     pub(super) owners: HashMap<IpAddr, Vec<DeviceIndex>>,
     /// The devices that get a frame which leaves through a device, for all on its link.
     pub(super) receivers: Vec<OnceLock<Receivers>>,
+    /// The rulesets of the nodes that have one.
+    filters: OnceLock<HashMap<NodeIndex, Option<Filter>>>,
 }
 
 /// The devices that get a frame for all on a link.
@@ -54,6 +59,42 @@ impl<'a> Network<'a> {
     /// The table of a device's own routes, where it is in a VRF.
     pub(super) fn vrf_table(&self, device: DeviceIndex) -> Option<u32> {
         self.vrf_of(device).and_then(|vrf| self.devices[vrf.0].vrf_table())
+    }
+
+    /// The ruleset of a node; inside, nothing where it cannot be read.
+    fn ruleset(&self, at: NodeIndex) -> Option<&Option<Filter>> {
+        let filters = self.filters.get_or_init(|| {
+            let all = self.nodes.iter().enumerate();
+            let read = all.filter_map(|(at, node)| match node.ruleset? {
+                Evidence::Resource { resource: Resource::Ruleset { ruleset, .. }, .. } => {
+                    Some((NodeIndex(at), Filter::read(ruleset)))
+                }
+                Evidence::Resource { .. } | Evidence::Kernel(_) | Evidence::Absent(_) => None,
+            });
+            read.collect()
+        });
+        filters.get(&at)
+    }
+
+    /// Whether it is known what the ruleset of a node does with packets of a family.
+    pub(super) fn knows_ruleset(&self, at: NodeIndex, v4: bool) -> bool {
+        let known = |filter: &Option<Filter>| filter.as_ref().is_some_and(|it| it.knows(v4));
+        self.ruleset(at).is_none_or(known)
+    }
+
+    /// What the ruleset of a node does with a packet.
+    pub(super) fn filter(
+        &self,
+        at: NodeIndex,
+        hook: Hook,
+        packet: &Packet,
+        is_cut: bool,
+    ) -> Passage {
+        match self.ruleset(at) {
+            None => Passage::Accepted,
+            Some(None) => Passage::Unknown,
+            Some(Some(filter)) => filter.judge(hook, packet, is_cut),
+        }
     }
 
     /// Gives a device an address's route of the kernel's own.

@@ -155,6 +155,8 @@ pub enum DropReason {
     NoDevice,
     /// The impairment of a device loses all packets.
     Impaired,
+    /// The ruleset of nft at the node drops it.
+    Filtered,
 }
 
 /// What the model cannot say.
@@ -177,6 +179,8 @@ pub enum Unmodelled {
     RuleSelector,
     /// Multicast, and broadcasts.
     Multicast,
+    /// What becomes of packets whose source is the address that the kernel makes of a MAC address.
+    LinkLocalSource,
     /// The packet can fare in more ways than are followed.
     TooManyOutcomes,
 }

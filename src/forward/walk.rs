@@ -2,6 +2,7 @@
 
 use super::device::{DeviceIndex, DeviceKind, NodeIndex};
 use super::evidence::{Absent, Evidence};
+use super::filter::{Hook, Passage};
 use super::lookup::{Flow, Found, Lead, Refusal};
 use super::neighbour::Neighbour;
 use super::network::Network;
@@ -38,6 +39,8 @@ pub(super) struct Flight<'a> {
     pub hops: Vec<Hop<'a>>,
     /// How often it has passed a device inside the namespace where it is.
     pub inner: u8,
+    /// Whether it was cut into fragments.
+    pub is_cut: bool,
 }
 
 /// How a packet comes to leave.
@@ -53,7 +56,7 @@ pub(super) enum Origin {
 
 impl<'a> Flight<'a> {
     pub(super) fn new(packet: Packet) -> Self {
-        Self { packet, share: 1.0, hops: Vec::new(), inner: 0 }
+        Self { packet, share: 1.0, hops: Vec::new(), inner: 0, is_cut: false }
     }
 
     /// Comes to a node, through a device or from a socket.
@@ -96,7 +99,7 @@ impl<'n, 'a> Walk<'n, 'a> {
         end: End<'a>,
         evidence: impl IntoIterator<Item = Evidence<'a>>,
     ) {
-        let Flight { packet, share, hops, inner: _ } = flight;
+        let Flight { packet, share, hops, inner: _, is_cut: _ } = flight;
         let evidence = evidence.into_iter().collect();
         self.outcomes.push(Outcome { end, share, hops, evidence, packet });
     }
@@ -134,17 +137,17 @@ impl<'n, 'a> Walk<'n, 'a> {
     /// A packet of a node's own leaves by what was found for it.
     pub(super) fn leave(
         &mut self,
-        mut flight: Flight<'a>,
+        flight: Flight<'a>,
         at: NodeIndex,
         found: Result<Found<'a>, Refusal<'a>>,
         origin: Origin,
     ) {
         let network = self.network;
         let node = &network.nodes[at.0];
-        if node.ruleset.is_some() {
+        let packet = &flight.packet;
+        if !network.knows_ruleset(at, packet.is_v4()) {
             return self.unknown(flight, at, Unmodelled::Ruleset);
         }
-        let packet = &flight.packet;
         if packet.destination.is_multicast() {
             return self.unknown(flight, at, Unmodelled::Multicast);
         }
@@ -156,6 +159,7 @@ impl<'n, 'a> Walk<'n, 'a> {
             Ok(found) => found,
             Err(refusal) => return self.refused(flight, at, origin, refusal),
         };
+        let Some(mut flight) = self.filter(flight, at, Hook::Output, origin) else { return };
         flight.note(found.evidence);
         match found.kind {
             RouteKind::Local | RouteKind::Anycast => {
@@ -250,7 +254,14 @@ impl<'n, 'a> Walk<'n, 'a> {
                     }
                 };
             }
+        }
+        if let Origin::Forwarded(_) = origin {
+            let Some(passed) = self.filter(flight, at, Hook::Forward, origin) else { return };
+            flight = passed;
+        }
+        if flight.packet.length > room {
             flight.packet.length = room;
+            flight.is_cut = true;
         }
         flight.packet.labels = pushed;
         self.transmit(flight, at, lead, origin);
@@ -298,10 +309,16 @@ impl<'n, 'a> Walk<'n, 'a> {
         }
         // An IPv6 route may push labels towards an IPv4 gateway.
         let next = lead.via.unwrap_or(flight.packet.destination).to_canonical();
+        if !network.knows_ruleset(at, next.is_ipv4()) {
+            return self.unknown(flight, at, Unmodelled::Ruleset);
+        }
         match network.neighbour(lead.device, flight.packet.source, next) {
             Neighbour::At(to, evidence) => {
                 flight.note([evidence]);
                 let there = &network.devices[to.0];
+                if !network.knows_ruleset(there.node, next.is_ipv4()) {
+                    return self.unknown(flight, there.node, Unmodelled::Ruleset);
+                }
                 let namespace = network.nodes[there.node.0].namespace;
                 flight.packet.mark = 0;
                 flight.arrive(namespace, Some(there.name));
@@ -330,13 +347,38 @@ impl<'n, 'a> Walk<'n, 'a> {
     /// A packet comes in through a device.
     fn take_in(&mut self, flight: Flight<'a>, device: DeviceIndex) {
         let at = self.network.devices[device.0].node;
-        if self.network.nodes[at.0].ruleset.is_some() {
+        if !self.network.knows_ruleset(at, flight.packet.is_v4()) {
             return self.unknown(flight, at, Unmodelled::Ruleset);
         }
         match flight.packet.labels.first().copied() {
             Some(top) => self.switch(flight, device, top),
             None => self.input(flight, device),
         }
+    }
+
+    /// A packet comes to the ruleset of a node; what is left of it goes on.
+    fn filter(
+        &mut self,
+        flight: Flight<'a>,
+        at: NodeIndex,
+        hook: Hook,
+        origin: Origin,
+    ) -> Option<Flight<'a>> {
+        let network = self.network;
+        match network.filter(at, hook, &flight.packet, flight.is_cut) {
+            Passage::Accepted => return Some(flight),
+            Passage::Unknown => self.unknown(flight, at, Unmodelled::Ruleset),
+            Passage::Dropped => {
+                let (reason, evidence) = (DropReason::Filtered, network.nodes[at.0].ruleset);
+                match origin {
+                    Origin::Socket => self.end(flight, End::Refused { reason }, evidence),
+                    Origin::Forwarded(_) | Origin::Vrf(_) => {
+                        self.drop(flight, at, reason, evidence);
+                    }
+                }
+            }
+        }
+        None
     }
 
     pub(super) fn deliver(
@@ -347,6 +389,8 @@ impl<'n, 'a> Walk<'n, 'a> {
     ) {
         let network = self.network;
         let this = &network.devices[device.0];
+        let through = Origin::Forwarded(device);
+        let Some(flight) = self.filter(flight, this.node, Hook::Input, through) else { return };
         let vrf = network.vrf_of(device).map(|vrf| network.devices[vrf.0].name);
         let namespace = network.nodes[this.node.0].namespace;
         self.end(flight, End::Delivered { namespace, vrf, device: this.name }, evidence);

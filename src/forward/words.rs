@@ -29,6 +29,7 @@ impl fmt::Display for DropReason {
             DropReason::NoSource => "the node has no source address for it",
             DropReason::NoDevice => "the device that the socket is bound to is not there",
             DropReason::Impaired => "the impairment of a device loses all packets",
+            DropReason::Filtered => "the nftables ruleset of the node drops it",
         })
     }
 }
@@ -49,6 +50,9 @@ impl fmt::Display for Unmodelled {
                 "whether a rule matches that selects by more than the packet"
             }
             Unmodelled::Multicast => "where multicast and broadcasts go",
+            Unmodelled::LinkLocalSource => {
+                "what becomes of a packet whose source is a link-local address of the kernel's own"
+            }
             Unmodelled::TooManyOutcomes => "all of the many ways that the packet can take",
         })
     }

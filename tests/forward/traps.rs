@@ -1,7 +1,7 @@
 //! One behaviour of the kernel each, of a host, a router and another host.
 
 use crate::compiled;
-use vrflab::forward::{End, Network, Probe};
+use vrflab::forward::{End, Network, Probe, Protocol};
 use vrflab::plan::lower;
 
 /// What becomes of a probe of `h1` to an address, where the router says `router` and the far host `far`.
@@ -173,4 +173,41 @@ fn a_line_that_loses_all_loses_the_answers_to_the_search_for_neighbours_too() {
     let lossy = |at| format!(", interfaces: {{{at}: {{netem: loss 100%}}}}");
     assert_eq!(sent(&lossy("b"), BACK, |_| ()), "dropped at r: Impaired");
     assert_eq!(sent(&lossy("a"), BACK, |_| ()), "dropped at h1: NeighbourUnresolved");
+}
+
+#[test]
+fn a_ruleset_of_addresses_protocols_and_ports_is_followed() {
+    let ruled = |hook: &str, rules: &str, change: &dyn Fn(&mut Probe<'_>)| {
+        let chain = format!("type filter hook {hook} priority 0; policy accept; {rules}");
+        let nft = format!(", nft: 'table inet t {{ chain c {{ {chain} }} }}'");
+        sent(&nft, BACK, change)
+    };
+    let echo = |_: &mut Probe<'_>| ();
+    let passes = "delivered at h2, delivered at h1";
+    let from = "ip saddr 10.0.1.0/24 counter drop";
+    assert_eq!(ruled("forward", from, &echo), "dropped at r: Filtered");
+    assert_eq!(ruled("input", from, &echo), passes, "it is not for the router");
+    let back = "ip saddr 10.0.2.2 meta l4proto icmp drop";
+    assert_eq!(ruled("forward", back, &echo), "delivered at h2, dropped at r: Filtered");
+    let port = "tcp dport 80 accept; ip daddr 10.0.2.2 drop";
+    let tcp =
+        |dport| move |probe: &mut Probe<'_>| probe.protocol = Protocol::Tcp { sport: 4000, dport };
+    assert_eq!(ruled("forward", port, &tcp(80)), passes);
+    assert_eq!(ruled("forward", port, &tcp(81)), "dropped at r: Filtered");
+    let expired = |probe: &mut Probe<'_>| probe.ttl = Some(1);
+    assert_eq!(
+        ruled("output", "ip protocol icmp drop", &expired),
+        "time-exceeded by r (Some(10.0.1.254)), refused: Filtered"
+    );
+    let stateful = "ct state established accept";
+    assert_eq!(ruled("forward", stateful, &echo), "unknown at r: Ruleset");
+}
+
+#[test]
+fn from_an_ipv6_address_of_the_kernels_own_it_is_not_known_what_becomes_of_a_packet() {
+    let said = sent(", routes: [\"fd09::/64 dev b\"]", BACK, |probe| {
+        probe.namespace = "lab-r";
+        probe.destination = "fd09::1".parse().unwrap();
+    });
+    assert_eq!(said, "unknown at r: LinkLocalSource");
 }

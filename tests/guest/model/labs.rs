@@ -26,6 +26,38 @@ fn head(rng: &mut Rng) -> String {
     format!("family: {family}\ndefaults: {{node: {{sysctls: {{{UNLIMITED}{policy}}}}}}}\n")
 }
 
+/// A ruleset in some places, mostly one that can be read.
+pub fn ruleset(rng: &mut Rng) -> String {
+    if rng.u8(..6) != 0 {
+        return String::new();
+    }
+    let hook = ["input", "forward", "output", "forward"][rng.usize(..4)];
+    let family = ["ip", "ip", "ip", "inet"][rng.usize(..4)];
+    let (policy, other) = match rng.u8(..3) {
+        0 => ("drop", "accept"),
+        _ => ("accept", "drop"),
+    };
+    let mut rules = String::new();
+    for _ in 0..rng.u8(1..4) {
+        let (address, port) = (rng.u8(1..4), [53, 80][rng.usize(..2)]);
+        rules += &match rng.u8(..8) {
+            0 => format!("ip saddr 172.16.0.0/29 {other}; "),
+            1 => format!("ip daddr 192.0.2.{address} counter {other}; "),
+            2 => format!("udp dport {port} {other}; "),
+            3 => format!("tcp dport {port} {other}; "),
+            4 => format!("tcp sport 1024-65535 counter {other}; "),
+            5 => format!("ip protocol icmp {other}; "),
+            6 => format!("ip saddr 10.0.10.0/28 meta l4proto udp {other}; "),
+            _ => format!("ip daddr 172.16.0.0/30 tcp dport {port} {policy}; "),
+        };
+    }
+    if rng.u8(..8) == 0 {
+        rules += "ct state established accept; ";
+    }
+    let chain = format!("type filter hook {hook} priority 0; policy {policy}; {rules}");
+    format!(", nft: \"table {family} t {{ chain c {{ {chain} }} }}\"")
+}
+
 /// Routers and hosts, some on LANs, with routes of the compiler's.
 fn plain(rng: &mut Rng) -> String {
     let mut text = head(rng);
@@ -33,7 +65,8 @@ fn plain(rng: &mut Rng) -> String {
     let mut links = Vec::new();
     let mut nodes = Vec::new();
     for at in 0..routers {
-        nodes.push(format!("r{at}: {{role: router, loopback: [192.0.2.{}]}}", at + 1));
+        let nft = ruleset(rng);
+        nodes.push(format!("r{at}: {{role: router, loopback: [192.0.2.{}]{nft}}}", at + 1));
         if at > 0 {
             links.push(format!("r{at} -- r{}", rng.usize(..at)));
         }
@@ -57,7 +90,8 @@ fn plain(rng: &mut Rng) -> String {
         }
     }
     for at in 0..rng.usize(2..4) {
-        nodes.push(format!("h{at}: {{role: host}}"));
+        let nft = ruleset(rng);
+        nodes.push(format!("h{at}: {{role: host{nft}}}"));
         links.push(format!("h{at} -- r{}", rng.usize(..routers)));
     }
     finish(&mut text, &nodes, &links);

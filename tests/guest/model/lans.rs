@@ -1,6 +1,6 @@
 //! Random LANs: switches that mind VLANs or do not, hosts and routers behind them, and slips in both.
 
-use super::labs::UNLIMITED;
+use super::labs::{UNLIMITED, ruleset};
 use fastrand::Rng;
 use std::fmt::Write;
 
@@ -60,6 +60,10 @@ impl Lans<'_> {
         if !self.one_in(12) {
             self.taken += 1;
         }
+        self.addresses(vlan)
+    }
+
+    fn addresses(&self, vlan: u16) -> String {
         let own = self.taken.max(1);
         format!("[10.0.{vlan}.{own}/24, \"fd00:0:0:{vlan}::{own}/64\"]")
     }
@@ -118,9 +122,10 @@ impl Lans<'_> {
             _ => "",
         };
         self.nodes.push(format!(
-            "r{at}: {{role: router, loopback: [192.0.2.{}], vrfs: {{{vrfs}}}, interfaces: {{{}}}, sysctls: {{{UNLIMITED}{filter}{settings}}}, routes: [{routes}]}}",
+            "r{at}: {{role: router, loopback: [192.0.2.{}], vrfs: {{{vrfs}}}, interfaces: {{{}}}, sysctls: {{{UNLIMITED}{filter}{settings}}}, routes: [{routes}]{}}}",
             at + 1,
             interfaces.join(", "),
+            ruleset(self.rng),
         ));
     }
 
@@ -137,7 +142,8 @@ impl Lans<'_> {
         if self.one_in(5) {
             let mode = ["bridge", "private", "vepa"][self.rng.usize(..3)];
             vrfs = "red: {table: 101}";
-            let own = self.fresh(subnet);
+            self.taken += 1;
+            let own = self.addresses(subnet);
             interfaces = format!(
                 "m0: {{kind: macvlan, parent: eth0, mode: {mode}, vrf: red, addresses: {own}}}"
             );
