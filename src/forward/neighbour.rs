@@ -15,7 +15,7 @@ pub(super) enum Neighbour<'a> {
     At(DeviceIndex, Evidence<'a>),
     /// Several answer for it.
     Several,
-    /// The owner is there and does not answer, but is known all the same once it has asked.
+    /// The owner is there and is not heard, but is known all the same once it has asked.
     Silent,
     /// Nobody answers.
     Nobody(Evidence<'a>),
@@ -75,6 +75,7 @@ impl<'a> Network<'a> {
         nodes.sort_unstable();
         nodes.dedup();
         match (&answering[..], nodes.len()) {
+            ([_, ..], _) if !self.hears(device, asker, address) => Neighbour::Silent,
             ([], _) if !receivers.is_complete => Neighbour::Unknown,
             ([], _) if !lost.is_empty() => {
                 let lossy = lost.iter().find_map(|it| self.devices[it.0].lossy);
@@ -119,6 +120,24 @@ impl<'a> Network<'a> {
             false if address.is_ipv4() => self.ipv4_source(at, device, address),
             false => None,
         }
+    }
+
+    /// Whether a node takes in the answer to its search. Of IPv6 that is a packet, and routed as others are.
+    fn hears(&self, device: DeviceIndex, asker: Option<IpAddr>, address: IpAddr) -> bool {
+        let Some(asker) = asker.filter(|_| !address.is_ipv4()) else { return true };
+        let flow = Flow {
+            destination: asker,
+            source: Some(address),
+            iif: device,
+            oif: None,
+            vrf: self.vrf_of(device),
+            tos: 0,
+            mark: 0,
+            protocol: Some(Protocol::Error.number(false)),
+            ports: None,
+        };
+        let found = self.route(self.devices[device.0].node, &flow);
+        found.is_ok_and(|found| found.kind == RouteKind::Local)
     }
 
     /// Whether a node answers a search for an address that came in through a device. IPv6 answers for

@@ -159,3 +159,15 @@ links:
     assert_eq!(end("", 0), "delivered at h2");
     assert_eq!(end(", 10.0.1.0/24 vrf red dev a", 1), "delivered at h2");
 }
+
+#[test]
+fn the_answer_to_a_search_for_an_ipv6_neighbour_is_routed_as_others_are() {
+    let end = |rules, to| {
+        exchanged(rules, ("r", Some("blue")), to, |_, exchange| printed(&exchange.request.end))
+    };
+    let rules = "-6 iif blue lookup blue suppress_prefixlength 64 pref 5";
+    assert_eq!(end(rules, "fd02::1"), "delivered at h2");
+    let rules = "iif b unreachable pref 5, -6 iif blue unreachable pref 5";
+    assert_eq!(end(rules, "fd02::1"), "unknown at r: SilentOwner");
+    assert_eq!(end(rules, "10.0.2.1"), "delivered at h2", "an answer of ARP is not routed");
+}
