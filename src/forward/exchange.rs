@@ -78,14 +78,14 @@ impl<'a> Network<'a> {
             return Err(refused(packet, DropReason::NoDevice, evidence));
         };
         let binding = match probe.device.map(|device| self.device(probe.namespace, device)) {
-            None => (None, None),
+            None => (None, None, None),
             Some(None) => {
                 let evidence = vec![Evidence::Absent(Absent::Device)];
                 return Err(refused(packet, DropReason::NoDevice, evidence));
             }
             Some(Some(device)) => match self.devices[device.0].is_vrf() {
-                true => (Some(device), None),
-                false => (self.vrf_of(device), Some(device)),
+                true => (Some(device), None, None),
+                false => (self.vrf_of(device), Some(device), None),
             },
         };
         let node = &self.nodes[at.0];
@@ -150,17 +150,22 @@ impl<'a> Network<'a> {
             End::Delivered { namespace, vrf, device } => {
                 let packet = &request.packet;
                 let link = is_link_local(packet.destination).then_some(*device);
-                let bound = (self.replies_in(namespace, *vrf, packet), link);
+                // An IPv6 echo is rather answered where it came in.
+                let echo = packet.protocol == Protocol::Echo && !packet.is_v4() && vrf.is_none();
+                let near = Some(*device).filter(|_| echo);
+                let bound = (self.replies_in(namespace, *vrf, packet), link, near);
                 (*namespace, packet.destination, packet.protocol.reversed(), bound)
             }
-            End::Rejected { by, vrf, error } => (*by, error.source?, Protocol::Error, (*vrf, None)),
+            End::Rejected { by, vrf, error } => {
+                (*by, error.source?, Protocol::Error, (*vrf, None, None))
+            }
             End::Refused { .. } | End::Dropped { .. } | End::Loop { .. } | End::Unknown { .. } => {
                 return None;
             }
         };
         let at = self.node(namespace)?;
         let find = |name: Option<&str>| name.and_then(|name| self.device(namespace, name));
-        let binding = (find(bound.0), find(bound.1));
+        let binding = (find(bound.0), find(bound.1), find(bound.2));
         let node = &self.nodes[at.0];
         let lo = self.devices[node.lo.0].name;
         let destination = request.packet.source;
@@ -229,5 +234,5 @@ struct Sent<'a> {
     found: Option<Found<'a>>,
 }
 
-/// What a socket is bound to: a VRF, and an interface.
-type Binding = (Option<DeviceIndex>, Option<DeviceIndex>);
+/// What a socket is bound to, a VRF and an interface, and the interface that it prefers.
+pub(super) type Binding = (Option<DeviceIndex>, Option<DeviceIndex>, Option<DeviceIndex>);

@@ -9,6 +9,7 @@ use super::packet::Packet;
 use super::table::{Entry, EntryTarget};
 use crate::compile::{Encap, Rule};
 use crate::iproute::{RouteKind, RuleAction};
+use std::cmp::Reverse;
 use std::net::IpAddr;
 
 /// By what a route is looked up.
@@ -20,6 +21,8 @@ pub(super) struct Flow {
     pub iif: DeviceIndex,
     /// The interface that it has to leave through.
     pub oif: Option<DeviceIndex>,
+    /// The interface that an IPv6 route is rather to lead through than another that is as good.
+    pub near: Option<DeviceIndex>,
     /// The VRF that it is in.
     pub vrf: Option<DeviceIndex>,
     pub tos: u8,
@@ -37,6 +40,7 @@ impl Flow {
             source: Some(packet.source),
             iif,
             oif: None,
+            near: None,
             vrf,
             tos: packet.tos,
             mark: packet.mark,
@@ -163,7 +167,16 @@ impl<'a> Network<'a> {
     ) -> Option<Result<Found<'a>, Refusal<'a>>> {
         let v4 = flow.destination.is_ipv4();
         let table = node.tables.get(&(v4, table))?;
-        for (length, entry) in table.matching(flow.destination) {
+        let mut matching: Vec<(u8, &Entry<'a>)> = table.matching(flow.destination).collect();
+        if let Some(near) = flow.near {
+            let leads_there = |entry: &Entry<'a>| {
+                self.alive(node, entry, flow).iter().any(|(lead, _)| lead.device == near)
+            };
+            matching.sort_by_key(|(length, entry)| {
+                (Reverse(*length), entry.metric, !leads_there(entry))
+            });
+        }
+        for (length, entry) in matching {
             if entry.tos.is_some_and(|tos| tos != flow.tos & 0x1c) {
                 continue;
             }

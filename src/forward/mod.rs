@@ -16,7 +16,6 @@ mod derive;
 mod device;
 mod evidence;
 mod exchange;
-mod filter;
 mod input;
 mod lookup;
 mod mpls;

@@ -1,8 +1,10 @@
 //! The forwarding state of all namespaces.
 
+mod filter;
+
+use self::filter::Filter;
 use super::device::{Device, DeviceIndex, NodeIndex};
 use super::evidence::Evidence;
-use super::filter::{Filter, Hook, Passage};
 use super::node::Node;
 use super::packet::Packet;
 use super::table::{Entry, EntryTarget};
@@ -12,6 +14,8 @@ use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::OnceLock;
+
+pub(super) use self::filter::{Hook, Passage};
 
 /// The forwarding state of namespaces, and of the links between them.
 #[derive(Debug, Default)]

@@ -122,6 +122,7 @@ impl<'a> Network<'a> {
             source: None,
             iif: self.nodes[at.0].lo,
             oif: None,
+            near: None,
             vrf,
             tos: packet.tos,
             mark: 0,
@@ -213,6 +214,7 @@ impl<'a> Network<'a> {
             // It is looked up as if it came in where the packet goes out, and in that VRF.
             iif: out.unwrap_or(node.lo),
             oif: None,
+            near: None,
             vrf: self.vrf_of(device).or_else(|| out.and_then(|out| self.vrf_of(out))),
             tos: packet.tos,
             mark: if node.settings.src_valid_mark(this.name) { packet.mark } else { 0 },

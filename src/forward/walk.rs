@@ -2,10 +2,10 @@
 
 use super::device::{DeviceIndex, DeviceKind, NodeIndex};
 use super::evidence::{Absent, Evidence};
-use super::filter::{Hook, Passage};
+use super::exchange::Binding;
 use super::lookup::{Flow, Found, Lead, Refusal};
 use super::neighbour::Neighbour;
-use super::network::Network;
+use super::network::{Hook, Network, Passage};
 use super::outcome::{DropReason, End, Hop, IcmpError, IcmpKind, Outcome, Outcomes, Unmodelled};
 use super::packet::{Packet, Protocol, StackEntry};
 use crate::compile::Encap;
@@ -126,11 +126,11 @@ impl<'n, 'a> Walk<'n, 'a> {
         &mut self,
         flight: Flight<'a>,
         at: NodeIndex,
-        (vrf, oif): (Option<DeviceIndex>, Option<DeviceIndex>),
+        (vrf, oif, near): Binding,
         origin: Origin,
     ) {
         let network = self.network;
-        let flow = Flow { oif, ..Flow::of(&flight.packet, network.nodes[at.0].lo, vrf) };
+        let flow = Flow { oif, near, ..Flow::of(&flight.packet, network.nodes[at.0].lo, vrf) };
         self.leave(flight, at, network.route(at, &flow), origin);
     }
 
@@ -297,7 +297,7 @@ impl<'n, 'a> Walk<'n, 'a> {
             DeviceKind::Loopback => return self.take_in(flight, lead.device),
             DeviceKind::Other(Kind::Vrf(_)) if flight.packet.labels.is_empty() => {
                 let vrf = lead.device;
-                return self.originate(flight, at, (Some(vrf), None), Origin::Vrf(vrf));
+                return self.originate(flight, at, (Some(vrf), None, None), Origin::Vrf(vrf));
             }
             DeviceKind::Other(Kind::Dummy(_) | Kind::Ifb(_)) => {
                 return self.drop(flight, at, DropReason::DropsAll, [device.evidence]);

@@ -3,7 +3,7 @@
 use crate::compiled;
 use crate::traps::printed;
 use std::net::IpAddr;
-use vrflab::forward::{Network, Probe};
+use vrflab::forward::{Network, Probe, Protocol};
 use vrflab::plan::lower;
 
 /// What becomes of a probe of `h1`, whose side of the router is in `vrf`, and of its answer.
@@ -108,4 +108,29 @@ fn an_icmpv6_error_comes_from_whom_the_packet_was_to_where_that_is_an_own_addres
     assert_eq!(said("fd02::ff"), "host-unreachable by r (Some(fd02::ff)), delivered at h1");
     assert_eq!(said("10.0.2.254"), "host-unreachable by r (Some(10.0.1.254)), delivered at h1");
     assert_eq!(said("fd02::77"), "host-unreachable by r (Some(fd01::ff)), delivered at h1");
+}
+
+#[test]
+fn of_equally_good_routes_an_ipv6_echo_is_answered_by_that_to_where_it_came_in() {
+    let text = "routing: none
+nodes:
+  h1: {}
+  h2: {}
+  r: {role: router}
+links:
+  - {ends: [h2, r:b], addresses: [fd01::2/64, fd01::fe/64]}
+  - {ends: [h1, r:a], addresses: [fd01::1/64, fd01::ff/64]}
+";
+    let lab = compiled("twice.yaml", text.to_owned());
+    let plan = lower(&lab).unwrap();
+    let network = Network::of_plan(&plan);
+    let replies = |from, to: &str, protocol| {
+        let namespace = lab[lab.node(from).unwrap()].namespace.as_str();
+        let probe = Probe { protocol, ..Probe::echo(namespace, to.parse().unwrap()) };
+        printed(&network.exchange(&probe)[0].reply[0].end)
+    };
+    assert_eq!(replies("h1", "fd01::ff", Protocol::Echo), "delivered at h1");
+    assert_eq!(replies("h2", "fd01::fe", Protocol::Echo), "delivered at h2");
+    let udp = Protocol::Udp { sport: 4000, dport: 53 };
+    assert_eq!(replies("h1", "fd01::ff", udp), "dropped at r: NeighbourUnresolved");
 }

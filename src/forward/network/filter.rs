@@ -2,7 +2,7 @@
 //! IPv4 packets by addresses, protocol and ports. Of IPv6 also the search for neighbours would have to be
 //! followed through it, so that only rulesets that leave IPv6 alone are read for it.
 
-use super::packet::Packet;
+use crate::forward::packet::Packet;
 use ipnet::Ipv4Net;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
@@ -17,7 +17,7 @@ pub(super) struct Filter {
 
 /// Where a packet is when a ruleset is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hook {
+pub(in crate::forward) enum Hook {
     Input,
     Forward,
     Output,
@@ -25,7 +25,7 @@ pub(super) enum Hook {
 
 /// What becomes of it there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Passage {
+pub(in crate::forward) enum Passage {
     Accepted,
     Dropped,
     Unknown,
