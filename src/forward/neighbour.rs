@@ -150,7 +150,14 @@ impl<'a> Network<'a> {
             return true;
         }
         if !address.is_ipv4() {
-            return this.addresses.iter().any(|own| own.address == address);
+            // To who asks from an own address, the answer does not leave the node.
+            let asking = asker.and_then(|asker| self.owners.get(&asker)).into_iter().flatten();
+            let is_here = |owner: &DeviceIndex| {
+                self.devices[owner.0].node == this.node
+                    && self.vrf_of(*owner) == self.vrf_of(device)
+            };
+            return this.addresses.iter().any(|own| own.address == address)
+                && !asking.copied().any(|owner| is_here(&owner));
         }
         let flow = Flow {
             destination: address,

@@ -134,3 +134,42 @@ links:
     let udp = Protocol::Udp { sport: 4000, dport: 53 };
     assert_eq!(replies("h1", "fd01::ff", udp), "dropped at r: NeighbourUnresolved");
 }
+
+#[test]
+fn what_a_node_itself_sends_in_a_vrf_passes_the_queue_of_the_vrf_device() {
+    let text = "routing: none
+nodes:
+  h1: {routes: [default via 10.0.1.254]}
+  h2: {routes: [default via 10.0.2.254]}
+  r: {role: router, vrfs: {red: {netem: loss 100%}}, interfaces: {a: {vrf: red}, b: {vrf: red}}}
+links:
+  - {ends: [h1, r:a], addresses: [10.0.1.1/24, 10.0.1.254/24]}
+  - {ends: [h2, r:b], addresses: [10.0.2.1/24, 10.0.2.254/24]}
+";
+    let lab = compiled("queue.yaml", text.to_owned());
+    let plan = lower(&lab).unwrap();
+    let network = Network::of_plan(&plan);
+    let replies = |to: [u8; 4]| {
+        let namespace = lab[lab.node("h1").unwrap()].namespace.as_str();
+        printed(&network.exchange(&Probe::echo(namespace, to.into()))[0].reply[0].end)
+    };
+    assert_eq!(replies([10, 0, 2, 1]), "delivered at h1");
+    assert_eq!(replies([10, 0, 1, 254]), "dropped at r: Impaired");
+}
+
+#[test]
+fn who_asks_for_an_ipv6_neighbour_from_its_own_address_is_not_answered() {
+    let text = "routing: none
+nodes:
+  h1: {}
+  h2: {}
+links:
+  - {ends: [h1, h2], addresses: [[fd01::1/64, fd01::2/64 anycast], [fd01::2/64 anycast, fd01::3/64]]}
+";
+    let lab = compiled("own.yaml", text.to_owned());
+    let plan = lower(&lab).unwrap();
+    let network = Network::of_plan(&plan);
+    let namespace = lab[lab.node("h1").unwrap()].namespace.as_str();
+    let outcomes = network.send(&Probe::echo(namespace, "fd01::3".parse().unwrap()));
+    assert_eq!(printed(&outcomes[0].end), "dropped at h1: NeighbourUnresolved");
+}

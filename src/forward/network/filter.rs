@@ -232,7 +232,8 @@ impl<'t, I: Iterator<Item = &'t str>> Reader<'t, I> {
                     _ => return None,
                 },
                 "ip6" => {
-                    [self.word()?, self.word()?];
+                    self.word()?;
+                    self.word()?;
                     rule.matches.push(Match::Never);
                 }
                 "meta" => {
