@@ -25,7 +25,7 @@ pub(super) struct FileOptions {
     #[arg(long, value_name = "DIR", value_parser = directory)]
     allow_files: Vec<PathBuf>,
     /// Refuse FILE if it makes more than NUMBER of WHAT: nodes, links, interfaces, neighbours, paths,
-    /// routes, checks or bytes; `lookups` ends the search for forwarding loops. May be given several
+    /// routes, nexthops, checks or bytes; `lookups` ends the search for forwarding loops. May be given several
     /// times
     #[arg(long = "limit", value_name = "WHAT=NUMBER")]
     limits: Vec<Limit>,

@@ -22,7 +22,7 @@ pub(super) fn ports(node: &Node, topology: &topology::Node, errors: &mut Diagnos
                 );
             }
             if !port.up {
-                let said = topology.interfaces.iter().find(|it| it.name.value == port.name);
+                let said = topology.interfaces.named(port.name.as_str());
                 let up = said.and_then(|said| said.written.up);
                 let title = format!("`{}` is up as a port of the bond `{bond}`", port.name);
                 let error = Diagnostic::error(Code::BadValue, title)

@@ -144,7 +144,7 @@ fn fdb(node: &mut Node, topology: &topology::Node, errors: &mut Diagnostics) {
 
 /// The VLAN of those ports of a bridge that say none.
 fn default_vlans(bridge: &DeviceName, topology: &topology::Node) -> Vec<Spanned<Vlan>> {
-    let written = topology.interfaces.iter().find(|it| it.name.value == *bridge);
+    let written = topology.interfaces.named(bridge.as_str());
     let own = written.into_iter().flat_map(|it| &it.written.own);
     let said = own.into_iter().find(|given| given.key == DEFAULT_PVID).map(|it| &it.value);
     match said.map(|said| (&said.value, said.span)) {

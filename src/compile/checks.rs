@@ -4,10 +4,11 @@ use super::address_index::{AddressIndex, Held};
 use super::check::{Check, Expect, Goal, Line, OPTIONS, Place, Sender, Target};
 use super::lab::{InterfaceId, Lab, MAIN, NodeId};
 use super::layout::{Context, Layout};
-use super::routes::unknown;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Text, few, nearest};
+use super::routes::{no_interface, no_vrf};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spelling, Text, few, nearest};
 use crate::document::{DeviceName, Routing};
 use crate::iproute::Words;
+use std::cell::OnceCell;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Reads the file's checks.
@@ -47,12 +48,15 @@ pub(super) struct Reader<'a> {
     lab: &'a Lab,
     layout: &'a Layout,
     addresses: AddressIndex,
+    /// The names of nodes, made when one is not found.
+    names: OnceCell<Spelling>,
 }
 
 impl<'a> Reader<'a> {
     /// The reader of a lab's checks, whose addresses are there.
     pub fn of(lab: &'a Lab, layout: &'a Layout) -> Self {
-        Self { lab, layout, addresses: AddressIndex::of(lab, layout) }
+        let addresses = AddressIndex::of(lab, layout);
+        Self { lab, layout, addresses, names: OnceCell::new() }
     }
 
     /// The lab that the checks are of.
@@ -137,11 +141,8 @@ impl<'a> Reader<'a> {
         let id = self.node(&place.node, &[])?;
         let vrf = place.vrf.as_ref().map(|vrf| {
             let node = &self.lab[id];
-            let known = node.vrfs.iter().map(|vrf| vrf.name.as_str());
-            let found = node.vrf(vrf.as_str());
-            found
-                .map(|vrf| vrf.name.clone())
-                .ok_or_else(|| unknown(Code::UnknownVrf, node, "VRF", vrf, known))
+            let found = node.vrf(vrf.as_str()).map(|vrf| vrf.name.clone());
+            found.ok_or_else(|| no_vrf(node, vrf))
         });
         Ok((id, vrf.transpose()?))
     }
@@ -149,9 +150,8 @@ impl<'a> Reader<'a> {
     /// The interface of the sender on whose link a link-local address is.
     fn link(&self, from: &Sender, interface: &Text) -> Result<DeviceName, Diagnostic> {
         let node = &self.lab[from.node];
-        let known = node.interfaces.iter().map(|found| found.name.as_str());
         let Some(id) = node.interface(interface.as_str()) else {
-            return Err(unknown(Code::UnknownInterface, node, "interface", interface, known));
+            return Err(no_interface(node, interface));
         };
         let found = &node.interfaces[id.0];
         let vrf = node.vrf_of(found).map(|vrf| &vrf.name);
@@ -204,7 +204,8 @@ impl<'a> Reader<'a> {
         self.layout.node(name.as_str()).ok_or_else(|| {
             let error = Diagnostic::error(Code::UnknownNode, format!("there is no node `{name}`"))
                 .at(name.span, "no node of this file");
-            let known = self.lab.nodes.iter().map(|node| node.name.as_str());
+            let names = || Spelling::of(self.lab.nodes.iter().map(|node| node.name.as_str()));
+            let known = self.names.get_or_init(names).near(name.as_str());
             match nearest(name.as_str(), known.chain(options.iter().copied())) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
                 None => error,

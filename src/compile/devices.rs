@@ -3,7 +3,7 @@
 use super::interface::{Interface, InterfaceKind, Lower};
 use super::interfaces::BRIDGE;
 use super::lab::{InterfaceId, Node, NodeId};
-use super::routes::unknown;
+use super::routes::no_interface;
 use super::{Draft, bonds, bridges, queues, takers};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
 use crate::document::{DeviceName, Interface as Written, Role};
@@ -269,7 +269,7 @@ fn kind(
     let lower = said.value.description().lower;
     let name = lower.key().and_then(|key| keys.line(key));
     let vrf = |name: &Text| {
-        let vrf = topology.vrfs.iter().find(|vrf| vrf.name.value.as_str() == name.as_str())?;
+        let vrf = topology.vrfs.named(name.as_str())?;
         (lower == LowerDevice::Underlay).then(|| Lower::Vrf(vrf.name.value.clone()))
     };
     let lower = match (name, lower) {
@@ -277,10 +277,7 @@ fn kind(
         (None, LowerDevice::Parent) => return Err(keys.missing("parent")),
         (Some(name), _) => {
             let interface = node.interface(name.as_str()).map(Lower::Interface);
-            Some(interface.or_else(|| vrf(name)).ok_or_else(|| {
-                let known = node.interfaces.iter().map(|it| it.name.as_str());
-                unknown(Code::UnknownInterface, node, "interface", name, known)
-            })?)
+            Some(interface.or_else(|| vrf(name)).ok_or_else(|| no_interface(node, name))?)
         }
     };
     // The kernel has a VXLAN stacked on what its outer packets leave through.
@@ -307,8 +304,7 @@ fn ports(node: &mut Node, bridge: InterfaceId, written: &Written, errors: &mut D
     let of_master = word(master);
     for name in written.ports() {
         let Some(port) = node.interface(name.as_str()) else {
-            let known = node.interfaces.iter().map(|it| it.name.as_str());
-            errors.push(unknown(Code::UnknownInterface, node, "interface", name, known));
+            errors.push(no_interface(node, name));
             continue;
         };
         let interface = &mut node.interfaces[port.0];

@@ -2,11 +2,13 @@
 //! refuses: what `fib_check_nh` and `ip6_validate_gw` find out when it is told a route.
 
 use super::lab::{LOCAL, MAIN, Node, Route};
+use super::prefixes::Prefixes;
 use crate::diagnostic::{Code, Diagnostic, Spanned, few};
 use crate::document::{Address, DeviceName};
 use crate::iproute::{RouteKind, Scope, is_link_local};
 use ipnet::IpNet;
-use std::collections::{BTreeMap, HashMap};
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// The kernel's number of the table that is looked up last.
@@ -16,10 +18,17 @@ const DEFAULT: u32 = 253;
 pub(super) struct Gateways<'a> {
     node: &'a Node,
     /// By table, in the order in which the kernel makes them.
-    entries: HashMap<u32, Vec<Entry>>,
+    tables: HashMap<u32, Prefixes<Entry>>,
+    /// Those of all tables.
+    all: Prefixes<Entry>,
+    /// The subnets on its links, each with its table, in the order in which the kernel makes them.
+    on_link: Vec<(u32, IpNet)>,
+    /// The same in words.
+    subnets: OnceCell<String>,
 }
 
 /// A prefix whose addresses are on a link, or in the node itself.
+#[derive(Clone)]
 struct Entry {
     table: u32,
     net: IpNet,
@@ -49,7 +58,13 @@ pub(super) enum From<'a> {
 impl<'a> Gateways<'a> {
     /// What a node has on its links, its routes without a gateway among these.
     pub fn of<'r>(node: &'a Node, routes: impl IntoIterator<Item = &'r Route>) -> Self {
-        let mut gateways = Self { node, entries: HashMap::new() };
+        let mut gateways = Self {
+            node,
+            tables: HashMap::new(),
+            all: Prefixes::default(),
+            on_link: Vec::new(),
+            subnets: OnceCell::new(),
+        };
         for interface in &node.interfaces {
             for address in &interface.addresses {
                 gateways.address(node.table_of(interface), address.value, &interface.name);
@@ -114,8 +129,12 @@ impl<'a> Gateways<'a> {
     }
 
     fn push(&mut self, table: u32, net: IpNet, device: &DeviceName, kind: Kind) {
+        if kind == Kind::OnLink {
+            self.on_link.push((table, net));
+        }
         let entry = Entry { table, net, device: device.clone(), kind };
-        self.entries.entry(table).or_default().push(entry);
+        self.all.extend([(net, entry.clone())]);
+        self.tables.entry(table).or_default().extend([(net, entry)]);
     }
 
     /// The device through which a gateway is reached.
@@ -162,17 +181,20 @@ impl<'a> Gateways<'a> {
     pub fn on_link(&self, gateway: Spanned<IpAddr>, device: &DeviceName) -> Result<(), Diagnostic> {
         self.not_behind_lo(gateway, device)?;
         let table = self.table_behind(device);
-        let elsewhere = |entry: &&Entry| {
-            gateway.value.is_ipv6() && entry.device != *device && entry.net.prefix_len() > 0
-        };
-        let neighbours = self.table(table.unwrap_or(MAIN)).iter();
-        let neighbours = neighbours.filter(|it| it.kind == Kind::OnLink).filter(elsewhere);
-        let own = self.table(table.unwrap_or(LOCAL)).iter().filter(|it| it.kind != Kind::OnLink);
         if is_link_local(gateway.value) {
             return self.not_own(gateway, device);
         }
-        let holds = |entry: &&Entry| entry.net.contains(&gateway.value);
-        let best = neighbours.chain(own).filter(holds);
+        let elsewhere = |entry: &&Entry| {
+            entry.kind == Kind::OnLink
+                && gateway.value.is_ipv6()
+                && entry.device != *device
+                && entry.net.prefix_len() > 0
+        };
+        let mut neighbours = self.containing(table.unwrap_or(MAIN), gateway.value);
+        let neighbour = neighbours.find_map(|entries| entries.iter().rfind(elsewhere));
+        let mut own = self.containing(table.unwrap_or(LOCAL), gateway.value);
+        let own = own.find_map(|entries| entries.iter().rfind(|it| it.kind != Kind::OnLink));
+        let best = neighbour.into_iter().chain(own);
         let Some(wrong) = best.max_by_key(|entry| entry.net.prefix_len()) else { return Ok(()) };
         let said = match wrong.kind {
             Kind::OnLink => format!("it is on the link of `{}`", wrong.device),
@@ -197,14 +219,14 @@ impl<'a> Gateways<'a> {
             IpAddr::V4(_) => [if table == MAIN { LOCAL } else { table }, LOCAL],
             IpAddr::V6(_) => [behind.unwrap_or(LOCAL); 2],
         };
-        let is_own = |entry: &Entry| entry.kind == Kind::Own && entry.net.contains(&source.value);
-        let mut own = tables.into_iter().flat_map(|table| self.table(table));
+        let is_own = |entry: &Entry| entry.kind == Kind::Own;
+        let mut own = tables.into_iter().flat_map(|it| self.containing(it, source.value)).flatten();
         // Link-local addresses are the kernel's own choice.
         let unknown = is_link_local(source.value) || source.value.is_loopback();
         if unknown || own.any(is_own) {
             return Ok(());
         }
-        let elsewhere = self.all().find(|it| it.net == single(source.value));
+        let elsewhere = self.all.at(single(source.value)).iter().min_by_key(|it| it.table);
         let title = format!("`{}` cannot send from {source} there", self.node.name);
         Err(Diagnostic::error(Code::ForeignSource, title)
             .at(
@@ -218,15 +240,14 @@ impl<'a> Gateways<'a> {
             .help("a route's `src` is an address of its own table or of main"))
     }
 
-    /// What is in one table.
-    fn table(&self, table: u32) -> &[Entry] {
-        self.entries.get(&table).map_or(&[], Vec::as_slice)
+    /// The tables that have an address on a link, or as the node's own.
+    pub fn tables_with(&self, address: IpAddr) -> impl Iterator<Item = u32> {
+        self.all.containing(address).flatten().map(|entry| entry.table)
     }
 
-    /// What is in any table, those of low numbers first.
-    fn all(&self) -> impl Iterator<Item = &Entry> {
-        let tables: BTreeMap<&u32, &Vec<Entry>> = self.entries.iter().collect();
-        tables.into_values().flatten()
+    /// What contains an address in one table, the longest prefix first.
+    fn containing(&self, table: u32, address: IpAddr) -> impl Iterator<Item = &[Entry]> {
+        self.tables.get(&table).into_iter().flat_map(move |table| table.containing(address))
     }
 
     /// The table of the VRF that a device is or is in.
@@ -248,12 +269,10 @@ impl<'a> Gateways<'a> {
             From::Device(table, device) => (table, Some(device)),
         };
         let longest = |table: u32, device: Option<&DeviceName>| {
-            let entries = self.table(table).iter().filter(|entry| {
-                let fits = device.is_none_or(|device| entry.device == *device);
-                fits && entry.net.contains(&gateway) && counts(entry)
-            });
+            let mut entries = self.containing(table, gateway).flatten();
             // Of equal ones, the first.
-            entries.rev().max_by_key(|entry| entry.net.prefix_len())
+            entries
+                .find(|entry| device.is_none_or(|device| entry.device == *device) && counts(entry))
         };
         let own = Some(table).filter(|table| *table != MAIN);
         let vrf = device.and_then(|device| self.table_behind(device));
@@ -274,11 +293,11 @@ impl<'a> Gateways<'a> {
         let link_local = is_link_local(gateway.value);
         let is_own = |entry: &Entry| {
             let here = !link_local || entry.device == *device;
-            entry.kind == Kind::Own && here && entry.net.contains(&gateway.value)
+            entry.kind == Kind::Own && here
         };
         let is_own = match link_local {
-            true => self.all().any(is_own),
-            false => self.table(behind).iter().any(is_own),
+            true => self.all.containing(gateway.value).flatten().any(is_own),
+            false => self.containing(behind, gateway.value).flatten().any(is_own),
         };
         if is_own {
             let said = format!("an address of `{}` itself", self.node.name);
@@ -311,6 +330,22 @@ impl<'a> Gateways<'a> {
         Diagnostic::error(Code::Unreachable, title)
     }
 
+    /// The subnets on the links of the node, those of low tables first, in words.
+    fn subnets(&self) -> &str {
+        self.subnets.get_or_init(|| {
+            let on_link = self.on_link.iter().map(|(table, net)| (*table, net.to_string()));
+            let mut subnets: Vec<(u32, String)> = on_link.collect();
+            subnets.sort_by_key(|(table, _)| *table);
+            subnets.dedup_by(|(_, one), (_, other)| one == other);
+            match subnets.is_empty() {
+                true => "the node has no subnets".to_owned(),
+                false => {
+                    format!("its subnets are {}", few(subnets.iter().map(|(_, it)| it.as_str())))
+                }
+            }
+        })
+    }
+
     /// Why a gateway is not found: through another device, in another table, or nowhere.
     fn not_found(&self, gateway: Spanned<IpAddr>, from: From<'_>) -> Diagnostic {
         let answer = match gateway.value {
@@ -319,19 +354,13 @@ impl<'a> Gateways<'a> {
         };
         let error = |title| Diagnostic::error(Code::Unreachable, title).note(answer);
         let node = &self.node.name;
-        let holds = |entry: &&Entry| entry.net.contains(&gateway.value);
-        let Some(entry) = self.all().filter(holds).max_by_key(|it| it.net.prefix_len()) else {
-            let on_link = self.all().filter(|entry| entry.kind == Kind::OnLink);
-            let mut subnets: Vec<String> = on_link.map(|entry| entry.net.to_string()).collect();
-            subnets.dedup();
+        let longest = self.all.containing(gateway.value).next().into_iter().flatten();
+        let Some(entry) = longest.max_by_key(|entry| entry.table) else {
             return self
                 .unreachable(gateway)
                 .at(gateway.span, "on no subnet of this node")
                 .note(answer)
-                .help(match subnets.is_empty() {
-                    true => "the node has no subnets".to_owned(),
-                    false => format!("its subnets are {}", few(subnets.iter().map(String::as_str))),
-                });
+                .help(self.subnets());
         };
         let Entry { table, net, device, kind } = entry;
         let place = match kind {

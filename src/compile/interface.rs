@@ -1,11 +1,11 @@
 //! An interface of a node, and what makes it.
 
 use super::lab::InterfaceId;
-use super::named::Named;
 use crate::diagnostic::{Span, Spanned};
 use crate::document::{Address, DeviceName, Traffic};
 use crate::iproute::{FdbEntry, Netem, Tbf, Vlan};
 use crate::link::{self, BridgePort};
+use crate::topology::Named;
 use serde::{Deserialize, Serialize};
 
 /// An interface of a node.

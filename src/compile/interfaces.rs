@@ -2,11 +2,11 @@
 
 use super::interface::{Interface, InterfaceKind};
 use super::lab::{InterfaceId, Lab, Link, Node, NodeId};
-use super::named::ByName;
 use super::{Draft, WantedVrf, devices, queues};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
 use crate::document::{DeviceName, EndVrf, NodeName, Role};
 use crate::link;
+use crate::topology::ByName;
 use crate::topology::{self, Topology};
 use petgraph::graph::NodeIndex;
 use std::collections::{BTreeSet, HashSet};
@@ -158,7 +158,7 @@ fn add_end(
 ) -> InterfaceId {
     let id = NodeId(end.node.index());
     let node = &topology.graph[end.node];
-    let at_node = node.interfaces.iter().find(|interface| interface.name.value == name.value);
+    let at_node = node.interfaces.named(name.value.as_str());
     let written = at_node.map(|interface| &interface.written);
     let is_port = draft.lab[id].role == Role::Switch;
     let from_link = &end.written;

@@ -7,7 +7,7 @@ use crate::iproute::{
 };
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -298,18 +298,29 @@ impl Nexthop {
 }
 
 impl NexthopObject {
-    /// The ways on that one of these objects stands for; none where it drops packets or is not there.
-    pub fn ways<'a>(objects: impl Iterator<Item = &'a Self> + Clone, id: u32) -> Vec<Nexthop> {
-        match objects.clone().find(|object| object.id == id).map(|object| &object.leads) {
-            Some(Leads::Way { way, .. }) => vec![way.clone()],
-            Some(Leads::Blackhole { .. }) | None => Vec::new(),
-            Some(Leads::Group { members, .. }) => {
-                let ways = members.iter().flat_map(|(id, weight)| {
-                    let ways = Self::ways(objects.clone(), *id);
-                    ways.into_iter().map(|way| Nexthop { weight: *weight, ..way })
+    /// The nexthops that each of some objects stands for; none where it drops packets.
+    pub fn nexthops<'a>(
+        objects: impl Iterator<Item = &'a Self> + Clone,
+    ) -> HashMap<u32, Arc<[Nexthop]>> {
+        let mut of: HashMap<u32, Arc<[Nexthop]>> = HashMap::new();
+        for Self { id, leads, .. } in objects.clone() {
+            match leads {
+                Leads::Way { way, .. } => of.insert(*id, Arc::new([way.clone()])),
+                Leads::Blackhole { .. } => of.insert(*id, Arc::default()),
+                Leads::Group { .. } => None,
+            };
+        }
+        // No group is in another one.
+        for Self { id, leads, .. } in objects {
+            if let Leads::Group { members, .. } = leads {
+                let nexthops = members.iter().flat_map(|(id, weight)| {
+                    let of_member = of.get(id).into_iter().flat_map(|nexthops| nexthops.iter());
+                    of_member.map(|nexthop| Nexthop { weight: *weight, ..nexthop.clone() })
                 });
-                ways.collect()
+                let nexthops = nexthops.collect();
+                of.insert(*id, nexthops);
             }
         }
+        of
     }
 }

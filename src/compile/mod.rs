@@ -20,15 +20,16 @@ mod lab;
 mod labels;
 mod layout;
 mod links;
-mod named;
 mod names;
 mod neighbours;
+mod nesting;
 mod network;
 mod node;
 mod objects;
 mod options;
 mod parts;
 mod pool;
+mod prefixes;
 mod print;
 mod programs;
 mod queues;
@@ -115,12 +116,14 @@ pub fn compile(topology: Topology, options: &Options, errors: &mut Diagnostics) 
     let roles = roles::infer(&topology.graph);
     let mut draft = interfaces::build(&topology, &roles, &options.failed_links, errors);
     vrfs::fill(&topology, &mut draft, errors);
+    draft.lab.nodes.iter_mut().for_each(|node| nesting::hold(node, errors));
     let routing = topology.routing_anywhere();
     labels::mark_core(&mut draft, routing);
     draft.lab.nodes.iter_mut().for_each(|node| devices::mtus(node, errors));
     let layout = Layout::of(&draft.lab, routing);
     addresses::fill(&topology, &layout, &mut draft, errors);
     let mut lab = routes::resolve(&topology, draft, errors);
+    errors.keep(options.limits.hold(Quantity::Nexthops, nexthops(&lab)))?;
     policy::resolve(&topology, &mut lab, errors);
     labels::resolve(&topology, &mut lab, errors);
     for index in topology.graph.node_indices() {
@@ -166,6 +169,12 @@ fn written(topology: &Topology) -> [(Quantity, usize); 3] {
         (Quantity::Routes, nodes().map(|node| node.routes.len()).sum()),
         (Quantity::Checks, topology.checks.as_ref().map_or(0, Vec::len)),
     ]
+}
+
+/// How many nexthops the routes have, those of one group for each route that names it.
+fn nexthops(lab: &Lab) -> usize {
+    let routes = lab.nodes.iter().flat_map(|node| &node.routes);
+    routes.map(|route| route.value.nexthops.len()).sum()
 }
 
 /// A lab whose interfaces may still lack their addresses.

@@ -1,7 +1,7 @@
 //! What programs in a node can call by name: other nodes, and routing tables.
 
 use super::destinations::main_of;
-use super::lab::{InterfaceId, Lab, MAIN, NodeId};
+use super::lab::{Lab, MAIN, NodeId};
 use super::layout::{Context, Layout};
 use crate::document::{DeviceName, Routing};
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ pub fn names(lab: &Lab) -> Names {
         let Some(realm) = layout.realm(*context).filter(|_| !addresses.is_empty()) else {
             continue;
         };
-        members.entry(realm).or_default().push(Member::of(lab, *context, addresses));
+        members.entry(realm).or_default().push(Member::of(lab, &layout, *context, addresses));
     }
     let mut names = Names { hosts: Vec::new(), nodes: Vec::new() };
     let mut texts: BTreeMap<Option<usize>, usize> = BTreeMap::new();
@@ -97,10 +97,9 @@ struct Member<'a> {
 }
 
 impl<'a> Member<'a> {
-    fn of(lab: &'a Lab, context: Context, addresses: Vec<IpAddr>) -> Self {
+    fn of(lab: &'a Lab, layout: &Layout, context: Context, addresses: Vec<IpAddr>) -> Self {
         let node = &lab[context.node];
-        let vrf = node.vrfs.iter().find(|vrf| vrf.table == context.table);
-        let vrf = vrf.map(|vrf| vrf.name.as_str());
+        let vrf = layout.vrf(lab, context).map(|vrf| vrf.name.as_str());
         Self { node: node.name.as_str(), vrf, addresses }
     }
 
@@ -115,16 +114,12 @@ impl<'a> Member<'a> {
 /// The addresses by which a node is known in one of its tables, one of each family.
 fn addresses(lab: &Lab, layout: &Layout, context: Context) -> Vec<IpAddr> {
     let node = &lab[context.node];
-    let interfaces = node
-        .interfaces
-        .iter()
-        .enumerate()
-        .filter(|(place, _)| layout.context((context.node, InterfaceId(*place))) == context);
-    let vrfs = node.vrfs.iter().filter(|vrf| vrf.table == context.table);
+    let interfaces = layout.ports(context).iter().map(|id| &node.interfaces[id.0]);
+    let vrf = layout.vrf(lab, context);
     let all: Vec<IpAddr> = interfaces
-        .flat_map(|(_, interface)| &interface.addresses)
+        .flat_map(|interface| &interface.addresses)
         .chain(node.loopback.iter().filter(|_| context.table == MAIN))
-        .chain(vrfs.flat_map(|vrf| &vrf.addresses))
+        .chain(vrf.into_iter().flat_map(|vrf| &vrf.addresses))
         .map(|address| address.value.addr())
         .filter(|address| !address.is_loopback())
         .collect();

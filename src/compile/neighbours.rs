@@ -1,7 +1,7 @@
 //! The file's entries of neighbour tables, their devices found.
 
 use super::lab::Node;
-use super::routes::unknown;
+use super::routes::no_interface;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::document::DeviceName;
 use crate::iproute::{Neighbour, NeighbourEntry};
@@ -16,8 +16,7 @@ pub(super) fn resolve(node: &mut Node, written: &topology::Node, errors: &mut Di
     for said in &written.neighbours {
         let Neighbour { address, dev, entry } = &said.value;
         let Some(interface) = node.interface(dev.as_str()).map(|id| &node.interfaces[id.0]) else {
-            let known = node.interfaces.iter().map(|it| it.name.as_str());
-            errors.push(unknown(Code::UnknownInterface, node, "interface", dev, known));
+            errors.push(no_interface(node, dev));
             continue;
         };
         let carries = interface.kind.of_device().map(|kind| kind.description().carries);

@@ -1,12 +1,12 @@
 //! A node of a lab, with all that is in its namespace.
 
 use super::interface::{Interface, InterfaceKind, Lower};
-use super::lab::{InterfaceId, LabelRoute, MAIN, Nexthop, NexthopObject, Route, Rule, Sysctl};
-use super::named::{ByName, Named};
+use super::lab::{InterfaceId, LabelRoute, MAIN, NexthopObject, Route, Rule, Sysctl};
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{Address, Content, DeviceName, NodeName, Role, Traffic};
 use crate::iproute::{Neighbour, Netem, RuleAction, Tbf};
 use crate::link::LowerDevice;
+use crate::topology::{ByName, Named};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -242,12 +242,6 @@ impl Node {
             let bridge = self.interface(master)?;
             self.vrf_of(&self.interfaces[bridge.0])
         })
-    }
-
-    /// The ways on that a nexthop object stands for; none where it drops packets or is not there.
-    pub fn ways(&self, object: u32) -> Vec<Nexthop> {
-        let objects = self.nexthops.iter().map(|object| &object.value);
-        NexthopObject::ways(objects, object)
     }
 
     /// The table in which an interface's routes are.

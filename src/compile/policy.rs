@@ -2,9 +2,10 @@
 
 use super::lab::{Lab, Node, NodeId, Rule};
 use super::routes::{device, table_number};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
 use crate::iproute::{RuleAction, Table};
 use crate::topology::Topology;
+use std::collections::BTreeMap;
 
 /// The priority of the first rule without one. Left to the kernel, rules would come out in reverse
 /// order and before that of the VRFs.
@@ -20,6 +21,7 @@ pub(super) fn resolve(topology: &Topology, lab: &mut Lab, errors: &mut Diagnosti
         let node = &lab[id];
         let mut next = FIRST;
         let mut rules: Vec<Spanned<Rule>> = Vec::new();
+        let mut first: BTreeMap<Rule, Span> = BTreeMap::new();
         for rule in &written.rules {
             let resolved = rule.value.resolve(
                 |name| device(node, name),
@@ -41,14 +43,15 @@ pub(super) fn resolve(topology: &Topology, lab: &mut Lab, errors: &mut Diagnosti
                         .note("the kernel refuses it, since packets would go round"),
                 );
             }
-            if let Some(other) = rules.iter().find(|other| other.value == resolved) {
+            if let Some(other) = first.get(&resolved) {
                 errors.push(
                     Diagnostic::error(Code::DuplicateRoute, "the same rule twice")
                         .at(rule.span, "this one")
-                        .beside(other.span, "and this one")
+                        .beside(*other, "and this one")
                         .note("the kernel answers EEXIST to the second"),
                 );
             }
+            first.entry(resolved.clone()).or_insert(rule.span);
             rules.push(Spanned::new(resolved, rule.span));
         }
         lab[id].rules = rules;

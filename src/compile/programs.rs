@@ -1,8 +1,8 @@
 //! What users have started in nodes.
 
 use super::lab::{Command, Lab, Node, NodeId};
-use super::routes::unknown;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
+use super::routes::no_vrf;
+use crate::diagnostic::{Diagnostic, Diagnostics, Spanned, Text};
 use crate::document::DeviceName;
 use crate::topology::Topology;
 
@@ -22,9 +22,6 @@ pub(super) fn resolve(topology: &Topology, lab: &mut Lab, errors: &mut Diagnosti
 fn vrf(node: &Node, name: &Text) -> Result<Spanned<DeviceName>, Diagnostic> {
     match node.vrf(name.as_str()) {
         Some(vrf) => Ok(Spanned::new(vrf.name.clone(), name.span)),
-        None => {
-            let known = node.vrfs.iter().map(|vrf| vrf.name.as_str());
-            Err(unknown(Code::UnknownVrf, node, "VRF", name, known))
-        }
+        None => Err(no_vrf(node, name)),
     }
 }

@@ -2,12 +2,13 @@
 
 use super::gateways::{From, Gateways};
 use super::interface::Interface;
-use super::lab::{Lab, MAIN, Nexthop, NexthopObject, Node, NodeId, Route};
-use super::{Draft, encaps, iproute, objects};
+use super::lab::{Lab, MAIN, Nexthop, Node, NodeId, Route};
+use super::objects::Objects;
+use super::{Draft, encaps, iproute};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, few, nearest};
 use crate::document::DeviceName;
 use crate::iproute::RouteKind;
-use crate::topology::{self, Topology};
+use crate::topology::{self, TableNames, Topology};
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,14 +24,15 @@ pub(super) fn resolve(topology: &Topology, draft: Draft, errors: &mut Diagnostic
             written.routes.iter().enumerate().partition(|(_, route)| route.value.is_on_link());
         // What leads to a link itself may hold the gateways of the others.
         let subnets = Gateways::of(node, []);
+        let mut objects = Objects::of(node, &written.nexthops);
         let mut routes: Vec<(usize, Spanned<Route>)> = Vec::new();
         for (place, route) in on_link {
-            let resolved = resolve_one(node, written, &route.value, &subnets, &[]);
+            let resolved = resolve_one(node, written, &route.value, &subnets, &objects);
             let resolved = errors.keep(resolved);
             routes.extend(resolved.map(|it| (place, Spanned::new(it, route.span))));
         }
         let gateways = Gateways::of(node, routes.iter().map(|(_, route)| &route.value));
-        let objects = objects::resolve(node, &gateways, written, errors);
+        objects.resolve(&gateways, written, errors);
         for (place, route) in others {
             let resolved = resolve_one(node, written, &route.value, &gateways, &objects);
             let resolved = errors.keep(resolved);
@@ -40,7 +42,7 @@ pub(super) fn resolve(topology: &Topology, draft: Draft, errors: &mut Diagnostic
         let routes: Vec<_> = routes.into_iter().map(|(_, route)| route).collect();
         duplicates(&routes, errors);
         connected(node, &routes, errors);
-        lab[id].nexthops = objects;
+        lab[id].nexthops = objects.resolved;
         lab[id].routes = routes;
     }
     lab
@@ -51,27 +53,19 @@ fn resolve_one(
     written: &topology::Node,
     route: &iproute::Route,
     gateways: &Gateways<'_>,
-    objects: &[Spanned<NexthopObject>],
+    objects: &Objects<'_>,
 ) -> Result<Route, Diagnostic> {
     let table = match &route.table {
         None => Route::default_table(route.kind),
         Some(iproute::Table::Number(number)) => number.value,
         Some(iproute::Table::Name(name)) => named_table(node, &written.tables, name)?,
         Some(iproute::Table::Vrf(name)) => {
-            let vrf = node.vrf(name.as_str()).ok_or_else(|| {
-                let known = node.vrfs.iter().map(|vrf| vrf.name.as_str());
-                unknown(Code::UnknownVrf, node, "VRF", name, known)
-            })?;
-            vrf.table
+            node.vrf(name.as_str()).ok_or_else(|| no_vrf(node, name))?.table
         }
     };
     let destination = route.destination.value;
     let nexthops: Arc<[Nexthop]> = match route.object {
-        Some(object) => {
-            objects::of_route(node, object, destination, &written.nexthops)?;
-            let objects = objects.iter().map(|object| &object.value);
-            NexthopObject::ways(objects, object.value).into()
-        }
+        Some(object) => objects.of_route(object, destination)?,
         None => {
             let ways =
                 route.nexthops.iter().map(|nexthop| way(node, written, table, nexthop, gateways));
@@ -156,7 +150,7 @@ pub(super) fn way(
 /// that owns it.
 pub(super) fn table_number(
     node: &Node,
-    tables: &[(Text, Spanned<u32>)],
+    tables: &TableNames,
     table: &iproute::Table,
 ) -> Result<u32, Diagnostic> {
     match table {
@@ -168,54 +162,59 @@ pub(super) fn table_number(
     }
 }
 
-fn named_table(
-    node: &Node,
-    tables: &[(Text, Spanned<u32>)],
-    name: &Text,
-) -> Result<u32, Diagnostic> {
+fn named_table(node: &Node, tables: &TableNames, name: &Text) -> Result<u32, Diagnostic> {
     match name.as_str() {
         "main" => return Ok(MAIN),
         "default" => return Ok(253),
         "local" => return Ok(255),
         _ => {}
     }
-    match tables.iter().find(|(known, _)| known.value == name.value) {
-        Some((_, table)) => Ok(table.value),
-        None => {
-            let known = tables.iter().map(|(known, _)| known.as_str());
-            Err(unknown(Code::UnknownTable, node, "table", name, known))
-        }
-    }
+    tables.number(name.as_str()).ok_or_else(|| {
+        let title = format!("`{}` has no table `{name}`", node.name);
+        let error = Diagnostic::error(Code::UnknownTable, title);
+        known(error, "table", name, tables.near(name.as_str()), tables.names())
+    })
 }
 
 /// A device of the node, by name: an interface, a VRF or `lo`.
 pub(super) fn device(node: &Node, name: &Text) -> Result<DeviceName, Diagnostic> {
-    let interfaces = node.interfaces.iter().map(|interface| &interface.name);
-    let vrfs = node.vrfs.iter().map(|vrf| &vrf.name);
-    if name.as_str() != "lo" && !interfaces.chain(vrfs).any(|known| known.as_str() == name.as_str())
-    {
-        let known = node.interfaces.iter().map(|interface| interface.name.as_str());
-        return Err(unknown(Code::UnknownInterface, node, "interface", name, known));
+    let known = node.interface(name.as_str()).is_some() || node.vrf(name.as_str()).is_some();
+    if name.as_str() != "lo" && !known {
+        return Err(no_interface(node, name));
     }
     DeviceName::new(name.as_str())
         .ok_or_else(|| Diagnostic::error(Code::BadName, format!("`{name}` is no device's name")))
 }
 
-pub(super) fn unknown<'a>(
-    code: Code,
-    node: &Node,
+/// An interface that a node has not.
+pub(super) fn no_interface(node: &Node, name: &Text) -> Diagnostic {
+    let error = Diagnostic::error(
+        Code::UnknownInterface,
+        format!("`{}` has no interface `{name}`", node.name),
+    );
+    let interfaces = &node.interfaces;
+    known(error, "interface", name, interfaces.near(name.as_str()), interfaces.names())
+}
+
+/// A VRF that a node has not.
+pub(super) fn no_vrf(node: &Node, name: &Text) -> Diagnostic {
+    let error = Diagnostic::error(Code::UnknownVrf, format!("`{}` has no VRF `{name}`", node.name));
+    known(error, "VRF", name, node.vrfs.near(name.as_str()), node.vrfs.names())
+}
+
+/// Says which name may be meant, or which ones there are.
+fn known<'a>(
+    error: Diagnostic,
     what: &str,
     name: &Text,
-    known: impl Iterator<Item = &'a str> + Clone,
+    near: impl Iterator<Item = &'a str>,
+    known: impl ExactSizeIterator<Item = &'a str>,
 ) -> Diagnostic {
-    let error = Diagnostic::error(code, format!("`{}` has no {what} `{name}`", node.name))
-        .at(name.span, "not known here");
-    if let Some(near) = nearest(name.as_str(), known.clone()) {
-        return error.help(format!("did you mean `{near}`?"));
-    }
-    match few(known) {
-        known if known.is_empty() => error,
-        known => error.help(format!("its {what}s are {known}")),
+    let error = error.at(name.span, "not known here");
+    match (nearest(name.as_str(), near), known.len()) {
+        (Some(near), _) => error.help(format!("did you mean `{near}`?")),
+        (None, 0) => error,
+        (None, _) => error.help(format!("its {what}s are {}", few(known))),
     }
 }
 

@@ -13,11 +13,20 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 /// The ports that reach each other without a router between them, in the links' order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Segment {
     pub ports: Vec<Port>,
     /// Whether it is one link without a switch.
     pub point_to_point: bool,
+    /// The first two nodes on it that forward packets.
+    routers: Vec<NodeId>,
+}
+
+impl Segment {
+    /// Whether a node other than this one forwards packets there.
+    pub fn has_router_beside(&self, node: NodeId) -> bool {
+        self.routers.iter().any(|router| *router != node)
+    }
 }
 
 /// Frames at an interface, those with a tag apart from those without. A bridge that minds VLANs has
@@ -79,10 +88,14 @@ fn joined(lab: &Lab, is_joint: impl Fn(&Joint) -> bool) -> Vec<Segment> {
     for port in linked.chain(others).filter(|port| hears(port) && has_addresses(lab, *port)) {
         let root = wires.root((port.0, port.1, Side::Wire, None));
         let segment = *place_of.entry(root).or_insert_with(|| {
-            segments.push(Segment { ports: Vec::new(), point_to_point: false });
+            segments.push(Segment::default());
             segments.len() - 1
         });
-        segments[segment].ports.push(port);
+        let Segment { ports, routers, .. } = &mut segments[segment];
+        ports.push(port);
+        if lab[port.0].forwarding && routers.len() < 2 && !routers.contains(&port.0) {
+            routers.push(port.0);
+        }
     }
     for segment in &mut segments {
         segment.point_to_point = match &segment.ports[..] {

@@ -14,6 +14,8 @@ pub(super) struct Shortest {
     distances: Vec<u64>,
     /// By the same: which set of first steps.
     first: Vec<u32>,
+    /// By the same, while they are searched for: further sets that are as good, to be joined with it at once.
+    others: HashMap<u32, Vec<u32>>,
     sets: Sets,
 }
 
@@ -23,7 +25,7 @@ struct Sets {
     steps: u32,
     several: Vec<Vec<u32>>,
     number_of: HashMap<Vec<u32>, u32>,
-    joined: HashMap<(u32, u32), u32>,
+    joined: HashMap<Vec<u32>, u32>,
 }
 
 /// Places to be looked at, the nearest first. Most are found in that order, above all where all links
@@ -41,6 +43,7 @@ impl Shortest {
         let mut found = Self {
             distances: vec![FAR; count],
             first: vec![0; count],
+            others: HashMap::new(),
             sets: Sets {
                 steps: station.steps.len() as u32,
                 several: Vec::new(),
@@ -60,11 +63,14 @@ impl Shortest {
             if distance > found.distances[number as usize] {
                 continue;
             }
+            found.join(number);
             let first = found.first[number as usize];
             for hop in network.hops(place, family) {
                 found.meet(*hop, distance + u64::from(hop.cost), first, &mut open);
             }
         }
+        let open: Vec<u32> = found.others.keys().copied().collect();
+        open.into_iter().for_each(|number| found.join(number));
         found
     }
 
@@ -75,11 +81,20 @@ impl Shortest {
         if distance < known {
             self.distances[number] = distance;
             self.first[number] = first;
+            self.others.remove(&hop.number);
             if hop.through {
                 open.push(distance, hop.to, hop.number);
             }
         } else if distance == known && distance > 0 && first != self.first[number] {
-            self.first[number] = self.sets.join(self.first[number], first);
+            self.others.entry(hop.number).or_default().push(first);
+        }
+    }
+
+    /// Joins the sets of a place, to which no further one comes.
+    fn join(&mut self, number: u32) {
+        if let Some(mut sets) = self.others.remove(&number) {
+            sets.push(self.first[number as usize]);
+            self.first[number as usize] = self.sets.join(sets);
         }
     }
 
@@ -114,14 +129,14 @@ impl Sets {
         }
     }
 
-    /// The set of the steps of both.
-    fn join(&mut self, one: u32, other: u32) -> u32 {
-        let key = (one.min(other), one.max(other));
-        if let Some(known) = self.joined.get(&key) {
+    /// The set of the steps of all.
+    fn join(&mut self, mut sets: Vec<u32>) -> u32 {
+        sets.sort_unstable();
+        sets.dedup();
+        if let Some(known) = self.joined.get(&sets) {
             return *known;
         }
-        let mut steps = self.steps(one);
-        steps.extend(self.steps(other));
+        let mut steps: Vec<u32> = sets.iter().flat_map(|set| self.steps(*set)).collect();
         steps.sort_unstable();
         steps.dedup();
         let next = self.steps + self.several.len() as u32;
@@ -129,7 +144,7 @@ impl Sets {
             self.several.push(steps.clone());
             next
         });
-        self.joined.insert(key, set);
+        self.joined.insert(sets, set);
         set
     }
 }

@@ -16,7 +16,7 @@ use crate::topology::Topology;
 use ipnet::IpNet;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// The metric of a VPN's second choice. IPv6 gives 1024 to routes that say none.
@@ -436,13 +436,8 @@ fn nexthops(
                 Some(Nexthop { via: Some(via), onlink, ..Nexthop::to(dev) })
             });
             // Routers with one address between them are one gateway.
-            let mut unlike: Vec<Nexthop> = Vec::new();
-            nexthops.for_each(|it| {
-                if !unlike.contains(&it) {
-                    unlike.push(it);
-                }
-            });
-            unlike
+            let mut known = BTreeSet::new();
+            nexthops.filter(|it| known.insert((it.via, it.dev.clone()))).collect()
         }
         Way::Core(edges) => edges
             .iter()

@@ -61,6 +61,7 @@ pub(super) fn check(node: &Node, errors: &mut Diagnostics) {
         }
     }
     on_ipvlans(node, errors);
+    beside(node, errors);
     let passed = node.passed_through();
     for (id, mut takers) in takers {
         takers.sort_by_key(|taker| taker.span);
@@ -110,6 +111,29 @@ fn on_ipvlans(node: &Node, errors: &mut Diagnostics) {
                     .beside(parent.span, "the ipvlan")
                     .note("the kernel answers EOPNOTSUPP: \"VLANs not supported on device\"")
                     .help("a macvlan carries VLANs"),
+            );
+        }
+    }
+}
+
+/// Refuses macvlans on macvlans and ipvlans on ipvlans.
+fn beside(node: &Node, errors: &mut Diagnostics) {
+    for interface in &node.interfaces {
+        let Some(parent) = interface.kind.parent().map(|it| &node.interfaces[it.0]) else {
+            continue;
+        };
+        let kinds = (interface.kind.of_device(), parent.kind.of_device());
+        if let (Some(Kind::Macvlan(_)), Some(Kind::Macvlan(_)))
+        | (Some(Kind::Ipvlan(_)), Some(Kind::Ipvlan(_))) = kinds
+            && let Some(below) = parent.kind.parent().map(|it| &node.interfaces[it.0].name)
+        {
+            let title = format!("`{}` cannot be on {}", interface.name, said(parent));
+            errors.push(
+                Diagnostic::error(Code::BadValue, title)
+                    .at(interface.span, "this one")
+                    .beside(parent.span, "its parent")
+                    .note(format!("the kernel puts it on `{below}`, beside `{}`", parent.name))
+                    .help(format!("name `{below}` as its parent")),
             );
         }
     }

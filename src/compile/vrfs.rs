@@ -2,11 +2,12 @@
 
 use super::lab::{Imports, InterfaceId, Lab, Route, UNREACHABLE_METRIC, Vrf};
 use super::{Draft, WantedVrf, queues};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Spelling, Text, nearest};
 use crate::document::{DeviceName, Role};
 use crate::iproute::RouteKind;
 use crate::topology::Topology;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The first table that is given to a VRF without one.
@@ -102,7 +103,7 @@ fn enslave(draft: &mut Draft, errors: &mut Diagnostics) {
         )
         .at(wish.vrf.span, "asked for here");
         let ends = draft.lab.links[link].ends.iter();
-        let known = ends.flat_map(|(node, _)| &draft.lab[*node].vrfs).map(|vrf| vrf.name.as_str());
+        let known = ends.flat_map(|(node, _)| draft.lab[*node].vrfs.near(wish.vrf.as_str()));
         errors.push(match nearest(wish.vrf.as_str(), known) {
             Some(near) => error.help(format!("did you mean `{near}`?")),
             None => error.help_in(|notation| {
@@ -164,18 +165,16 @@ fn lonely(topology: &Topology, draft: &Draft, errors: &mut Diagnostics) {
     // Names that differ in a number alone were counted up on purpose.
     let letters = |name: &str| name.replace(|it: char| it.is_ascii_digit(), "");
     let shared = users.iter().filter(|(_, spans)| spans.len() > 1).map(|(name, _)| *name);
-    let mut others: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-    for name in shared.chain(declared.iter().copied()) {
-        others.entry(letters(name)).or_default().insert(name);
-    }
+    let others: BTreeSet<&str> = shared.chain(declared.iter().copied()).collect();
+    let others = Spelling::of(others);
     for (name, spans) in &users {
         let [span] = spans[..] else { continue };
         if declared.contains(name) {
             continue;
         }
         let own = letters(name);
-        let unlike = others.iter().filter(|(letters, _)| **letters != own);
-        if let Some(near) = nearest(name, unlike.flat_map(|(_, names)| names).copied()) {
+        let unlike = others.near(name).filter(|other| letters(other) != own);
+        if let Some(near) = nearest(name, unlike) {
             errors.push(
                 Diagnostic::warning(
                     Code::LonelyVrf,
@@ -195,11 +194,13 @@ fn lonely(topology: &Topology, draft: &Draft, errors: &mut Diagnostics) {
 fn imports(topology: &Topology, draft: &mut Draft, errors: &mut Diagnostics) {
     let known: BTreeSet<DeviceName> =
         draft.lab.nodes.iter().flat_map(|node| &node.vrfs).map(|vrf| vrf.name.clone()).collect();
+    let spelling = OnceCell::new();
     for index in topology.graph.node_indices() {
         for vrf in &topology.graph[index].vrfs {
             let mut found = Imports::default();
+            let mut once = HashSet::new();
             for name in &vrf.written.import {
-                let named = known.iter().find(|known| known.as_str() == name.as_str());
+                let named = known.get(name.as_str());
                 match (name.as_str(), named) {
                     ("main", _) => found.main = true,
                     ("default", _) => found.default = true,
@@ -209,37 +210,42 @@ fn imports(topology: &Topology, draft: &mut Draft, errors: &mut Diagnostics) {
                             .help("leave it out: the sites of one VPN reach each other anyway"),
                     ),
                     (_, Some(vpn)) => {
-                        if found.vpns.iter().all(|other| other.value != *vpn) {
+                        if once.insert(vpn) {
                             found.vpns.push(Spanned::new(vpn.clone(), name.span));
                         }
                     }
-                    (_, None) => errors.push(not_a_vpn(name, &known)),
+                    (_, None) => {
+                        let words = || {
+                            Spelling::of(
+                                known.iter().map(DeviceName::as_str).chain(["main", "default"]),
+                            )
+                        };
+                        errors.push(not_a_vpn(name, spelling.get_or_init(words)));
+                    }
                 }
             }
             let node = &mut draft.lab.nodes[index.index()];
-            if let Some(own) = node.vrfs.iter_mut().find(|own| own.name == vrf.name.value) {
-                own.imports = found;
+            if let Some(place) = node.vrfs.place(vrf.name.value.as_str()) {
+                node.vrfs[place].imports = found;
             }
         }
     }
 }
 
-fn not_a_vpn(name: &Text, known: &BTreeSet<DeviceName>) -> Diagnostic {
-    let words = known.iter().map(DeviceName::as_str).chain(["main", "default"]);
+fn not_a_vpn(name: &Text, known: &Spelling) -> Diagnostic {
     let error = Diagnostic::error(Code::UnknownVrf, format!("no node has a VRF `{name}`"))
         .at(name.span, "nothing to import");
-    match nearest(name.as_str(), words) {
+    match nearest(name.as_str(), known.near(name.as_str())) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None => error.help("name a VRF of the lab, `main` or `default`"),
     }
 }
 
 fn unknown(node: &super::lab::Node, wish: &WantedVrf) -> Diagnostic {
-    let known = node.vrfs.iter().map(|vrf| vrf.name.as_str());
     let error =
         Diagnostic::error(Code::UnknownVrf, format!("`{}` has no VRF `{}`", node.name, wish.vrf))
             .at(wish.vrf.span, "not one of its VRFs");
-    match nearest(wish.vrf.as_str(), known) {
+    match nearest(wish.vrf.as_str(), node.vrfs.near(wish.vrf.as_str())) {
         Some(near) => error.help(format!("did you mean `{near}`?")),
         None => error.help_in(|notation| {
             format!("declare it at the node: {}", notation.list("vrfs", &wish.vrf))

@@ -17,7 +17,7 @@ pub mod json;
 pub mod render;
 
 pub use code::Code;
-pub use nearest::nearest;
+pub use nearest::{Spelling, nearest};
 pub use notation::Notation;
 pub use short::few;
 pub use span::{Source, Span, Spanned, Text};

@@ -30,10 +30,10 @@ fn cut(text: &str, most: usize, shown: usize) -> String {
 }
 
 /// `a, b, c`; of many, the first sixteen and how many are left.
-pub fn few<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn few<'a>(names: impl IntoIterator<Item = &'a str, IntoIter: ExactSizeIterator>) -> String {
     let mut names = names.into_iter();
     let shown: Vec<&str> = names.by_ref().take(MAX_LISTED).collect();
-    match names.count() {
+    match names.len() {
         0 => shown.join(", "),
         left => format!("{} and {left} more", shown.join(", ")),
     }

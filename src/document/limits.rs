@@ -19,6 +19,8 @@ pub enum Quantity {
     Paths,
     /// Routes, those of the file and those that are filled in.
     Routes,
+    /// Nexthops of the file's routes, those of a group for each route that names it.
+    Nexthops,
     /// Lines of checks.
     Checks,
     /// Bytes of files that the file names, each time that a node has one.
@@ -29,13 +31,14 @@ pub enum Quantity {
 
 impl Quantity {
     /// All of them.
-    pub const ALL: [Quantity; 9] = [
+    pub const ALL: [Quantity; 10] = [
         Quantity::Nodes,
         Quantity::Links,
         Quantity::Interfaces,
         Quantity::Neighbours,
         Quantity::Paths,
         Quantity::Routes,
+        Quantity::Nexthops,
         Quantity::Checks,
         Quantity::Bytes,
         Quantity::Lookups,
@@ -50,6 +53,7 @@ impl Quantity {
             Quantity::Neighbours => "neighbours",
             Quantity::Paths => "paths",
             Quantity::Routes => "routes",
+            Quantity::Nexthops => "nexthops",
             Quantity::Checks => "checks",
             Quantity::Bytes => "bytes",
             Quantity::Lookups => "lookups",
@@ -65,6 +69,7 @@ impl Quantity {
             Quantity::Neighbours => 10_000_000,
             Quantity::Paths => 120_000_000,
             Quantity::Routes => 3_500_000,
+            Quantity::Nexthops => 5_000_000,
             Quantity::Checks => 200_000,
             Quantity::Bytes => 256 << 20,
             Quantity::Lookups => 2_000_000,
@@ -76,6 +81,7 @@ impl Quantity {
         match self {
             Quantity::Neighbours => "pairs of neighbours",
             Quantity::Paths => "shortest paths",
+            Quantity::Nexthops => "nexthops of routes",
             Quantity::Bytes => "bytes of nodes' files",
             Quantity::Nodes
             | Quantity::Links
@@ -198,7 +204,11 @@ fn instead(quantity: Quantity, refusal: Diagnostic) -> Diagnostic {
         }
     };
     match quantity {
-        Quantity::Nodes | Quantity::Links | Quantity::Interfaces | Quantity::Lookups => refusal,
+        Quantity::Nodes
+        | Quantity::Links
+        | Quantity::Interfaces
+        | Quantity::Nexthops
+        | Quantity::Lookups => refusal,
         Quantity::Bytes => {
             refusal.help("a node reads large files where they are: it sees the machine's own")
         }

@@ -9,7 +9,7 @@ use crate::diagnostic::{Span, Spanned};
 use crate::document::{Address, Traffic};
 use crate::iproute::Leads;
 use crate::link::{self, ETHERNET_MTU, Kind, KindName, Wireguard};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// The steps that make a lab where nothing is yet.
 ///
@@ -349,11 +349,10 @@ fn routes(steps: &mut Vec<Step>, node: &Node) {
     let (on_link, others): (Vec<_>, Vec<_>) =
         node.routes.iter().partition(|route| route.value.is_on_link());
     let objects = objects(node);
+    let made: HashSet<u32> = objects.iter().map(|object| object.value.id).collect();
     let route = |route: &Spanned<Route>| {
-        let resource = Resource::Route {
-            namespace: namespace(),
-            route: present(node, &objects, &route.value)?,
-        };
+        let resource =
+            Resource::Route { namespace: namespace(), route: present(node, &made, &route.value)? };
         Some(Step::add(resource, route.span))
     };
     steps.extend(on_link.into_iter().filter_map(route));
@@ -379,24 +378,28 @@ fn routes(steps: &mut Vec<Step>, node: &Node) {
 /// others.
 fn objects(node: &Node) -> Vec<Spanned<NexthopObject>> {
     let mut made: Vec<Spanned<NexthopObject>> = Vec::new();
+    let mut ids = HashSet::new();
     for object in &node.nexthops {
         let mut object = object.clone();
         let there = match &mut object.value.leads {
             Leads::Way { way, .. } => node.is_up(&way.dev),
             Leads::Blackhole { .. } => true,
             Leads::Group { members, .. } => {
-                members.retain(|(id, _)| made.iter().any(|object| object.value.id == *id));
+                members.retain(|(id, _)| ids.contains(id));
                 !members.is_empty()
             }
         };
-        made.extend(there.then_some(object));
+        if there {
+            ids.insert(object.value.id);
+            made.push(object);
+        }
     }
     made
 }
 
 /// A route over those of its interfaces that are up. What leads over others alone waits until one is:
 /// the kernel has no such routes.
-fn present(node: &Node, objects: &[Spanned<NexthopObject>], route: &Route) -> Option<Route> {
+fn present(node: &Node, objects: &HashSet<u32>, route: &Route) -> Option<Route> {
     let all = &route.nexthops;
     let up = all.iter().filter(|nexthop| node.is_up(&nexthop.dev));
     let nexthops: std::sync::Arc<[_]> = match up.clone().count() == all.len() {
@@ -404,7 +407,7 @@ fn present(node: &Node, objects: &[Spanned<NexthopObject>], route: &Route) -> Op
         false => up.cloned().collect(),
     };
     let there = match route.object {
-        Some(id) => objects.iter().any(|object| object.value.id == id),
+        Some(id) => objects.contains(&id),
         None => nexthops.is_empty() == all.is_empty(),
     };
     there.then(|| Route { nexthops, ..route.clone() })

@@ -1,9 +1,13 @@
 //! What was meant: the document as a graph of nodes and links, its names resolved.
 
+mod named;
 mod resolve;
 mod subnet;
+mod tables;
 
+pub use named::{ByName, Named};
 pub use resolve::resolve;
+pub use tables::TableNames;
 
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{
@@ -69,11 +73,11 @@ pub struct Node {
     /// Addresses on `lo`; `None` lets the compiler choose.
     pub loopback: Option<Vec<Spanned<Address>>>,
     /// Its VRFs, each name once.
-    pub vrfs: Vec<Vrf>,
+    pub vrfs: ByName<Vrf>,
     /// What the file says of interfaces by name, each name once.
-    pub interfaces: Vec<Interface>,
+    pub interfaces: ByName<Interface>,
     /// Names for tables.
-    pub tables: Vec<(Text, Spanned<u32>)>,
+    pub tables: TableNames,
     /// Nexthop objects.
     pub nexthops: Vec<Spanned<NexthopObject>>,
     /// IP routes.
@@ -103,6 +107,18 @@ pub struct Vrf {
     pub name: Spanned<DeviceName>,
     /// What the file says of it.
     pub written: WrittenVrf,
+}
+
+impl Named for Vrf {
+    fn name(&self) -> &DeviceName {
+        &self.name.value
+    }
+}
+
+impl Named for Interface {
+    fn name(&self) -> &DeviceName {
+        &self.name.value
+    }
 }
 
 /// What the file says of an interface under its node.

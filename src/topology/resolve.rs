@@ -1,6 +1,7 @@
 //! Names to what they name.
 
 use super::subnet;
+use super::tables::TableNames;
 use super::{End, Interface, Link, Node, Topology, Vrf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
 use crate::document::{self, DeviceName, Document, LabName, NodeName};
@@ -131,7 +132,7 @@ fn resolve_node(node: document::Node, name: NodeName, errors: &mut Diagnostics) 
         loopback: node.loopback,
         vrfs,
         interfaces,
-        tables: node.tables,
+        tables: TableNames::new(node.tables),
         nexthops,
         routes,
         rules,

@@ -51,7 +51,8 @@ fn a_bad_line_still_carries() {
 fn what_is_left_out_is_filled_in_for_all_kinds() {
     let text = "graph {
         family=dual
-        h1 [interfaces=\"v0 kind vlan id 7 parent eth0; vv kind vlan id 8 parent v0\"]
+        h1 [interfaces=\"v0 kind vlan id 7 parent eth0; vv kind vlan id 8 parent v0; v3 kind vlan id 9 parent vv;
+           v4 kind vlan id 9 parent v3; v5 kind vlan id 9 parent v4; v6 kind vlan id 9 parent v5; eighth kind vlan id 9 parent v6\"]
         r [role=router, vrfs=blue, interfaces=\"br0 kind bridge ports a,b vrf blue; v0 kind vlan id 7 parent uplink;
            vv kind vlan id 8 parent v0; i0 kind ifb; m0 kind macvlan parent uplink mode private;
            br1 kind bridge vlan_filtering true vlans '1 pvid untagged', 5-7; over kind vlan id 5 parent br1 addresses 10.99.0.1/24\"]

@@ -5,7 +5,7 @@ use crate::compile::lab::{Lab, Node, NodeId};
 use crate::compile::layout::{Layout, Port};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use ipnet::IpNet;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 pub(super) fn hold(layout: &Layout, owners: &Owners, lab: &Lab, errors: &mut Diagnostics) {
@@ -26,6 +26,7 @@ pub(super) fn hold(layout: &Layout, owners: &Owners, lab: &Lab, errors: &mut Dia
 
 /// Warns of gateways that take no packets on.
 fn gateways(layout: &Layout, owners: &Owners, lab: &Lab, errors: &mut Diagnostics) {
+    let mut addresses: HashMap<NodeId, BTreeSet<IpAddr>> = HashMap::new();
     for id in (0..lab.nodes.len()).map(NodeId) {
         // What the compiler filled in goes through nodes that forward.
         for route in lab[id].routes.iter().filter(|route| !route.span.is_none()) {
@@ -40,7 +41,11 @@ fn gateways(layout: &Layout, owners: &Owners, lab: &Lab, errors: &mut Diagnostic
                 let Some(domain) = layout.domain(layout.context(port)) else { continue };
                 let Some(&(owner, _)) = owners.get(&(domain, via)) else { continue };
                 let gateway = &lab[owner];
-                if !gateway.forwarding && !ends_at(gateway, route.value.destination) {
+                if gateway.forwarding {
+                    continue;
+                }
+                let its_own = addresses.entry(owner).or_insert_with(|| own(gateway));
+                if !are_all(its_own, route.value.destination) {
                     errors.push(
                         Diagnostic::warning(
                             Code::NotForwarding,
@@ -59,11 +64,16 @@ fn gateways(layout: &Layout, owners: &Owners, lab: &Lab, errors: &mut Diagnostic
     }
 }
 
-/// Whether a node has every address of a prefix itself.
-fn ends_at(node: &Node, prefix: IpNet) -> bool {
-    let its_own = node.interfaces.iter().flat_map(|port| &port.addresses);
-    let its_own = its_own.chain(&node.loopback).map(|address| address.value.addr());
-    let inside: BTreeSet<IpAddr> = its_own.filter(|address| prefix.contains(address)).collect();
+/// The addresses of a node on its interfaces and on `lo`.
+fn own(node: &Node) -> BTreeSet<IpAddr> {
+    let on_interfaces = node.interfaces.iter().flat_map(|port| &port.addresses);
+    on_interfaces.chain(&node.loopback).map(|address| address.value.addr()).collect()
+}
+
+/// Whether every address of a prefix is among some.
+fn are_all(addresses: &BTreeSet<IpAddr>, prefix: IpNet) -> bool {
     let free = u32::from(prefix.max_prefix_len() - prefix.prefix_len());
-    1usize.checked_shl(free) == Some(inside.len())
+    let size = 1usize.checked_shl(free).filter(|size| *size <= addresses.len());
+    let inside = || addresses.range(prefix.network()..=prefix.broadcast()).count();
+    size.is_some_and(|size| size == inside())
 }

@@ -4,7 +4,7 @@ use crate::compile::check::Arrow;
 use crate::compile::lab::{Lab, MAIN, NodeId, Route};
 use crate::compile::layout::{Context, Layout};
 use crate::document::DeviceName;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What the file says of packets between domains. A domain with a VRF in it is a VPN.
 pub(super) struct ReachabilityPolicy {
@@ -43,11 +43,18 @@ impl ReachabilityPolicy {
                 imports.entry((*domain, *other)).or_insert(true);
             }
         }
-        for ((into, from), everywhere) in &mut imports {
-            *everywhere = vrfs.iter().filter(|(domain, ..)| domain == into).all(|(.., vrf)| {
-                let mut named = vrf.imports.vpns.iter();
-                named.any(|vpn| members.get(&vpn.value).is_some_and(|all| all.contains(from)))
-            });
+        // How many VRFs a domain has, and how many of them import each other one.
+        let mut count: HashMap<usize, usize> = HashMap::new();
+        let mut importing: HashMap<(usize, usize), usize> = HashMap::new();
+        for (domain, _, vrf) in &vrfs {
+            *count.entry(*domain).or_default() += 1;
+            let named = vrf.imports.vpns.iter().filter_map(|vpn| members.get(&vpn.value)).flatten();
+            for other in named.collect::<BTreeSet<_>>() {
+                *importing.entry((*domain, *other)).or_default() += 1;
+            }
+        }
+        for (pair, everywhere) in &mut imports {
+            *everywhere = importing.get(pair) == count.get(&pair.0);
         }
         for leak in (0..lab.nodes.len()).map(NodeId).flat_map(|id| leaks(lab, layout, id)) {
             imports.entry(leak).or_insert(false);

@@ -14,7 +14,7 @@ use rtnetlink::packet_route::route::{
     RouteType, RouteVia,
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -26,6 +26,7 @@ pub(super) fn read(
     resources: &mut BTreeSet<Resource>,
 ) -> Result<(), SendError> {
     let objects = objects(socket, devices)?;
+    let nexthops = NexthopObject::nexthops(objects.iter());
     for family in [AddressFamily::Inet, AddressFamily::Inet6, AddressFamily::Mpls] {
         let mut request = RouteMessage::default();
         request.header.address_family = family;
@@ -42,7 +43,7 @@ pub(super) fn read(
                 let route = label_route(&message, devices);
                 resources.extend(route.map(|route| Resource::MplsRoute { namespace, route }));
             } else {
-                let route = ip_route(&message, devices, &objects);
+                let route = ip_route(&message, devices, &nexthops);
                 resources.extend(route.map(|route| Resource::Route { namespace, route }));
             }
         }
@@ -188,7 +189,11 @@ fn label_route(message: &RouteMessage, devices: &Devices) -> Option<LabelRoute> 
     Some(LabelRoute { label: label?, ttl_propagate, protocol, nexthops })
 }
 
-fn ip_route(message: &RouteMessage, devices: &Devices, objects: &[NexthopObject]) -> Option<Route> {
+fn ip_route(
+    message: &RouteMessage,
+    devices: &Devices,
+    objects: &HashMap<u32, Arc<[Nexthop]>>,
+) -> Option<Route> {
     let kind = match message.header.kind {
         RouteType::Unicast => RouteKind::Unicast,
         RouteType::Local => RouteKind::Local,
@@ -262,7 +267,7 @@ fn ip_route(message: &RouteMessage, devices: &Devices, objects: &[NexthopObject]
     if let Some(id) = route.object {
         // The kernel also shows the ways of the object, and one that drops as a route that does.
         route.kind = RouteKind::Unicast;
-        route.nexthops = NexthopObject::ways(objects.iter(), id).into();
+        route.nexthops = objects.get(&id).cloned().unwrap_or_default();
     } else if kind.leads_on() && route.nexthops.is_empty() {
         let onlink = header.flags.contains(RouteFlags::Onlink);
         route.nexthops = way.plain(devices, 1, onlink).into_iter().collect();

@@ -1,10 +1,12 @@
 //! Lists whose items are found by their names, however long they are.
 
+use crate::diagnostic::Spelling;
 use crate::document::DeviceName;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::HashMap;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::sync::OnceLock;
 
 /// What has a name of its own within its node, which never changes.
 pub trait Named {
@@ -20,6 +22,8 @@ pub trait Named {
 pub struct ByName<T> {
     items: Vec<T>,
     places: HashMap<DeviceName, usize>,
+    /// The names once more, made when one is not found.
+    spelling: OnceLock<Spelling>,
 }
 
 impl<T: Named> ByName<T> {
@@ -27,6 +31,7 @@ impl<T: Named> ByName<T> {
     pub fn push(&mut self, item: T) {
         self.places.entry(item.name().clone()).or_insert(self.items.len());
         self.items.push(item);
+        self.spelling.take();
     }
 
     /// The place of the item of this name, the first if there are several.
@@ -38,11 +43,21 @@ impl<T: Named> ByName<T> {
     pub fn named(&self, name: &str) -> Option<&T> {
         self.place(name).map(|place| &self.items[place])
     }
+
+    /// All names.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.items.iter().map(|item| item.name().as_str())
+    }
+
+    /// The names that may be meant by one that none has.
+    pub fn near(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.spelling.get_or_init(|| Spelling::of(self.names())).near(name)
+    }
 }
 
 impl<T> Default for ByName<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), places: HashMap::new() }
+        Self { items: Vec::new(), places: HashMap::new(), spelling: OnceLock::new() }
     }
 }
 
