@@ -5,7 +5,7 @@ use super::failures;
 use super::labs::{self, Found};
 use super::output::{self, err, out};
 use super::place::{Kernel, Place};
-use crate::state::Record;
+use crate::lifecycle::{OpenError, recorded};
 use clap::Args;
 
 const EXAMPLES: &str = "\
@@ -30,8 +30,12 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     list(arguments, &found);
     // Labs here are root's to read.
     let here = found.iter().filter(|it| it.place == Place::Here && labs::is_own(it.place));
-    for error in here.filter_map(|found| Record::load(&found.lab.name).err()) {
-        err!("vrflab: {error}");
+    for found in here {
+        match recorded(&found.lab.name) {
+            // It went in this moment.
+            Ok(_) | Err(OpenError::Down(_)) => {}
+            Err(error) => err!("vrflab: {error}"),
+        }
     }
     unknown.map_or(Exit::Done, cannot)
 }

@@ -3,7 +3,6 @@
 use super::observer::Observer;
 use crate::document::LabName;
 use crate::executor::{self, TeardownError};
-use crate::kernel::Home;
 use crate::state::{self, Footprint, Phase, Record, RecordError, Shared};
 use nix::unistd::Pid;
 use std::io;
@@ -65,17 +64,15 @@ impl DownError {
 }
 
 /// The record of a lab, standing or not.
-pub(super) fn recorded(lab: &LabName) -> Result<Record, OpenError> {
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub fn recorded(lab: &LabName) -> Result<Record, OpenError> {
     match Record::load(lab)? {
         Some(record) => Ok(record),
-        None if is_noted(lab)? => Err(OpenError::Unrecorded(lab.clone())),
+        None if state::is_noted(lab)? => Err(OpenError::Unrecorded(lab.clone())),
         None => Err(OpenError::Down(lab.clone())),
     }
-}
-
-/// Whether namespaces were made for a lab, whatever became of its record.
-pub(super) fn is_noted(lab: &LabName) -> io::Result<bool> {
-    Ok(!Home::of(state::directory(lab)).noted()?.is_empty())
 }
 
 /// The record of a lab that stands.

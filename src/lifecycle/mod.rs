@@ -37,7 +37,7 @@ mod up;
 pub use change::{ChangeError, Changed, Impairment};
 pub use check::{CheckError, CheckOptions, Checked, Patience};
 pub use definition::{CompileError, CompiledLab, Definition, Options};
-pub use error::{DownError, OpenError};
+pub use error::{DownError, OpenError, recorded};
 pub use exec::{ExecError, Execution};
 pub use lacks::Lacks;
 pub use logs::{Log, Logs, LogsError};

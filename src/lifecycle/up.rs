@@ -1,7 +1,7 @@
 //! Making a lab stand.
 
 use super::definition::{CompileError, CompiledLab};
-use super::error::{DownError, OpenError, elsewhere, is_noted};
+use super::error::{DownError, OpenError, elsewhere};
 use super::lacks::Lacks;
 use super::observer::{Observer, Steps};
 use super::open_files::{self, OpenFilesError};
@@ -134,7 +134,7 @@ impl CompiledLab {
                 return Ok(RunningLab::found(record, Some(lock).filter(|_| options.keep_lock)));
             }
             Some(record) => Some(record.phase),
-            None => is_noted(name).map_err(OpenError::from)?.then_some(Phase::Begun),
+            None => state::is_noted(name).map_err(OpenError::from)?.then_some(Phase::Begun),
         };
         if let Some(phase) = left {
             observer.clearing(name, phase);

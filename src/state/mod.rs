@@ -22,6 +22,7 @@ pub use record::{
 };
 
 use crate::document::LabName;
+use crate::kernel::Home;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,17 +35,12 @@ pub fn directory(lab: &LabName) -> PathBuf {
     Path::new(DIRECTORY).join(lab.as_str())
 }
 
-/// All labs that have a record, standing or left half-built, by name; each with its record, or with why
-/// that cannot be read.
+/// Whether namespaces were made for a lab, whatever became of its record.
 ///
 /// # Errors
-/// The directory of all labs cannot be read.
-pub fn all() -> io::Result<Vec<(LabName, Result<Record, RecordError>)>> {
-    let records = names()?.into_iter().filter_map(|lab| {
-        let record = Record::load(&lab).transpose()?;
-        Some((lab, record))
-    });
-    Ok(records.collect())
+/// What is noted of them cannot be read.
+pub fn is_noted(lab: &LabName) -> io::Result<bool> {
+    Ok(!Home::of(directory(lab)).noted()?.is_empty())
 }
 
 /// An error with the path that it is about, which the kernel does not say.
@@ -52,7 +48,7 @@ pub(super) fn at(path: &Path) -> impl Fn(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-/// The names of all labs that have a directory, in order: those of [`all`], and those whose maker
+/// The names of all labs that have a directory, in order: those of [`outlines`], and those whose maker
 /// was killed between making the directory and writing the record.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! What tells labs apart for somebody who names none of them.
 
-use super::{Commands, Record, RecordError, all, directory};
+use super::{Commands, Record, directory, is_noted, names};
 use crate::document::LabName;
 use crate::kernel::{EndedCommand, Home};
 use nix::unistd::geteuid;
@@ -24,28 +24,30 @@ pub struct Outline {
     pub failed: Vec<EndedCommand>,
 }
 
-/// All labs that have a record, by name; one whose record cannot be read is known by its name alone.
+/// All labs, standing or left half-built, by name; one whose record cannot be read, or is gone, is known by its
+/// name alone.
 ///
 /// # Errors
 /// The directory of all labs cannot be read.
 pub fn outlines() -> io::Result<Vec<Outline>> {
-    let outline = |(name, record): (LabName, Result<Record, RecordError>)| match record {
-        Ok(Record { path, nodes, user, commands, .. }) => {
+    let outline = |name: LabName| match Record::load(&name) {
+        Ok(Some(Record { path, nodes, user, commands, .. })) => {
             // A lab that goes in this moment has none to tell of.
             let failed = Home::of(directory(&name)).failed_commands().unwrap_or_default();
             let nodes = nodes.into_iter().map(|node| node.name.to_string()).collect();
-            Outline { name, path, nodes, user, commands, failed }
+            Some(Outline { name, path, nodes, user, commands, failed })
         }
-        Err(_) => Outline {
+        Ok(None) if !is_noted(&name).unwrap_or(true) => None,
+        Ok(None) | Err(_) => Some(Outline {
             name,
             path: None,
             nodes: Vec::new(),
             user: None,
             commands: Commands::default(),
             failed: Vec::new(),
-        },
+        }),
     };
-    Ok(all()?.into_iter().map(outline).collect())
+    Ok(names()?.into_iter().filter_map(outline).collect())
 }
 
 /// The user who runs this program, who may have become root by `sudo` for it.

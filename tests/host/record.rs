@@ -165,6 +165,13 @@ fn no_verb_forgets_a_lab_whose_record_is_gone() {
     let reset = RunningLab::reset_by_name(&name, &ResetOptions::default(), &mut ()).unwrap_err();
     let gone = "the record of two-hosts is gone; `vrflab down two-hosts` takes away what there is";
     assert_eq!((opened.to_string(), reset.to_string()), (gone.to_owned(), gone.to_owned()));
+    let ls = host.run(&["ls"]);
+    assert_eq!((ls.status, ls.out), (0, format!("{:32} host\n", "two-hosts")));
+    assert_eq!(ls.err, format!("vrflab: {gone}\n"));
+    let ls: serde_json::Value = serde_json::from_str(&host.run(&["ls", "--json"]).out).unwrap();
+    assert_eq!((&ls[0]["lab"], ls.as_array().unwrap().len()), (&"two-hosts".into(), 1));
+    let check = host.run(&["check"]);
+    assert_eq!((check.status, check.err), (2, format!("vrflab: {gone}\n")));
     let up = run(&host, &["up", "labs/two-hosts.yaml"]);
     assert_eq!(up.err, "two-hosts: was left half-built, taking it away first\n");
     host.done(&["check"]);

@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use vrflab::compile::{Options, compile_source};
 use vrflab::diagnostic::Source;
@@ -275,6 +276,39 @@ fn a_lab_that_cannot_be_begun_leaves_no_directory() {
     assert_eq!((up.status, up.out.as_str()), (3, ""), "{up:?}");
     assert!(up.err.contains("No space left on device"), "{}", up.err);
     host.assert_nothing_is_left();
+}
+
+/// Interrupts a `down` at this moment, and takes down what it has left.
+fn is_finished_by_the_next(host: &Host, begun: impl Fn() -> bool) {
+    let first = host.vrflab(&["down", "ring"]).stderr(Stdio::piped()).spawn().unwrap();
+    until("a part of the lab is gone", begun);
+    signal(&first, Signal::SIGINT);
+    let first = said(&first.wait_with_output().unwrap());
+    assert_eq!((first.status, first.err.as_str()), (130, "vrflab: interrupted\n"));
+    // What it has left is known.
+    let ls = host.run(&["ls"]);
+    assert!(ls.out.starts_with("ring "), "{ls:?}");
+    let check = host.run(&["check", "ring"]);
+    assert!(check.err.contains("ring was left half taken down: "), "{check:?}");
+    assert_eq!(host.done(&["down", "ring"]), "ring is down\n");
+    host.assert_nothing_is_left();
+}
+
+#[test]
+fn what_an_interrupted_down_has_left_is_taken_down_by_the_next() {
+    let host = Host::new();
+    fs::write(FILE, ring(300)).unwrap();
+    host.done(&["up", "--no-check", FILE]);
+    is_finished_by_the_next(&host, || names("/run/netns").len() < 300);
+    // A process that does not end when it is asked to is waited for.
+    fs::write(FILE, ring(3)).unwrap();
+    host.done(&["up", "--no-check", FILE]);
+    let deaf = "trap '' TERM; touch /run/deaf; while :; do sleep 1; done";
+    let mut process = host.vrflab(&["exec", "n1", "--", "sh", "-c", deaf]).spawn().unwrap();
+    until("the process is deaf", || Path::new("/run/deaf").exists());
+    let record = || fs::read_to_string("/run/vrflab/ring/lab.json").unwrap();
+    is_finished_by_the_next(&host, || record().contains(r#""phase":"going""#));
+    assert!(!process.wait().unwrap().success());
 }
 
 #[test]
