@@ -29,9 +29,9 @@ pub(super) struct Arguments {
 enum Language {
     /// YAML.
     Yaml,
-    /// Graphviz's.
+    /// Graphviz DOT.
     Dot,
-    /// The YAML's tree as JSON, which is read where YAML is.
+    /// The same as JSON, which is accepted wherever YAML is.
     Json,
 }
 

@@ -33,10 +33,10 @@ pub(super) struct Arguments {
     /// Tear all labs down
     #[arg(long)]
     all: bool,
-    /// Tear down by their marks labs whose records cannot be read
+    /// Tear down labs whose records cannot be read, identifying them by their marks
     #[arg(long)]
     force: bool,
-    /// Do not fail where there is no such lab
+    /// Succeed even if there is no such lab
     #[arg(long)]
     if_exists: bool,
 }

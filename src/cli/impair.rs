@@ -33,7 +33,7 @@ pub(super) struct Arguments {
         allow_negative_numbers = true
     )]
     words: Vec<String>,
-    /// Undo what was changed since the lab came up, and go back to what its file says
+    /// Restore the settings in the lab's file
     #[arg(long)]
     clear: bool,
 }
@@ -69,8 +69,11 @@ pub(super) fn here(
     if let Err(exit) = changed {
         return exit;
     }
-    let what = if impairment.is_none() { "is as the file says" } else { "is impaired" };
-    out!("{lab}: what {node}:{interface} sends {what}");
+    let what = match impairment {
+        Some(_) => "is impaired",
+        None => "has the file's settings again",
+    };
+    out!("{lab}: outgoing traffic of {node}:{interface} {what}");
     Exit::Done
 }
 

@@ -20,13 +20,13 @@ pub(super) struct LabFile {
 /// What a lab's file on the command line may name, and how much it may make.
 #[derive(Debug, Clone, Args)]
 pub(super) struct FileOptions {
-    /// Let FILE name files below DIR, where otherwise they must be below its own directory, or below
-    /// the working directory for standard input; may be given several times
+    /// Also let FILE name files below DIR, beside those below its own directory or, for standard
+    /// input, the working directory. Can be repeated
     #[arg(long, value_name = "DIR", value_parser = directory)]
     allow_files: Vec<PathBuf>,
     /// Refuse FILE if it makes more than NUMBER of WHAT: nodes, links, interfaces, neighbours, paths,
-    /// routes, nexthops, checks or bytes; `lookups` ends the search for forwarding loops. May be given several
-    /// times
+    /// routes, nexthops, checks or bytes; `lookups` caps the search for forwarding loops. Can be
+    /// repeated
     #[arg(long = "limit", value_name = "WHAT=NUMBER")]
     limits: Vec<Limit>,
 }

@@ -25,8 +25,7 @@ pub(super) struct Arguments {
     /// The interface, with its lab in front where several are up, and `up` or `down`
     #[arg(value_names = ["[LAB] NODE:IF", "up|down"], required = true, num_args = 2..=3)]
     words: Vec<String>,
-    /// With `down`: lead the routes that the compiler filled in round the link, as a routing protocol
-    /// would
+    /// With `down`: move filled-in routes to paths that avoid the link, as a routing protocol would
     #[arg(long)]
     reroute: bool,
 }
@@ -69,8 +68,8 @@ pub(super) fn here(lab: &LabName, node: &str, interface: &str, change: LinkChang
             out!("{lab}: {place} is down");
             if !is_vrf {
                 err!(
-                    "{lab}: its routes are static: none finds a way round the link; `--reroute` \
-                     leads them round, `vrflab link {lab} {place} up` brings them back"
+                    "{lab}: its routes are static and do not avoid the link; `--reroute` moves them, \
+                     `vrflab link {lab} {place} up` brings the link back"
                 );
             }
         }

@@ -20,9 +20,9 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The lab, which may be down by now [env: VRFLAB_LAB]
+    /// The lab, which may already be down [env: VRFLAB_LAB]
     lab: Option<String>,
-    /// The node; all of the lab's where none is given
+    /// The node; all of the lab's if none is given
     node: Option<String>,
 }
 

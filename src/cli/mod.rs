@@ -45,8 +45,8 @@ use std::process::ExitCode;
 /// Turns a network drawn in a file into a running one: nodes are network namespaces, links are veth
 /// pairs and bridges, customers are VRFs, labels are the kernel's MPLS.
 ///
-/// A lab runs on the host's kernel where that has all it needs and you may use it, and else in a
-/// micro-VM that is booted for it; `--kernel host` and `--kernel vm` say which.
+/// A lab runs on the host's kernel if that supports everything it needs and you have permission,
+/// otherwise in a micro-VM booted for it. `--kernel host` and `--kernel vm` force one.
 #[derive(Parser)]
 #[command(name = "vrflab", version, max_term_width = 100, after_help = EXAMPLES)]
 struct Arguments {
@@ -79,7 +79,7 @@ enum Verb {
     Up(up::Arguments),
     /// Tear labs down
     Down(down::Arguments),
-    /// Bring a lab back to what its file said when it came up
+    /// Restore a lab to what its file said when it came up
     Reset(reset::Arguments),
     /// Run a lab's checks
     Check(check::Arguments),
@@ -89,13 +89,13 @@ enum Verb {
     Link(link::Arguments),
     /// Run a command, or a shell, in a node
     Exec(exec::Arguments),
-    /// Show what a lab's commands have written
+    /// Show the output of a lab's commands
     Logs(logs::Arguments),
-    /// Say what is wrong with FILE
+    /// Check FILE for errors
     Validate(validate::Arguments),
     /// Prove the checks of FILE without building the lab, or of a lab by what its kernel holds
     Verify(verify::Arguments),
-    /// Print FILE with nothing left out: a file that gives the same lab
+    /// Print FILE with everything filled in: a file that gives the same lab
     Compile(compile::Arguments),
     /// Show the steps that build the lab in FILE, as commands
     Plan(plan::Arguments),
@@ -110,7 +110,7 @@ enum Verb {
     /// Carry out what a `vrflab` outside of the micro-VM was asked for
     #[command(hide = true)]
     Request(request::Arguments),
-    /// The micro-VM for kernels that lack what labs need
+    /// Manage the micro-VM used when the host's kernel lacks what a lab needs
     Vm(vm::Arguments),
 }
 

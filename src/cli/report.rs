@@ -9,8 +9,8 @@ use clap::Args;
 /// How much of what is wrong is printed.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(super) struct Amount {
-    /// Print at most N errors; 0 prints all errors and warnings in full, where otherwise those of one
-    /// kind are summed up after the fifth
+    /// Print at most N errors; 0 prints all errors and warnings in full (by default, only the first
+    /// five of each kind are)
     #[arg(long, value_name = "N")]
     max_errors: Option<usize>,
 }

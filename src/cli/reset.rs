@@ -24,9 +24,9 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The lab, where it is not the only one [env: VRFLAB_LAB]
+    /// The lab; optional if there is only one [env: VRFLAB_LAB]
     lab: Option<String>,
-    /// Take no step but those in which the lab differs from its file: what runs in its nodes goes on
+    /// Apply only the differences between lab and file; processes in nodes keep running
     #[arg(long)]
     in_place: bool,
     /// Do not read back from the kernel what was made [default: as when the lab came up]
@@ -70,7 +70,10 @@ pub(super) fn here(lab: &LabName, manner: Manner) -> Exit {
 
 fn heal(lab: &LabName) -> Result<Exit, Exit> {
     let healed = change(lab, |running, watch| running.heal(watch))?;
-    out!("{lab}: is as its file says, after {}", count(healed, "step"));
+    match healed {
+        0 => out!("{lab}: matches its file already"),
+        healed => out!("{lab}: restored, {} applied", count(healed, "step")),
+    }
     Ok(Exit::Done)
 }
 

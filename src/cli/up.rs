@@ -44,8 +44,8 @@ pub(super) struct Arguments {
     /// Do not run the commands of the lab's file
     #[arg(long)]
     no_run: bool,
-    /// Retry failing checks for up to this many seconds [default: 60 where the lab runs commands,
-    /// which may need time, else 0]
+    /// Retry failing checks for up to this many seconds [default: 60 if the lab runs commands, which
+    /// may need time, else 0]
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
     /// The lab's name, instead of the file's own

@@ -20,7 +20,7 @@ Examples:
 pub(super) struct Arguments {
     #[command(flatten)]
     file: LabFile,
-    /// How to say it
+    /// Output format
     #[arg(long, value_name = "HOW", default_value = "text")]
     format: Format,
     #[command(flatten)]
@@ -29,9 +29,9 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For people.
+    /// Human-readable.
     Text,
-    /// For programs: a list of diagnostics.
+    /// A JSON list of diagnostics.
     Json,
 }
 

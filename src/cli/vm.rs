@@ -47,26 +47,26 @@ enum Verb {
     },
     /// Boot the VM if it is not up
     Start(Choices),
-    /// End the VM with all that runs in it
+    /// Stop the VM and everything in it
     Stop {
         /// Kill it, whether it answers or not
         #[arg(long)]
         force: bool,
     },
-    /// Say what runs
+    /// Show the VM's state
     Status {
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Print what the guest's console, QEMU and the broker have said
+    /// Print the logs of the guest console, QEMU and the broker
     Log,
     /// Run a command in the VM, booting it if need be; without a command, a shell
     Run {
         #[command(flatten)]
         choices: Choices,
-        /// See this directory as it is on the host at any moment (the working directory always is),
-        /// and not as it is when the command starts
+        /// Show live changes in this directory, not a snapshot taken when the command starts; the
+        /// working directory is always shown live
         #[arg(long, value_name = "DIR")]
         fresh: Vec<PathBuf>,
         /// The command and its arguments
@@ -90,13 +90,13 @@ struct Choices {
     /// Processors of the VM [env: VRFLAB_VM_CPUS]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(range(vm::CPUS_RANGE)))]
     cpus: Option<u32>,
-    /// End the VM so long after its last lab and command [env: VRFLAB_VM_IDLE]
+    /// Stop the VM after this many idle seconds [env: VRFLAB_VM_IDLE]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(range(vm::IDLE_RANGE)))]
     idle: Option<u32>,
-    /// kvm or tcg, instead of finding out what works [env: VRFLAB_VM_ACCEL]
+    /// kvm or tcg, instead of auto-detection [env: VRFLAB_VM_ACCEL]
     #[arg(long, value_name = "NAME", value_parser = accelerator)]
     accel: Option<Accelerator>,
-    /// microvm or q35, instead of finding out what works [env: VRFLAB_VM_MACHINE]
+    /// microvm or q35, instead of auto-detection [env: VRFLAB_VM_MACHINE]
     #[arg(long, value_name = "NAME", value_parser = machine)]
     machine: Option<Machine>,
 }

@@ -210,7 +210,10 @@ fn one(
         errors.push(
             Diagnostic::error(
                 Code::BadName,
-                format!("`{}` is the name of an interface of the kernel's own", name.value),
+                format!(
+                    "`{}` is reserved: the kernel creates an interface of that name",
+                    name.value
+                ),
             )
             .at(name.span, "")
             .note(format!("every namespace has one where the module {module} is there")),

@@ -259,12 +259,9 @@ fn one<'a, T>(
 ) -> Option<&'a T> {
     if let (Some(link), Some(node)) = (link, node) {
         errors.push(
-            Diagnostic::error(
-                Code::DuplicateKey,
-                format!("`{what}` of one interface stands twice"),
-            )
-            .at(span(node).or(names[0]), "under the node")
-            .beside(span(link).or(names[1]), "and at the link"),
+            Diagnostic::error(Code::DuplicateKey, format!("duplicate `{what}` of one interface"))
+                .at(span(node).or(names[0]), "under the node")
+                .beside(span(link).or(names[1]), "and at the link"),
         );
     }
     link.or(node)

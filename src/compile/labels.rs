@@ -114,8 +114,8 @@ fn without_gateway(
         return Ok(name);
     }
     let label = route.label;
-    Err(Diagnostic::error(Code::LabelVia, format!("label {label} leaves through `{dev}` to nobody"))
+    Err(Diagnostic::error(Code::LabelVia, format!("label {label} leaves through `{dev}` without a gateway"))
         .at(dev.span, "an Ethernet interface needs a gateway")
         .note("the kernel would send the packet to the interface's own MAC address, and the far end would drop it")
-        .help(format!("say who takes it: `{label} … via inet ADDRESS dev {dev}`")))
+        .help(format!("name the next hop: `{label} … via inet ADDRESS dev {dev}`")))
 }

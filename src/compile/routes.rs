@@ -241,7 +241,7 @@ fn connected(node: &Node, routes: &[Spanned<Route>], errors: &mut Diagnostics) {
             Code::DuplicateRoute,
             format!("{destination} is a subnet of `{name}` already"),
         )
-        .at(route.span, "the table of this route has it by itself")
+        .at(route.span, "the kernel adds this route to its table automatically")
         .beside(interface.span, "on this interface");
         errors.push(match leak {
             Some(vrf) => error

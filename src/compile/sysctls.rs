@@ -84,7 +84,7 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
                 errors.push(
                     Diagnostic::error(
                         Code::DuplicateKey,
-                        format!("`{name}` stands twice in `sysctls`"),
+                        format!("duplicate key `{name}` in `sysctls`"),
                     )
                     .at(key.span, "the second one")
                     .beside(other.span, "the first one")

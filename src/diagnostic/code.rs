@@ -31,7 +31,7 @@ codes! {
     Empty "empty" "The file holds no topology.",
     Syntax "syntax" "The text is not DOT or not YAML.",
     UnknownKey "unknown-key" "A key that means nothing here.",
-    DuplicateKey "duplicate-key" "A key that stands twice in one map.",
+    DuplicateKey "duplicate-key" "The same key twice in one map.",
     WrongType "wrong-type" "A value of the wrong kind, a list where a number belongs.",
     BadValue "bad-value" "A value of the right kind that cannot be.",
     BadName "bad-name" "A name that a node, interface, VRF or lab cannot have.",

@@ -227,7 +227,7 @@ fn diagnostic(error: &Error, source: &Source) -> Diagnostic {
     match error {
         Error::DuplicateMappingKey { key, .. } => {
             let key = key.as_deref().unwrap_or("this key");
-            Diagnostic::error(Code::DuplicateKey, format!("`{key}` stands twice in one map"))
+            Diagnostic::error(Code::DuplicateKey, format!("duplicate key `{key}`"))
                 .at(span, "the second one")
                 .help("write the key once, with all that belongs to it")
         }

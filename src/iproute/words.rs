@@ -150,8 +150,8 @@ pub(crate) fn unknown(word: &Text, known: &[&str]) -> Diagnostic {
 
 /// The diagnostic for a word that `ip` knows and no lab can have.
 pub(super) fn refused(word: &Text, why: &str) -> Diagnostic {
-    Diagnostic::error(Code::BadValue, format!("`{word}` has no place in a lab"))
-        .at(word.span, "`ip` knows it, vrflab does not")
+    Diagnostic::error(Code::BadValue, format!("`{word}` is not supported"))
+        .at(word.span, "`ip` accepts it, vrflab does not")
         .note(why)
 }
 

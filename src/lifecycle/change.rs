@@ -78,8 +78,7 @@ pub enum ChangeError {
     Plan(#[from] PlanError),
     /// It cannot be told what the lab's commands made and what somebody changed.
     #[error(
-        "{0} runs commands, and what they have made is not told from what was changed; `vrflab reset \
-         {0}` builds it anew"
+        "{0} runs commands, whose changes cannot be told from yours; `vrflab reset {0}` builds it anew"
     )]
     RunsCommands(LabName),
     /// The kernel refused, or the change was interrupted, and the lab is as it was, or could not be brought

@@ -190,7 +190,7 @@ pub enum RecordError {
     /// Another version of the program wrote it: the lab can be taken down, and nothing else.
     #[error(
         "{lab}: its record {} is that of another version of vrflab ({}, not {SCHEMA}), which can still \
-         work on the lab; here, `vrflab down {lab}` takes it away",
+         work on the lab; this one can only remove it: `vrflab down {lab}`",
         .path.display(), .schema, lab = .footprint.lab
     )]
     Version {

@@ -53,7 +53,7 @@ fn a_link_that_is_down_takes_its_routes_along_and_up_brings_all_of_them_back() {
     let host = ring();
     let down = host.run(&["link", "r1:a", "down"]);
     assert_eq!((down.status, down.out.as_str()), (0, "ring: r1:a is down\n"));
-    assert!(down.err.contains("static: none finds a way round"), "{}", down.err);
+    assert!(down.err.contains("static and do not avoid the link"), "{}", down.err);
     let Said { status, out, .. } = host.run(&["check"]);
     assert_eq!(status, 1, "{out}");
     assert!(out.contains("FAILED  h1 -> h2\n"), "{out}");
@@ -167,11 +167,11 @@ fn a_lab_is_brought_back_in_place_while_what_runs_in_it_goes_on() {
     ip("h2", "link del eth0");
     assert!(wrong().len() > 20, "{:#?}", wrong());
     let healed = host.done(&["reset", "--in-place"]);
-    assert!(healed.starts_with("ring: is as its file says, after "), "{healed}");
+    assert!(healed.starts_with("ring: restored, "), "{healed}");
     assert_eq!(wrong(), Vec::<String>::new());
     assert!(!host.done(&["check"]).contains("since it came up"));
     let again = host.done(&["reset", "--in-place"]);
-    assert_eq!(again, "ring: is as its file says, after 0 steps\n");
+    assert_eq!(again, "ring: matches its file already\n");
     // A node that has gone altogether is made again.
     let ip = std::process::Command::new("ip").args(["netns", "del", "ring-r4"]).status();
     assert!(ip.unwrap().success());
@@ -191,8 +191,8 @@ fn a_lab_that_cannot_be_brought_back_in_place_stands_as_it_was() {
     fs::write(FILE, "graph ring { a [run=\"sleep 1018\"]; a -- b }").unwrap();
     host.done(&["up", "--no-check", FILE]);
     let said = host.run(&["reset", "--in-place"]);
-    let expected = "vrflab: ring runs commands, and what they have made is not told from what was \
-                    changed; `vrflab reset ring` builds it anew\n";
+    let expected = "vrflab: ring runs commands, whose changes cannot be told from yours; `vrflab reset \
+                    ring` builds it anew\n";
     assert_eq!((said.status, said.err.as_str()), (2, expected));
     host.done(&["down"]);
     fs::write(FILE, "graph ring { a -- b; a -- c }").unwrap();

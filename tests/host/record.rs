@@ -38,7 +38,7 @@ fn a_record_of_another_version_lets_its_lab_be_taken_down_and_no_more() {
         edit_record(RECORD, |text| text.replace(&ours, theirs));
         let expected = format!(
             "vrflab: two-hosts: its record {RECORD} is that of another version of vrflab ({schema}, not \
-             {}), which can still work on the lab; here, `vrflab down two-hosts` takes it away\n",
+             {}), which can still work on the lab; this one can only remove it: `vrflab down two-hosts`\n",
             vrflab::state::SCHEMA
         );
         let others: [&[&str]; 2] = [&["exec", "two-hosts", "h1", "--", "true"], &["ls"]];

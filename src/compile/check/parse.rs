@@ -282,7 +282,7 @@ fn once<T>(slot: &mut Said<T>, word: &Text, value: T) -> Result<(), Diagnostic> 
         None => Ok(()),
         Some((first, _)) => Err(refused(word, format!("`{word}` cannot stand here"))
             .beside(first.span, "")
-            .note(format!("`{first}` has been said before"))),
+            .note(format!("`{first}` was already given"))),
     }
 }
 

@@ -155,7 +155,8 @@ fn duplicate(lab: &Lab, ip: IpAddr, users: &[User]) -> Diagnostic {
         .note("they are in one routing domain");
     match nodes[..] {
         [_] => error,
-        _ => error.help(format!("where it is meant, each of them says so: `{ip}/LENGTH anycast`")),
+        _ => error
+            .help(format!("if this is intentional, mark it at each node: `{ip}/LENGTH anycast`")),
     }
 }
 

@@ -146,7 +146,7 @@ impl Loop {
         let error = links
             .take(MAX_NAMED - 1)
             .fold(error, |error, span| error.beside(span, "is part of it"))
-            .note("a broadcast goes round in it for ever, and every round sends more of it");
+            .note("a broadcast circulates in it forever and multiplies");
         let error = match others {
             0 => error,
             1 => error.note("one more link closes another loop beside it"),

@@ -76,8 +76,12 @@ fn apart(lab: &Lab, part: impl Fn(NodeId) -> usize, diagnostics: &mut Diagnostic
         let first = &lab[nodes[0]];
         let text = match nodes.len() {
             1 => format!("`{}` has no link", first.name),
-            2 => format!("`{}` and one more node are a part of their own", first.name),
-            more => format!("`{}` and {} more nodes are a part of their own", first.name, more - 1),
+            2 => format!("`{}` and one other node are not connected to the rest", first.name),
+            more => format!(
+                "`{}` and {} other nodes are not connected to the rest",
+                first.name,
+                more - 1
+            ),
         };
         warning = match warning.labels.is_empty() {
             true => warning.at(first.span, text),

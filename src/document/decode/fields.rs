@@ -48,7 +48,7 @@ impl<'t> Fields<'t> {
         }
         if let Some(first) = self.entries.iter().find(|it| it.key.as_str() == name) {
             return errors.push(
-                Diagnostic::error(Code::DuplicateKey, format!("`{name}` stands twice"))
+                Diagnostic::error(Code::DuplicateKey, format!("duplicate key `{name}`"))
                     .at(entry.key.span, "the second one")
                     .beside(first.key.span, "the first one"),
             );
@@ -306,7 +306,7 @@ fn unique(name: &str, entries: Vec<Entry>, errors: &mut Diagnostics) -> Vec<Entr
             Place::Occupied(first) => errors.push(
                 Diagnostic::error(
                     Code::DuplicateKey,
-                    format!("`{}` stands twice in `{name}`", entry.key),
+                    format!("duplicate key `{}` in `{name}`", entry.key),
                 )
                 .at(entry.key.span, "the second one")
                 .beside(*first.get(), "the first one"),

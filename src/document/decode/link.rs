@@ -173,25 +173,22 @@ fn both_addresses(
         }
         Some(other) => {
             errors.push(
-                Diagnostic::error(
-                    Code::WrongType,
-                    "`addresses` has an item for each of the two ends",
-                )
-                .at(other.span(), "")
-                .help_in(|notation| {
-                    let example = match notation {
-                        Notation::Yaml => "addresses: [10.1.1.1/24, 10.1.1.2/24]",
-                        Notation::Dot => "addresses=\"10.1.1.1/24; 10.1.1.2/24\"",
-                    };
-                    format!("as in `{example}`; `~` for an end without")
-                })
-                .help_in(|notation| {
-                    let example = match notation {
-                        Notation::Yaml => "are a list: `[[10.1.1.1/24, 10.1.2.1/24], ~]`",
-                        Notation::Dot => "go by `tailaddresses=\"10.1.1.1/24; 10.1.2.1/24\"`",
-                    };
-                    format!("several addresses of one end {example}")
-                }),
+                Diagnostic::error(Code::WrongType, "`addresses` needs one item per end")
+                    .at(other.span(), "")
+                    .help_in(|notation| {
+                        let example = match notation {
+                            Notation::Yaml => "addresses: [10.1.1.1/24, 10.1.1.2/24]",
+                            Notation::Dot => "addresses=\"10.1.1.1/24; 10.1.1.2/24\"",
+                        };
+                        format!("as in `{example}`; `~` for an end without")
+                    })
+                    .help_in(|notation| {
+                        let example = match notation {
+                            Notation::Yaml => "are a list: `[[10.1.1.1/24, 10.1.2.1/24], ~]`",
+                            Notation::Dot => "go by `tailaddresses=\"10.1.1.1/24; 10.1.2.1/24\"`",
+                        };
+                        format!("several addresses of one end {example}")
+                    }),
             );
             [None, None]
         }

@@ -149,7 +149,7 @@ impl<'s> Lexer<'s> {
                 match self.rest()[2..].find("*/") {
                     Some(length) => self.at += length + 4,
                     None => {
-                        errors.push(unclosed("a comment", "*/", Span::new(self.at, self.at + 2)));
+                        errors.push(unclosed("comment", "*/", Span::new(self.at, self.at + 2)));
                         self.at = self.text.len();
                     }
                 }
@@ -251,7 +251,7 @@ impl<'s> Lexer<'s> {
             }
         }
         self.at = self.text.len();
-        Err(unclosed("a string", "\"", Span::new(start - 1, start)))
+        Err(unclosed("string", "\"", Span::new(start - 1, start)))
     }
 
     /// An HTML string: `<` and `>` stand in pairs inside, comments apart.
@@ -276,7 +276,7 @@ impl<'s> Lexer<'s> {
             }
         }
         self.at = self.text.len();
-        Err(unclosed("an HTML string", ">", Span::new(start - 1, start)))
+        Err(unclosed("HTML string", ">", Span::new(start - 1, start)))
     }
 }
 
@@ -308,7 +308,7 @@ fn nothing(text: &str, start: usize) -> Diagnostic {
 }
 
 fn unclosed(what: &str, end: &str, span: Span) -> Diagnostic {
-    Diagnostic::error(Code::Syntax, format!("{what} without its end"))
+    Diagnostic::error(Code::Syntax, format!("unterminated {what}"))
         .at(span, "begins here")
         .help(format!("close it with `{end}`"))
 }

@@ -179,7 +179,7 @@ fn unquoted(text: &Text, errors: &mut Diagnostics) -> Text {
         Some(_) => text.clone(),
         None => {
             errors.push(
-                Diagnostic::error(Code::Syntax, "a single quote without its end")
+                Diagnostic::error(Code::Syntax, "unterminated single quote")
                     .at(text.part(0, 1), "begins here"),
             );
             text.slice(1, text.value.len())

@@ -213,7 +213,7 @@ impl Parser<'_> {
             if self.token.kind == TokenKind::End {
                 if !self.errors.has_errors() {
                     self.errors.push(
-                        Diagnostic::error(Code::Syntax, "`{` without its `}`")
+                        Diagnostic::error(Code::Syntax, "unclosed `{`")
                             .at(open, "begins here")
                             .beside(self.token.span, "the file ends here"),
                     );
