@@ -2,6 +2,7 @@
 
 use crate::compile::interface::Interface;
 use crate::compile::lab::Node;
+use crate::diagnostic::{Span, Spanned};
 use crate::document::DeviceName;
 use crate::iproute::RouteKind;
 use ipnet::IpNet;
@@ -17,22 +18,33 @@ struct Routes {
     all: HashSet<IpNet>,
     /// By gateway.
     via: HashMap<IpAddr, Vec<IpNet>>,
+    /// Those with several gateways, each with its place in the file.
+    several: HashMap<IpNet, Span>,
 }
 
 impl<'a> Routed<'a> {
     pub fn of(node: &'a Node) -> Self {
         let mut routed: HashMap<&DeviceName, Routes> = HashMap::new();
-        let routes = node.routes.iter().map(|route| &route.value);
-        for route in routes.filter(|route| route.kind == RouteKind::Unicast) {
-            for nexthop in route.nexthops.iter() {
-                let Routes { all, via } = routed.entry(&nexthop.dev).or_default();
+        let routes = &node.routes;
+        for Spanned { value: route, span } in routes {
+            let is_one = route.kind == RouteKind::Unicast;
+            for nexthop in route.nexthops.iter().filter(|_| is_one) {
+                let Routes { all, via, several } = routed.entry(&nexthop.dev).or_default();
                 all.insert(route.destination);
                 if let Some(gateway) = nexthop.via {
                     via.entry(gateway).or_default().push(route.destination);
                 }
+                if route.nexthops.len() > 1 {
+                    several.insert(route.destination, *span);
+                }
             }
         }
         Self(routed)
+    }
+
+    /// The place of a route to this prefix by several nexthops, of which one at least is over the interface.
+    pub fn equal_cost(&self, interface: &Interface, net: &IpNet) -> Option<Span> {
+        self.0.get(&interface.name)?.several.get(net).copied()
     }
 
     /// What an interface sends to the peer with these addresses: packets to them, and what its node's routes

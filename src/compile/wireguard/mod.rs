@@ -11,7 +11,7 @@ use super::lab::{InterfaceId, Lab, Nexthop, NodeId, Route};
 use super::layout::{Layout, Port};
 use super::prefixes::Prefixes;
 use super::routes::table_number;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
 use crate::iproute::Table;
 use crate::link::{Kind, Peer, PeerName, PresharedKey, PrivateKey, PublicKey, Wireguard};
 use crate::topology::{TableNames, Topology};
@@ -210,6 +210,7 @@ impl<'a> Filler<'a> {
         let alone = wireguard.peers.len() == 1;
         let own = self.keys.get(&port).copied();
         let mut seen = BTreeSet::new();
+        let mut filled = HashSet::new();
         let mut peers = Vec::with_capacity(wireguard.peers.len());
         for peer in &wireguard.peers {
             let Some(far) = errors.keep(self.interfaces.find(port, peer)) else { continue };
@@ -228,8 +229,11 @@ impl<'a> Filler<'a> {
                 peer.endpoint = peer.endpoint.or_else(endpoint);
                 let of_peer = interface.addresses.iter().map(|address| address.value.addr());
                 let of_peer: BTreeSet<IpAddr> = of_peer.collect();
-                let allowed = || routed.allowed(self.interface(port), &of_peer, alone);
-                peer.allowed_ips.get_or_insert_with(allowed);
+                let span = peer.span;
+                peer.allowed_ips.get_or_insert_with(|| {
+                    filled.insert(span);
+                    routed.allowed(self.interface(port), &of_peer, alone)
+                });
             }
             // An interface that names itself was told of it above.
             if peer.key.is_some() && peer.key == own && far != Some(port) {
@@ -253,7 +257,7 @@ impl<'a> Filler<'a> {
             }
             peers.push(peer);
         }
-        allowed_once(self.interface(port), &peers, errors);
+        allowed_once(self.interface(port), &peers, &filled, routed, errors);
         peers
     }
 
@@ -302,19 +306,33 @@ impl<'a> Filler<'a> {
     }
 }
 
-/// Refuses two peers that are allowed one network: the kernel gives it to the last.
-fn allowed_once(interface: &Interface, peers: &[Peer], errors: &mut Diagnostics) {
+/// Refuses two peers that are allowed one network: the kernel gives it to the last. What `filled` peers are
+/// allowed follows from routes.
+fn allowed_once(
+    interface: &Interface,
+    peers: &[Peer],
+    filled: &HashSet<Span>,
+    routed: &Routed<'_>,
+    errors: &mut Diagnostics,
+) {
     let mut first: HashMap<IpNet, &Peer> = HashMap::new();
     for peer in peers {
         for net in peer.allowed_ips.iter().flatten() {
             let Some(other) = first.insert(*net, peer) else { continue };
             let title = format!("two peers of `{}` are allowed {net}", interface.name);
-            errors.push(
-                Diagnostic::error(Code::BadValue, title)
-                    .at(peer.span, "this one")
-                    .beside(other.span, "and this one")
-                    .note("the kernel gives a network to one peer, the last that it is told of"),
-            );
+            let error = Diagnostic::error(Code::BadValue, title)
+                .at(peer.span, "this one")
+                .beside(other.span, "and this one")
+                .note("the kernel gives a network to one peer, the last that it is told of");
+            let both_filled = [peer, other].iter().all(|peer| filled.contains(&peer.span));
+            let route = routed.equal_cost(interface, net).filter(|_| both_filled);
+            errors.push(match route {
+                Some(route) => error
+                    .beside(route, "the route")
+                    .note(format!("the route to {net} has both as equal-cost nexthops"))
+                    .help("write the `allowed-ips` of both, with the network at one of them, or let one path cost more"),
+                None => error,
+            });
         }
     }
 }
