@@ -137,11 +137,13 @@ impl<'a> Network<'a> {
 
     /// Whether what leaves by a route has an address of the kernel's own where it has no other one.
     fn may_send_link_local(&self, found: &Found<'a>, vrf: Option<DeviceIndex>) -> bool {
-        found.nexthops.iter().any(|(lead, _)| {
-            let device = &self.devices[lead.device.0];
-            let without = self.nodes[device.node.0].settings.disable_ipv6(device.name);
-            let is_inside = vrf.is_none() || self.vrf_of(lead.device) == vrf;
-            is_inside && !device.is_vrf() && !device.is_loopback() && !without
+        let Some((lead, _)) = found.nexthops.first() else { return false };
+        let vrf = vrf.or_else(|| self.vrf_of(lead.device));
+        let node = &self.nodes[self.devices[lead.device.0].node.0];
+        node.devices.values().any(|it| {
+            let device = &self.devices[it.0];
+            let has_one = device.up.is_some() && !node.settings.disable_ipv6(device.name);
+            has_one && self.vrf_of(*it) == vrf && !device.is_vrf() && !device.is_loopback()
         })
     }
 
