@@ -25,8 +25,8 @@ pub(super) struct FileOptions {
     #[arg(long, value_name = "DIR", value_parser = directory)]
     allow_files: Vec<PathBuf>,
     /// Refuse FILE if it makes more than NUMBER of WHAT: nodes, links, interfaces, neighbours, paths,
-    /// routes, nexthops, checks or bytes; `lookups` caps the search for forwarding loops. Can be
-    /// repeated
+    /// routes, nexthops, checks, probes or bytes; `lookups` caps the search for forwarding loops.
+    /// Can be repeated
     #[arg(long = "limit", value_name = "WHAT=NUMBER")]
     limits: Vec<Limit>,
 }

@@ -6,19 +6,23 @@ use super::lab::{InterfaceId, Lab, MAIN, NodeId};
 use super::layout::{Context, Layout};
 use super::routes::{no_interface, no_vrf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spelling, Text, few, nearest};
-use crate::document::{DeviceName, Routing};
+use crate::document::{Counter, DeviceName, Routing};
 use crate::iproute::Words;
 use std::cell::OnceCell;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Reads the file's checks.
+/// Reads the file's checks, and counts their probes.
+///
+/// # Errors
+/// There are more probes than the limit allows.
 pub(super) fn read(
     lines: &[Text],
     routing: Routing,
     layout: &Layout,
     lab: &Lab,
+    mut probes: Counter<'_>,
     errors: &mut Diagnostics,
-) -> Vec<Check> {
+) -> Result<Vec<Check>, Diagnostic> {
     // Whoever wrote the routes, one VRF name is one VPN, and its hosts are meant by the addresses that
     // they have in it.
     let joined;
@@ -30,7 +34,14 @@ pub(super) fn read(
         }
     };
     let reader = Reader::of(lab, layout);
-    lines.iter().filter_map(|line| errors.keep(reader.read(line))).collect()
+    let mut checks = Vec::with_capacity(lines.len());
+    for line in lines {
+        if let Some(check) = errors.keep(reader.read(line)) {
+            probes.add(check.probes())?;
+            checks.push(check);
+        }
+    }
+    Ok(checks)
 }
 
 /// A check of a lab that stands beside those of its file.

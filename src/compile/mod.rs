@@ -141,15 +141,18 @@ pub fn compile(topology: Topology, options: &Options, errors: &mut Diagnostics) 
     wireguard::fill(&layout, &mut lab, errors);
     programs::resolve(&topology, &mut lab, errors);
     sysctls::fill(&topology, &mut lab, errors);
+    let probes = options.limits.counter(Quantity::Probes);
     match (&topology.checks, routed, topology.routing) {
         (Some(lines), ..) => {
-            lab.checks = checks::read(lines, topology.routing, &layout, &lab, errors);
+            let read = checks::read(lines, topology.routing, &layout, &lab, probes, errors);
+            lab.checks = errors.keep(read)?;
         }
         (None, Some((network, core)), Routing::Auto) => {
             let is_routed =
                 |node: NodeId| topology.routing_at(NodeIndex::new(node.0)) == Routing::Auto;
             let parts = Parts::of(&lab, &layout, &network, &core, is_routed);
-            (lab.checks, lab.sample) = synthetic::checks(&lab, &layout, &network, &parts);
+            let made = synthetic::checks(&lab, &layout, &network, &parts, probes);
+            (lab.checks, lab.sample) = errors.keep(made)?;
         }
         (None, Some(_), Routing::None) | (None, None, _) => {}
     }

@@ -33,20 +33,20 @@ pub(super) enum Way {
 #[derive(Debug, Default)]
 pub(super) struct Ways {
     list: Vec<Way>,
-    numbers: HashMap<Way, u16>,
+    numbers: HashMap<Way, u32>,
 }
 
 impl Ways {
-    pub fn number(&mut self, way: Way) -> u16 {
-        let next = u16::try_from(self.list.len()).expect("a table has fewer ways than labels");
+    pub fn number(&mut self, way: Way) -> u32 {
+        let next = u32::try_from(self.list.len()).expect("a table has fewer than 2^32 ways");
         *self.numbers.entry(way).or_insert_with_key(|way| {
             self.list.push(way.clone());
             next
         })
     }
 
-    pub fn get(&self, number: u16) -> &Way {
-        &self.list[usize::from(number)]
+    pub fn get(&self, number: u32) -> &Way {
+        &self.list[number as usize]
     }
 }
 
@@ -58,9 +58,9 @@ pub(super) enum Reached {
     /// It is one of those who take them.
     Here,
     /// Inside its site.
-    Inside(u16),
+    Inside(u32),
     /// Through a border of its site, or from one over the core.
-    Beyond(u16),
+    Beyond(u32),
 }
 
 /// All routing domains, each by its number and in each family.
@@ -233,8 +233,8 @@ impl<'a> Reach<'a> {
 
     /// How a context reaches each class. `shortest` are the shortest ways from there.
     pub fn reached(&self, from: Place, shortest: &Shortest, ways: &mut Ways) -> Vec<Reached> {
-        let mut near: Vec<Option<(u64, u16)>> = vec![None; self.goals.len()];
-        let mut numbers: Vec<Option<u16>> = vec![None; shortest.sets()];
+        let mut near: Vec<Option<(u64, u32)>> = vec![None; self.goals.len()];
+        let mut numbers: Vec<Option<u32>> = vec![None; shortest.sets()];
         let mut steps = Vec::new();
         for (row, near) in near.iter_mut().enumerate() {
             let goal = &self.goals[row];
@@ -252,7 +252,7 @@ impl<'a> Reach<'a> {
             }
         }
         let border = self.network.stations[from].border;
-        let exits: Vec<Option<(u64, u16)>> = match border {
+        let exits: Vec<Option<(u64, u32)>> = match border {
             true => Vec::new(),
             false => self.exits.iter().map(|(_, row)| self.exit(from, row, ways)).collect(),
         };
@@ -282,9 +282,9 @@ impl<'a> Reach<'a> {
     fn nearest_of<'r>(
         &self,
         rows: impl Iterator<Item = &'r usize> + Clone,
-        near: &[Option<(u64, u16)>],
+        near: &[Option<(u64, u32)>],
         ways: &mut Ways,
-    ) -> Option<u16> {
+    ) -> Option<u32> {
         let known = rows.filter_map(|row| near[*row]);
         let best = known.clone().map(|(distance, _)| distance).min()?;
         let mut best = known.filter(|(distance, _)| *distance == best).map(|(_, way)| way);
@@ -332,7 +332,7 @@ impl<'a> Reach<'a> {
         self.network.stations[place].number as usize
     }
 
-    fn exit(&self, from: Place, row: &[u64], ways: &mut Ways) -> Option<(u64, u16)> {
+    fn exit(&self, from: Place, row: &[u64], ways: &mut Ways) -> Option<(u64, u32)> {
         // Who is a way out itself goes to no other.
         if row.get(self.number(from)) == Some(&0) {
             return None;
@@ -343,7 +343,7 @@ impl<'a> Reach<'a> {
         (distance < FAR).then(|| (distance, ways.number(Way::Steps(steps))))
     }
 
-    fn through_exit(&self, class: usize, exits: &[Option<(u64, u16)>]) -> Reached {
+    fn through_exit(&self, class: usize, exits: &[Option<(u64, u32)>]) -> Reached {
         let known = |vpn: &DeviceName| {
             let stations = &self.network.stations;
             self.egress[class].iter().any(|(place, _)| stations[*place].vpn.as_ref() == Some(vpn))
@@ -358,7 +358,7 @@ impl<'a> Reach<'a> {
 
     /// The one way out of a context's site, where there is one. Where somebody's written default leads
     /// into the site, the VPN that has it is no way out: it would send everything back.
-    pub fn way_out(&self, from: Place, shortest: &Shortest, ways: &mut Ways) -> Option<u16> {
+    pub fn way_out(&self, from: Place, shortest: &Shortest, ways: &mut Ways) -> Option<u32> {
         if self.network.stations[from].border {
             return None;
         }
@@ -383,5 +383,19 @@ impl<'a> Reach<'a> {
         }
         let owners = self.owners[class].iter().map(|row| self.goals[*row].place);
         owners.map(|owner| self.network.stations[owner].vpn.as_ref()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_room_for_more_ways_than_sixteen_bits_can_number() {
+        let mut ways = Ways::default();
+        let way = |step: u32| Way::Steps(vec![step]);
+        let numbers: Vec<u32> = (0..70_000).map(|step| ways.number(way(step))).collect();
+        assert_eq!(numbers, Vec::from_iter(0..70_000));
+        assert_eq!((ways.number(way(69_999)), ways.get(69_999)), (69_999, &way(69_999)));
     }
 }

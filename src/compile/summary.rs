@@ -17,7 +17,7 @@ pub(super) enum Leaf {
     /// The kernel has a better route itself, so that nothing can go wrong here.
     Own,
     /// The way of this number.
-    Way(u16),
+    Way(u32),
 }
 
 /// How many ways a prefix remembers; with more than these at hand the summary may be longer, and
@@ -33,7 +33,7 @@ const READABLE: usize = 256;
 enum Savers {
     Nothing,
     Anything,
-    Some { ways: [u16; KEPT], count: u8 },
+    Some { ways: [u32; KEPT], count: u8 },
 }
 
 /// The prefixes of one family in one routing domain.
@@ -112,7 +112,7 @@ impl Tree {
 
     /// The routes of a table whose leaves are these, by their places: prefixes with the way that
     /// each takes. With a `default` way every hole may be sent that way.
-    pub fn routes(&self, leaves: &[Leaf], default: Option<u16>) -> Vec<(IpNet, u16)> {
+    pub fn routes(&self, leaves: &[Leaf], default: Option<u32>) -> Vec<(IpNet, u32)> {
         // In a table that can be read as a whole a summary stands for what it says and nothing else.
         let thrifty = self.len() > READABLE;
         let mut savers = Vec::with_capacity(self.nodes.len());
@@ -149,8 +149,8 @@ impl Tree {
     }
 
     /// The way that the whole table could take by default, where some could: one that saves most.
-    pub fn common(&self, leaves: &[Leaf]) -> Option<u16> {
-        let mut counts: BTreeMap<u16, usize> = BTreeMap::new();
+    pub fn common(&self, leaves: &[Leaf]) -> Option<u32> {
+        let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
         for (_, leaf) in self.leaves() {
             match leaves[leaf] {
                 Leaf::Way(way) => *counts.entry(way).or_default() += 1,
@@ -163,7 +163,7 @@ impl Tree {
 }
 
 impl Savers {
-    fn one(way: u16) -> Self {
+    fn one(way: u32) -> Self {
         Savers::Some { ways: [way; KEPT], count: 1 }
     }
 
@@ -196,8 +196,8 @@ impl Savers {
         }
     }
 
-    fn ways(&self) -> impl Iterator<Item = u16> + '_ {
-        let kept: &[u16] = match self {
+    fn ways(&self) -> impl Iterator<Item = u32> + '_ {
+        let kept: &[u32] = match self {
             Savers::Nothing | Savers::Anything => &[],
             Savers::Some { ways, count } => &ways[..usize::from(*count)],
         };
@@ -205,7 +205,7 @@ impl Savers {
     }
 
     /// The way that a prefix has to take, given the one it would take anyway.
-    fn wanted(&self, inherited: Option<u16>) -> Option<u16> {
+    fn wanted(&self, inherited: Option<u32>) -> Option<u32> {
         let first = self.ways().next()?;
         let kept = inherited.is_some_and(|inherited| self.ways().any(|way| way == inherited));
         (!kept).then_some(first)

@@ -26,10 +26,10 @@ const SPARE: u32 = 4096;
 struct Table {
     place: Place,
     ways: Ways,
-    routes: Vec<(IpNet, u16)>,
-    spare: Vec<(IpNet, u16)>,
+    routes: Vec<(IpNet, u32)>,
+    spare: Vec<(IpNet, u32)>,
     /// For each family in which all routes leave by one way: that way.
-    one_way: [Option<u16>; 2],
+    one_way: [Option<u32>; 2],
 }
 
 /// Adds the routes and labels of a lab where the file has none of its own. Returns the graph that they
@@ -235,7 +235,7 @@ impl Source<'_> {
     }
 
     /// Whether a way leads to those who take packets on.
-    fn leads_on(&self, station: &Station, table: &Table, way: u16) -> bool {
+    fn leads_on(&self, station: &Station, table: &Table, way: u32) -> bool {
         match table.ways.get(way) {
             Way::Steps(steps) => steps.iter().all(|step| {
                 let next = &self.network.stations[station.steps[*step as usize].to];
@@ -314,14 +314,14 @@ impl Table {
 }
 
 /// Whether a summary covers a route of the file's that is meant for more than the summary knows.
-fn spoilt(tree: &Tree, routes: &[(IpNet, u16)], written: &HashSet<IpNet>) -> bool {
+fn spoilt(tree: &Tree, routes: &[(IpNet, u32)], written: &HashSet<IpNet>) -> bool {
     let mut summaries = routes.iter().filter(|(net, _)| tree.leaf(*net).is_none());
     let strangers: Vec<&IpNet> = written.iter().filter(|net| tree.leaf(**net).is_none()).collect();
     summaries.any(|(net, _)| strangers.iter().any(|stranger| net.contains(*stranger)))
 }
 
 /// A route for each prefix.
-fn plain(tree: &Tree, leaves: &[Leaf]) -> Vec<(IpNet, u16)> {
+fn plain(tree: &Tree, leaves: &[Leaf]) -> Vec<(IpNet, u32)> {
     tree.leaves()
         .filter_map(|(net, leaf)| match leaves[leaf] {
             Leaf::Way(way) => Some((net, way)),
@@ -335,8 +335,8 @@ fn one_way(
     tree: &Tree,
     leaves: &[Leaf],
     written: &HashSet<IpNet>,
-    routes: &[(IpNet, u16)],
-) -> Option<u16> {
+    routes: &[(IpNet, u32)],
+) -> Option<u32> {
     let (_, first) = routes.first()?;
     let same = |leaf: Leaf| match leaf {
         Leaf::Way(way) => way == *first,
@@ -354,7 +354,7 @@ fn spare(
     place: Place,
     reached: &[Reached],
     ways: &mut Ways,
-) -> Vec<(IpNet, u16)> {
+) -> Vec<(IpNet, u32)> {
     let spare: Vec<Leaf> = reached
         .iter()
         .enumerate()
@@ -389,7 +389,7 @@ fn routes(
     let cut = |net: &IpNet| own.contains(net) && !attached.contains(net);
     let first = table.routes.iter().map(|route| (route, cut(&route.0).then_some(SPARE)));
     let spare = table.spare.iter().map(|route| (route, Some(SPARE)));
-    let mut ways_on: HashMap<(u16, IpFamily), Arc<[Nexthop]>> = HashMap::new();
+    let mut ways_on: HashMap<(u32, IpFamily), Arc<[Nexthop]>> = HashMap::new();
     let mut routes: Vec<Route> = first
         .chain(spare)
         .filter(|((net, _), metric)| metric.is_some() || !written.contains(net))

@@ -23,6 +23,8 @@ pub enum Quantity {
     Nexthops,
     /// Lines of checks.
     Checks,
+    /// Probes that checks send: to each address of a check as many as it counts.
+    Probes,
     /// Bytes of files that the file names, each time that a node has one.
     Bytes,
     /// Lookups in the search for forwarding loops, which ends there and refuses nothing.
@@ -31,7 +33,7 @@ pub enum Quantity {
 
 impl Quantity {
     /// All of them.
-    pub const ALL: [Quantity; 10] = [
+    pub const ALL: [Quantity; 11] = [
         Quantity::Nodes,
         Quantity::Links,
         Quantity::Interfaces,
@@ -40,6 +42,7 @@ impl Quantity {
         Quantity::Routes,
         Quantity::Nexthops,
         Quantity::Checks,
+        Quantity::Probes,
         Quantity::Bytes,
         Quantity::Lookups,
     ];
@@ -55,6 +58,7 @@ impl Quantity {
             Quantity::Routes => "routes",
             Quantity::Nexthops => "nexthops",
             Quantity::Checks => "checks",
+            Quantity::Probes => "probes",
             Quantity::Bytes => "bytes",
             Quantity::Lookups => "lookups",
         }
@@ -71,6 +75,7 @@ impl Quantity {
             Quantity::Routes => 3_500_000,
             Quantity::Nexthops => 5_000_000,
             Quantity::Checks => 200_000,
+            Quantity::Probes => 2_000_000,
             Quantity::Bytes => 256 << 20,
             Quantity::Lookups => 2_000_000,
         }
@@ -88,6 +93,7 @@ impl Quantity {
             | Quantity::Interfaces
             | Quantity::Routes
             | Quantity::Checks
+            | Quantity::Probes
             | Quantity::Lookups => self.word(),
         }
     }
@@ -225,6 +231,9 @@ fn instead(quantity: Quantity, refusal: Diagnostic) -> Diagnostic {
         Quantity::Checks => {
             refusal.help("a check of one address in each subnet often says as much")
         }
+        Quantity::Probes => refusal.help(
+            "`!>` with a node's name probes each address of the node; with an address, that one alone",
+        ),
     }
 }
 

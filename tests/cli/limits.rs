@@ -49,7 +49,7 @@ fn a_limit_of_nothing_that_is_counted_is_wrong_usage() {
     for (limit, why) in [
         (
             "routers=9",
-            "`routers` is none of nodes, links, interfaces, neighbours, paths, routes, nexthops, checks, bytes, lookups",
+            "`routers` is none of nodes, links, interfaces, neighbours, paths, routes, nexthops, checks, probes, bytes, lookups",
         ),
         ("routes=many", "`many` is no number"),
         ("routes", "as in `routes=1000000`"),

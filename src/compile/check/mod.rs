@@ -243,6 +243,11 @@ impl Check {
         }
     }
 
+    /// How many probes are sent at the least: to each address one, or as many as are counted.
+    pub(super) fn probes(&self) -> usize {
+        self.count().unwrap_or(1) * self.to.addresses().len()
+    }
+
     /// What is sent: flows that name no protocol are datagrams, since an echo request has no port
     /// by which it could go another way than others.
     pub fn protocol(&self) -> Protocol {

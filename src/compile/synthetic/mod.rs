@@ -19,7 +19,8 @@ use super::lab::{Lab, NodeId, Sample};
 use super::layout::Layout;
 use super::network::Network;
 use super::parts::Parts;
-use crate::document::Role;
+use crate::diagnostic::Diagnostic;
+use crate::document::{Counter, Role};
 use endpoint::Endpoint;
 use mesh::Mesh;
 use neighbours::Neighbours;
@@ -31,13 +32,17 @@ use std::net::IpAddr;
 /// endpoint and every pair of VPNs into it may go beyond.
 const MOST: usize = 1000;
 
-/// The checks of a lab that the compiler routes, and what was left out of them.
+/// The checks of a lab that the compiler routes, whose probes are counted, and what was left out of them.
+///
+/// # Errors
+/// There would be more probes than the limit allows.
 pub(super) fn checks(
     lab: &Lab,
     layout: &Layout,
     network: &Network,
     parts: &Parts,
-) -> (Vec<Check>, Option<Sample>) {
+    mut probes: Counter<'_>,
+) -> Result<(Vec<Check>, Option<Sample>), Diagnostic> {
     let reader = Reader::of(lab, layout);
     let endpoints = endpoint::all(lab, layout, network, parts);
     let policy = ReachabilityPolicy::of(lab, layout);
@@ -76,25 +81,30 @@ pub(super) fn checks(
     );
 
     let mut checks = Vec::new();
+    let mut add = |more: Vec<Check>| {
+        probes.add(more.iter().map(Check::probes).sum())?;
+        checks.extend(more);
+        Ok(())
+    };
     let mut reached: BTreeSet<(usize, IpAddr)> = BTreeSet::new();
     for (from, to) in &near {
         let (near, far) = (&endpoints[*from], &endpoints[*to]);
-        for check in near.reaching(&reader, far, |address| near.reaches(far, address)) {
-            reached.extend(check.to.addresses().iter().map(|address| (*to, *address)));
-            checks.push(check);
-        }
+        let more = near.reaching(&reader, far, |address| near.reaches(far, address));
+        let addresses = more.iter().flat_map(|check| check.to.addresses());
+        reached.extend(addresses.map(|address| (*to, *address)));
+        add(more)?;
     }
     for (from, to) in &far {
         let is_reached = |address| imported(*from, *to, address);
-        checks.extend(endpoints[*from].reaching(&reader, &endpoints[*to], is_reached));
+        add(endpoints[*from].reaching(&reader, &endpoints[*to], is_reached))?;
     }
     for (from, to, address) in further_addresses(&endpoints, &senders, &near, &reached) {
         if neighbours.reach_address(from, to, address) {
-            checks.extend(endpoints[from].reaching_address(&reader, address));
+            add(endpoints[from].reaching_address(&reader, address).into_iter().collect())?;
         }
     }
     for (from, to) in &apart {
-        checks.extend(missing(*from, *to));
+        add(missing(*from, *to))?;
     }
     checks.sort_by_key(|check| (check.from.node, check.expect == Expect::Lost));
     let sample = Sample {
@@ -105,7 +115,7 @@ pub(super) fn checks(
     };
     let is_whole =
         sample.chosen >= sample.of && sample.unchecked.is_empty() && sample.between.is_empty();
-    (checks, (!is_whole).then_some(sample))
+    Ok((checks, (!is_whole).then_some(sample)))
 }
 
 /// A host's address that no check is about yet, with whoever can reach it: a place of each among the

@@ -51,7 +51,7 @@ pub(in crate::compile) fn routes(
     place: Place,
     own: &Reach<'_>,
     ways: &mut Ways,
-) -> Vec<(IpNet, u16)> {
+) -> Vec<(IpNet, u32)> {
     let family = own.family;
     let context = network.stations[place].context;
     let Some(imports) = of(lab, layout, context) else { return Vec::new() };
@@ -91,7 +91,7 @@ fn of_vpn(
     vpn: &DeviceName,
     taken: &Taken<'_>,
     ways: &mut Ways,
-) -> Vec<(IpNet, u16)> {
+) -> Vec<(IpNet, u32)> {
     let node = network.stations[place].context.node;
     let table = lab[node].vrf(vpn.as_str()).map(|vrf| vrf.table);
     let here = table.map(|table| network.place(Context { node, table }));
@@ -123,10 +123,10 @@ fn of_main(
     family: IpFamily,
     taken: &Taken<'_>,
     ways: &mut Ways,
-) -> Vec<(IpNet, u16)> {
+) -> Vec<(IpNet, u32)> {
     let main = main_of(context.node);
     let on = ways.number(Way::Main);
-    let mut routes: BTreeMap<IpNet, u16> = BTreeMap::new();
+    let mut routes: BTreeMap<IpNet, u32> = BTreeMap::new();
     if let Some(reach) = reach {
         let main = network.place(main);
         let reached = reach.reached(main, &reach.search(main), &mut Ways::default());
@@ -147,7 +147,7 @@ fn summarised(
     reach: &Reach<'_>,
     leaf: impl Fn(usize) -> Leaf,
     taken: &Taken<'_>,
-) -> Vec<(IpNet, u16)> {
+) -> Vec<(IpNet, u32)> {
     let destinations = reach.destinations;
     let mut leaves: Vec<Leaf> = destinations.class_of.iter().map(|class| leaf(*class)).collect();
     let tree = &destinations.trees[reach.family.index()];
