@@ -3,7 +3,7 @@
 use super::report::Report;
 use crate::compile::{Check, Lab};
 use crate::forward::Network;
-use crate::plan::lower;
+use crate::plan::{Resource, lower};
 use crate::verify::{self, Cause, Deviation, Judge, Standing, Verdict, Word};
 use std::collections::BTreeSet;
 
@@ -128,7 +128,9 @@ fn mending(lab: &Lab, Cause { deviations, along }: &Cause) -> String {
     let each = each.map(|commands| commands.concat()).filter(|it| it.len() <= MAX_COMMANDS);
     let commands = each.unwrap_or_else(|| {
         let runs = lab.nodes.iter().any(|node| !node.run.is_empty());
-        let in_place = if runs { "" } else { " --in-place" };
+        // A ruleset that is not the lab's stays where it is brought back in place.
+        let is_ruleset = |it: &Deviation| matches!(it.found.resource(), Resource::Ruleset { .. });
+        let in_place = if runs || deviations.iter().any(is_ruleset) { "" } else { " --in-place" };
         vec![format!("vrflab reset {name}{in_place}")]
     });
     let commands: Vec<String> = commands.iter().map(|command| format!("`{command}`")).collect();

@@ -103,9 +103,12 @@ impl RunningLab {
         own(&record.footprint, &record.footprint.namespaces)?;
         observer.locked();
         let mut report = run(&lab, options.patience, observer)?;
-        let standing = check::observe(&lab)?;
-        let changes = undoable(&built, &record.changes, lab.name.as_str());
-        check::explain(&mut report, &lab, &lab.checks, &standing, &changes);
+        // What was made just now was compared when it was made.
+        if !(report.ok() && self.is_new()) {
+            let standing = check::observe(&lab)?;
+            let changes = undoable(&built, &record.changes, lab.name.as_str());
+            check::explain(&mut report, &lab, &lab.checks, &standing, &changes);
+        }
         let home = Home::of(state::directory(name));
         let failed_commands = home.failed_commands().unwrap_or_default();
         Ok(Checked { lab, file: built.source, report, failed_commands, warnings })

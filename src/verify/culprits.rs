@@ -32,8 +32,8 @@ pub struct Culprits<'s> {
     standing: &'s Standing,
     /// The deviations, those together of which the first brought the others about.
     groups: Vec<Vec<usize>>,
-    /// Causes of earlier checks, with the network in which they are mended.
-    known: Vec<(Cause, Network<'s>)>,
+    /// Causes of earlier checks, by their groups, with the network in which they are mended.
+    known: Vec<(Vec<usize>, Network<'s>)>,
     /// The network in which all is mended.
     whole: Network<'s>,
 }
@@ -46,36 +46,47 @@ impl<'s> Culprits<'s> {
         Self { lab, standing, groups, known: Vec::new(), whole: standing.mended(&all) }
     }
 
-    /// The cause of a check that does not hold; nothing where it would not hold without any deviation.
+    /// The cause of a check of which the network as it is says this; nothing where no deviation is to blame.
     /// `way` has the nodes that its packets come to.
-    pub(super) fn find(&mut self, check: &Check, way: &BTreeSet<&str>) -> Cause {
+    pub(super) fn find(&mut self, check: &Check, found: Word, way: &BTreeSet<&str>) -> Cause {
         let deviations = self.standing.deviations();
-        let wanted = match self.judge(check, &self.whole) {
-            Word::Refuted => return Cause::default(),
-            wanted @ (Word::Proved | Word::Unknown) if !deviations.is_empty() => wanted,
-            Word::Proved | Word::Unknown => return Cause::default(),
-        };
+        if deviations.is_empty() {
+            return Cause::default();
+        }
+        let wanted = self.judge(check, &self.whole);
+        if found == Word::Proved || wanted == Word::Refuted || wanted == found {
+            return Cause::default();
+        }
         let check = (check, wanted);
-        let known = self.known.iter().position(|(_, mended)| self.holds(check, mended));
-        let place = known.unwrap_or_else(|| {
-            let mut order: Vec<usize> = (0..self.groups.len()).collect();
-            order.sort_by_key(|group| {
-                let root = &deviations[self.groups[*group][0]];
-                (!way.contains(root.node.as_str()), rank(root.found.resource()))
-            });
-            let least = self.least(check, &mut Vec::new(), &order, false);
-            let mended: Vec<usize> =
-                least.iter().flat_map(|group| &self.groups[*group]).copied().collect();
-            let (mut cause, mended) = (Cause::default(), self.standing.mended(&mended));
-            for group in least {
-                let (root, along) = self.groups[group].split_first().expect("a group has a root");
-                cause.deviations.push(deviations[*root].clone());
-                cause.along.extend(along.iter().map(|place| deviations[*place].clone()));
+        let known = self.known.iter().find(|(_, mended)| self.holds(check, mended));
+        let groups = match known {
+            // One that is the cause of another check can be more than this one's.
+            Some((groups, _)) => self.least(check, &mut Vec::new(), groups, false),
+            None => {
+                let mut order: Vec<usize> = (0..self.groups.len()).collect();
+                order.sort_by_key(|group| {
+                    let root = &deviations[self.groups[*group][0]];
+                    (!way.contains(root.node.as_str()), rank(root.found.resource()))
+                });
+                self.least(check, &mut Vec::new(), &order, false)
             }
-            self.known.push((cause, mended));
-            self.known.len() - 1
-        });
-        self.known[place].0.clone()
+        };
+        let mut cause = Cause::default();
+        for group in &groups {
+            let (root, along) = self.groups[*group].split_first().expect("a group has a root");
+            cause.deviations.push(deviations[*root].clone());
+            cause.along.extend(along.iter().map(|place| deviations[*place].clone()));
+        }
+        if !self.known.iter().any(|(known, _)| *known == groups) {
+            let mended = self.standing.mended(&self.members(&groups));
+            self.known.push((groups, mended));
+        }
+        cause
+    }
+
+    /// The deviations of groups.
+    fn members(&self, groups: &[usize]) -> Vec<usize> {
+        groups.iter().flat_map(|group| &self.groups[*group]).copied().collect()
     }
 
     /// A least set of groups that, mended beside those of `base`, let a check hold; as in Junker's QuickXplain.
@@ -108,9 +119,7 @@ impl<'s> Culprits<'s> {
     }
 
     fn holds_with(&self, check: (&Check, Word), groups: &[usize]) -> bool {
-        let mended: Vec<usize> =
-            groups.iter().flat_map(|group| &self.groups[*group]).copied().collect();
-        self.holds(check, &self.standing.mended(&mended))
+        self.holds(check, &self.standing.mended(&self.members(groups)))
     }
 
     /// Whether a check holds as well as is wanted: for sure, or so that nothing contradicts it.

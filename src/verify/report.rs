@@ -210,14 +210,14 @@ impl<'a> Judge<'_, 'a> {
             Verdict::NoOutcome => (Some(NO_OUTCOME.to_owned()), None),
         };
         let cause = match culprits {
-            Some(culprits) if *verdict != Verdict::Proved => {
+            Some(culprits) => {
                 let exchanges = judgement.probes.iter().flat_map(|probe| &probe.exchanges);
                 let walks = exchanges.flat_map(|it| std::iter::once(&it.request).chain(&it.reply));
                 let hops = walks.flat_map(|outcome| &outcome.hops);
                 let way: BTreeSet<&str> = hops.map(|hop| self.name(hop.namespace)).collect();
-                culprits.find(check, &way)
+                culprits.find(check, Word::of(verdict), &way)
             }
-            Some(_) | None => Cause::default(),
+            None => Cause::default(),
         };
         // What is not as it was built is no fault of the file.
         let is_built = refutation.filter(|_| cause.deviations.is_empty());

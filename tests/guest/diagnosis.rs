@@ -11,16 +11,19 @@ use vrflab::executor::{self, Change};
 use vrflab::state::Footprint;
 use vrflab::verify::beside;
 
-/// What is read of a file: the lab and the checks, and each time what breaks it.
+/// What is read of a file: the lab and the checks, each time what breaks it, and what is done afterwards where
+/// no step of the lab's own mends it.
 struct Cases<'t> {
     lab: &'t str,
     checks: Vec<&'t str>,
     breaks: Vec<Vec<(&'t str, &'t str)>>,
+    afterwards: Vec<(&'t str, &'t str)>,
 }
 
 impl<'t> Cases<'t> {
     fn of(text: &'t str) -> Self {
-        let mut cases = Self { lab: "", checks: Vec::new(), breaks: Vec::new() };
+        let mut cases =
+            Self { lab: "", checks: Vec::new(), breaks: Vec::new(), afterwards: Vec::new() };
         let mut is_new = true;
         for line in text.lines() {
             let commands = line.strip_prefix("> ");
@@ -28,12 +31,13 @@ impl<'t> Cases<'t> {
                 cases.lab = lab;
             } else if let Some(check) = line.strip_prefix("check ") {
                 cases.checks.push(check);
+            } else if let Some(command) = line.strip_prefix("afterwards ") {
+                cases.afterwards.push(command.split_once(": ").unwrap());
             } else if let Some(command) = commands {
                 if is_new {
                     cases.breaks.push(Vec::new());
                 }
-                let command = command.split_once(": ").unwrap_or_else(|| panic!("{line}"));
-                cases.breaks.last_mut().unwrap().push(command);
+                cases.breaks.last_mut().unwrap().push(command.split_once(": ").unwrap());
             }
             is_new = commands.is_none();
         }
@@ -98,6 +102,9 @@ fn holds(name: &str) {
     assert_eq!(whole, format!("{} passed, 0 failed\n", cases.checks.len()));
     let mut found = format!("lab {}\n", cases.lab);
     cases.checks.iter().for_each(|check| writeln!(found, "check {check}").unwrap());
+    for (node, command) in &cases.afterwards {
+        writeln!(found, "afterwards {node}: {command}").unwrap();
+    }
     for breaks in &cases.breaks {
         found.push('\n');
         for (node, command) in breaks {
@@ -107,6 +114,7 @@ fn holds(name: &str) {
         found += &said(&standing, &cases.checks);
         heal(&standing);
     }
+    cases.afterwards.iter().for_each(|(node, command)| inside(&standing, node, command));
     assert_eq!(said(&standing, &cases.checks), whole, "it is healed");
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, &found).unwrap();
