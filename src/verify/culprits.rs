@@ -162,7 +162,20 @@ fn groups(deviations: &[Deviation]) -> Vec<Vec<usize>> {
             let goes_along = match milestone {
                 Milestone::Device(..) | Milestone::Up(..) | Milestone::Connected(..) => true,
                 Milestone::Settings(_) | Milestone::Configured(..) | Milestone::Devices(_) => false,
-                _ => strength == Strength::Hard,
+                Milestone::Namespace(_)
+                | Milestone::Master(..)
+                | Milestone::Port(..)
+                | Milestone::Vlan(..)
+                | Milestone::Mtu(..)
+                | Milestone::Queue(..)
+                | Milestone::Files(_)
+                | Milestone::Ruleset(_)
+                | Milestone::Carrier(..)
+                | Milestone::Source(..)
+                | Milestone::NexthopObject(..)
+                | Milestone::VrfTable(..)
+                | Milestone::Labels(_)
+                | Milestone::LocalTable(..) => strength == Strength::Hard,
             };
             let provider =
                 providers.get(&milestone).copied().filter(|it| goes_along && *it != place);

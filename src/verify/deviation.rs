@@ -28,7 +28,7 @@ pub enum Found {
         /// As it was built.
         built: Resource,
         /// As it is.
-        found: Resource,
+        found: Box<Resource>,
     },
 }
 
@@ -49,7 +49,7 @@ impl Deviation {
         let mut extra: Vec<Option<Resource>> = extra.into_iter().map(Some).collect();
         let missing = missing.into_iter().zip(instead).map(|(built, instead)| {
             match instead.and_then(|place| extra[place].take()) {
-                Some(found) => Found::Changed { built, found },
+                Some(found) => Found::Changed { built, found: Box::new(found) },
                 None => Found::Missing(built),
             }
         });
@@ -106,7 +106,7 @@ impl Found {
         let Found::Changed { built: Resource::Veth { ends: built }, found } = self else {
             return self.resource().namespace();
         };
-        let Resource::Veth { ends: found } = found else { return &built[0].namespace };
+        let Resource::Veth { ends: found } = &**found else { return &built[0].namespace };
         let differs = built.iter().zip(found).find(|(built, found)| built != found);
         &differs.map_or(&built[0], |(built, _)| built).namespace
     }
@@ -121,11 +121,13 @@ impl Found {
             Found::Changed { built, found } => match mtu(built, found) {
                 Some((mtu, _)) => vec![Action::Add(mtu)],
                 None if found.is_replaced_by(built) => {
-                    let before = Some(Box::new(found.clone()));
+                    let before = Some(found.clone());
                     vec![Action::Replace { resource: built.clone(), before }]
                 }
                 None if !built.devices().is_empty() => return None,
-                None => vec![Action::Delete(found.clone()), Action::Add(built.clone())],
+                None => {
+                    vec![Action::Delete(Resource::clone(found)), Action::Add(built.clone())]
+                }
             },
         })
     }
@@ -250,7 +252,7 @@ impl Serialize for Deviation {
         let (word, command, instead) = match &self.found {
             Found::Missing(built) => ("missing", built, None),
             Found::Unexpected(found) => ("unexpected", found, None),
-            Found::Changed { built, found } => ("changed", built, Some(found)),
+            Found::Changed { built, found } => ("changed", built, Some(&**found)),
         };
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("node", &self.node)?;

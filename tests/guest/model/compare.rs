@@ -265,7 +265,7 @@ fn a_segment_that_is_sent_again_may_take_another_of_its_ways() {
     let both = [near.clone(), far.clone()];
     let seen: [(&str, &[u32]); 3] = [("a", &[]), ("b", &[7]), ("c", &[])];
     assert!(is_made_of(&near, &both, &seen));
-    assert!(!is_made_of(&near, &[near.clone()], &seen), "nothing takes the second way");
+    assert!(!is_made_of(&near, std::slice::from_ref(&near), &seen), "nothing takes the second way");
     let broken = [seen[1], seen[0], seen[2]];
     assert!(!is_made_of(&near, &both, &broken), "no way begins so");
     assert!(!is_made_of(&far, &both, &[seen[0], seen[2]]), "it is another way");
