@@ -146,6 +146,7 @@ fn said(node: Option<&Node>, resource: &Resource) -> String {
         Resource::Sysctl { key, value, .. } => {
             format!("by `{}={value}`{at}", crate::compile::sysctl_name(key))
         }
+        Resource::Ruleset { .. } => format!("by the ruleset{at}"),
         Resource::Namespace { .. }
         | Resource::Veth { .. }
         | Resource::Device { .. }
@@ -160,7 +161,6 @@ fn said(node: Option<&Node>, resource: &Resource) -> String {
         | Resource::NoOffload { .. }
         | Resource::Up { .. }
         | Resource::NexthopObject { .. }
-        | Resource::Ruleset { .. }
         | Resource::EtcFile { .. }
         | Resource::Command { .. } => format!("by `{}`", Action::Add(resource.clone())),
     }

@@ -133,7 +133,7 @@ mod tests {
     const LAB: &str = "
 nodes:
   h1:
-  fw: {role: router, nft: 'table inet t { chain f { type filter hook forward priority 0; drop; } }'}
+  fw: {role: router, nft: 'table inet t { chain f { type filter hook forward priority 0; iifname eth0 drop; } }'}
   h2: {run: bird}
 links: [h1 -- fw, fw -- h2]
 checks: [h1 -> h2, h1 -> fw]
