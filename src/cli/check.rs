@@ -24,7 +24,7 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The lab, where it is not the only one [env: VRFLAB_LAB]
+    /// The lab, needed only if several are up [env: VRFLAB_LAB]
     lab: Option<String>,
     /// Print JSON
     #[arg(long)]
@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     /// Retry failing checks for up to this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     wait: u64,
-    /// Make this check and not those of the lab's file; may be given several times
+    /// Run this check instead of those in the lab's file. Can be repeated
     #[arg(long, value_name = "CHECK")]
     only: Vec<String>,
 }

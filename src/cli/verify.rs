@@ -35,8 +35,8 @@ const MAX_NAMED: usize = 3;
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The lab's .dot or .yaml file, `-` for standard input; or a lab that is up, which is not needed where
-    /// it is the only one [env: VRFLAB_LAB]
+    /// The lab's .dot or .yaml file, `-` for standard input; or a lab that is up, needed only if there are
+    /// several [env: VRFLAB_LAB]
     #[arg(value_name = "FILE|LAB")]
     what: Option<PathBuf>,
     #[command(flatten)]
@@ -44,8 +44,8 @@ pub(super) struct Arguments {
     /// Print JSON: each check with its verdict, and the hops of all that can become of its packets
     #[arg(long)]
     json: bool,
-    /// Prove too what survives when this interface goes down, or the end of any link, each alone; routes
-    /// are not led round it. May be given several times
+    /// Also prove what survives if this interface goes down, or the end of any link, each alone; routes are
+    /// not moved to other paths. Can be repeated
     #[arg(long, value_name = "NODE:IF|any")]
     if_down: Vec<String>,
     #[command(flatten)]
