@@ -1,11 +1,11 @@
-//! What the kernel itself says: which way it would send a packet, what its interfaces are like.
+//! What the kernel itself says: which way it would send a packet, which interfaces it has.
 //!
 //! A lookup runs the kernel's own routing code, the check of the source included, without sending
 //! anything, so it explains a loss without a trace.
 
 use super::{SendError, Socket, Worker};
 use nix::errno::Errno;
-use nix::net::if_::{InterfaceFlags, if_nameindex};
+use nix::net::if_::if_nameindex;
 use rtnetlink::packet_route::route::{
     MplsLabel, RouteAddress, RouteAttribute, RouteFlags, RouteLwTunnelEncap, RouteMessage,
     RouteMplsIpTunnel, RouteType, RouteVia,
@@ -61,12 +61,6 @@ pub struct Way {
 pub struct InterfaceState {
     /// Its index.
     pub index: u32,
-    /// Whether it is set up.
-    pub up: bool,
-    /// Whether the far end is there too.
-    pub running: bool,
-    /// Its addresses.
-    pub addresses: Vec<IpAddr>,
     /// Its hardware address, where it has one of Ethernet.
     pub mac: Option<[u8; 6]>,
 }
@@ -104,25 +98,6 @@ impl Lookup {
             Origin::Bound(device) => message.attributes.push(RouteAttribute::Oif(device)),
             Origin::Interface(port) => message.attributes.push(RouteAttribute::Iif(port)),
         }
-        self.ask(message)
-    }
-
-    /// `ip -f mpls route get`.
-    ///
-    /// # Errors
-    /// What the kernel answers: ENETUNREACH for a label that it does not know.
-    pub fn label(&mut self, label: u32) -> Result<Way, Errno> {
-        let mut message = RouteMessage::default();
-        message.header.address_family = AddressFamily::Mpls;
-        message.header.destination_prefix_length = 20;
-        // Without this flag a route whose device is down looks like one that is not there.
-        message.header.flags = RouteFlags::FibMatch;
-        message.attributes.push(RouteAttribute::Destination(RouteAddress::Mpls(MplsLabel {
-            label,
-            traffic_class: 0,
-            bottom_of_stack: true,
-            ttl: 0,
-        })));
         self.ask(message)
     }
 
@@ -196,27 +171,14 @@ pub fn interfaces(_in_namespace: &Worker) -> io::Result<BTreeMap<String, Interfa
     let mut interfaces: BTreeMap<String, InterfaceState> = if_nameindex()?
         .iter()
         .map(|interface| {
-            let state = InterfaceState {
-                index: interface.index(),
-                up: false,
-                running: false,
-                addresses: Vec::new(),
-                mac: None,
-            };
+            let state = InterfaceState { index: interface.index(), mac: None };
             (interface.name().to_string_lossy().into_owned(), state)
         })
         .collect();
     for entry in nix::ifaddrs::getifaddrs()? {
         let Some(state) = interfaces.get_mut(&entry.interface_name) else { continue };
-        state.up |= entry.flags.contains(InterfaceFlags::IFF_UP);
-        state.running |= entry.flags.contains(InterfaceFlags::IFF_RUNNING);
         let Some(address) = entry.address else { continue };
         state.mac = state.mac.or(address.as_link_addr().and_then(|link| link.addr()));
-        let address = address
-            .as_sockaddr_in()
-            .map(|address| address.ip().into())
-            .or_else(|| address.as_sockaddr_in6().map(|address| address.ip().into()));
-        state.addresses.extend::<Option<IpAddr>>(address);
     }
     Ok(interfaces)
 }

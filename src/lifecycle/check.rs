@@ -106,7 +106,9 @@ impl RunningLab {
         // What was made just now was compared when it was made.
         if !(report.ok() && self.is_new()) {
             let standing = check::observe(&lab)?;
-            let changes = undoable(&built, &record.changes, lab.name.as_str());
+            // Nothing is to be undone where all hold.
+            let changes = if report.ok() { &[] } else { &record.changes[..] };
+            let changes = undoable(&built, changes, lab.name.as_str());
             check::explain(&mut report, &lab, &lab.checks, &standing, &changes);
         }
         let home = Home::of(state::directory(name));
@@ -119,8 +121,8 @@ impl RunningLab {
 fn undoable(built: &Built, changes: &[Change], lab: &str) -> Vec<Undoable> {
     let without = |change: &Change| {
         let mut built = built.clone();
-        let mut others = changes.iter().filter(|other| *other != change).cloned();
-        let others: Vec<Change> = others.by_ref().collect();
+        let others = changes.iter().filter(|other| *other != change).cloned();
+        let others: Vec<Change> = others.collect();
         if !others.iter().any(|it| it.link == Some(LinkChange::DownAndRerouted)) {
             built.rerouted = None;
         }

@@ -152,9 +152,18 @@ fn groups(deviations: &[Deviation]) -> Vec<Vec<usize>> {
             providers.entry(milestone).or_insert(place);
         });
     }
+    // What is written there is written for every interface.
+    let of_all = deviations
+        .iter()
+        .enumerate()
+        .filter(|(_, it)| is_changed_setting(&it.found, |key| key == "net/ipv4/ip_forward"));
+    let all_forwarding: HashMap<&str, usize> =
+        of_all.map(|(place, it)| (it.node.as_str(), place)).collect();
     let parent = |place: usize| {
-        if let Some(all) = written_by(&deviations[place].found) {
-            return deviations.iter().position(|it| it.found.resource().key() == all.key());
+        if is_changed_setting(&deviations[place].found, |key| {
+            key.starts_with("net/ipv4/conf/") && key.ends_with("/forwarding")
+        }) {
+            return all_forwarding.get(deviations[place].node.as_str()).copied();
         }
         let Found::Missing(resource) = &deviations[place].found else { return None };
         let mut parent: Option<usize> = None;
@@ -205,19 +214,9 @@ fn groups(deviations: &[Deviation]) -> Vec<Vec<usize>> {
     groups
 }
 
-/// The setting of a namespace that, written, writes this one of an interface.
-fn written_by(found: &Found) -> Option<Resource> {
-    let Found::Changed { built: Resource::Sysctl { namespace, key, value, optional }, .. } = found
-    else {
-        return None;
-    };
-    let is_forwarding = key.starts_with("net/ipv4/conf/") && key.ends_with("/forwarding");
-    is_forwarding.then(|| Resource::Sysctl {
-        namespace: namespace.clone(),
-        key: "net/ipv4/ip_forward".to_owned(),
-        value: value.clone(),
-        optional: *optional,
-    })
+/// Whether a setting of this key is another one.
+fn is_changed_setting(found: &Found, is_it: impl Fn(&str) -> bool) -> bool {
+    matches!(found, Found::Changed { built: Resource::Sysctl { key, .. }, .. } if is_it(key))
 }
 
 /// What rather explains a loss, of deviations that each would.

@@ -72,11 +72,6 @@ impl Standing {
         Network::with_own_rules(&self.state.resources, &self.plan)
     }
 
-    /// What it was built by.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
     /// All in which the kernel differs from what was built.
     pub fn deviations(&self) -> &[Deviation] {
         &self.deviations

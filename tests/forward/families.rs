@@ -1,7 +1,7 @@
 //! Where IPv4 and IPv6 fare otherwise, and where one goes by way of the other.
 
 use crate::compiled;
-use crate::traps::printed;
+use crate::traps::{fates, printed};
 use std::net::IpAddr;
 use vrflab::forward::{Network, Probe, Protocol};
 use vrflab::plan::lower;
@@ -23,20 +23,7 @@ links:
   - {{ends: [r:b, h2:c], addresses: [[10.0.2.254/24, fd02::ff/64], [10.0.2.2/24, fd02::2/64]]}}
 "
     );
-    let lab = compiled("families.yaml", text);
-    let plan = lower(&lab).unwrap();
-    let network = Network::of_plan(&plan);
-    let namespace = lab[lab.node("h1").unwrap()].namespace.as_str();
-    let mut probe = Probe::echo(namespace, to.parse().unwrap());
-    change(&mut probe);
-    let exchanges = network.exchange(&probe);
-    let [exchange] = &exchanges[..] else { panic!("{exchanges:?}") };
-    let replies = exchange.reply.iter().map(|reply| &reply.end);
-    std::iter::once(&exchange.request.end)
-        .chain(replies)
-        .map(printed)
-        .collect::<Vec<_>>()
-        .join(", ")
+    fates(text, to.parse().unwrap(), change)
 }
 
 #[test]

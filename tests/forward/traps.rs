@@ -1,6 +1,7 @@
 //! One behaviour of the kernel each, of a host, a router and another host.
 
 use crate::compiled;
+use std::net::IpAddr;
 use vrflab::forward::{End, Network, Probe, Protocol};
 use vrflab::plan::lower;
 
@@ -17,11 +18,16 @@ links:
   - {{ends: [r:b, h2:c], addresses: [10.0.2.254/24, 10.0.2.2/24]}}
 "
     );
+    fates(text, [10, 0, 2, 2].into(), change)
+}
+
+/// What becomes of a probe of a lab's `h1`, and of its answer.
+pub fn fates(text: String, to: IpAddr, change: impl Fn(&mut Probe<'_>)) -> String {
     let lab = compiled("trap.yaml", text);
     let plan = lower(&lab).unwrap();
     let network = Network::of_plan(&plan);
     let namespace = lab[lab.node("h1").unwrap()].namespace.as_str();
-    let mut probe = Probe::echo(namespace, [10, 0, 2, 2].into());
+    let mut probe = Probe::echo(namespace, to);
     change(&mut probe);
     let exchanges = network.exchange(&probe);
     let [exchange] = &exchanges[..] else { panic!("{exchanges:?}") };

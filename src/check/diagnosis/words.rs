@@ -53,7 +53,7 @@ pub(super) fn looked_up(answer: &RouteAnswer) -> String {
 }
 
 /// Where a way leads.
-pub(super) fn whither(gateway: Option<IpAddr>, device: &str, labels: &[u32]) -> String {
+fn whither(gateway: Option<IpAddr>, device: &str, labels: &[u32]) -> String {
     let gateway = gateway.map(|gateway| format!("to {gateway} ")).unwrap_or_default();
     let labels = match labels {
         [] => String::new(),
@@ -105,7 +105,7 @@ fn tunnels(sighting: &Sighting) -> String {
 }
 
 /// A label stack for people, the outermost first.
-pub(super) fn stack(labels: &[u32]) -> String {
+fn stack(labels: &[u32]) -> String {
     let word = if labels.len() == 1 { "label" } else { "labels" };
     let numbers: Vec<String> = labels.iter().map(u32::to_string).collect();
     format!("{word} {}", numbers.join("/"))
