@@ -21,10 +21,9 @@ impl<'a> Network<'a> {
                 for Sent { packet, share, found } in packets {
                     let mut flight = Flight { share, ..Flight::new(packet) };
                     flight.arrive(self.nodes[at.0].namespace, None);
-                    match (found, self.lossy_vrf(binding)) {
-                        (_, Some(lossy)) => walk.drop(flight, at, DropReason::Impaired, [lossy]),
-                        (Some(found), None) => walk.leave(flight, at, Ok(found), Origin::Socket),
-                        (None, None) => walk.originate(flight, at, binding, Origin::Socket),
+                    match found {
+                        Some(found) => walk.leave(flight, at, Ok(found), Origin::Socket),
+                        None => walk.originate(flight, at, binding, Origin::Socket),
                     }
                 }
             }
@@ -99,7 +98,7 @@ impl<'a> Network<'a> {
             return Ok((at, binding, vec![Sent { packet, share: 1.0, found: None }]));
         }
         let flow = Flow { source: None, oif: binding.1, ..Flow::of(&packet, node.lo, binding.0) };
-        let found = match self.route(at, &flow) {
+        let found = match self.own_route(at, &flow) {
             Ok(found) => found,
             Err(refusal) => {
                 let outcome = match refusal.reason.silent() {
@@ -216,16 +215,8 @@ impl<'a> Network<'a> {
         let mut walk = Walk::new(self);
         let mut flight = Flight::new(answer.packet.clone());
         flight.arrive(self.nodes[answer.at.0].namespace, None);
-        match self.lossy_vrf(answer.binding) {
-            Some(lossy) => walk.drop(flight, answer.at, DropReason::Impaired, [lossy]),
-            None => walk.originate(flight, answer.at, answer.binding, Origin::Socket),
-        }
+        walk.originate(flight, answer.at, answer.binding, Origin::Socket);
         walk.finish()
-    }
-
-    /// What loses all that a node itself sends in a VRF: that goes through the queue of the VRF device.
-    fn lossy_vrf(&self, (vrf, ..): Binding) -> Option<Evidence<'a>> {
-        vrf.and_then(|vrf| self.devices[vrf.0].lossy)
     }
 }
 

@@ -124,6 +124,18 @@ impl<'a> Network<'a> {
         })
     }
 
+    /// The route of a flow of the node's own. IPv4 has none out of a VRF or an interface that is down.
+    pub(super) fn own_route(&self, at: NodeIndex, flow: &Flow) -> Result<Found<'a>, Refusal<'a>> {
+        let bound = flow.oif.or(flow.vrf).map(|device| &self.devices[device.0]);
+        match bound.filter(|device| flow.destination.is_ipv4() && device.up.is_none()) {
+            Some(_) => {
+                let evidence = vec![Evidence::Absent(Absent::Device)];
+                Err(Refusal { reason: RefusalReason::NoRoute, evidence })
+            }
+            None => self.route(at, flow),
+        }
+    }
+
     fn look_up_rules(&self, node: &Node<'a>, flow: &Flow) -> Result<Found<'a>, Refusal<'a>> {
         let v4 = flow.destination.is_ipv4();
         let mut least = 0;

@@ -74,8 +74,11 @@ impl<'a> Network<'a> {
         let mut nodes: Vec<_> = answering.iter().map(|it| self.devices[it.0].node).collect();
         nodes.sort_unstable();
         nodes.dedup();
+        // What says that somebody else has an own address is not believed.
+        let is_own = !address.is_ipv4() && out.addresses.iter().any(|own| own.address == address);
+        let is_unheard = is_own || !self.hears(device, asker, address);
         match (&answering[..], nodes.len()) {
-            ([_, ..], _) if !self.hears(device, asker, address) => Neighbour::Silent,
+            ([_, ..], _) if is_unheard => Neighbour::Silent,
             ([], _) if !receivers.is_complete => Neighbour::Unknown,
             ([], _) if !lost.is_empty() => {
                 let lossy = lost.iter().find_map(|it| self.devices[it.0].lossy);

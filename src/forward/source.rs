@@ -130,7 +130,7 @@ impl<'a> Network<'a> {
             ports: None,
         };
         let only = |source| vec![(source, 1.0)];
-        let Ok(found) = self.route(at, &flow) else { return only(None) };
+        let Ok(found) = self.own_route(at, &flow) else { return only(None) };
         // IPv6 answers as whom it was sent to, if that is an own address in the same VRF.
         let mut owners = self.owners.get(&packet.destination).into_iter().flatten();
         let is_own = owners.any(|it| self.devices[it.0].node == at && self.vrf_of(*it) == vrf);

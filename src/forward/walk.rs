@@ -131,7 +131,12 @@ impl<'n, 'a> Walk<'n, 'a> {
     ) {
         let network = self.network;
         let flow = Flow { oif, near, ..Flow::of(&flight.packet, network.nodes[at.0].lo, vrf) };
-        self.leave(flight, at, network.route(at, &flow), origin);
+        // What is in the queue of a VRF device is bound to nothing.
+        let found = match origin {
+            Origin::Socket => network.own_route(at, &flow),
+            Origin::Vrf(_) | Origin::Forwarded(_) => network.route(at, &flow),
+        };
+        self.leave(flight, at, found, origin);
     }
 
     /// A packet of a node's own leaves by what was found for it.
@@ -165,12 +170,8 @@ impl<'n, 'a> Walk<'n, 'a> {
             RouteKind::Local | RouteKind::Anycast => {
                 let vrf = found.nexthops.first().and_then(|(lead, _)| network.vrf_of(lead.device));
                 let inside = vrf.unwrap_or(node.lo);
-                match network.devices[inside.0].up {
-                    Some(_) => self.deliver(flight, inside, found.evidence),
-                    None => {
-                        let evidence = [Evidence::Absent(Absent::Device)];
-                        self.drop(flight, at, DropReason::LinkDown, evidence);
-                    }
+                if let Some(flight) = self.queue(flight, inside) {
+                    self.deliver(flight, inside, found.evidence);
                 }
             }
             RouteKind::Broadcast | RouteKind::Multicast => {
@@ -249,8 +250,11 @@ impl<'n, 'a> Walk<'n, 'a> {
                         self.end(flight, End::Refused { reason }, evidence);
                     }
                     Origin::Forwarded(through) | Origin::Vrf(through) => {
+                        // An IPv4 packet that came in does not reach the device that it leaves through.
+                        let is_held = origin == Origin::Forwarded(through) && flight.packet.is_v4();
+                        let holder = if is_held { through } else { lead.device };
                         let kind = (IcmpKind::FragNeeded, Some(room));
-                        self.reject(flight, (through, through), kind, evidence);
+                        self.reject(flight, (through, holder), kind, evidence);
                     }
                 };
             }
@@ -264,7 +268,27 @@ impl<'n, 'a> Walk<'n, 'a> {
             flight.is_cut = true;
         }
         flight.packet.labels = pushed;
-        self.transmit(flight, at, lead, origin);
+        // What a node itself sends out of a port of a VRF goes through the queue of the VRF device before.
+        let vrf = network.vrf_of(lead.device).filter(|_| origin == Origin::Socket);
+        let queued = match vrf {
+            Some(vrf) => self.queue(flight, vrf),
+            None => Some(flight),
+        };
+        if let Some(flight) = queued {
+            self.transmit(flight, at, lead, origin);
+        }
+    }
+
+    /// What is left of a packet behind the queue of a device.
+    fn queue(&mut self, flight: Flight<'a>, device: DeviceIndex) -> Option<Flight<'a>> {
+        let this = &self.network.devices[device.0];
+        let (reason, evidence) = match (this.up, this.lossy) {
+            (None, _) => (DropReason::LinkDown, Evidence::Absent(Absent::Device)),
+            (Some(_), Some(lossy)) => (DropReason::Impaired, lossy),
+            (Some(_), None) => return Some(flight),
+        };
+        self.drop(flight, this.node, reason, [evidence]);
+        None
     }
 
     /// A packet, with its labels, is given to a device.
@@ -280,14 +304,8 @@ impl<'n, 'a> Walk<'n, 'a> {
         if let Some(hop) = flight.hops.last_mut() {
             hop.out.push(device.name);
         }
-        if device.up.is_none() {
-            let evidence = [Evidence::Absent(Absent::Device)];
-            return self.drop(flight, at, DropReason::LinkDown, evidence);
-        }
         // Where the neighbour is not known, the search for it is lost, and a router says so.
-        if let Some(lossy) = device.lossy {
-            return self.drop(flight, at, DropReason::Impaired, [lossy]);
-        }
+        let Some(mut flight) = self.queue(flight, lead.device) else { return };
         flight.inner += 1;
         if flight.inner > MAX_INNER || flight.hops.len() > MAX_HOPS {
             let at = network.nodes[at.0].namespace;

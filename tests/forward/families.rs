@@ -98,6 +98,66 @@ fn an_icmpv6_error_comes_from_whom_the_packet_was_to_where_that_is_an_own_addres
 }
 
 #[test]
+fn too_big_an_ipv6_packet_is_refused_in_the_vrf_of_where_it_leaves_and_one_of_ipv4_where_it_came_in()
+ {
+    let routes = "\"fd0f::2/128 vrf red encap mpls 100 via fd02::2 dev b\", 192.0.2.2/32 vrf red encap mpls 100 via 10.0.2.2 dev b";
+    let refused = |more: &str, to: &str, header: u32| {
+        let router = format!(", routes: [{routes}{more}]");
+        sent("vrf: red", &router, to, |probe| (probe.size, probe.df) = (1500 - header, true))
+    };
+    assert_eq!(refused("", "fd0f::2", 48), "frag-needed mtu 1496 by r (None)");
+    let back = ", \"fd01::/64 dev a\"";
+    let said = "frag-needed mtu 1496 by r (Some(fd01::ff)), delivered at h1";
+    assert_eq!(refused(back, "fd0f::2", 48), said);
+    let said = "frag-needed mtu 1496 by r (Some(10.0.1.254)), delivered at h1";
+    assert_eq!(refused("", "192.0.2.2", 28), said);
+}
+
+#[test]
+fn of_an_ipv6_neighbour_with_an_own_address_it_is_not_known_whether_it_was_heard() {
+    let reached = |own: &str| {
+        let text = format!(
+            "routing: none
+nodes:
+  h1: {{routes: [fd0f::2/128 encap mpls 100 via fd01::ff]}}
+  r: {{role: router, interfaces: {{a: {{mpls: true}}}}, mpls: [100 via inet6 fd02::2 dev b]}}
+  h2: {{loopback: [fd0f::2], routes: [default via fd02::ff]}}
+links:
+  - {{ends: [h1, r:a], addresses: [fd01::1/64, fd01::ff/64]}}
+  - {{ends: [r:b, h2], addresses: [[fd02::ff/64{own}], fd02::2/64 anycast]}}
+"
+        );
+        fates(text, "fd0f::2".parse().unwrap(), |_| ())
+    };
+    assert_eq!(reached(""), "delivered at h2, delivered at h1");
+    assert_eq!(reached(", fd02::2/64 anycast"), "unknown at r: SilentOwner");
+}
+
+#[test]
+fn an_ipv4_error_has_an_address_of_each_way_back() {
+    let text = "routing: none
+nodes:
+  h1: {loopback: [192.0.2.1], routes: [default via 10.0.1.254]}
+  r:
+    role: router
+    routes: [192.0.2.1/32 nexthop via 10.0.1.1 nexthop via 10.0.2.1]
+links:
+  - {ends: [h1, r:a], addresses: [10.0.1.1/24, 10.0.1.254/24]}
+  - {ends: [h1, r:b], addresses: [10.0.2.1/24, 10.0.2.254/24]}
+";
+    let lab = compiled("back.yaml", text.to_owned());
+    let plan = lower(&lab).unwrap();
+    let network = Network::of_plan(&plan);
+    let namespace = lab[lab.node("h1").unwrap()].namespace.as_str();
+    let source = Some("192.0.2.1".parse().unwrap());
+    let probe = Probe { source, ..Probe::echo(namespace, [203, 0, 113, 1].into()) };
+    let sent = network.send(&probe);
+    let ends: Vec<_> = sent.iter().map(|it| (printed(&it.end), it.share)).collect();
+    let refused = |from: &str| (format!("net-unreachable by r (Some({from}))"), 0.5);
+    assert_eq!(ends, [refused("10.0.1.254"), refused("10.0.2.254")]);
+}
+
+#[test]
 fn of_equally_good_routes_an_ipv6_echo_is_answered_by_that_to_where_it_came_in() {
     let text = "routing: none
 nodes:
@@ -142,6 +202,34 @@ links:
     };
     assert_eq!(replies([10, 0, 2, 1]), "delivered at h1");
     assert_eq!(replies([10, 0, 1, 254]), "dropped at r: Impaired");
+}
+
+#[test]
+fn into_a_vrf_that_is_down_packets_come_and_the_node_itself_sends_none() {
+    let text = "routing: none
+nodes:
+  h1: {routes: [default via 10.0.1.254, default via fd01::ff]}
+  h2: {routes: [default via 10.0.2.254, default via fd02::ff]}
+  r: {role: router, vrfs: {red: {up: false}}, interfaces: {a: {vrf: red}, b: {vrf: red}}}
+links:
+  - {ends: [h1, r:a], addresses: [[10.0.1.1/24, fd01::1/64], [10.0.1.254/24, fd01::ff/64]]}
+  - {ends: [h2, r:b], addresses: [[10.0.2.1/24, fd02::1/64], [10.0.2.254/24, fd02::ff/64]]}
+";
+    let asked =
+        |to: &str, ttl| fates(text.to_owned(), to.parse().unwrap(), |probe| probe.ttl = Some(ttl));
+    for to in ["10.0.2.1", "fd02::1"] {
+        assert_eq!(asked(to, 64), "delivered at h2, delivered at h1");
+    }
+    assert_eq!(asked("10.0.1.254", 64), "delivered at r%red, refused: NoRoute");
+    assert_eq!(asked("fd01::ff", 64), "delivered at r%red, dropped at r: LinkDown");
+    assert_eq!(asked("10.0.2.1", 1), "time-exceeded by r (None)");
+    let from = |to: &str| {
+        fates(text.to_owned(), to.parse().unwrap(), |probe| {
+            (probe.namespace, probe.device) = ("lab-r", Some("red"));
+        })
+    };
+    assert_eq!(from("10.0.1.1"), "refused: NoRoute");
+    assert_eq!(from("fd01::1"), "dropped at r: LinkDown");
 }
 
 #[test]

@@ -85,6 +85,34 @@ fn out_of_a_vrf_without_addresses_ipv4_is_sent_without_a_source_and_ipv6_is_not(
 }
 
 #[test]
+fn out_of_a_vrf_whose_ports_have_link_local_addresses_alone_it_is_not_known_what_becomes_of_ipv6() {
+    let end = |port: &str| {
+        let text = format!(
+            "routing: none
+nodes:
+  h: {{}}
+  r:
+    role: router
+    vrfs: [red]
+    interfaces: {{c: {{kind: dummy, vrf: red{port}}}}}
+    routes: [\"fd01::/64 vrf red dev a\"]
+links:
+  - {{ends: [h, r:a], addresses: [fd01::1/64, fd01::ff/64]}}
+"
+        );
+        let lab = compiled("lonely.yaml", text);
+        let plan = lower(&lab).unwrap();
+        let network = Network::of_plan(&plan);
+        let namespace = lab[lab.node("r").unwrap()].namespace.as_str();
+        let device = Some("red");
+        let probe = Probe { device, ..Probe::echo(namespace, "fd01::1".parse().unwrap()) };
+        printed(&network.send(&probe)[0].end)
+    };
+    assert_eq!(end(""), "unknown at r: LinkLocalSource");
+    assert_eq!(end(", up: false"), "refused: NoSource");
+}
+
+#[test]
 fn an_interface_that_is_down_lends_the_first_of_its_ipv4_addresses_and_the_last_of_ipv6_as_a_source()
  {
     let gray = ("r", Some("gray"));

@@ -55,7 +55,7 @@ pub fn ruleset(rng: &mut Rng) -> String {
         rules += "ct state established accept; ";
     }
     let chain = format!("type filter hook {hook} priority 0; policy {policy}; {rules}");
-    format!(", nft: \"table {family} t {{ chain c {{ {chain} }} }}\"")
+    format!(", nft: \"table {family} t {{ chain c {{ {chain} }}; }}\"")
 }
 
 /// Routers and hosts, some on LANs, with routes of the compiler's.
