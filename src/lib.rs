@@ -29,6 +29,7 @@
 //! [`forward`] is a model of what Linux does with a packet, by the state of a plan or by one that was read from a
 //! kernel. [`verify`] proves or refutes the checks of a lab by it, before a kernel is touched; and where a check
 //! fails, it finds by it which differences between what was built and what the kernel holds are the cause.
+//! [`explain`] answers one question with all that there is: the model, the kernels' own lookups, a probe.
 //!
 //! Programs are started for a lab only where its file asks for them: `run` by a supervisor in each
 //! node (`kernel/supervisor.rs`), which ends with the last of its commands, and `nft`. What changes
@@ -58,6 +59,7 @@ pub mod state;
 #[doc(hidden)]
 pub mod executor;
 pub mod check;
+pub mod explain;
 #[doc(hidden)]
 pub mod picture;
 pub mod lifecycle;

@@ -43,8 +43,8 @@ mod watch;
 pub use cause::{Undoable, explain};
 pub use observe::{ObserveError, observe};
 pub use report::{
-    CheckResult, Flows, IcmpAnswer, ProbeResult, Report, Responder, RouteAnswer, ServerResult,
-    Visit,
+    CheckResult, Flows, IcmpAnswer, ProbeResult, Report, Responder, RouteAnswer, Seen,
+    ServerResult, Visit,
 };
 pub use run::{run, run_until};
 pub use sockets::{Error, files};

@@ -1,7 +1,7 @@
 //! The way of a packet: from what was seen at the interfaces to the nodes it came to.
 
 use super::message::Message;
-use super::report::Visit;
+use super::report::{Seen, Visit};
 use super::tunnel;
 use super::watch::Sighting;
 use crate::compile::{Hop, Interface, Lab, NodeId};
@@ -183,6 +183,23 @@ impl<'a> Trail<'a> {
                 tunnels: sighting.packet.tunnels.clone(),
             })
             .collect()
+    }
+
+    /// All that was seen of it, for the report.
+    pub(super) fn seen(&self) -> Vec<Seen> {
+        let seen = |sighting: &&Sighting| Seen {
+            node: self.lab[sighting.node].name.to_string(),
+            interface: sighting.interface.clone(),
+            direction: match sighting.direction {
+                Direction::Incoming => "in",
+                Direction::Outgoing => "out",
+                Direction::Passing => "passing",
+            },
+            labels: sighting.packet.labels.clone(),
+            tunnels: sighting.packet.tunnels.clone(),
+            ttl: sighting.packet.ttl,
+        };
+        self.sightings.iter().map(seen).collect()
     }
 
     /// Whether it came by exactly these nodes before its last one; those that saw it in a tunnel alone

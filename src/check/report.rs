@@ -74,6 +74,12 @@ pub struct ProbeResult {
     /// Who answered, of several that have its address as anycast.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answered_by: Option<String>,
+    /// Where it was seen, in order.
+    #[serde(skip)]
+    pub seen: Vec<Seen>,
+    /// Where its answer was seen.
+    #[serde(skip)]
+    pub seen_back: Vec<Seen>,
     /// How many flows went through each node that should have a share of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub flows: Vec<Flows>,
@@ -184,6 +190,24 @@ pub struct Visit {
     /// The tunnels that it was in, the outermost first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tunnels: Vec<Tunnel>,
+}
+
+/// A packet at an interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// The node.
+    pub node: String,
+    /// The interface.
+    pub interface: String,
+    /// Which way it was going: `in`, `out`, or `passing` where it was meant for somebody else.
+    pub direction: &'static str,
+    /// Its labels, the outermost first.
+    pub labels: Vec<u32>,
+    /// The tunnels that it was in, the outermost first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tunnels: Vec<Tunnel>,
+    /// Its time to live, behind labels and tunnels.
+    pub ttl: u8,
 }
 
 impl Report {

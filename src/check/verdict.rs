@@ -111,6 +111,7 @@ fn is_anycast(lab: &Lab, address: IpAddr) -> bool {
 fn probe_result(lab: &Lab, check: &Check, probe: &Probe) -> ProbeResult {
     let best = probe.best(lab, check);
     let trail = |leg| best.map(|attempt| Trail::new(lab, &attempt.sightings, leg));
+    let seen = |leg| trail(leg).map(|trail| trail.seen()).unwrap_or_default();
     let visits = |leg| trail(leg).map(|trail| trail.visits()).unwrap_or_default();
     let rtt = match check.count() {
         Some(_) => probe.median(lab, check),
@@ -146,6 +147,8 @@ fn probe_result(lab: &Lab, check: &Check, probe: &Probe) -> ProbeResult {
             .map(|node| lab[node].name.to_string()),
         path: visits(Leg::Forth),
         back: visits(Leg::Back),
+        seen: seen(Leg::Forth),
+        seen_back: seen(Leg::Back),
         servers: best.into_iter().flat_map(|best| &best.servers).filter_map(server(lab)).collect(),
         flows: flows
             .iter()

@@ -10,6 +10,7 @@ use super::request::Request;
 use super::{count, failures, report, sample};
 use crate::check;
 use crate::document::LabName;
+use crate::explain;
 use crate::lifecycle::{CheckError, CheckOptions, Checked, Patience, RunningLab};
 use clap::Args;
 use std::time::Duration;
@@ -70,8 +71,14 @@ pub(super) fn failed(error: CheckError) -> Exit {
             report::print(&error.diagnostics, &error.file);
             Exit::Wrong
         }
-        CheckError::Run(check::Error::Interrupted) => Exit::Interrupted,
-        CheckError::Observe(_) | CheckError::OpenFiles(_) | CheckError::Run(_) => cannot(error),
+        CheckError::Run(check::Error::Interrupted)
+        | CheckError::Explain(explain::Error::Check(check::Error::Interrupted)) => {
+            Exit::Interrupted
+        }
+        CheckError::Observe(_)
+        | CheckError::OpenFiles(_)
+        | CheckError::Run(_)
+        | CheckError::Explain(_) => cannot(error),
     }
 }
 

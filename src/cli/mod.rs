@@ -9,6 +9,7 @@ mod compile;
 mod down;
 mod exec;
 mod exit;
+mod explain;
 mod failures;
 mod foreign;
 mod impair;
@@ -95,6 +96,8 @@ enum Verb {
     Validate(validate::Arguments),
     /// Prove the checks of FILE without building the lab, or of a lab by what its kernel holds
     Verify(verify::Arguments),
+    /// Say why a node reaches another or does not, hop by hop
+    Explain(explain::Arguments),
     /// Print FILE with everything filled in: a file that gives the same lab
     Compile(compile::Arguments),
     /// Show the steps that build the lab in FILE, as commands
@@ -161,6 +164,7 @@ fn run(arguments: Arguments) -> Exit {
         Verb::Logs(verb) => logs::run(&verb, kernel),
         Verb::Validate(verb) => validate::run(&verb),
         Verb::Verify(verb) => verify::run(&verb, kernel),
+        Verb::Explain(verb) => explain::run(&verb, kernel),
         Verb::Compile(verb) => compile::run(&verb),
         Verb::Plan(verb) => plan::run(&verb),
         Verb::Schema => schema::run(),

@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, cannot};
 use super::place::{self, Place};
-use super::{check, down, exec, impair, link, logs, reset, up, verify};
+use super::{check, down, exec, explain, impair, link, logs, reset, up, verify};
 use crate::document::LabName;
 use crate::lifecycle::{CheckOptions, Execution, Impairment, LinkChange};
 use crate::vm;
@@ -25,6 +25,8 @@ pub(super) enum Request {
     Check { lab: LabName, options: CheckOptions, json: bool },
     /// To judge its checks by what its kernel holds.
     Verify { lab: LabName, json: bool },
+    /// To say why one node reaches another or not.
+    Explain { lab: LabName, question: String, json: bool },
     /// To bring an interface up or down.
     Link { lab: LabName, node: String, interface: String, change: LinkChange },
     /// To make what an interface sends slow or lossy, or undo that.
@@ -63,6 +65,7 @@ impl Request {
             Request::Reset { lab, manner } => reset::here(lab, *manner),
             Request::Check { lab, options, json } => check::here(lab, options, *json),
             Request::Verify { lab, json } => verify::here(lab, *json),
+            Request::Explain { lab, question, json } => explain::here(lab, question, *json),
             Request::Link { lab, node, interface, change } => {
                 link::here(lab, node, interface, *change)
             }

@@ -53,6 +53,11 @@ pub fn read_check(lab: &Lab, line: &Text) -> Result<Check, Diagnostic> {
     Reader::of(lab, &layout).read(line)
 }
 
+/// Whether a word begins something that is said of a check behind its two ends.
+pub fn is_check_option(word: &str) -> bool {
+    OPTIONS.contains(&word)
+}
+
 /// What the names and addresses of checks are looked up in.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {

@@ -56,7 +56,7 @@ pub use check::{
     Answerer, Arrival, Arrow, Bound, Check, Expect, Goal, Hop, Line, Percent, Place, Protocol,
     Rejection, RejectionKind, Sender, Sends, Share, Spread, Target,
 };
-pub use checks::read_check;
+pub use checks::{is_check_option, read_check};
 pub use interface::{Interface, InterfaceKind, Lower};
 pub use lab::{
     Adjustable, Command, Encap, Imports, InterfaceId, LOCAL, Lab, LabelNexthop, LabelRoute, Link,

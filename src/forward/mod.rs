@@ -34,6 +34,7 @@ mod words;
 pub use asked::AskedSetting;
 pub use evidence::{Absent, Evidence, KernelFact};
 pub use network::Network;
+pub use node::is_of_kernel;
 pub use outcome::{
     DropReason, End, Exchange, Hop, IcmpError, IcmpKind, Outcome, Outcomes, Unmodelled,
 };

@@ -59,6 +59,18 @@ fn rules(action: RuleAction<u32>) -> [Rule; 2] {
     [true, false].map(|v4| Rule::all(v4, action.clone()))
 }
 
+/// Whether a rule is one that the kernel has by itself.
+pub fn is_of_kernel(rule: &Rule) -> bool {
+    let own = LOCAL_RULES.iter().map(|own| (0, own));
+    let own = own.chain(VRF_RULES.iter().map(|own| (1000, own)));
+    let own = own.chain(MAIN_RULES.iter().map(|own| (32766, own)));
+    let mut own = own.chain(DEFAULT_RULE.iter().map(|own| (32767, own)));
+    own.any(|(priority, own)| {
+        let own = Rule { priority: rule.priority, ..own.clone() };
+        rule.priority.as_ref().is_some_and(|it| *it == priority) && own == *rule
+    })
+}
+
 impl<'a> Node<'a> {
     pub(super) fn new(namespace: &'a str, lo: DeviceIndex) -> Self {
         Self {

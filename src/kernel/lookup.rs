@@ -4,6 +4,7 @@
 //! anything, so it explains a loss without a trace.
 
 use super::{SendError, Socket, Worker};
+use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::net::if_::if_nameindex;
 use rtnetlink::packet_route::route::{
@@ -13,7 +14,7 @@ use rtnetlink::packet_route::route::{
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A socket to ask the kernel for routes of one namespace.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct RouteQuery {
     pub source: Option<IpAddr>,
     /// Where it comes from.
     pub origin: Origin,
+    /// Its protocol's number and its ports, the source first, where rules may go by them.
+    pub flow: Option<(u8, Option<(u16, u16)>)>,
 }
 
 /// Where a packet comes from, as far as a lookup cares.
@@ -54,6 +57,17 @@ pub struct Way {
     pub gateway: Option<IpAddr>,
     /// The labels it leaves with, the outermost first.
     pub labels: Vec<u32>,
+    /// The source address that the kernel gives it.
+    pub source: Option<IpAddr>,
+}
+
+/// The route that a lookup finds, as it stands in its table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// What it leads to.
+    pub destination: IpNet,
+    /// Its table.
+    pub table: Option<u32>,
 }
 
 /// An interface as the kernel has it.
@@ -63,6 +77,8 @@ pub struct InterfaceState {
     pub index: u32,
     /// Its hardware address, where it has one of Ethernet.
     pub mac: Option<[u8; 6]>,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
 }
 
 impl Lookup {
@@ -79,37 +95,92 @@ impl Lookup {
     /// # Errors
     /// What the kernel answers; the number says why there is no way.
     pub fn route(&mut self, query: RouteQuery) -> Result<Way, Errno> {
-        let mut message = RouteMessage::default();
-        // IPv6 always answers with the table, and refuses to be asked for it.
-        let (family, length, flags) = match query.destination {
-            IpAddr::V4(_) => (AddressFamily::Inet, 32, RouteFlags::LookupTable),
-            IpAddr::V6(_) => (AddressFamily::Inet6, 128, RouteFlags::empty()),
-        };
-        message.header.address_family = family;
-        message.header.destination_prefix_length = length;
-        message.header.flags = flags;
-        message.attributes.push(RouteAttribute::Destination(query.destination.into()));
-        if let Some(source) = query.source {
-            message.header.source_prefix_length = length;
-            message.attributes.push(RouteAttribute::Source(source.into()));
-        }
-        match query.origin {
-            Origin::Here => {}
-            Origin::Bound(device) => message.attributes.push(RouteAttribute::Oif(device)),
-            Origin::Interface(port) => message.attributes.push(RouteAttribute::Iif(port)),
-        }
-        self.ask(message)
+        Ok(Way::read(&self.ask(query.message(RouteFlags::empty()))?))
     }
 
-    fn ask(&mut self, route: RouteMessage) -> Result<Way, Errno> {
+    /// `ip route get … fibmatch`: the route of its table by which [`Lookup::route`] goes.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn matched(&mut self, query: RouteQuery) -> Result<Match, Errno> {
+        let answer = self.ask(query.message(RouteFlags::FibMatch))?;
+        Match::read(&answer, query.destination).ok_or(Errno::EPROTO)
+    }
+
+    /// `ip -f mpls route get`: where a packet with this outermost label would go.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn label(&mut self, label: u32) -> Result<Way, Errno> {
+        let mut message = RouteMessage::default();
+        message.header.address_family = AddressFamily::Mpls;
+        message.header.destination_prefix_length = 20;
+        let label = MplsLabel { label, traffic_class: 0, bottom_of_stack: true, ttl: 0 };
+        message.attributes.push(RouteAttribute::Destination(RouteAddress::Mpls(label)));
+        Ok(Way::read(&self.ask(message)?))
+    }
+
+    fn ask(&mut self, route: RouteMessage) -> Result<RouteMessage, Errno> {
         match self.0.ask(RouteNetlinkMessage::GetRoute(route)) {
-            Ok(RouteNetlinkMessage::NewRoute(answer)) => Ok(Way::read(&answer)),
+            Ok(RouteNetlinkMessage::NewRoute(answer)) => Ok(answer),
             Ok(_) => Err(Errno::EPROTO),
             Err(SendError::Refused { refusal, .. }) => Err(refusal.errno),
             Err(SendError::Io(error)) => {
                 Err(error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
             }
         }
+    }
+}
+
+impl RouteQuery {
+    fn message(self, flags: RouteFlags) -> RouteMessage {
+        let mut message = RouteMessage::default();
+        // IPv6 always answers with the table, and refuses to be asked for it.
+        let (family, length, own) = match self.destination {
+            IpAddr::V4(_) => (AddressFamily::Inet, 32, RouteFlags::LookupTable),
+            IpAddr::V6(_) => (AddressFamily::Inet6, 128, RouteFlags::empty()),
+        };
+        message.header.address_family = family;
+        message.header.destination_prefix_length = length;
+        message.header.flags = flags | own;
+        message.attributes.push(RouteAttribute::Destination(self.destination.into()));
+        if let Some(source) = self.source {
+            message.header.source_prefix_length = length;
+            message.attributes.push(RouteAttribute::Source(source.into()));
+        }
+        match self.origin {
+            Origin::Here => {}
+            Origin::Bound(device) => message.attributes.push(RouteAttribute::Oif(device)),
+            Origin::Interface(port) => message.attributes.push(RouteAttribute::Iif(port)),
+        }
+        if let Some((protocol, ports)) = self.flow {
+            message.attributes.push(RouteAttribute::IpProto(protocol));
+            if let Some((from, to)) = ports {
+                message.attributes.push(RouteAttribute::Sport(from));
+                message.attributes.push(RouteAttribute::Dport(to));
+            }
+        }
+        message
+    }
+}
+
+impl Match {
+    fn read(message: &RouteMessage, asked: IpAddr) -> Option<Self> {
+        let mut destination = match asked {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let mut table = Some(message.header.table.into());
+        for attribute in &message.attributes {
+            match attribute {
+                RouteAttribute::Destination(RouteAddress::Inet(it)) => destination = (*it).into(),
+                RouteAttribute::Destination(RouteAddress::Inet6(it)) => destination = (*it).into(),
+                RouteAttribute::Table(number) => table = Some(*number),
+                _ => {}
+            }
+        }
+        let length = message.header.destination_prefix_length;
+        Some(Self { destination: IpNet::new(destination, length).ok()?, table })
     }
 }
 
@@ -121,6 +192,7 @@ impl Way {
             interface: None,
             gateway: None,
             labels: Vec::new(),
+            source: None,
         };
         for attribute in &message.attributes {
             way.take(attribute);
@@ -138,6 +210,8 @@ impl Way {
             RouteAttribute::Gateway(RouteAddress::Inet6(address)) => {
                 self.gateway = Some((*address).into());
             }
+            RouteAttribute::PrefSource(RouteAddress::Inet(it)) => self.source = Some((*it).into()),
+            RouteAttribute::PrefSource(RouteAddress::Inet6(it)) => self.source = Some((*it).into()),
             RouteAttribute::Via(RouteVia::Inet(address)) => self.gateway = Some((*address).into()),
             RouteAttribute::Via(RouteVia::Inet6(address)) => self.gateway = Some((*address).into()),
             RouteAttribute::NewDestination(labels) => self.labels = numbers(labels),
@@ -171,7 +245,8 @@ pub fn interfaces(_in_namespace: &Worker) -> io::Result<BTreeMap<String, Interfa
     let mut interfaces: BTreeMap<String, InterfaceState> = if_nameindex()?
         .iter()
         .map(|interface| {
-            let state = InterfaceState { index: interface.index(), mac: None };
+            let state =
+                InterfaceState { index: interface.index(), mac: None, addresses: Vec::new() };
             (interface.name().to_string_lossy().into_owned(), state)
         })
         .collect();
@@ -179,6 +254,9 @@ pub fn interfaces(_in_namespace: &Worker) -> io::Result<BTreeMap<String, Interfa
         let Some(state) = interfaces.get_mut(&entry.interface_name) else { continue };
         let Some(address) = entry.address else { continue };
         state.mac = state.mac.or(address.as_link_addr().and_then(|link| link.addr()));
+        let v4: Option<IpAddr> = address.as_sockaddr_in().map(|it| it.ip().into());
+        let v6: Option<IpAddr> = address.as_sockaddr_in6().map(|it| it.ip().into());
+        state.addresses.extend(v4.or(v6));
     }
     Ok(interfaces)
 }

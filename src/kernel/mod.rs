@@ -7,7 +7,9 @@
 pub mod feature;
 mod command;
 mod control_group;
+mod counters;
 mod distribution;
+mod drop_trace;
 mod encap;
 mod enter;
 mod held;
@@ -49,13 +51,15 @@ mod worker;
 pub use checksum::checksum;
 pub use command::{CommandEnd, EndedCommand};
 pub use control_group::{Groups, forget_groups};
+pub use counters::error_counters;
+pub use drop_trace::{DropTrace, KernelDrop, KernelLookup};
 pub use enter::{Entry, EntryError};
 pub use held::HeldProcess;
 pub use holder::{Remaining, end, processes_in};
 pub use home::Home;
 pub use identity::{Identity, Noted, is_own};
 pub use listener::{Listener, Process, Transport, listener};
-pub use lookup::{InterfaceState, Lookup, Origin, RouteQuery, Way, interfaces};
+pub use lookup::{InterfaceState, Lookup, Match, Origin, RouteQuery, Way, interfaces};
 pub use machine::{Machine, Reason, Refused};
 pub use namespace::{
     DIRECTORY, Namespace, mount_namespace, prepare_directory, process_with_mounts,

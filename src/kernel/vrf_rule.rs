@@ -40,6 +40,7 @@ pub fn forwarded_packets_match_rules_by_vrf(worker: &mut Worker) -> io::Result<b
         destination: Ipv4Addr::new(192, 0, 2, 1).into(),
         source: Some(Ipv4Addr::new(198, 51, 100, 1).into()),
         origin: Origin::Interface(PORT),
+        flow: None,
     };
     // Without the rule there is no route.
     Ok(Lookup::open()?.route(query) == Err(Errno::EACCES))

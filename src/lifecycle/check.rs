@@ -8,6 +8,7 @@ use super::running::RunningLab;
 use crate::check::{self, Report, Undoable};
 use crate::compile::{Check, Lab, Node, read_check};
 use crate::diagnostic::{Diagnostics, Source, Span, Text};
+use crate::explain;
 use crate::kernel::{EndedCommand, Home, Namespace, processes_in};
 use crate::state::{self, Built, Change, LinkChange};
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,9 @@ pub enum CheckError {
     /// The kernel does not let probes be sent or watched, or the observer ended it.
     #[error(transparent)]
     Run(#[from] check::Error),
+    /// The kernels on a packet's way do not let themselves be asked.
+    #[error(transparent)]
+    Explain(#[from] explain::Error),
 }
 
 impl RunningLab {
@@ -93,8 +97,7 @@ impl RunningLab {
             None => record.built().map_err(OpenError::Built)?,
         };
         let mut lab = built.clone().standing(&record.changes);
-        let file = Source { name: "--only".to_owned(), text: options.only.join("\n") };
-        let mut warnings = CompileError { file, diagnostics: Vec::new() };
+        let mut warnings = unsaid("--only", &options.only);
         if !options.only.is_empty() {
             lab.checks = only(&lab, &options.only, &mut warnings)?;
             lab.sample = None;
@@ -118,7 +121,7 @@ impl RunningLab {
 }
 
 /// What was changed since a lab came up, with the lab that would stand without each.
-fn undoable(built: &Built, changes: &[Change], lab: &str) -> Vec<Undoable> {
+pub(super) fn undoable(built: &Built, changes: &[Change], lab: &str) -> Vec<Undoable> {
     let without = |change: &Change| {
         let mut built = built.clone();
         let others = changes.iter().filter(|other| *other != change).cloned();
@@ -176,8 +179,18 @@ fn nothing_runs(lab: &Lab) -> bool {
     processes_in(&inodes).is_ok_and(|processes| processes.is_empty())
 }
 
+/// Lines that the caller gives, of which nothing is said yet. `name` says where they come from.
+pub(super) fn unsaid(name: &str, lines: &[String]) -> CompileError {
+    let file = Source { name: name.to_owned(), text: lines.join("\n") };
+    CompileError { file, diagnostics: Vec::new() }
+}
+
 /// Checks that the caller gives; what there is to say of them goes to `said`.
-fn only(lab: &Lab, lines: &[String], said: &mut CompileError) -> Result<Vec<Check>, CheckError> {
+pub(super) fn only(
+    lab: &Lab,
+    lines: &[String],
+    said: &mut CompileError,
+) -> Result<Vec<Check>, CheckError> {
     let mut diagnostics = Diagnostics::default();
     let mut start = 0;
     let mut checks = Vec::with_capacity(lines.len());

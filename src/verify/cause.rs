@@ -56,7 +56,7 @@ impl<'a> Judge<'_, 'a> {
                 Some(format!("here {absent}"))
             }
             Evidence::Kernel(fact) => Some(format!("here it goes by {fact}")),
-            Evidence::Resource { resource, span: _ } => Some(said(node, resource)),
+            Evidence::Resource { resource, span: _ } => Some(self.said(resource)),
             Evidence::Absent(Absent::Neighbour | Absent::Carrier | Absent::Device) => None,
         });
         let at_node = |text| Some(primary(node?.span, text));
@@ -103,10 +103,10 @@ impl<'a> Judge<'_, 'a> {
     fn last_written(&self, node: Option<&Node>, evidence: &[Evidence<'_>]) -> Option<Label> {
         evidence.iter().rev().find_map(|evidence| match evidence {
             Evidence::Resource { resource, span } if !span.is_none() => {
-                Some(primary(*span, said(node, resource)))
+                Some(primary(*span, self.said(resource)))
             }
             Evidence::Resource { resource, .. } => match self.intention.place(resource) {
-                Some(span) => (!span.is_none()).then(|| primary(span, said(node, resource))),
+                Some(span) => (!span.is_none()).then(|| primary(span, self.said(resource))),
                 None if self.intention.is_there() => {
                     let command = Action::Add((*resource).clone());
                     Some(primary(node?.span, format!("by `{command}`, which was not built")))
@@ -128,40 +128,44 @@ fn primary(span: Span, text: String) -> Label {
     Label { span, text, primary: true }
 }
 
-/// What a resource says, for the mark at its line.
-fn said(node: Option<&Node>, resource: &Resource) -> String {
-    let at = node.map(|node| format!(" at {}", node.name)).unwrap_or_default();
-    match resource {
-        Resource::Route { route, .. }
-            if route.kind == RouteKind::Unreachable && route.metric == Some(UNREACHABLE_METRIC) =>
-        {
-            format!("table {} of this VRF{at} has no route to it", route.table)
+impl Judge<'_, '_> {
+    /// What a resource says, for the mark at its line.
+    fn said(&self, resource: &Resource) -> String {
+        let at = self.node(resource.namespace()).map(|id| format!(" at {}", self.lab[id].name));
+        let at = at.unwrap_or_default();
+        match resource {
+            Resource::Route { route, .. }
+                if route.kind == RouteKind::Unreachable
+                    && route.metric == Some(UNREACHABLE_METRIC) =>
+            {
+                format!("table {} of this VRF{at} has no route to it", route.table)
+            }
+            Resource::Route { route, .. } => format!("by the route `{route}`{at}"),
+            Resource::MplsRoute { route, .. } => format!("by the MPLS route `{route}`{at}"),
+            Resource::Rule { rule, .. } => format!("by the rule `{rule}`{at}"),
+            Resource::Address { address, device, .. } => {
+                format!("by the address {address} of {device}{at}")
+            }
+            Resource::Sysctl { key, value, .. } => {
+                format!("by `{}={value}`{at}", crate::compile::sysctl_name(key))
+            }
+            Resource::Ruleset { .. } => format!("by the ruleset{at}"),
+            Resource::Device { device, .. } => format!("by the interface {}{at}", device.name),
+            Resource::Veth { .. } => "by this link".to_owned(),
+            Resource::Namespace { .. }
+            | Resource::Wireguard { .. }
+            | Resource::Master { .. }
+            | Resource::BridgeVlan { .. }
+            | Resource::BridgePort { .. }
+            | Resource::Mtu { .. }
+            | Resource::Fdb { .. }
+            | Resource::Neighbour { .. }
+            | Resource::Qdisc { .. }
+            | Resource::NoOffload { .. }
+            | Resource::Up { .. }
+            | Resource::NexthopObject { .. }
+            | Resource::EtcFile { .. }
+            | Resource::Command { .. } => format!("by `{}`", Action::Add(resource.clone())),
         }
-        Resource::Route { route, .. } => format!("by the route `{route}`{at}"),
-        Resource::MplsRoute { route, .. } => format!("by the MPLS route `{route}`{at}"),
-        Resource::Rule { rule, .. } => format!("by the rule `{rule}`{at}"),
-        Resource::Address { address, device, .. } => {
-            format!("by the address {address} of {device}{at}")
-        }
-        Resource::Sysctl { key, value, .. } => {
-            format!("by `{}={value}`{at}", crate::compile::sysctl_name(key))
-        }
-        Resource::Ruleset { .. } => format!("by the ruleset{at}"),
-        Resource::Namespace { .. }
-        | Resource::Veth { .. }
-        | Resource::Device { .. }
-        | Resource::Wireguard { .. }
-        | Resource::Master { .. }
-        | Resource::BridgeVlan { .. }
-        | Resource::BridgePort { .. }
-        | Resource::Mtu { .. }
-        | Resource::Fdb { .. }
-        | Resource::Neighbour { .. }
-        | Resource::Qdisc { .. }
-        | Resource::NoOffload { .. }
-        | Resource::Up { .. }
-        | Resource::NexthopObject { .. }
-        | Resource::EtcFile { .. }
-        | Resource::Command { .. } => format!("by `{}`", Action::Add(resource.clone())),
     }
 }

@@ -219,7 +219,7 @@ fn changed(
 }
 
 /// What a resource is, where it takes no command to say so.
-fn noun(resource: &Resource) -> Option<String> {
+pub(super) fn noun(resource: &Resource) -> Option<String> {
     Some(match resource {
         Resource::Route { route, .. } => format!("route `{route}`"),
         Resource::MplsRoute { route, .. } => format!("MPLS route `{route}`"),

@@ -198,7 +198,8 @@ pub fn results<'c>(
 }
 
 impl<'a> Judge<'_, 'a> {
-    fn result(&self, check: &Check, culprits: Option<&mut Culprits<'_>>) -> CheckResult {
+    /// The result of one check.
+    pub(crate) fn result(&self, check: &Check, culprits: Option<&mut Culprits<'_>>) -> CheckResult {
         let judgement = self.judge(check);
         let verdict = judgement.verdict();
         let (reason, refutation) = match verdict {
@@ -247,7 +248,7 @@ impl<'a> Judge<'_, 'a> {
         ProbeResult { to: probe.to, verdict, outcomes: outcomes.collect() }
     }
 
-    fn walk_of(&self, outcome: &Outcome<'a>) -> Walk {
+    pub(super) fn walk_of(&self, outcome: &Outcome<'a>) -> Walk {
         let (end, at, why) = match &outcome.end {
             End::Delivered { namespace, .. } => ("delivered", Some(*namespace), None),
             End::Rejected { by, error, .. } => {

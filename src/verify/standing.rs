@@ -72,6 +72,11 @@ impl Standing {
         Network::with_own_rules(&self.state.resources, &self.plan)
     }
 
+    /// The network as it was built.
+    pub fn planned(&self) -> Network<'_> {
+        Network::of_plan(&self.plan)
+    }
+
     /// All in which the kernel differs from what was built.
     pub fn deviations(&self) -> &[Deviation] {
         &self.deviations

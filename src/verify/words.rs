@@ -78,7 +78,7 @@ impl<'a> Judge<'_, 'a> {
     }
 
     /// What becomes of a packet, in a sentence.
-    fn fate(&self, what: &str, outcome: &Outcome<'a>) -> String {
+    pub(super) fn fate(&self, what: &str, outcome: &Outcome<'a>) -> String {
         let sender = outcome.hops.first().map_or("the sender", |hop| self.name(hop.namespace));
         if let Some(round) = self.round(outcome) {
             return format!("{what} is caught in a forwarding loop: {}", round.join(", "));
@@ -181,7 +181,7 @@ impl<'a> Judge<'_, 'a> {
     }
 
     /// How a packet comes to a node and leaves it.
-    fn hop(&self, hop: &forward::Hop<'a>) -> String {
+    pub(super) fn hop(&self, hop: &forward::Hop<'a>) -> String {
         let mut words = format!("ttl {}", hop.ttl);
         let node = self.node(hop.namespace).map(|id| &self.lab[id]);
         if let Some(device) = hop.device {

@@ -1,6 +1,7 @@
 //! What the program says to those who type: no lab comes up here, so nobody has to be root.
 #![allow(clippy::unwrap_used)]
 
+mod explain;
 mod limits;
 mod program;
 mod report;

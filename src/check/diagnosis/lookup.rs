@@ -24,7 +24,8 @@ fn asked(lab: &Lab, check: &Check, to: IpAddr) -> io::Result<RouteAnswer> {
                 Origin::Bound(state.index)
             }
         };
-        let query = RouteQuery { destination: to, source: check.sends.from, origin };
+        let source = check.sends.from;
+        let query = RouteQuery { destination: to, source, origin, flow: None };
         Ok(match Lookup::open()?.route(query) {
             Ok(way) => {
                 let named = interfaces.iter().find(|(_, it)| Some(it.index) == way.interface);
