@@ -1,5 +1,6 @@
 //! The file's nexthop objects with their names resolved, and the routes that name one.
 
+use super::encaps::Encaps;
 use super::gateways::{From, Gateways};
 use super::lab::{MAIN, Nexthop, NexthopObject, Node};
 use super::routes::way;
@@ -41,6 +42,7 @@ impl<'a> Objects<'a> {
     pub fn resolve(
         &mut self,
         gateways: &Gateways<'_>,
+        encaps: &Encaps<'_>,
         written: &topology::Node,
         errors: &mut Diagnostics,
     ) {
@@ -61,7 +63,7 @@ impl<'a> Objects<'a> {
                 );
                 continue;
             }
-            let resolved = self.resolve_one(gateways, &object.value, written, &places);
+            let resolved = self.resolve_one(gateways, encaps, &object.value, &places);
             let resolved = errors.keep(resolved);
             self.resolved.extend(resolved.map(|it| Spanned::new(it, object.span)));
         }
@@ -72,15 +74,15 @@ impl<'a> Objects<'a> {
     fn resolve_one(
         &self,
         gateways: &Gateways<'_>,
+        encaps: &Encaps<'_>,
         object: &iproute::NexthopObject,
-        written: &topology::Node,
         places: &HashMap<u32, usize>,
     ) -> Result<NexthopObject, Diagnostic> {
         let leads = match &object.leads {
             Leads::Blackhole { v4 } => Leads::Blackhole { v4: *v4 },
             Leads::Way { v4, way: nexthop } => {
                 let table = table_of(nexthop, gateways, places);
-                Leads::Way { v4: *v4, way: way(self.node, written, table, nexthop, gateways)? }
+                Leads::Way { v4: *v4, way: way(self.node, encaps, table, nexthop, gateways)? }
             }
             Leads::Group { members, resilient } => {
                 members.iter().try_for_each(|(id, _)| self.member(*id, members.len()))?;

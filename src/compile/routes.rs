@@ -1,16 +1,17 @@
 //! The file's IP routes with their names resolved.
 
+use super::encaps::Encaps;
 use super::gateways::{From, Gateways};
 use super::interface::Interface;
 use super::lab::{Lab, MAIN, Nexthop, Node, NodeId, Route};
 use super::objects::Objects;
-use super::{Draft, encaps, iproute};
+use super::{Draft, iproute};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, few, nearest};
 use crate::document::DeviceName;
 use crate::iproute::RouteKind;
 use crate::topology::{self, TableNames, Topology};
 use ipnet::IpNet;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// The file's routes, each with its table's number and its interface.
@@ -24,17 +25,18 @@ pub(super) fn resolve(topology: &Topology, draft: Draft, errors: &mut Diagnostic
             written.routes.iter().enumerate().partition(|(_, route)| route.value.is_on_link());
         // What leads to a link itself may hold the gateways of the others.
         let subnets = Gateways::of(node, []);
+        let encaps = Encaps::of(node, written);
         let mut objects = Objects::of(node, &written.nexthops);
         let mut routes: Vec<(usize, Spanned<Route>)> = Vec::new();
         for (place, route) in on_link {
-            let resolved = resolve_one(node, written, &route.value, &subnets, &objects);
+            let resolved = resolve_one(node, written, &route.value, &subnets, &encaps, &objects);
             let resolved = errors.keep(resolved);
             routes.extend(resolved.map(|it| (place, Spanned::new(it, route.span))));
         }
         let gateways = Gateways::of(node, routes.iter().map(|(_, route)| &route.value));
-        objects.resolve(&gateways, written, errors);
+        objects.resolve(&gateways, &encaps, written, errors);
         for (place, route) in others {
-            let resolved = resolve_one(node, written, &route.value, &gateways, &objects);
+            let resolved = resolve_one(node, written, &route.value, &gateways, &encaps, &objects);
             let resolved = errors.keep(resolved);
             routes.extend(resolved.map(|it| (place, Spanned::new(it, route.span))));
         }
@@ -53,6 +55,7 @@ fn resolve_one(
     written: &topology::Node,
     route: &iproute::Route,
     gateways: &Gateways<'_>,
+    encaps: &Encaps<'_>,
     objects: &Objects<'_>,
 ) -> Result<Route, Diagnostic> {
     let table = match &route.table {
@@ -68,16 +71,14 @@ fn resolve_one(
         Some(object) => objects.of_route(object, destination)?,
         None => {
             let ways =
-                route.nexthops.iter().map(|nexthop| way(node, written, table, nexthop, gateways));
+                route.nexthops.iter().map(|nexthop| way(node, encaps, table, nexthop, gateways));
             ways.collect::<Result<_, Diagnostic>>()?
         }
     };
-    let again = |(place, way): (usize, &Nexthop)| {
-        let same = |other: &Nexthop| Nexthop { weight: way.weight, ..other.clone() } == *way;
-        nexthops[..place].iter().any(same)
-    };
     let in_one = route.object.is_none() && destination.addr().is_ipv6();
-    if in_one && nexthops.iter().enumerate().any(again) {
+    let mut seen = BTreeSet::new();
+    let mut is_new = |way: &Nexthop| seen.insert(Nexthop { weight: 1, ..way.clone() });
+    if in_one && !nexthops.iter().all(&mut is_new) {
         return Err(Diagnostic::error(Code::DuplicateRoute, "the same way on twice in one route")
             .at(route.destination.span, "this route")
             .note("of IPv6, the kernel answers EEXIST to the second")
@@ -118,7 +119,7 @@ fn resolve_one(
 /// A way on with its device.
 pub(super) fn way(
     node: &Node,
-    written: &topology::Node,
+    encaps: &Encaps<'_>,
     table: u32,
     nexthop: &iproute::Nexthop,
     gateways: &Gateways<'_>,
@@ -135,7 +136,7 @@ pub(super) fn way(
         (None, None) => unreachable!("a way on has a gateway or a device"),
     };
     let encap = nexthop.encap.as_ref();
-    let encap = encap.map(|it| encaps::resolve(node, written, (&dev, nexthop.dev.as_ref()), it));
+    let encap = encap.map(|it| encaps.resolve((&dev, nexthop.dev.as_ref()), it));
     Ok(Nexthop {
         via: nexthop.via.map(|via| via.value),
         dev,

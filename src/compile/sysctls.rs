@@ -9,7 +9,7 @@ use crate::iproute::NeighbourEntry;
 use crate::link::Kind;
 use crate::topology::Topology;
 use petgraph::graph::{NodeIndex, UnGraph};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The setting that has to be above the highest label a node takes in.
 const PLATFORM_LABELS: &str = "net/mpls/platform_labels";
@@ -67,6 +67,7 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
             late.insert(input("lo"), Spanned::new("1".to_owned(), route.span));
         }
         let mut written: Vec<Spanned<Sysctl>> = Vec::new();
+        let mut seen: HashMap<&str, Span> = HashMap::new();
         for (key, value) in &topology.graph[index].sysctls {
             if let Some(fault) = fault(&key.value) {
                 errors.push(
@@ -79,7 +80,7 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
                 );
                 continue;
             }
-            if let Some(other) = written.iter().find(|other| other.value.key == key.value) {
+            if let Some(other) = seen.get(key.value.as_str()) {
                 let name = sysctl_name(&key.value);
                 errors.push(
                     Diagnostic::error(
@@ -87,11 +88,12 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
                         format!("duplicate key `{name}` in `sysctls`"),
                     )
                     .at(key.span, "the second one")
-                    .beside(other.span, "the first one")
+                    .beside(*other, "the first one")
                     .note("a setting is the same one with dots and with slashes"),
                 );
                 continue;
             }
+            seen.insert(&key.value, key.span);
             early.retain(|(known, _)| *known != key.value);
             late.remove(&key.value);
             let sysctl = Sysctl { key: key.value.clone(), value: value.as_str().trim().to_owned() };

@@ -27,7 +27,8 @@ pub enum Quantity {
     Probes,
     /// Bytes of files that the file names, each time that a node has one.
     Bytes,
-    /// Lookups in the search for forwarding loops, which ends there and refuses nothing.
+    /// Lookups in the search for forwarding loops, and as many in that for sources without a route back: each ends
+    /// there and refuses nothing.
     Lookups,
 }
 

@@ -113,6 +113,17 @@ const FAMILIES: &[Family] = &[
         let vlan = |it: usize| format!("v{}: {{kind: vlan, id: 1, parent: v{it}}}, ", it + 1);
         router(&format!("interfaces: {{v0: {{kind: dummy}}, {}}}", pieces(n, vlan)))
     }),
+    ("gateways on the subnets of one interface", 500, |n| {
+        let addresses = pieces(n, |it| format!("{}.1/24, ", net(it)));
+        let routes = pieces(n, |it| format!("{0}.0/25 via {0}.2, ", net(it)));
+        router(&format!(
+            "interfaces: {{d: {{kind: dummy, addresses: [{addresses}]}}}}, routes: [{routes}]"
+        ))
+    }),
+    ("gateways of one IPv6 route", 400, |n| {
+        let ways = pieces(n, |it| format!(" nexthop via fe80::{:x} dev d", it + 1));
+        router(&format!("interfaces: {{d: {{kind: dummy}}}}, routes: ['2001:db8::/32{ways}']"))
+    }),
 ];
 
 #[test]

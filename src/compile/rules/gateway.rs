@@ -3,6 +3,7 @@
 use super::{MAX_NAMED, Owners, listed};
 use crate::compile::lab::{Lab, NodeId};
 use crate::compile::layout::{Layout, Port};
+use crate::compile::prefixes::Prefixes;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::document::DeviceName;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -18,6 +19,7 @@ pub(super) fn check(layout: &Layout, owners: &Owners, lab: &Lab, diagnostics: &m
             with_commands.insert(number);
         }
     }
+    let mut connected: HashMap<Port, Prefixes<()>> = HashMap::new();
     let mut nobodys: BTreeMap<(usize, IpAddr), Vec<(Port, Span)>> = BTreeMap::new();
     for id in (0..lab.nodes.len()).map(NodeId) {
         for (via, dev, span) in gateways(lab, id) {
@@ -26,10 +28,13 @@ pub(super) fn check(layout: &Layout, owners: &Owners, lab: &Lab, diagnostics: &m
             let Some(segment) = segment_of.get(&port) else { continue };
             let domain = layout.domain(layout.context(port));
             let owned = domain.is_some_and(|domain| owners.contains_key(&(domain, via)));
-            let connected = lab[id].interfaces[interface.0].holds(&via);
+            let subnets = connected.entry(port).or_insert_with(|| {
+                let addresses = &lab[id].interfaces[interface.0].addresses;
+                addresses.iter().map(|address| (address.value.connected(), ())).collect()
+            });
             // Behind a dummy device there is nobody to have an address.
             let alone = layout.segments[*segment].ports.len() < 2;
-            if connected && !owned && !alone && !with_commands.contains(segment) {
+            if subnets.contain(via) && !owned && !alone && !with_commands.contains(segment) {
                 nobodys.entry((*segment, via)).or_default().push((port, span));
             }
         }

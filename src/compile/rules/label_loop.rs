@@ -9,18 +9,26 @@ use std::collections::{HashMap, HashSet};
 /// A label as it comes to a node.
 pub(super) type Incoming = (NodeId, u32);
 
+/// The MPLS routes of all nodes, by the labels that they take in.
+pub(super) type LabelRoutes<'a> = HashMap<Incoming, &'a Spanned<LabelRoute>>;
+
+pub(super) fn label_routes(lab: &Lab) -> LabelRoutes<'_> {
+    let nodes = lab.nodes.iter().enumerate();
+    let routes = nodes.flat_map(|(place, node)| {
+        let own = node.label_routes.iter();
+        own.map(move |route| ((NodeId(place), route.value.label.number()), route))
+    });
+    routes.collect()
+}
+
 /// Warns of loops of the labels on top, and returns the labels in them.
 pub(super) fn check(
     layout: &Layout,
     owners: &Owners,
     lab: &Lab,
+    routes: &LabelRoutes<'_>,
     diagnostics: &mut Diagnostics,
 ) -> HashSet<Incoming> {
-    let mut routes: HashMap<Incoming, &Spanned<LabelRoute>> = HashMap::new();
-    for id in (0..lab.nodes.len()).map(NodeId) {
-        let own = lab[id].label_routes.iter();
-        routes.extend(own.map(|route| ((id, route.value.label.number()), route)));
-    }
     let next = |(id, _): Incoming, route: &LabelRoute| -> Vec<Incoming> {
         let hops = route.nexthops.iter().filter_map(|nexthop| {
             // Whoever gets an explicit null takes it off.
@@ -54,7 +62,7 @@ pub(super) fn check(
                         let round = begin.map_or(&[][..], |begin| &way[begin..]);
                         let round: Vec<Incoming> = round.iter().map(|(at, _)| *at).collect();
                         if !round.is_empty() {
-                            diagnostics.push(warning(lab, &routes, &round));
+                            diagnostics.push(warning(lab, routes, &round));
                             looping.extend(round);
                         }
                     }
@@ -65,11 +73,7 @@ pub(super) fn check(
     looping
 }
 
-fn warning(
-    lab: &Lab,
-    routes: &HashMap<Incoming, &Spanned<LabelRoute>>,
-    round: &[Incoming],
-) -> Diagnostic {
+fn warning(lab: &Lab, routes: &LabelRoutes<'_>, round: &[Incoming]) -> Diagnostic {
     let span = |at: &Incoming| routes[at].span;
     let first = (0..round.len()).min_by_key(|place| span(&round[*place])).unwrap_or(0);
     let round: Vec<Incoming> =

@@ -1,13 +1,13 @@
 //! Where label paths end: in a VRF from which something leads back, or in a mistake.
 
 use super::MAX_NAMED;
-use super::label_loop::Incoming;
+use super::label_loop::{Incoming, LabelRoutes};
 use crate::compile::lab::{Lab, LabelNexthop, MAIN, NodeId};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::document::DeviceName;
 use crate::iproute::Label;
 use ipnet::IpNet;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
 /// A VRF of a node.
@@ -37,7 +37,12 @@ enum End {
     Nowhere,
 }
 
-pub(super) fn hold(lab: &Lab, looping: &HashSet<Incoming>, errors: &mut Diagnostics) {
+pub(super) fn hold(
+    lab: &Lab,
+    label_routes: &LabelRoutes<'_>,
+    looping: &HashSet<Incoming>,
+    errors: &mut Diagnostics,
+) {
     // What the compiler filled in leads back by itself.
     let written = lab.nodes.iter().flat_map(|node| &node.routes);
     let mut written = written.filter(|route| !route.span.is_none());
@@ -59,8 +64,10 @@ pub(super) fn hold(lab: &Lab, looping: &HashSet<Incoming>, errors: &mut Diagnost
         }
     }
     let owners = owners(lab);
+    let vpns = Vpns::of_lab(lab);
     let ends = |push: &Push| {
-        let mut walk = Walk { lab, owners: &owners, under: Vec::new(), seen: HashSet::new() };
+        let mut walk =
+            Walk { lab, label_routes, owners: &owners, under: Vec::new(), seen: HashSet::new() };
         push.via.map_or_else(BTreeSet::new, |via| walk.follow(via, push.labels.clone()))
     };
     let ends: Vec<BTreeSet<End>> = pushes.iter().map(ends).collect();
@@ -89,9 +96,10 @@ pub(super) fn hold(lab: &Lab, looping: &HashSet<Incoming>, errors: &mut Diagnost
                 End::Vrf { place, name } => {
                     // Another edge of the own VPN may be the nearer one to what is behind both.
                     let leads_back = reached.contains(&(*place, push.from))
-                        || own_vpn(lab, push.from)
+                        || vpns
+                            .of(push.from)
                             .is_some_and(|own| reached_vpns.contains(&(*place, own)));
-                    if push.from.1 == MAIN || leads_back || meant(lab, push.from, name) {
+                    if push.from.1 == MAIN || leads_back || vpns.mean(push.from, name) {
                         continue;
                     }
                     Some(push.from)
@@ -104,8 +112,11 @@ pub(super) fn hold(lab: &Lab, looping: &HashSet<Incoming>, errors: &mut Diagnost
     for ((_, end), pushes) in faults {
         let warning = match end {
             End::Unknown { node, label } => unpopped(lab, pushes[0], *node, *label),
-            End::Circle { node, label } => circle(lab, pushes[0], *node, *label),
-            End::Vrf { place, name } => leak(lab, pushes[0], *place, name),
+            End::Circle { node, label } => {
+                let route = label_routes.get(&(*node, *label));
+                circle(pushes[0], route.map_or(Span::NONE, |route| route.span))
+            }
+            End::Vrf { place, name } => leak(lab, pushes[0], vpns.of(pushes[0].from), *place, name),
             End::Main | End::Nowhere => continue,
         };
         let more = pushes.iter().skip(1).take(MAX_NAMED - 1);
@@ -116,21 +127,47 @@ pub(super) fn hold(lab: &Lab, looping: &HashSet<Incoming>, errors: &mut Diagnost
     }
 }
 
-/// The name of a table's VRF, which is that of its VPN.
-fn own_vpn(lab: &Lab, (node, table): Place) -> Option<&DeviceName> {
-    lab[node].vrfs.iter().find(|vrf| vrf.table == table).map(|vrf| &vrf.name)
+/// The VPNs that VRFs are in and import, by their tables.
+#[derive(Default)]
+struct Vpns<'a> {
+    /// The VRF of a table, whose name is that of its VPN.
+    own: HashMap<Place, &'a DeviceName>,
+    /// The tables in which an interface or a VRF has an address.
+    inhabited: HashSet<Place>,
+    imported: HashSet<(Place, &'a DeviceName)>,
 }
 
-/// Whether a VRF's packets are meant for a VPN though nothing comes back from there: its routes are
-/// imported, one way as imports are, or it is the VRF's own VPN and there is nobody to come back to.
-fn meant(lab: &Lab, (node, table): Place, vpn: &DeviceName) -> bool {
-    let node = &lab[node];
-    let mut ports = node.interfaces.iter().filter(|port| node.table_of(port) == table);
-    let nobody = ports.all(|port| port.addresses.is_empty());
-    node.vrfs.iter().filter(|vrf| vrf.table == table).any(|vrf| {
-        let imported = vrf.imports.vpns.iter().any(|import| import.value == *vpn);
-        imported || (vrf.name == *vpn && nobody && vrf.addresses.is_empty())
-    })
+impl<'a> Vpns<'a> {
+    fn of_lab(lab: &'a Lab) -> Self {
+        let mut vpns = Self::default();
+        for id in (0..lab.nodes.len()).map(NodeId) {
+            let node = &lab[id];
+            let ports = node.interfaces.iter().filter(|port| !port.addresses.is_empty());
+            vpns.inhabited.extend(ports.map(|port| (id, node.table_of(port))));
+            for vrf in &node.vrfs {
+                let place = (id, vrf.table);
+                vpns.own.entry(place).or_insert(&vrf.name);
+                if !vrf.addresses.is_empty() {
+                    vpns.inhabited.insert(place);
+                }
+                let imports = vrf.imports.vpns.iter();
+                vpns.imported.extend(imports.map(|import| (place, &import.value)));
+            }
+        }
+        vpns
+    }
+
+    /// The VPN of a table.
+    fn of(&self, place: Place) -> Option<&'a DeviceName> {
+        self.own.get(&place).copied()
+    }
+
+    /// Whether a VRF's packets are meant for a VPN though nothing comes back from there: its routes are
+    /// imported, one way as imports are, or it is the VRF's own VPN and there is nobody to come back to.
+    fn mean(&self, from: Place, vpn: &DeviceName) -> bool {
+        let nobody = !self.inhabited.contains(&from);
+        self.imported.contains(&(from, vpn)) || (self.of(from) == Some(vpn) && nobody)
+    }
 }
 
 /// Who has an address on an interface of the main table, where labelled packets arrive.
@@ -153,6 +190,7 @@ const TTL: usize = 255;
 /// A stack of labels on its way from a gateway to where it ends.
 struct Walk<'a> {
     lab: &'a Lab,
+    label_routes: &'a LabelRoutes<'a>,
     owners: &'a BTreeMap<IpAddr, NodeId>,
     /// The nodes on the way here, each with the stack that the packet came with.
     under: Vec<(NodeId, Vec<Label>)>,
@@ -189,8 +227,7 @@ impl Walk<'_> {
             return self.arrive(id, rest.to_vec());
         }
         let node = &self.lab[id];
-        let known = node.label_routes.iter().find(|route| route.value.label.number() == top);
-        let Some(route) = known else {
+        let Some(route) = self.label_routes.get(&(id, top)) else {
             return BTreeSet::from([End::Unknown { node: id, label: top }]);
         };
         let mut on = |nexthop: &LabelNexthop| {
@@ -213,9 +250,14 @@ fn stack(labels: &[Label]) -> String {
     crate::iproute::print_labels(labels)
 }
 
-fn leak(lab: &Lab, push: &Push, place: Place, vrf: &DeviceName) -> Diagnostic {
+fn leak(
+    lab: &Lab,
+    push: &Push,
+    own: Option<&DeviceName>,
+    place: Place,
+    vrf: &DeviceName,
+) -> Diagnostic {
     let (from, to) = (&lab[push.from.0], &lab[place.0]);
-    let own = own_vpn(lab, push.from);
     let own = own.map_or_else(|| push.from.1.to_string(), ToString::to_string);
     Diagnostic::warning(
         Code::LabelLeak,
@@ -231,14 +273,13 @@ fn leak(lab: &Lab, push: &Push, place: Place, vrf: &DeviceName) -> Diagnostic {
     .help("push the label that ends in this VRF's own counterpart, or add the route back")
 }
 
-fn circle(lab: &Lab, push: &Push, node: NodeId, label: u32) -> Diagnostic {
-    let route = lab[node].label_routes.iter().find(|route| route.value.label.number() == label);
+fn circle(push: &Push, route: Span) -> Diagnostic {
     Diagnostic::warning(
         Code::RouteCircle,
         format!("forwarding loop: packets with label {} go round", stack(&push.labels)),
     )
     .at(push.span, format!("packets to {} get it here", push.destination))
-    .beside(route.map_or(Span::NONE, |route| route.span), "and come by here again and again")
+    .beside(route, "and come by here again and again")
     .note("each packet goes round until its TTL runs out")
 }
 

@@ -40,14 +40,16 @@ pub(super) fn hold(
     let mut routes = lab.nodes.iter().flat_map(|node| &node.routes);
     if routes.any(|route| !route.span.is_none()) {
         let tables = Tables::of(lab, layout, &owners);
+        let lookups = limits.most(Quantity::Lookups);
         match routing {
             Routing::Auto => {}
-            Routing::None => source::check(lab, layout, &tables, errors),
+            Routing::None => source::check(lab, layout, &tables, lookups, errors),
         }
-        forwarding_loop::check(lab, &tables, limits.most(Quantity::Lookups), errors);
+        forwarding_loop::check(lab, &tables, lookups, errors);
     }
-    let looping = label_loop::check(layout, &owners, lab, errors);
-    leak::hold(lab, &looping, errors);
+    let label_routes = label_loop::label_routes(lab);
+    let looping = label_loop::check(layout, &owners, lab, &label_routes, errors);
+    leak::hold(lab, &label_routes, &looping, errors);
     mpls_input::check(layout, &owners, lab, errors);
     no_ipv6::check(lab, errors);
     parts::check(lab, errors);

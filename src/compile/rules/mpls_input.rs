@@ -2,25 +2,25 @@
 //! a word.
 
 use super::{MAX_NAMED, Owners};
-use crate::compile::lab::{Lab, Node, NodeId};
+use crate::compile::lab::{InterfaceId, Lab, Node, NodeId};
 use crate::compile::layout::{Layout, Port};
-use crate::compile::{Interface, Sysctl};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 use crate::document::DeviceName;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
 const HELP: &str = "`mpls: true` at the link or the interface (in DOT `mpls=true`) enables it, and so \
                     does the role `pe` or `p` at both ends of the link";
 
 pub(super) fn check(layout: &Layout, owners: &Owners, lab: &Lab, diagnostics: &mut Diagnostics) {
+    let set = set(lab);
     let mut closed: BTreeMap<Port, Vec<Span>> = BTreeMap::new();
     for id in (0..lab.nodes.len()).map(NodeId) {
         for (via, dev, span) in labelled(&lab[id]) {
             let Some(interface) = lab[id].interface(dev.as_str()) else { continue };
             let Some(domain) = layout.domain(layout.context((id, interface))) else { continue };
             let Some(port) = owners.get(&(domain, via)) else { continue };
-            if !enabled(&lab[port.0], &lab[port.0].interfaces[port.1.0]) {
+            if !enabled(lab, &set, *port) {
                 closed.entry(*port).or_default().push(span);
             }
         }
@@ -48,7 +48,8 @@ pub(super) fn check(layout: &Layout, owners: &Owners, lab: &Lab, diagnostics: &m
         let Some(route) = node.label_routes.iter().find(|route| !route.span.is_none()) else {
             continue;
         };
-        if !node.interfaces.iter().any(|interface| enabled(node, interface)) {
+        let mut ports = (0..node.interfaces.len()).map(|place| (id, InterfaceId(place)));
+        if !ports.any(|port| enabled(lab, &set, port)) {
             diagnostics.push(
                 Diagnostic::warning(
                     Code::MplsInput,
@@ -77,9 +78,20 @@ fn labelled(node: &Node) -> impl Iterator<Item = (IpAddr, &DeviceName, Span)> {
     pushes.chain(swaps).filter(|(_, _, span)| !span.is_none())
 }
 
+/// The settings of interfaces that the file sets to something other than 0, by node.
+fn set(lab: &Lab) -> HashSet<(NodeId, &str)> {
+    let nodes = lab.nodes.iter().enumerate();
+    let settings = nodes.flat_map(|(place, node)| {
+        let set = node.late_sysctls.iter().filter(|setting| setting.value.value != "0");
+        set.map(move |setting| (NodeId(place), setting.value.key.as_str()))
+    });
+    settings.collect()
+}
+
 /// Whether an interface takes in labelled packets, by its node's commands perhaps.
-fn enabled(node: &Node, interface: &Interface) -> bool {
+fn enabled(lab: &Lab, set: &HashSet<(NodeId, &str)>, (id, interface): Port) -> bool {
+    let node = &lab[id];
+    let interface = &node.interfaces[interface.0];
     let key = format!("net/mpls/conf/{}/input", interface.name);
-    let set = |sysctl: &Sysctl| sysctl.key == key && sysctl.value != "0";
-    interface.mpls || !node.run.is_empty() || node.late_sysctls.iter().any(|it| set(&it.value))
+    interface.mpls || !node.run.is_empty() || set.contains(&(id, key.as_str()))
 }

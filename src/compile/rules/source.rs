@@ -7,18 +7,22 @@
 
 use super::lookup::{Hop, Tables};
 use super::{MAX_NAMED, listed};
-use crate::compile::lab::{Lab, MAIN, NodeId, Route, Vrf};
+use crate::compile::lab::{Lab, MAIN, Node, NodeId, Route, Vrf};
 use crate::compile::layout::{Context, Layout, Port};
+use crate::compile::prefixes::Prefixes;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+use crate::document::Quantity;
 use crate::iproute::RouteKind;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 
+/// Searches with this many lookups at the most, and says where that was not enough.
 pub(super) fn check(
     lab: &Lab,
     layout: &Layout,
     tables: &Tables<'_>,
+    max_lookups: usize,
     diagnostics: &mut Diagnostics,
 ) {
     if lab.nodes.iter().all(|node| node.vrfs.is_empty()) {
@@ -31,18 +35,28 @@ pub(super) fn check(
             customers.entry(domain).or_default().push(*context);
         }
     }
+    let destinations = destinations(lab, layout, tables);
+    let (mut lookups, mut passed_over) = (0, 0);
     for id in (0..lab.nodes.len()).map(NodeId) {
         // What a daemon will add is not known here.
         if !lab[id].run.is_empty() {
             continue;
         }
+        let known = known(&lab[id]);
         for vrf in &lab[id].vrfs {
             let here = Context { node: id, table: vrf.table };
             let behind = layout.domain(here).and_then(|domain| customers.get(&domain));
             let Some(behind) = behind else { continue };
+            let Some(destinations) = destinations.get(&here) else { continue };
+            if lookups + destinations.len() * behind.len() > max_lookups {
+                passed_over += 1;
+                continue;
+            }
+            lookups += destinations.len() * behind.len();
             let mut missing: BTreeMap<Entry, BTreeSet<IpNet>> = BTreeMap::new();
-            for (subnet, entry) in sources(lab, tables, here, behind) {
-                if !connected(lab, here, subnet) && !routed(lab, id, vrf, subnet) {
+            for (subnet, entry) in sources(lab, tables, here, behind, destinations) {
+                let known = known.get(&vrf.table);
+                if known.is_none_or(|known| known.covering(subnet).next().is_none()) {
                     missing.entry(entry).or_default().insert(subnet);
                 }
             }
@@ -51,20 +65,30 @@ pub(super) fn check(
             }
         }
     }
+    if passed_over > 0 {
+        let title = "not all VRFs were searched for sources without a route back";
+        diagnostics.push(
+            Diagnostic::warning(Code::SourceRoute, title)
+                .note(format!("VRFs left after {lookups} lookups: {passed_over}"))
+                .help(format!("`--limit {}=NUMBER` allows more", Quantity::Lookups.word())),
+        );
+    }
 }
 
 /// The port of a VRF that packets come in through, and that of the router which they come from.
 type Entry = (Port, Port);
 
-/// The subnets that packets into a VRF are from, each with one of the ways in.
+/// The subnets that packets into a VRF are from, each with one of the ways in. Each destination is looked up in
+/// each of the tables behind the VRF.
 fn sources(
     lab: &Lab,
     tables: &Tables<'_>,
     here: Context,
     behind: &[Context],
+    destinations: &BTreeSet<IpAddr>,
 ) -> BTreeMap<IpNet, Entry> {
     let mut sources = BTreeMap::new();
-    for address in destinations(lab, tables, here, behind) {
+    for address in destinations.iter().copied() {
         let mut into: HashMap<Context, Vec<(Context, Hop)>> = HashMap::new();
         for from in behind {
             let Some(route) = tables.lookup(*from, address) else { continue };
@@ -92,34 +116,35 @@ fn sources(
     sources
 }
 
-/// An address for each route that leads into a VRF.
+/// An address for each route of a main table that leads into a VRF of the same routing domain.
 fn destinations(
     lab: &Lab,
+    layout: &Layout,
     tables: &Tables<'_>,
-    here: Context,
-    behind: &[Context],
-) -> BTreeSet<IpAddr> {
-    let mut destinations = BTreeSet::new();
-    for from in behind {
-        let routes = lab[from.node].routes.iter().filter(|route| route.value.table == from.table);
+) -> HashMap<Context, BTreeSet<IpAddr>> {
+    let mut destinations: HashMap<Context, BTreeSet<IpAddr>> = HashMap::new();
+    for from in layout.contexts.iter().filter(|context| context.table == MAIN) {
+        let domain = layout.domain(*from);
+        let routes = lab[from.node].routes.iter().filter(|route| route.value.table == MAIN);
         for route in routes {
-            if tables.hops(from.node, &route.value).iter().any(|hop| hop.to == here) {
-                destinations.insert(route.value.destination.network());
+            let hops = tables.hops(from.node, &route.value);
+            let into = hops.into_iter().map(|hop| hop.to).filter(|to| to.table != MAIN);
+            for to in into.filter(|to| layout.domain(*to) == domain) {
+                destinations.entry(to).or_default().insert(route.value.destination.network());
             }
         }
     }
     destinations
 }
 
-fn connected(lab: &Lab, here: Context, subnet: IpNet) -> bool {
-    let node = &lab[here.node];
-    let inside = node.interfaces.iter().filter(|interface| node.table_of(interface) == here.table);
-    inside.flat_map(|interface| &interface.addresses).any(|address| address.value.contains(&subnet))
-}
-
-fn routed(lab: &Lab, node: NodeId, vrf: &Vrf, subnet: IpNet) -> bool {
-    let covers = |route: &Route| match route.kind {
-        RouteKind::Unicast => route.table == vrf.table && route.destination.contains(&subnet),
+/// The prefixes that each table of a node has on a link or a route to.
+fn known(node: &Node) -> HashMap<u32, Prefixes<()>> {
+    let connected = node.interfaces.iter().flat_map(|interface| {
+        let table = node.table_of(interface);
+        interface.addresses.iter().map(move |address| (table, address.value.net))
+    });
+    let leads_on = |route: &&Route| match route.kind {
+        RouteKind::Unicast => true,
         RouteKind::Local
         | RouteKind::Broadcast
         | RouteKind::Multicast
@@ -129,7 +154,12 @@ fn routed(lab: &Lab, node: NodeId, vrf: &Vrf, subnet: IpNet) -> bool {
         | RouteKind::Prohibit
         | RouteKind::Throw => false,
     };
-    lab[node].routes.iter().any(|route| covers(&route.value))
+    let routes = node.routes.iter().map(|route| &route.value).filter(leads_on);
+    let mut known: HashMap<u32, Prefixes<()>> = HashMap::new();
+    for (table, net) in connected.chain(routes.map(|route| (route.table, route.destination))) {
+        known.entry(table).or_default().extend([(net, ())]);
+    }
+    known
 }
 
 fn warning(
