@@ -2,6 +2,7 @@
 
 use super::address_index::{AddressIndex, Held};
 use super::check::{Check, Expect, Goal, Line, OPTIONS, Place, Sender, Target};
+use super::family::IpFamily;
 use super::lab::{InterfaceId, Lab, MAIN, NodeId};
 use super::layout::{Context, Layout};
 use super::routes::{no_interface, no_vrf};
@@ -9,6 +10,7 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spelling, Text, few
 use crate::document::{Counter, DeviceName, Routing};
 use crate::iproute::Words;
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Reads the file's checks, and counts their probes.
@@ -64,6 +66,8 @@ pub(super) struct Reader<'a> {
     lab: &'a Lab,
     layout: &'a Layout,
     addresses: AddressIndex,
+    /// Who has which address, made for the first check that asks.
+    holders: OnceCell<BTreeSet<(IpAddr, NodeId)>>,
     /// The names of nodes, made when one is not found.
     names: OnceCell<Spelling>,
 }
@@ -72,7 +76,7 @@ impl<'a> Reader<'a> {
     /// The reader of a lab's checks, whose addresses are there.
     pub fn of(lab: &'a Lab, layout: &'a Layout) -> Self {
         let addresses = AddressIndex::of(lab, layout);
-        Self { lab, layout, addresses, names: OnceCell::new() }
+        Self { lab, layout, addresses, holders: OnceCell::new(), names: OnceCell::new() }
     }
 
     /// The lab that the checks are of.
@@ -133,7 +137,7 @@ impl<'a> Reader<'a> {
         };
         if let (Expect::Spreads(spread), Target::Address(address)) = (&expect, &to)
             && spread.sources.is_some()
-            && !self.lab.nodes.iter().any(|node| node.has(*address))
+            && !self.has_holder(*address)
         {
             let title = format!("no node of this file has {address}");
             return Err(Diagnostic::error(Code::BadCheck, title)
@@ -247,37 +251,44 @@ impl<'a> Reader<'a> {
         let here = Context { node: from.node, table: here };
         let domain = self.layout.domain(here);
         let own = self.addresses.of_context(here);
-        let has = |ipv4| own.iter().any(|own| own.address.is_ipv4() == ipv4);
-        let has = [has(false), has(true)];
+        let is_wanted = |family: &IpFamily| {
+            ipv4.is_none_or(|ipv4| ipv4 == (*family == IpFamily::V4)) && own.have(*family)
+        };
+        let families: Vec<IpFamily> = IpFamily::BOTH.into_iter().filter(is_wanted).collect();
         let all = match table(id, vrf) {
             Some(table) => self.addresses.of_context(Context { node: id, table }),
             None => self.addresses.of_node(id),
         };
-        let fits = |held: &&Held| {
-            let is_ipv4 = held.address.is_ipv4();
-            ipv4.is_none_or(|ipv4| ipv4 == is_ipv4) && has[usize::from(is_ipv4)]
-        };
-        let all = || all.iter().filter(fits);
+        let fits = |held: &&Held| families.contains(&IpFamily::of(held.address));
         match expect {
-            Expect::Lost => return all().map(|held| held.address).collect(),
+            Expect::Lost => return all.iter().filter(fits).map(|held| held.address).collect(),
             Expect::Arrives(_) | Expect::Spreads(_) | Expect::Rejected(_) => {}
         }
         // By an address of its own a node is told from others.
-        let is_own = |held: &&Held| self.addresses.is_own(id, held.address);
-        let has_own = all().any(|held| is_own(&held));
-        let all = || all().filter(|held| !has_own || is_own(held));
-        let near = |ipv4: bool| {
-            all().find(|held| {
-                let context = Context { node: id, table: held.table };
-                held.address.is_ipv4() == ipv4 && self.layout.domain(context) == domain
-            })
-        };
-        let near: Vec<IpAddr> =
-            [near(true), near(false)].into_iter().flatten().map(|held| held.address).collect();
+        let is_own = families.iter().any(|family| all.have_own(*family));
+        let near = families.iter().filter_map(|family| all.first(domain, *family, is_own));
+        let near: Vec<IpAddr> = near.collect();
         if !near.is_empty() {
             return near;
         }
-        all().filter(|held| !held.is_loopback).map(|held| held.address).collect()
+        let others = all.iter().filter(fits).filter(|it| it.is_own == is_own && !it.is_loopback);
+        others.map(|held| held.address).collect()
+    }
+
+    fn holders(&self) -> &BTreeSet<(IpAddr, NodeId)> {
+        self.holders.get_or_init(|| {
+            let nodes = self.lab.nodes.iter().enumerate();
+            let held = nodes.flat_map(|(place, node)| {
+                node.addresses().map(move |address| (address.addr(), NodeId(place)))
+            });
+            held.collect()
+        })
+    }
+
+    /// Whether any node has an address.
+    fn has_holder(&self, address: IpAddr) -> bool {
+        let of_all_nodes = (address, NodeId(0))..=(address, NodeId(usize::MAX));
+        self.holders().range(of_all_nodes).next().is_some()
     }
 
     /// An answer comes back only to an address that the sender has.
@@ -288,16 +299,15 @@ impl<'a> Reader<'a> {
         expect: &Expect<NodeId>,
         at: Span,
     ) -> Result<(), Diagnostic> {
-        let node = &self.lab[from.node];
-        let own: Vec<IpAddr> = node.addresses().map(|address| address.addr()).collect();
         match expect {
             Expect::Lost => return Ok(()),
             Expect::Arrives(_) | Expect::Spreads(_) | Expect::Rejected(_) => {}
         }
-        if own.contains(&source) {
+        if self.holders().contains(&(source, from.node)) {
             return Ok(());
         }
-        let known: Vec<String> = own.iter().map(IpAddr::to_string).collect();
+        let node = &self.lab[from.node];
+        let known: Vec<String> = node.addresses().map(|it| it.addr().to_string()).collect();
         Err(Diagnostic::error(
             Code::BadCheck,
             format!("`{}` has no address {source}, so no answer comes back to it", node.name),

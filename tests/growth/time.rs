@@ -113,6 +113,16 @@ const FAMILIES: &[Family] = &[
         let vlan = |it: usize| format!("v{}: {{kind: vlan, id: 1, parent: v{it}}}, ", it + 1);
         router(&format!("interfaces: {{v0: {{kind: dummy}}, {}}}", pieces(n, vlan)))
     }),
+    ("checks into a node of many addresses", 400, |n| {
+        let addresses = pieces(n, |it| format!("{}.1/24, ", net(it)));
+        let nodes = format!("z: {{interfaces: {{d: {{kind: dummy, addresses: [{addresses}]}}}}}}");
+        lab(&nodes, "a -- z", &pieces(n, |_| "a -> z, ".to_owned()))
+    }),
+    ("checks from the addresses of a node", 400, |n| {
+        let addresses = pieces(n, |it| format!("{}.1/24, ", net(it)));
+        let nodes = format!("z: {{interfaces: {{d: {{kind: dummy, addresses: [{addresses}]}}}}}}");
+        lab(&nodes, "a -- z", &pieces(n, |it| format!("z -> a from {}.1, ", net(it))))
+    }),
     ("gateways on the subnets of one interface", 500, |n| {
         let addresses = pieces(n, |it| format!("{}.1/24, ", net(it)));
         let routes = pieces(n, |it| format!("{0}.0/25 via {0}.2, ", net(it)));
