@@ -120,8 +120,9 @@ impl<'a> Trail<'a> {
     /// Its arrivals from outside, one per node that it came to; switches do not count.
     ///
     /// A packet that comes in through a port is seen again on the VLAN or the bridge above, with the
-    /// same time to live, and on the VRF device or `lo` where it is taken in. Where a tunnel ends, it
-    /// is seen on the tunnel's interface once more, which is the arrival that counts.
+    /// same time to live, and on the VRF device or `lo` where it is taken in, or where its label is
+    /// taken off; a segment that is sent again does so after it has come to later nodes. Where a tunnel
+    /// ends, it is seen on the tunnel's interface once more, which is the arrival that counts.
     pub(super) fn arrivals(&self) -> Vec<&'a Sighting> {
         let mut arrivals: Vec<&Sighting> = Vec::new();
         for sighting in self.incoming() {
@@ -140,7 +141,7 @@ impl<'a> Trail<'a> {
             };
             arrivals.pop_if(is_end);
             let inside = self.is_inside(sighting)
-                && arrivals.last().is_some_and(|last| last.node == sighting.node);
+                && arrivals.iter().any(|earlier| earlier.node == sighting.node);
             if !again && !inside {
                 arrivals.push(sighting);
             }
@@ -289,4 +290,48 @@ fn words(visits: &[Visit]) -> Vec<String> {
         word
     };
     visits.iter().map(word).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::check::frame::Packet;
+    use crate::check::mark::Mark;
+    use crate::compile::{Options, compile_source};
+    use crate::diagnostic::Source;
+    use crate::document::{Format, LabName};
+    use std::time::Duration;
+
+    #[test]
+    fn a_label_that_is_taken_off_once_more_is_no_arrival_behind_later_nodes() {
+        let text = "links: [a -- b, b -- c]".to_owned();
+        let source = Source { name: "labels.yaml".to_owned(), text };
+        let name = LabName::new("labels").unwrap();
+        let lab = compile_source(&source, Format::Yaml, &name, &Options::default()).0.unwrap();
+        let mark = Mark { probe: 1, attempt: 1 };
+        let address = [192, 0, 2, 1].into();
+        let seen = |(at, interface, labels, ttl): (&str, &str, &[u32], u8), time| Sighting {
+            node: lab.node(at).unwrap(),
+            interface: interface.to_owned(),
+            direction: Direction::Incoming,
+            time: Some(Duration::from_millis(time)),
+            packet: Packet {
+                tunnels: Vec::new(),
+                outer: None,
+                labels: labels.to_vec(),
+                ttl,
+                source: address,
+                destination: address,
+                message: Message::Request(mark),
+            },
+        };
+        let once: [(&str, &str, &[u32], u8); 3] =
+            [("b", "eth0", &[101, 7], 63), ("b", "lo", &[7], 64), ("c", "eth0", &[], 62)];
+        let again = [once, once].concat();
+        let sightings: Vec<_> = again.into_iter().zip(0..).map(|(it, at)| seen(it, at)).collect();
+        let visits = Trail::new(&lab, &sightings, Leg::Forth).visits();
+        assert_eq!(print_visits(&visits), "b[101/7] c");
+    }
 }
