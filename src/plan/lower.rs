@@ -3,7 +3,8 @@
 use super::state::{LOCAL_RULE, OWN_RULES};
 use super::{Action, Device, Plan, PlanError, Qdisc, Resource, Step, VethEnd};
 use crate::compile::{
-    Interface, InterfaceId, InterfaceKind, Lab, Link, NexthopObject, Node, NodeId, Route, Rule,
+    Interface, InterfaceId, InterfaceKind, Lab, Link, Nexthop, NexthopObject, Node, NodeId, Route,
+    Rule,
 };
 use crate::diagnostic::{Span, Spanned};
 use crate::document::{Address, Traffic};
@@ -401,10 +402,12 @@ fn objects(node: &Node) -> Vec<Spanned<NexthopObject>> {
 /// the kernel has no such routes.
 fn present(node: &Node, objects: &HashSet<u32>, route: &Route) -> Option<Route> {
     let all = &route.nexthops;
-    let up = all.iter().filter(|nexthop| node.is_up(&nexthop.dev));
-    let nexthops: std::sync::Arc<[_]> = match up.clone().count() == all.len() {
-        true => all.clone(),
-        false => up.cloned().collect(),
+    let up: Vec<&Nexthop> = all.iter().filter(|nexthop| node.is_up(&nexthop.dev)).collect();
+    let nexthops: std::sync::Arc<[_]> = match &up[..] {
+        up if up.len() == all.len() => all.clone(),
+        // The kernel keeps no weight of the only one that is left.
+        [only] if route.object.is_none() => [Nexthop { weight: 1, ..(*only).clone() }].into(),
+        up => up.iter().map(|nexthop| (*nexthop).clone()).collect(),
     };
     let there = match route.object {
         Some(id) => objects.contains(&id),

@@ -166,3 +166,21 @@ fn an_unreachable_default_that_a_file_says_itself_is_made_once() {
         ]
     );
 }
+
+#[test]
+fn the_only_nexthop_whose_interface_is_up_has_no_weight() {
+    let text = "routing: none\nnodes:\n  r:\n    interfaces: {a: {kind: dummy, addresses: [10.0.1.1/24, fd01::1/64]}, b: \
+                {kind: dummy, up: false, addresses: [10.0.2.1/24, fd02::1/64]}}\n    routes: [10.0.9.0/24 nexthop via \
+                10.0.1.2 weight 2 nexthop via 10.0.2.2, fd09::/64 nexthop via fd01::2 weight 2 nexthop via fd02::2]\n";
+    let source = Source { name: "lab.yaml".to_owned(), text: text.to_owned() };
+    let name = LabName::new("lab").unwrap();
+    let (lab, said) = compile_source(&source, Format::Yaml, &name, &Options::default());
+    let plan = lower(&lab.unwrap_or_else(|| panic!("{said:?}"))).unwrap();
+    let mut made: Vec<(String, u16)> = Vec::new();
+    for resource in plan.resources() {
+        let Resource::Route { route, .. } = resource else { continue };
+        made.extend(route.nexthops.iter().map(|it| (it.dev.to_string(), it.weight)));
+    }
+    let only = ("a".to_owned(), 1);
+    assert_eq!(made, [only.clone(), only]);
+}
