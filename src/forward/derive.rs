@@ -107,7 +107,6 @@ fn routes(network: &mut Network<'_>, device: DeviceIndex) {
     let has_link_local = !without_v6 && !this.is_vrf() && !this.is_loopback();
     let vrf = network.vrf_table(device);
     let (local, main) = (vrf.unwrap_or(LOCAL), vrf.unwrap_or(MAIN));
-    let is_loopback = this.is_loopback();
     for address in this.addresses.clone() {
         let (evidence, v4) = (address.evidence, address.address.is_ipv4());
         if !v4 && without_v6 {
@@ -138,8 +137,8 @@ fn routes(network: &mut Network<'_>, device: DeviceIndex) {
                 0,
             );
         }
-        // Of IPv4, an address alone is on no link; of IPv6 its route is there, on any device but `lo` too.
-        if !single || !v4 && !is_loopback {
+        // Of IPv4, an address alone is on no link; of IPv6 its route is there, but for `::1`.
+        if !single || !v4 && !address.address.is_loopback() {
             add(RouteKind::Unicast, address.connected, main, metric);
         }
     }

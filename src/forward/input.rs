@@ -52,6 +52,10 @@ impl<'a> Walk<'_, 'a> {
             RouteKind::Broadcast | RouteKind::Multicast => {
                 self.unknown(flight, at, Unmodelled::Multicast);
             }
+            RouteKind::Unicast if network.discards(&flight.packet, &found) => {
+                let kind = (IcmpKind::NetUnreachable, None);
+                self.reject(flight, (device, device), kind, found.evidence);
+            }
             RouteKind::Unicast if forwarding.value == 0 => {
                 self.drop(flight, at, DropReason::NotForwarding, [forwarding.evidence]);
             }

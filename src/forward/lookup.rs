@@ -136,6 +136,13 @@ impl<'a> Network<'a> {
         }
     }
 
+    /// Whether who sends a packet by a route is told that there is none: IPv6 leads nothing to `lo` but what is
+    /// to the node itself (`fib6_is_reject`).
+    pub(super) fn discards(&self, packet: &Packet, found: &Found<'_>) -> bool {
+        let is_loopback = |(lead, _): &(Lead<'_>, f64)| self.devices[lead.device.0].is_loopback();
+        !packet.is_v4() && found.nexthops.first().is_some_and(is_loopback)
+    }
+
     fn look_up_rules(&self, node: &Node<'a>, flow: &Flow) -> Result<Found<'a>, Refusal<'a>> {
         let v4 = flow.destination.is_ipv4();
         let mut least = 0;

@@ -90,6 +90,12 @@ impl<'a> Network<'a> {
             {
                 Neighbour::Silent
             }
+            // Who asks is known without having answered.
+            ([], _)
+                if owners.iter().any(|owner| self.receivers(*owner).devices.contains(&device)) =>
+            {
+                Neighbour::Silent
+            }
             ([], _) => Neighbour::Nobody(Evidence::Absent(Absent::Neighbour)),
             ([first, ..], 1) => {
                 // Of several interfaces of one node, the one with the address is as good as any.

@@ -177,6 +177,14 @@ impl<'n, 'a> Walk<'n, 'a> {
             RouteKind::Broadcast | RouteKind::Multicast => {
                 self.unknown(flight, at, Unmodelled::Multicast);
             }
+            RouteKind::Unicast if network.discards(&flight.packet, &found) => {
+                let through = match origin {
+                    Origin::Socket => node.lo,
+                    Origin::Vrf(through) | Origin::Forwarded(through) => through,
+                };
+                let kind = (IcmpKind::NetUnreachable, None);
+                self.reject(flight, (through, node.lo), kind, found.evidence);
+            }
             RouteKind::Unicast => self.split(flight, at, &found.nexthops, origin),
             RouteKind::Unreachable
             | RouteKind::Blackhole

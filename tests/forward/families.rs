@@ -134,6 +134,21 @@ links:
 }
 
 #[test]
+fn an_own_ipv6_address_on_lo_that_is_looked_up_in_main_is_one_without_a_route() {
+    let said = |from, to: &str| {
+        let rules = "ipproto udp lookup main pref 5, -6 ipproto udp lookup main pref 5";
+        let router = format!(", loopback: [192.0.2.9, fd0f::9], rules: [{rules}]");
+        sent("", &router, to, |probe| {
+            probe.namespace = from;
+            probe.protocol = Protocol::Udp { sport: 4000, dport: 53 };
+        })
+    };
+    assert_eq!(said("lab-r", "fd0f::9"), "net-unreachable by r (Some(fd0f::9)), delivered at r");
+    assert_eq!(said("lab-h1", "fd0f::9"), "net-unreachable by r (Some(fd0f::9)), delivered at h1");
+    assert_eq!(said("lab-r", "192.0.2.9"), "delivered at r, delivered at r");
+}
+
+#[test]
 fn an_ipv4_error_has_an_address_of_each_way_back() {
     let text = "routing: none
 nodes:
@@ -233,7 +248,7 @@ links:
 }
 
 #[test]
-fn who_asks_for_an_ipv6_neighbour_from_its_own_address_is_not_answered() {
+fn who_asks_for_an_ipv6_neighbour_from_its_own_address_is_not_answered_but_may_have_been_asked() {
     let text = "routing: none
 nodes:
   h1: {}
@@ -246,5 +261,28 @@ links:
     let network = Network::of_plan(&plan);
     let namespace = lab[lab.node("h1").unwrap()].namespace.as_str();
     let outcomes = network.send(&Probe::echo(namespace, "fd01::3".parse().unwrap()));
-    assert_eq!(printed(&outcomes[0].end), "dropped at h1: NeighbourUnresolved");
+    assert_eq!(printed(&outcomes[0].end), "unknown at h1: SilentOwner");
+}
+
+#[test]
+fn a_neighbour_that_hears_nobody_may_have_asked_where_its_own_frames_come_through() {
+    let asked = |vlans: &str| {
+        let text = format!(
+            "routing: none
+nodes:
+  h1: {{}}
+  s: {{role: switch, interfaces: {{br0: {{vlan_filtering: true}}, p1: {{vlans: [10 pvid untagged]}}, p2: {{vlans: [{vlans}]}}}}}}
+  r: {{interfaces: {{e: {{}}, e.10: {{kind: vlan, id: 10, parent: e, addresses: [10.0.1.9/24, fd01::9/64]}}}}}}
+links:
+  - {{ends: [h1, s:p1], tailaddresses: [10.0.1.1/24, fd01::1/64]}}
+  - {{ends: [r:e, s:p2]}}
+"
+        );
+        ["10.0.1.9", "fd01::9"].map(|to| fates(text.clone(), to.parse().unwrap(), |_| ()))
+    };
+    assert_eq!(asked("10"), ["delivered at r, delivered at h1"; 2]);
+    // Of IPv4 the node answers through the other interface.
+    let untagged = ["delivered at r, delivered at h1", "unknown at h1: SilentOwner"];
+    assert_eq!(asked("10 pvid untagged"), untagged);
+    assert_eq!(asked("20"), ["dropped at h1: NeighbourUnresolved"; 2]);
 }
