@@ -252,7 +252,11 @@ impl<'l> LookupWalk<'l> {
             [label] => format!(" with label {label}"),
             labels => format!(" with labels {}", labels.join("/")),
         };
-        format!("{gateway}{device}{labels}")
+        let redirected = match way.redirected {
+            true => ", learnt from a redirect, which `ip route flush cache` forgets",
+            false => "",
+        };
+        format!("{gateway}{device}{labels}{redirected}")
     }
 
     fn found(&mut self, node: NodeId, command: String, answer: String, verdict: LookupVerdict) {

@@ -54,7 +54,7 @@ fn parting_of_lookups(what: &str, state: &Way, lookups: &[NodeLookup]) -> Option
     let leads = match (next, asked.get(same), verdict) {
         // Where an answer leads is not always known.
         (Some(_), None, LookupVerdict::SentOn) => return None,
-        (Some(next), ..) => format!("it comes to {next}"),
+        (Some(next), ..) => format!("{what} comes to {next}"),
         (None, Some(_), _) => state.fate.clone(),
         (None, None, verdict) => {
             let is_taken_in = state.walk.end == "delivered";
@@ -65,7 +65,7 @@ fn parting_of_lookups(what: &str, state: &Way, lookups: &[NodeLookup]) -> Option
         }
     };
     Some(format!(
-        "By the rules and routes of {node} {leads}, and its kernel says of {what}: {answer} (`{command}`)."
+        "By the rules and routes of {node} {leads}; its kernel says otherwise: {answer} (`{command}`)."
     ))
 }
 
@@ -95,7 +95,7 @@ fn parting_of_state(what: &str, file: &Way, state: &Way) -> Option<String> {
         None => format!("ends: {}", way.fate),
     };
     Some(format!(
-        "At {node} {what} parts from the file: there it {}; by the state of the kernels it {}.",
+        "At {node} {what} parts from the file, by which it {}; by the state of the kernels it {}.",
         goes(file),
         goes(state),
     ))

@@ -16,6 +16,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// Of the flags of a route that is answered: it was learnt from a redirect (`linux/in_route.h`).
+const RTCF_REDIRECTED: u32 = 0x0004_0000;
+
 /// A socket to ask the kernel for routes of one namespace.
 #[derive(Debug)]
 pub struct Lookup(Socket);
@@ -59,6 +62,8 @@ pub struct Way {
     pub labels: Vec<u32>,
     /// The source address that the kernel gives it.
     pub source: Option<IpAddr>,
+    /// Whether it is as an ICMP redirect said, and not as the tables say.
+    pub redirected: bool,
 }
 
 /// The route that a lookup finds, as it stands in its table.
@@ -193,6 +198,7 @@ impl Way {
             gateway: None,
             labels: Vec::new(),
             source: None,
+            redirected: message.header.flags.bits() & RTCF_REDIRECTED != 0,
         };
         for attribute in &message.attributes {
             way.take(attribute);

@@ -45,7 +45,7 @@ impl<'t> Cases<'t> {
     }
 }
 
-fn inside(standing: &Standing, node: &str, command: &str) {
+pub fn inside(standing: &Standing, node: &str, command: &str) {
     let id = standing.lab().node(node).unwrap_or_else(|| panic!("no node {node}"));
     let mut ip = std::process::Command::new("ip");
     ip.args(["netns", "exec", &standing.lab()[id].namespace, "sh", "-c", command]);
@@ -79,7 +79,7 @@ fn said(standing: &Standing, lines: &[&str]) -> String {
 }
 
 /// Leads the lab back to what it was built as, by the steps in which it differs.
-fn heal(standing: &Standing) {
+pub fn heal(standing: &Standing) {
     let record = standing.0.record();
     let Footprint { namespaces, .. } = &record.footprint;
     let beside = beside(&standing.0.plan).unwrap();
