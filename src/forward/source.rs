@@ -130,25 +130,39 @@ impl<'a> Network<'a> {
             ports: None,
         };
         let only = |source| vec![(source, 1.0)];
-        let Ok(found) = self.own_route(at, &flow) else { return only(None) };
-        // IPv6 answers as whom it was sent to, if that is an own address in the same VRF.
-        let mut owners = self.owners.get(&packet.destination).into_iter().flatten();
-        let is_own = owners.any(|it| self.devices[it.0].node == at && self.vrf_of(*it) == vrf);
-        match packet.source {
-            IpAddr::V6(_) if is_own => only(Some(packet.destination)),
-            IpAddr::V4(_) if self.nodes[at.0].settings.errors_use_inbound() => {
-                // What came in through a port of a VRF is the VRF device's by then.
-                let inbound = self.vrf_of(through).unwrap_or(through);
-                only(self.ipv4_source(at, inbound, packet.source))
-            }
-            // Of IPv6 it is one of where the packet came in, unless the route back says another.
-            IpAddr::V6(to) if found.source.is_none() => only(self.ipv6_source(at, through, to)),
-            IpAddr::V6(_) => only(self.source_for(at, packet.source, &found, vrf)),
-            IpAddr::V4(_) => {
-                let by_way = self.sources_by_way(at, packet.source, &found, vrf);
-                by_way.into_iter().map(|(source, share, _)| (source, share)).collect()
-            }
+        if let IpAddr::V6(to) = packet.source {
+            let source = self.icmpv6_source(at, packet.destination, (through, vrf), to, &flow);
+            let found = self.own_route(at, &Flow { source, ..flow });
+            let by_route = |found| self.source_for(at, packet.source, &found, vrf);
+            return only(found.ok().and_then(|found| source.or_else(|| by_route(found))));
         }
+        let Ok(found) = self.own_route(at, &flow) else { return only(None) };
+        if self.nodes[at.0].settings.errors_use_inbound() {
+            // What came in through a port of a VRF is the VRF device's by then.
+            let inbound = self.vrf_of(through).unwrap_or(through);
+            return only(self.ipv4_source(at, inbound, packet.source));
+        }
+        let by_way = self.sources_by_way(at, packet.source, &found, vrf);
+        by_way.into_iter().map(|(source, share, _)| (source, share)).collect()
+    }
+
+    /// The source of an ICMPv6 error that is there before its route: whom the packet was sent to, if that is an own
+    /// address in the same VRF; else one of where it came in, unless the route back in the main table says another.
+    fn icmpv6_source(
+        &self,
+        at: NodeIndex,
+        sent_to: IpAddr,
+        (through, vrf): (DeviceIndex, Option<DeviceIndex>),
+        to: Ipv6Addr,
+        flow: &Flow,
+    ) -> Option<IpAddr> {
+        let mut owners = self.owners.get(&sent_to).into_iter().flatten();
+        if owners.any(|it| self.devices[it.0].node == at && self.vrf_of(*it) == vrf) {
+            return Some(sent_to);
+        }
+        let back = self.route(at, &Flow { vrf: None, ..*flow });
+        let says_another = back.is_ok_and(|found| found.source.is_some());
+        if says_another { None } else { self.ipv6_source(at, through, to) }
     }
 
     /// The sources that a packet can have by the ways of a route, each with its share and its ways.

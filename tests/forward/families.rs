@@ -2,12 +2,11 @@
 
 use crate::compiled;
 use crate::traps::{fates, printed};
-use std::net::IpAddr;
 use vrflab::forward::{Network, Probe, Protocol};
 use vrflab::plan::lower;
 
 /// What becomes of a probe of `h1`, whose side of the router is in `vrf`, and of its answer.
-fn sent(vrf: &str, router: &str, to: &str, change: impl Fn(&mut Probe<'_>)) -> String {
+pub fn sent(vrf: &str, router: &str, to: &str, change: impl Fn(&mut Probe<'_>)) -> String {
     let text = format!(
         "routing: none
 nodes:
@@ -52,31 +51,6 @@ fn an_ipv6_route_may_push_labels_towards_an_ipv4_gateway() {
 }
 
 #[test]
-fn an_ipv4_error_has_an_address_of_where_it_leaves_and_one_of_ipv6_that_of_where_the_packet_came_in()
- {
-    let back = |source| {
-        format!(", routes: [192.0.2.2/32 via 10.0.2.2, \"fd0f::2/128 via fd02::2{source}\"]")
-    };
-    let error = |router: &str, to, from: &str| {
-        let from: IpAddr = from.parse().unwrap();
-        sent("", router, to, |probe| (probe.source, probe.ttl) = (Some(from), Some(1)))
-    };
-    let (v4, v6) = (("10.0.2.2", "192.0.2.2"), ("fd02::2", "fd0f::2"));
-    assert_eq!(
-        error(&back(""), v4.0, v4.1),
-        "time-exceeded by r (Some(10.0.2.254)), delivered at h2"
-    );
-    assert_eq!(
-        error(&back(""), v6.0, v6.1),
-        "time-exceeded by r (Some(fd01::ff)), delivered at h2"
-    );
-    assert_eq!(
-        error(&back(" src fd02::ff"), v6.0, v6.1),
-        "time-exceeded by r (Some(fd02::ff)), delivered at h2"
-    );
-}
-
-#[test]
 fn an_echo_into_a_vrf_is_answered_there_and_one_of_ipv6_in_the_vrf_of_the_address() {
     let rules =
         ", rules: [to 10.0.2.254/32 lookup local pref 5, -6 to fd02::ff/128 lookup local pref 5]";
@@ -85,52 +59,6 @@ fn an_echo_into_a_vrf_is_answered_there_and_one_of_ipv6_in_the_vrf_of_the_addres
     assert_eq!(asked("", "fd02::ff"), "delivered at r%red, refused: NoRoute");
     let back = ", routes: [\"fd01::/64 dev a\"]";
     assert_eq!(asked(back, "fd02::ff"), "delivered at r%red, delivered at h1");
-}
-
-#[test]
-fn an_icmpv6_error_comes_from_whom_the_packet_was_to_where_that_is_an_own_address_behind_another_vrf()
- {
-    let routes = ", routes: [10.0.2.0/24 vrf red dev b, \"fd02::/64 vrf red dev b\", \"fd01::/64 dev a\", 10.0.1.0/24 dev a]";
-    let said = |to| sent("vrf: red", routes, to, |_| ());
-    assert_eq!(said("fd02::ff"), "host-unreachable by r (Some(fd02::ff)), delivered at h1");
-    assert_eq!(said("10.0.2.254"), "host-unreachable by r (Some(10.0.1.254)), delivered at h1");
-    assert_eq!(said("fd02::77"), "host-unreachable by r (Some(fd01::ff)), delivered at h1");
-}
-
-#[test]
-fn too_big_an_ipv6_packet_is_refused_in_the_vrf_of_where_it_leaves_and_one_of_ipv4_where_it_came_in()
- {
-    let routes = "\"fd0f::2/128 vrf red encap mpls 100 via fd02::2 dev b\", 192.0.2.2/32 vrf red encap mpls 100 via 10.0.2.2 dev b";
-    let refused = |more: &str, to: &str, header: u32| {
-        let router = format!(", routes: [{routes}{more}]");
-        sent("vrf: red", &router, to, |probe| (probe.size, probe.df) = (1500 - header, true))
-    };
-    assert_eq!(refused("", "fd0f::2", 48), "frag-needed mtu 1496 by r (None)");
-    let back = ", \"fd01::/64 dev a\"";
-    let said = "frag-needed mtu 1496 by r (Some(fd01::ff)), delivered at h1";
-    assert_eq!(refused(back, "fd0f::2", 48), said);
-    let said = "frag-needed mtu 1496 by r (Some(10.0.1.254)), delivered at h1";
-    assert_eq!(refused("", "192.0.2.2", 28), said);
-}
-
-#[test]
-fn of_an_ipv6_neighbour_with_an_own_address_it_is_not_known_whether_it_was_heard() {
-    let reached = |own: &str| {
-        let text = format!(
-            "routing: none
-nodes:
-  h1: {{routes: [fd0f::2/128 encap mpls 100 via fd01::ff]}}
-  r: {{role: router, interfaces: {{a: {{mpls: true}}}}, mpls: [100 via inet6 fd02::2 dev b]}}
-  h2: {{loopback: [fd0f::2], routes: [default via fd02::ff]}}
-links:
-  - {{ends: [h1, r:a], addresses: [fd01::1/64, fd01::ff/64]}}
-  - {{ends: [r:b, h2], addresses: [[fd02::ff/64{own}], fd02::2/64 anycast]}}
-"
-        );
-        fates(text, "fd0f::2".parse().unwrap(), |_| ())
-    };
-    assert_eq!(reached(""), "delivered at h2, delivered at h1");
-    assert_eq!(reached(", fd02::2/64 anycast"), "unknown at r: SilentOwner");
 }
 
 #[test]
@@ -146,30 +74,6 @@ fn an_own_ipv6_address_on_lo_that_is_looked_up_in_main_is_one_without_a_route() 
     assert_eq!(said("lab-r", "fd0f::9"), "net-unreachable by r (Some(fd0f::9)), delivered at r");
     assert_eq!(said("lab-h1", "fd0f::9"), "net-unreachable by r (Some(fd0f::9)), delivered at h1");
     assert_eq!(said("lab-r", "192.0.2.9"), "delivered at r, delivered at r");
-}
-
-#[test]
-fn an_ipv4_error_has_an_address_of_each_way_back() {
-    let text = "routing: none
-nodes:
-  h1: {loopback: [192.0.2.1], routes: [default via 10.0.1.254]}
-  r:
-    role: router
-    routes: [192.0.2.1/32 nexthop via 10.0.1.1 nexthop via 10.0.2.1]
-links:
-  - {ends: [h1, r:a], addresses: [10.0.1.1/24, 10.0.1.254/24]}
-  - {ends: [h1, r:b], addresses: [10.0.2.1/24, 10.0.2.254/24]}
-";
-    let lab = compiled("back.yaml", text.to_owned());
-    let plan = lower(&lab).unwrap();
-    let network = Network::of_plan(&plan);
-    let namespace = lab[lab.node("h1").unwrap()].namespace.as_str();
-    let source = Some("192.0.2.1".parse().unwrap());
-    let probe = Probe { source, ..Probe::echo(namespace, [203, 0, 113, 1].into()) };
-    let sent = network.send(&probe);
-    let ends: Vec<_> = sent.iter().map(|it| (printed(&it.end), it.share)).collect();
-    let refused = |from: &str| (format!("net-unreachable by r (Some({from}))"), 0.5);
-    assert_eq!(ends, [refused("10.0.1.254"), refused("10.0.2.254")]);
 }
 
 #[test]
@@ -245,44 +149,4 @@ links:
     };
     assert_eq!(from("10.0.1.1"), "refused: NoRoute");
     assert_eq!(from("fd01::1"), "dropped at r: LinkDown");
-}
-
-#[test]
-fn who_asks_for_an_ipv6_neighbour_from_its_own_address_is_not_answered_but_may_have_been_asked() {
-    let text = "routing: none
-nodes:
-  h1: {}
-  h2: {}
-links:
-  - {ends: [h1, h2], addresses: [[fd01::1/64, fd01::2/64 anycast], [fd01::2/64 anycast, fd01::3/64]]}
-";
-    let lab = compiled("own.yaml", text.to_owned());
-    let plan = lower(&lab).unwrap();
-    let network = Network::of_plan(&plan);
-    let namespace = lab[lab.node("h1").unwrap()].namespace.as_str();
-    let outcomes = network.send(&Probe::echo(namespace, "fd01::3".parse().unwrap()));
-    assert_eq!(printed(&outcomes[0].end), "unknown at h1: SilentOwner");
-}
-
-#[test]
-fn a_neighbour_that_hears_nobody_may_have_asked_where_its_own_frames_come_through() {
-    let asked = |vlans: &str| {
-        let text = format!(
-            "routing: none
-nodes:
-  h1: {{}}
-  s: {{role: switch, interfaces: {{br0: {{vlan_filtering: true}}, p1: {{vlans: [10 pvid untagged]}}, p2: {{vlans: [{vlans}]}}}}}}
-  r: {{interfaces: {{e: {{}}, e.10: {{kind: vlan, id: 10, parent: e, addresses: [10.0.1.9/24, fd01::9/64]}}}}}}
-links:
-  - {{ends: [h1, s:p1], tailaddresses: [10.0.1.1/24, fd01::1/64]}}
-  - {{ends: [r:e, s:p2]}}
-"
-        );
-        ["10.0.1.9", "fd01::9"].map(|to| fates(text.clone(), to.parse().unwrap(), |_| ()))
-    };
-    assert_eq!(asked("10"), ["delivered at r, delivered at h1"; 2]);
-    // Of IPv4 the node answers through the other interface.
-    let untagged = ["delivered at r, delivered at h1", "unknown at h1: SilentOwner"];
-    assert_eq!(asked("10 pvid untagged"), untagged);
-    assert_eq!(asked("20"), ["dropped at h1: NeighbourUnresolved"; 2]);
 }

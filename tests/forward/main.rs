@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod causes;
+mod errors;
 mod families;
 mod labs;
+mod neighbours;
 mod traps;
 mod vrfs;
 

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 use vrflab::check::{IcmpAnswer, ProbeResult, Visit};
-use vrflab::compile::Lab;
+use vrflab::compile::{Lab, Node};
+use vrflab::document::Role;
 use vrflab::forward::{DropReason, End, Exchange, IcmpKind, Outcome, Probe, Protocol};
 
 /// Whether one of the things that can happen has.
@@ -44,6 +45,12 @@ pub fn compare(
     }
     if is_learned(lab, exchanges, seen) {
         return Comparison::Unknown("which path MTU a node has learned".to_owned());
+    }
+    if exchanges
+        .iter()
+        .any(|it| it.reply.iter().chain([&it.request]).any(|it| is_redirected(lab, it)))
+    {
+        return Comparison::Unknown("which way a host has been told of by a redirect".to_owned());
     }
     let mut reasons = String::new();
     let requests = exchanges.iter().map(|it| &it.request);
@@ -93,6 +100,14 @@ fn is_learned(lab: &Lab, exchanges: &[Exchange<'_>], seen: &ProbeResult) -> bool
             |from: IpAddr| node.is_some_and(|node| node.addresses().any(|own| own.addr() == from));
         error.mtu.is_some() && seen.errors.iter().any(|it| it.mtu == error.mtu && !is_own(it.from))
     })
+}
+
+/// Whether the first router sends back through where it came in what comes from a host, which it tells so.
+fn is_redirected(lab: &Lab, outcome: &Outcome<'_>) -> bool {
+    let [first, router, ..] = &outcome.hops[..] else { return false };
+    let is_host = |node: &Node| node.namespace == first.namespace && node.role == Role::Host;
+    let out = router.out.last();
+    out.is_some() && out == router.device.as_ref() && lab.nodes.iter().any(is_host)
 }
 
 /// Whether a node has an address in a VRF, or beside all of them.
