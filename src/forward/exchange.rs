@@ -166,6 +166,7 @@ impl<'a> Network<'a> {
             }
         };
         let at = self.node(namespace)?;
+        let is_error = protocol == Protocol::Error;
         let find = |name: Option<&str>| name.and_then(|name| self.device(namespace, name));
         let binding = (find(bound.0), find(bound.1), find(bound.2));
         let node = &self.nodes[at.0];
@@ -188,7 +189,8 @@ impl<'a> Network<'a> {
             mark: 0,
             labels: Vec::new(),
         };
-        Some(Answer { at, binding, packet })
+        let by_route = is_error && self.has_error_source_by_route(at, &request.packet, binding.0);
+        Some(Answer { at, binding, packet, by_route })
     }
 
     /// The VRF in which what was taken in is answered. An IPv6 echo that came in through a VRF is answered
@@ -215,8 +217,21 @@ impl<'a> Network<'a> {
         let mut walk = Walk::new(self);
         let mut flight = Flight::new(answer.packet.clone());
         flight.arrive(self.nodes[answer.at.0].namespace, None);
-        walk.originate(flight, answer.at, answer.binding, Origin::Socket);
+        match self.route_of(answer) {
+            Some(found) => walk.leave(flight, answer.at, Ok(found), Origin::Socket),
+            None => walk.originate(flight, answer.at, answer.binding, Origin::Socket),
+        }
         walk.finish()
+    }
+
+    /// The route that gave an answer its source.
+    fn route_of(&self, answer: &Answer) -> Option<Found<'a>> {
+        let Answer { at, binding: (vrf, ..), packet, by_route } = answer;
+        let flow = self.error_flow(*at, packet.destination, packet.tos, *vrf);
+        let found = by_route.then(|| self.own_route(*at, &flow))?.ok()?;
+        let by_way = self.sources_by_way(*at, packet.destination, &found, *vrf);
+        let own = by_way.into_iter().find(|(source, ..)| *source == Some(packet.source));
+        own.map(|(.., found)| found)
     }
 }
 
@@ -226,6 +241,8 @@ struct Answer {
     at: NodeIndex,
     binding: Binding,
     packet: Packet,
+    /// Whether it is an error that goes by the route that gave it its source.
+    by_route: bool,
 }
 
 /// A packet of a socket's, with the part of all flows that have its source, and the ways of the route by

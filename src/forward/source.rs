@@ -117,52 +117,68 @@ impl<'a> Network<'a> {
         vrf: Option<DeviceIndex>,
     ) -> Vec<(Option<IpAddr>, f64)> {
         let at = self.devices[through.0].node;
-        let flow = Flow {
-            destination: packet.source,
+        let flow = self.error_flow(at, packet.source, packet.tos, vrf);
+        if self.has_error_source_by_route(at, packet, vrf) {
+            let Ok(found) = self.own_route(at, &flow) else { return vec![(None, 1.0)] };
+            let by_way = self.sources_by_way(at, packet.source, &found, vrf);
+            return by_way.into_iter().map(|(source, share, _)| (source, share)).collect();
+        }
+        let source = match packet.source {
+            // What came in through a port of a VRF is the VRF device's by then.
+            IpAddr::V4(_) => {
+                let inbound = self.vrf_of(through).unwrap_or(through);
+                self.ipv4_source(at, inbound, packet.source)
+            }
+            IpAddr::V6(_) if self.is_own(at, packet.destination, vrf) => Some(packet.destination),
+            IpAddr::V6(to) => self.ipv6_source(at, through, to),
+        };
+        let is_sent = self.own_route(at, &Flow { source, ..flow }).is_ok();
+        vec![(source.filter(|_| is_sent), 1.0)]
+    }
+
+    /// Whether an ICMP error gets its source from its route, which is looked up without one. One of IPv4 does, unless
+    /// a setting says otherwise. One of IPv6 comes from whom the packet was sent to, if that is an own address in the
+    /// same VRF, else from where it came in, unless the route back in the main table says another source.
+    pub(super) fn has_error_source_by_route(
+        &self,
+        at: NodeIndex,
+        packet: &Packet,
+        vrf: Option<DeviceIndex>,
+    ) -> bool {
+        if packet.is_v4() {
+            return !self.nodes[at.0].settings.errors_use_inbound();
+        }
+        let in_main = self.error_flow(at, packet.source, packet.tos, None);
+        let back = || self.route(at, &in_main);
+        !self.is_own(at, packet.destination, vrf) && back().is_ok_and(|it| it.source.is_some())
+    }
+
+    /// By what the way back of an ICMP error is looked up that has no source yet.
+    pub(super) fn error_flow(
+        &self,
+        at: NodeIndex,
+        destination: IpAddr,
+        tos: u8,
+        vrf: Option<DeviceIndex>,
+    ) -> Flow {
+        Flow {
+            destination,
             source: None,
             iif: self.nodes[at.0].lo,
             oif: None,
             near: None,
             vrf,
-            tos: packet.tos,
+            tos,
             mark: 0,
-            protocol: Some(Protocol::Error.number(packet.is_v4())),
+            protocol: Some(Protocol::Error.number(destination.is_ipv4())),
             ports: None,
-        };
-        let only = |source| vec![(source, 1.0)];
-        if let IpAddr::V6(to) = packet.source {
-            let source = self.icmpv6_source(at, packet.destination, (through, vrf), to, &flow);
-            let found = self.own_route(at, &Flow { source, ..flow });
-            let by_route = |found| self.source_for(at, packet.source, &found, vrf);
-            return only(found.ok().and_then(|found| source.or_else(|| by_route(found))));
         }
-        let Ok(found) = self.own_route(at, &flow) else { return only(None) };
-        if self.nodes[at.0].settings.errors_use_inbound() {
-            // What came in through a port of a VRF is the VRF device's by then.
-            let inbound = self.vrf_of(through).unwrap_or(through);
-            return only(self.ipv4_source(at, inbound, packet.source));
-        }
-        let by_way = self.sources_by_way(at, packet.source, &found, vrf);
-        by_way.into_iter().map(|(source, share, _)| (source, share)).collect()
     }
 
-    /// The source of an ICMPv6 error that is there before its route: whom the packet was sent to, if that is an own
-    /// address in the same VRF; else one of where it came in, unless the route back in the main table says another.
-    fn icmpv6_source(
-        &self,
-        at: NodeIndex,
-        sent_to: IpAddr,
-        (through, vrf): (DeviceIndex, Option<DeviceIndex>),
-        to: Ipv6Addr,
-        flow: &Flow,
-    ) -> Option<IpAddr> {
-        let mut owners = self.owners.get(&sent_to).into_iter().flatten();
-        if owners.any(|it| self.devices[it.0].node == at && self.vrf_of(*it) == vrf) {
-            return Some(sent_to);
-        }
-        let back = self.route(at, &Flow { vrf: None, ..*flow });
-        let says_another = back.is_ok_and(|found| found.source.is_some());
-        if says_another { None } else { self.ipv6_source(at, through, to) }
+    /// Whether a node has an address in a VRF, or beside all of them.
+    fn is_own(&self, at: NodeIndex, address: IpAddr, vrf: Option<DeviceIndex>) -> bool {
+        let mut owners = self.owners.get(&address).into_iter().flatten();
+        owners.any(|it| self.devices[it.0].node == at && self.vrf_of(*it) == vrf)
     }
 
     /// The sources that a packet can have by the ways of a route, each with its share and its ways.

@@ -115,3 +115,14 @@ links:
     let refused = |from: &str| (format!("net-unreachable by r (Some({from}))"), 0.5);
     assert_eq!(ends, [refused("10.0.1.254"), refused("10.0.2.254")]);
 }
+
+#[test]
+fn an_error_leaves_by_the_route_that_gave_it_its_source_whatever_the_rules_say_of_that() {
+    let error = |settings: &str| {
+        let rules = "rules: [from 10.0.1.254/32 prohibit pref 5]";
+        sent("", &format!(", {rules}{settings}"), "10.0.2.2", |probe| probe.ttl = Some(1))
+    };
+    assert_eq!(error(""), "time-exceeded by r (Some(10.0.1.254)), delivered at h1");
+    let inbound = ", sysctls: {net.ipv4.icmp_errors_use_inbound_ifaddr: 1}";
+    assert_eq!(error(inbound), "time-exceeded by r (None)");
+}
