@@ -1,16 +1,19 @@
 //! Looking up a route: the rules in their order, and the tables that they name.
 
 use super::device::{DeviceIndex, NodeIndex};
-use super::evidence::{Absent, Evidence};
+use super::evidence::{Absent, Evidence, KernelFact};
 use super::network::Network;
 use super::node::{Node, RuleEntry};
 use super::outcome::{DropReason, Unmodelled};
 use super::packet::Packet;
 use super::table::{Entry, EntryTarget};
-use crate::compile::{Encap, Rule};
+use crate::compile::{Encap, LOCAL, Rule};
 use crate::iproute::{RouteKind, RuleAction};
 use std::cmp::Reverse;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Stands for the address that the kernel has made of a device's MAC address.
+pub(super) const LINK_LOCAL: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0);
 
 /// By what a route is looked up.
 #[derive(Debug, Clone, Copy)]
@@ -184,6 +187,11 @@ impl<'a> Network<'a> {
         table: u32,
         flow: &Flow,
     ) -> Option<Result<Found<'a>, Refusal<'a>>> {
+        if table == LOCAL && self.is_for_link(flow) {
+            let evidence = [rule.evidence, Evidence::Kernel(KernelFact::LinkLocal)];
+            let (kind, nexthops) = (RouteKind::Local, Vec::new());
+            return Some(Ok(Found { kind, source: None, nexthops, evidence }));
+        }
         let v4 = flow.destination.is_ipv4();
         let table = node.tables.get(&(v4, table))?;
         let mut matching: Vec<(u8, &Entry<'a>)> = table.matching(flow.destination).collect();
@@ -231,6 +239,12 @@ impl<'a> Network<'a> {
             return Some(Ok(Found { kind, source, nexthops, evidence }));
         }
         None
+    }
+
+    /// Whether what comes in is for the interface itself: to its link-local address, or to a group.
+    fn is_for_link(&self, flow: &Flow) -> bool {
+        let IpAddr::V6(to) = flow.destination else { return false };
+        (to == LINK_LOCAL || to.is_multicast()) && !self.devices[flow.iif.0].is_loopback()
     }
 
     /// The ways on that the kernel takes into account, with their shares.

@@ -2,11 +2,14 @@
 
 use super::device::{DeviceIndex, NodeIndex};
 use super::evidence::{Absent, Evidence};
-use super::lookup::{Flow, Lead};
+use super::lookup::{Flow, LINK_LOCAL, Lead};
 use super::network::Network;
 use super::packet::{Packet, Protocol};
 use crate::iproute::RouteKind;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Stands for the groups that searches are sent to.
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 /// Who takes packets to an address on a link.
 #[derive(Debug, Clone)]
@@ -133,14 +136,25 @@ impl<'a> Network<'a> {
 
     /// Whether a node takes in the answer to its search. Of IPv6 that is a packet, and routed as others are.
     fn hears(&self, device: DeviceIndex, asker: Option<IpAddr>, address: IpAddr) -> bool {
-        let Some(asker) = asker.filter(|_| !address.is_ipv4()) else { return true };
+        address.is_ipv4() || self.takes_search(device, address, asker)
+    }
+
+    /// Whether a message of an IPv6 search is routed to the node itself. The search goes to a group, and the answer to
+    /// the source of the search, which is link-local where nothing is said. What is for the link is not looked up by
+    /// the rules where it comes in through a port of a VRF.
+    fn takes_search(&self, device: DeviceIndex, source: IpAddr, to: Option<IpAddr>) -> bool {
+        let vrf = self.vrf_of(device);
+        let destination = to.unwrap_or(LINK_LOCAL.into());
+        if vrf.is_some() && (to.is_none() || destination.is_multicast()) {
+            return true;
+        }
         let flow = Flow {
-            destination: asker,
-            source: Some(address),
+            destination,
+            source: Some(source),
             iif: device,
             oif: None,
             near: None,
-            vrf: self.vrf_of(device),
+            vrf,
             tos: 0,
             mark: 0,
             protocol: Some(Protocol::Error.number(false)),
@@ -165,7 +179,9 @@ impl<'a> Network<'a> {
                 self.devices[owner.0].node == this.node
                     && self.vrf_of(*owner) == self.vrf_of(device)
             };
+            let source = asker.unwrap_or(LINK_LOCAL.into());
             return this.addresses.iter().any(|own| own.address == address)
+                && self.takes_search(device, source, Some(ALL_NODES.into()))
                 && !asking.copied().any(|owner| is_here(&owner));
         }
         let flow = Flow {

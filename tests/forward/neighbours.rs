@@ -1,6 +1,7 @@
 //! Who is found on a link, and of whom that cannot be said.
 
 use crate::compiled;
+use crate::families::sent;
 use crate::traps::{fates, printed};
 use vrflab::forward::{Network, Probe};
 use vrflab::plan::lower;
@@ -63,4 +64,20 @@ links:
     let untagged = ["delivered at r, delivered at h1", "unknown at h1: SilentOwner"];
     assert_eq!(asked("10 pvid untagged"), untagged);
     assert_eq!(asked("20"), ["dropped at h1: NeighbourUnresolved"; 2]);
+}
+
+#[test]
+fn an_ipv6_search_and_its_answer_are_looked_up_by_the_rules_too() {
+    let reached = |rules: &str, more: &str| {
+        let router = format!(", loopback: [192.0.2.9], rules: [{rules}]{more}");
+        sent("", &router, "fd02::2", |_| ())
+    };
+    let delivered = "delivered at h2, delivered at h1";
+    let answers = "-6 from fd02::2/128 iif b lookup main pref 5";
+    assert_eq!(reached(answers, ""), "unknown at r: SilentOwner", "main has `fe80::/64` alone");
+    assert_eq!(reached("-6 from fd02::2/128 iif b lookup main pref 1500", ""), delivered);
+    let searches = "-6 from fe80::/10 iif a prohibit pref 5";
+    assert_eq!(reached(searches, ""), delivered, "the host asks from an address that is no such");
+    let searches = "-6 from fd01::1/128 to ff00::/8 prohibit pref 5";
+    assert_eq!(reached(searches, ""), "unknown at h1: SilentOwner");
 }
