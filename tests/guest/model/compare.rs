@@ -86,11 +86,11 @@ pub fn compare(
 }
 
 /// Whether a node told an MTU that is that of a later link: another packet to there, as of a tunnel, has
-/// taught it. The answers that follow one that was too big are cut, where that one's error comes home.
+/// taught it. The answers that follow one that was too big are cut.
 fn is_learned(lab: &Lab, exchanges: &[Exchange<'_>], seen: &ProbeResult) -> bool {
     let is_too_big = |reply: &Outcome<'_>| matches!(reply.end, End::Rejected { error, .. } if error.kind == IcmpKind::FragNeeded);
     let mut replies = exchanges.iter().flat_map(|exchange| &exchange.reply);
-    if (1..seen.sent).contains(&seen.answered) && replies.any(is_too_big) {
+    if replies.any(is_too_big) {
         return true;
     }
     exchanges.iter().any(|exchange| {
