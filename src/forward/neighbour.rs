@@ -186,7 +186,7 @@ impl<'a> Network<'a> {
         }
         let flow = Flow {
             destination: address,
-            source: None,
+            source: asker,
             iif: device,
             oif: None,
             near: None,

@@ -81,3 +81,12 @@ fn an_ipv6_search_and_its_answer_are_looked_up_by_the_rules_too() {
     let searches = "-6 from fd01::1/128 to ff00::/8 prohibit pref 5";
     assert_eq!(reached(searches, ""), "unknown at h1: SilentOwner");
 }
+
+#[test]
+fn an_arp_request_is_looked_up_with_its_source() {
+    let reached = |rule: &str| {
+        sent("", &format!(", rules: [{rule} iif a lookup main pref 5]"), "10.0.2.2", |_| ())
+    };
+    assert_eq!(reached("from 10.0.1.1/32"), "unknown at h1: SilentOwner");
+    assert_eq!(reached("from 10.0.1.2/32"), "delivered at h2, delivered at h1");
+}
