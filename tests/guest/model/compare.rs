@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use vrflab::check::{IcmpAnswer, ProbeResult, Visit};
 use vrflab::compile::{Lab, Node};
 use vrflab::document::Role;
-use vrflab::forward::{DropReason, End, Exchange, IcmpKind, Outcome, Probe, Protocol};
+use vrflab::forward::{DropReason, End, Exchange, IcmpError, IcmpKind, Outcome, Probe, Protocol};
 
 /// Whether one of the things that can happen has.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub fn compare(
     let replies = exchanges.iter().flat_map(|it| &it.reply);
     let ways = [requests.map(way).collect(), replies.map(way).collect()];
     for exchange in exchanges {
-        match differs(lab, probe, exchange, &ways, seen) {
+        match differs((lab, exchanges), probe, exchange, &ways, seen) {
             None => return Comparison::Agrees,
             Some(why) => {
                 let _ = writeln!(reasons, "    {why}\n    model: {}", said(&exchange.request));
@@ -159,7 +159,7 @@ fn is_made_of(own: &Way<'_>, ways: &[Way<'_>], seen: &[(&str, &[u32])]) -> bool 
 
 /// In what a thing that can happen is not what was seen.
 fn differs(
-    lab: &Lab,
+    (lab, exchanges): (&Lab, &[Exchange<'_>]),
     probe: &Probe<'_>,
     exchange: &Exchange<'_>,
     ways: &[Vec<Way<'_>>; 2],
@@ -196,6 +196,19 @@ fn differs(
         // What stays in the node is seen there, or is not.
         !own.is_empty() && !is_it && !again
     };
+    let is_it = |error: &IcmpError, it: &IcmpAnswer| {
+        it.error.as_deref() == Some(&*error.kind.to_string())
+            && Some(it.from) == error.source
+            && (error.mtu.is_none() || it.mtu == error.mtu)
+    };
+    // Each probe may take another of the ways, and what comes of all is seen together.
+    let is_of_another = |it: &IcmpAnswer| {
+        exchanges.iter().any(|other| {
+            let End::Rejected { error, .. } = &other.request.end else { return false };
+            !std::ptr::eq(other, exchange) && other.reply.iter().any(is_home) && is_it(error, it)
+        })
+    };
+    let is_strange = seen.errors.iter().any(|it| !is_of_another(it));
     match &request.end {
         End::Refused { .. } => {
             if is_answered {
@@ -216,17 +229,12 @@ fn differs(
             if seen.answered > 0 {
                 return Some("it was answered");
             }
-            let is_it = |it: &IcmpAnswer| {
-                it.error.as_deref() == Some(&*error.kind.to_string())
-                    && Some(it.from) == error.source
-                    && (error.mtu.is_none() || it.mtu == error.mtu)
-            };
-            let has_it = seen.errors.iter().any(is_it);
+            let has_it = seen.errors.iter().any(|it| is_it(error, it) || is_of_another(it));
             // The second one is refused with what the first has taught.
             if !has_it && !home.is_empty() && home.len() == exchange.reply.len() {
                 return Some("the error did not come");
             }
-            if home.is_empty() && !seen.errors.is_empty() {
+            if home.is_empty() && is_strange {
                 return Some("an error came");
             }
         }
@@ -246,7 +254,7 @@ fn differs(
                 }
                 _ => false,
             };
-            if !seen.errors.is_empty() && !may_come {
+            if is_strange && !may_come {
                 return Some("an error came");
             }
         }
