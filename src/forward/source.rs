@@ -34,7 +34,8 @@ impl<'a> Network<'a> {
             (IpAddr::V6(to), Some(vrf), _) => self.ipv6_source(at, vrf, to),
             (_, None, Some(source)) => Some(source),
             (IpAddr::V4(_), None, None) => {
-                self.ipv4_source(at, lead.device, lead.via.unwrap_or(destination))
+                let own = self.ipv4_source(at, lead.device, lead.via.unwrap_or(destination));
+                own.or(Some(Ipv4Addr::UNSPECIFIED.into()))
             }
             (IpAddr::V6(to), None, None) => self.ipv6_source(at, lead.device, to),
         }

@@ -199,3 +199,22 @@ fn the_answer_to_a_search_for_an_ipv6_neighbour_is_routed_as_others_are() {
     assert_eq!(end(rules, "fd02::1"), "unknown at r: SilentOwner");
     assert_eq!(end(rules, "10.0.2.1"), "delivered at h2", "an answer of ARP is not routed");
 }
+
+#[test]
+fn in_a_vrf_without_addresses_ipv4_is_sent_without_a_source() {
+    let text = "routing: none
+nodes:
+  h1: {}
+  r: {vrfs: [red], interfaces: {a: {vrf: red, addresses: ~}}, routes: [10.0.1.0/24 vrf red dev a]}
+links:
+  - {ends: [h1, r:a], tailaddresses: 10.0.1.1/24}
+";
+    let lab = compiled("none.yaml", text.to_owned());
+    let plan = lower(&lab).unwrap();
+    let network = Network::of_plan(&plan);
+    let namespace = lab[lab.node("r").unwrap()].namespace.as_str();
+    let probe = Probe { device: Some("red"), ..Probe::echo(namespace, [10, 0, 1, 1].into()) };
+    let sent = &network.send(&probe)[0];
+    assert_eq!(sent.packet.source.to_string(), "0.0.0.0");
+    assert_eq!(printed(&sent.end), "dropped at h1: MartianSource");
+}
