@@ -15,7 +15,9 @@ use crate::diagnostic::{Source, nearest, render};
 use crate::document::LabName;
 use crate::forward::Network;
 use crate::lifecycle::{ObserveError, Observed, RunningLab};
-use crate::verify::{CheckResult, FailingPort, Failure, Report, Survival, Word};
+use crate::verify::{
+    CheckResult, FailingPort, Failure, PairFinding, Pairs, Report, Survival, Word,
+};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   vrflab verify lab.dot
   vrflab verify --if-down any lab.dot
+  vrflab verify --all-pairs lab.dot
   vrflab verify l3vpn
   vrflab verify --json lab.yaml";
 
@@ -48,6 +51,10 @@ pub(super) struct Arguments {
     /// not moved to other paths. Can be repeated
     #[arg(long, value_name = "NODE:IF|any")]
     if_down: Vec<String>,
+    /// Also say of all pairs of hosts who reaches whom, and what is the matter with those that do not: loops,
+    /// black holes, answers that get lost, flows that fare otherwise, large packets that vanish
+    #[arg(long)]
+    all_pairs: bool,
     #[command(flatten)]
     amount: Amount,
 }
@@ -74,8 +81,9 @@ impl<'a> Subject<'a> {
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     match Subject::of(arguments.what.as_deref()) {
         Subject::File(path) => of_file(path, arguments),
-        Subject::Lab(_) if !arguments.if_down.is_empty() => {
-            wrong("`--if-down` is for a file: name the one that the lab was built from")
+        Subject::Lab(_) if !arguments.if_down.is_empty() || arguments.all_pairs => {
+            let option = if arguments.all_pairs { "--all-pairs" } else { "--if-down" };
+            wrong(format!("`{option}` is for a file: name the one that the lab was built from"))
         }
         Subject::Lab(name) => match labs::find(name, None, kernel) {
             Ok((lab, place)) => Request::Verify { lab, json: arguments.json }.carry_out(place),
@@ -126,9 +134,13 @@ fn of_file(path: &Path, arguments: &Arguments) -> Exit {
             Err(error) => return wrong(error),
         },
     };
+    let pairs = arguments.all_pairs.then(|| Pairs::of(lab, &network));
     match arguments.json {
         true => {
             let mut value = report.json(file);
+            if let Some(pairs) = &pairs {
+                value["all_pairs"] = serde_json::json!(pairs);
+            }
             if let Some(survival) = &survival {
                 value["if_down"] = serde_json::json!(survival);
             }
@@ -137,6 +149,9 @@ fn of_file(path: &Path, arguments: &Arguments) -> Exit {
         false => {
             print(&report, file);
             sample::print(lab);
+            if let Some(pairs) = &pairs {
+                print_pairs(&lab.name, pairs);
+            }
             if let Some(survival) = &survival {
                 print_survival(&lab.name, survival);
             }
@@ -197,6 +212,28 @@ fn print_survival(lab: &LabName, survival: &Survival) {
         out!("and {more} more failures that break checks; `--json` has them all");
     }
     out!("{lab}: survives {survived} of {}", count(*failures, "single failure"));
+}
+
+fn print_pairs(lab: &LabName, all: &Pairs) {
+    let Pairs { ends, classes, pairs, reached, unnamed, unknown: _, asymmetric, findings } = all;
+    let (pairs, ends, classes) =
+        (count(*pairs, "pair"), count(*ends, "end"), count(*classes, "kind"));
+    out!("{lab}: {reached} of {pairs} reach, between {ends} of {classes}");
+    if *unnamed > 0 {
+        out!("        no check says that {unnamed} of them do");
+    }
+    if *asymmetric > 0 {
+        out!("        {asymmetric} of them go by other nodes than their answers");
+    }
+    for PairFinding { kind, reason, example, pairs } in findings.iter().take(MAX_SHOWN) {
+        out!("{:<7} {example}: {reason}", kind.head());
+        if *pairs > 1 {
+            out!("        {} in all", count(*pairs, "pair"));
+        }
+    }
+    if let Some(more @ 1..) = findings.len().checked_sub(MAX_SHOWN) {
+        out!("and {more} more findings; `--json` has them all");
+    }
 }
 
 fn print(report: &Report, file: &Source) {

@@ -67,7 +67,7 @@ impl Network<'_> {
     }
 }
 
-fn of_namespace(settings: &Settings<'_>) -> Vec<(String, u32)> {
+pub(super) fn of_namespace(settings: &Settings<'_>) -> Vec<(String, u32)> {
     let all = |name: &str| {
         let key = format!("net/ipv4/conf/all/{name}");
         let value = settings.value(&[&key], 0);
@@ -87,7 +87,7 @@ fn of_namespace(settings: &Settings<'_>) -> Vec<(String, u32)> {
     asked
 }
 
-fn of_device(settings: &Settings<'_>, device: &str) -> Vec<(String, u32)> {
+pub(super) fn of_device(settings: &Settings<'_>, device: &str) -> Vec<(String, u32)> {
     let own = |family: &str, name: &str, value: u32| {
         (format!("net/{family}/conf/{device}/{name}"), value)
     };

@@ -10,6 +10,7 @@
 //! The room does no input or output, and asks no kernel.
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod alike;
 mod asked;
 mod build;
 mod derive;

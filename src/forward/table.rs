@@ -46,6 +46,11 @@ impl<'a> Table<'a> {
         entries.insert(place, entry);
     }
 
+    /// All destinations with their routes.
+    pub(super) fn all(&self) -> impl Iterator<Item = (IpNet, &[Entry<'a>])> {
+        self.routes.iter().map(|(destination, entries)| (*destination, entries.as_slice()))
+    }
+
     /// The routes that have an address in the order in which the kernel tries them, each with the length
     /// of its prefix.
     pub(super) fn matching(&self, address: IpAddr) -> impl Iterator<Item = (u8, &Entry<'a>)> {

@@ -10,7 +10,7 @@ use std::fmt::Write;
 /// How many hops of a walk are shown.
 const MAX_HOPS: usize = 20;
 /// How much of all flows counts as all of them.
-const WHOLE: f64 = 1.0 - 1e-6;
+pub(super) const WHOLE: f64 = 1.0 - 1e-6;
 /// Why a check of [`Verdict::NoOutcome`](super::Verdict::NoOutcome) is unknown.
 pub(super) const NO_OUTCOME: &str = "the model does not know what becomes of the probe";
 
@@ -106,6 +106,11 @@ impl<'a> Judge<'_, 'a> {
             }
             End::Unknown { at, why } => self.doubt(at, *why),
         }
+    }
+
+    /// Whether a packet runs in a circle.
+    pub(super) fn is_loop(&self, outcome: &Outcome<'a>) -> bool {
+        matches!(outcome.end, End::Loop { .. }) || self.round(outcome).is_some()
     }
 
     /// The nodes of the loop in which a packet runs until its TTL is used up.

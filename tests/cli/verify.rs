@@ -72,3 +72,9 @@ fn an_interface_that_is_not_there_is_wrong_usage() {
     let usage = "vrflab: `r1` is no interface; name one, as in `r1:eth0`, or say `any`";
     assert_eq!(said("r1"), usage);
 }
+
+#[test]
+fn of_all_pairs_those_that_fare_alike_are_told_together_with_what_is_the_matter() {
+    let said = said(&["--all-pairs", "pairs.yaml"]);
+    assert_eq!(compared("pairs.all.txt", &said), Ok(()));
+}
