@@ -8,7 +8,7 @@ use super::outcome::{DropReason, Unmodelled};
 use super::packet::Packet;
 use super::table::{Entry, EntryTarget};
 use crate::compile::{Encap, LOCAL, Rule};
-use crate::iproute::{RouteKind, RuleAction};
+use crate::iproute::{Metric, RouteKind, RuleAction};
 use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -70,6 +70,8 @@ pub(super) struct Lead<'a> {
     pub device: DeviceIndex,
     pub via: Option<IpAddr>,
     pub encap: Option<&'a Encap>,
+    /// The MTU that the route says, and the route.
+    pub mtu: Option<(u32, Evidence<'a>)>,
 }
 
 /// Why no route was found, or one that lets nothing pass.
@@ -251,12 +253,16 @@ impl<'a> Network<'a> {
     fn alive(&self, node: &Node<'a>, entry: &Entry<'a>, flow: &Flow) -> Vec<(Lead<'a>, f64)> {
         let v4 = flow.destination.is_ipv4();
         let all: Vec<(Lead<'a>, u16)> = match entry.leads {
-            EntryTarget::Device(device) => vec![(Lead { device, via: None, encap: None }, 1)],
+            EntryTarget::Device(device) => {
+                vec![(Lead { device, via: None, encap: None, mtu: None }, 1)]
+            }
             EntryTarget::Said(route) => {
+                let mtu = route.attributes.metrics.get(&Metric::Mtu);
+                let mtu = mtu.map(|said| (said.number, entry.evidence));
                 let lead = |nexthop: &'a crate::compile::Nexthop| {
                     let device = *node.devices.get(nexthop.dev.as_str())?;
                     let encap = nexthop.encap.as_ref();
-                    Some((Lead { device, via: nexthop.via, encap }, nexthop.weight.max(1)))
+                    Some((Lead { device, via: nexthop.via, encap, mtu }, nexthop.weight.max(1)))
                 };
                 route.nexthops.iter().filter_map(lead).collect()
             }

@@ -47,7 +47,7 @@ impl<'a> Walk<'_, 'a> {
         let propagates = propagate.unwrap_or(node.settings.ttl_propagate().value != 0);
         if is_null && nexthops.is_empty() {
             pop(&mut flight, ttl, propagates);
-            let lead = Lead { device: node.lo, via: None, encap: None };
+            let lead = Lead { device: node.lo, via: None, encap: None, mtu: None };
             return self.transmit(flight, at, lead, Origin::Forwarded(device));
         }
         let ways: Vec<(&LabelNexthop, DeviceIndex)> = nexthops
@@ -98,7 +98,7 @@ impl<'a> Walk<'_, 'a> {
         if this.is_vrf() && !flight.packet.labels.is_empty() {
             return self.unknown(flight, at, Unmodelled::Encapsulation);
         }
-        let lead = Lead { device: out, via: nexthop.via, encap: None };
+        let lead = Lead { device: out, via: nexthop.via, encap: None, mtu: None };
         self.transmit(flight, at, lead, Origin::Forwarded(device));
     }
 }

@@ -7,6 +7,7 @@ use super::device::{Device, DeviceIndex, NodeIndex};
 use super::evidence::Evidence;
 use super::node::Node;
 use super::packet::Packet;
+use super::segment::Narrow;
 use super::table::{Entry, EntryTarget};
 use crate::iproute::RouteKind;
 use crate::plan::Resource;
@@ -36,6 +37,8 @@ pub struct Network<'a> {
 pub(super) struct Receivers {
     /// In the order of their places.
     pub devices: Vec<DeviceIndex>,
+    /// For each of them, what of all on the way there lets the shortest frames pass.
+    pub narrowest: HashMap<DeviceIndex, Narrow>,
     /// Whether the link has no part, and no frames, that the model does not know.
     pub is_complete: bool,
 }

@@ -141,6 +141,9 @@ pub enum DropReason {
     MplsInputOff,
     /// The packet does not fit, and no ICMP error says so.
     MtuTooSmall,
+    /// The frame does not fit the MTU of the interface that it comes to, or of the bridge's port that it is to
+    /// leave by.
+    FrameTooLong,
     /// The device is down.
     LinkDown,
     /// The frame has no MAC address of another node as its destination.
@@ -175,6 +178,8 @@ pub enum Unmodelled {
     SeveralOwners,
     /// Whether the owner of the address, which does not answer for it, has asked and so made itself known.
     SilentOwner,
+    /// Whether a bridge fragments what is too long for its port, or drops it.
+    BridgeFragments,
     /// A rule selects by what the model does not know of packets.
     RuleSelector,
     /// Multicast, and broadcasts.

@@ -2,6 +2,7 @@
 
 use super::device::{Device, DeviceIndex, DeviceKind, PortVlan};
 use super::network::{Network, Receivers};
+use super::packet::Packet;
 use crate::link::{Kind, MacvlanMode, Medium};
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,6 +14,27 @@ enum Flight {
     /// Coming in through one.
     In(DeviceIndex, Tag),
 }
+
+/// What drops frames that are longer than its MTU (`is_skb_forwardable`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Narrow {
+    /// The device that a frame comes to through a veth.
+    FarEnd(DeviceIndex),
+    /// The port that a bridge sends it to. With br_netfilter the bridge fragments it rather.
+    Port(DeviceIndex),
+}
+
+/// What a link does with a long frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Squeeze {
+    Passes,
+    Drops(DeviceIndex),
+    /// That depends on whether br_netfilter is there.
+    Unknown(DeviceIndex),
+}
+
+/// How many bytes a frame may be longer than the MTU and the header: those of a VLAN tag, be there one or not.
+const SPARE: u32 = 4;
 
 /// The VLAN tag of a frame.
 type Tag = Option<u16>;
@@ -26,36 +48,83 @@ impl Network<'_> {
                 seen: HashSet::new(),
                 waiting: Vec::new(),
                 reached: Vec::new(),
+                narrowest: None,
                 is_complete: true,
             };
             flood.push(Flight::Out(device, None));
-            while let Some(flight) = flood.waiting.pop() {
+            while let Some((flight, narrowest)) = flood.waiting.pop() {
+                flood.narrowest = narrowest;
                 match flight {
                     Flight::Out(out, tag) => flood.leave(out, tag),
                     Flight::In(through, tag) => flood.enter(through, tag),
                 }
             }
-            flood.reached.retain(|reached| *reached != device);
-            flood.reached.sort_unstable();
-            flood.reached.dedup();
-            Receivers { devices: flood.reached, is_complete: flood.is_complete }
+            flood.reached.retain(|(reached, _)| *reached != device);
+            flood.reached.sort_by_key(|(reached, _)| *reached);
+            flood.reached.dedup_by_key(|(reached, _)| *reached);
+            let narrow =
+                flood.reached.iter().filter_map(|(it, narrowest)| Some((*it, (*narrowest)?)));
+            let narrowest = narrow.collect();
+            let devices = flood.reached.into_iter().map(|(it, _)| it).collect();
+            Receivers { devices, narrowest, is_complete: flood.is_complete }
         })
+    }
+
+    /// What becomes of the frame of a packet because of its length, between two devices of a link.
+    pub(super) fn squeeze(&self, from: DeviceIndex, to: DeviceIndex, packet: &Packet) -> Squeeze {
+        let Some(narrow) = self.receivers(from).narrowest.get(&to) else { return Squeeze::Passes };
+        let mtu = self.devices[narrow.device().0].mtu.unwrap_or(u32::MAX);
+        let is_over = |spare| packet.labelled_length() > mtu.saturating_add(spare);
+        let is_labelled = !packet.labels.is_empty();
+        match *narrow {
+            Narrow::Port(port) if is_over(0) && !is_labelled => {
+                match packet.is_v4() && packet.df && is_over(SPARE) {
+                    true => Squeeze::Drops(port),
+                    false => Squeeze::Unknown(port),
+                }
+            }
+            Narrow::FarEnd(device) | Narrow::Port(device) if is_over(SPARE) => {
+                Squeeze::Drops(device)
+            }
+            Narrow::FarEnd(_) | Narrow::Port(_) => Squeeze::Passes,
+        }
+    }
+}
+
+impl Narrow {
+    fn device(self) -> DeviceIndex {
+        match self {
+            Narrow::FarEnd(device) | Narrow::Port(device) => device,
+        }
     }
 }
 
 struct Flood<'n, 'a> {
     network: &'n Network<'a>,
     seen: HashSet<Flight>,
-    waiting: Vec<Flight>,
-    reached: Vec<DeviceIndex>,
+    waiting: Vec<(Flight, Option<Narrow>)>,
+    reached: Vec<(DeviceIndex, Option<Narrow>)>,
+    /// What of all that the frame has passed has the least MTU.
+    narrowest: Option<Narrow>,
     is_complete: bool,
 }
 
 impl<'n, 'a> Flood<'n, 'a> {
     fn push(&mut self, flight: Flight) {
         if self.seen.insert(flight) {
-            self.waiting.push(flight);
+            self.waiting.push((flight, self.narrowest));
         }
+    }
+
+    /// A frame goes on past what drops long ones.
+    fn push_past(&mut self, narrow: Narrow, flight: Flight) {
+        let before = self.narrowest;
+        let mtu = |it: Narrow| self.device(it.device()).mtu;
+        if before.is_none_or(|it| mtu(narrow) < mtu(it)) {
+            self.narrowest = Some(narrow);
+        }
+        self.push(flight);
+        self.narrowest = before;
     }
 
     fn device(&self, index: DeviceIndex) -> &'n Device<'a> {
@@ -69,7 +138,9 @@ impl<'n, 'a> Flood<'n, 'a> {
         }
         let kind = match device.kind {
             DeviceKind::Loopback => return,
-            DeviceKind::Veth(peer) => return self.push(Flight::In(peer, tag)),
+            DeviceKind::Veth(peer) => {
+                return self.push_past(Narrow::FarEnd(peer), Flight::In(peer, tag));
+            }
             DeviceKind::Other(kind) => kind,
         };
         match kind.medium() {
@@ -165,7 +236,7 @@ impl<'n, 'a> Flood<'n, 'a> {
     /// What a frame that nothing takes on its way reaches, if it has no tag any more.
     fn reach(&mut self, device: DeviceIndex, tag: Tag) {
         if tag.is_none() && self.device(device).running {
-            self.reached.push(device);
+            self.reached.push((device, self.narrowest));
         }
     }
 
@@ -181,7 +252,7 @@ impl<'n, 'a> Flood<'n, 'a> {
                 continue;
             }
             if let Some(tag) = egress(filters, &self.device(*port).vlans, vlan) {
-                self.push(Flight::Out(*port, tag));
+                self.push_past(Narrow::Port(*port), Flight::Out(*port, tag));
             }
         }
         if from.is_some()

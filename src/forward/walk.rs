@@ -8,6 +8,7 @@ use super::neighbour::Neighbour;
 use super::network::{Hook, Network, Passage};
 use super::outcome::{DropReason, End, Hop, IcmpError, IcmpKind, Outcome, Outcomes, Unmodelled};
 use super::packet::{Packet, Protocol, StackEntry};
+use super::segment::Squeeze;
 use crate::compile::Encap;
 use crate::iproute::RouteKind;
 use crate::link::Kind;
@@ -247,11 +248,13 @@ impl<'n, 'a> Walk<'n, 'a> {
                 return self.unknown(flight, at, Unmodelled::Encapsulation);
             }
         };
-        let room = device.mtu.unwrap_or(u32::MAX).saturating_sub(4 * pushed.len() as u32);
+        // The MTU of a route counts instead of the device's, also where it is forwarded by and not locked.
+        let (mtu, said) = lead.mtu.unwrap_or((device.mtu.unwrap_or(u32::MAX), device.evidence));
+        let room = mtu.saturating_sub(4 * pushed.len() as u32);
         if flight.packet.length > room {
             let is_router = origin != Origin::Socket;
             if flight.packet.df || is_router && !flight.packet.is_v4() {
-                let evidence = [device.evidence];
+                let evidence = [said];
                 return match origin {
                     Origin::Socket => {
                         let reason = DropReason::MtuTooSmall;
@@ -344,6 +347,18 @@ impl<'n, 'a> Walk<'n, 'a> {
                 let there = &network.devices[to.0];
                 if !network.knows_ruleset(there.node, next.is_ipv4()) {
                     return self.unknown(flight, there.node, Unmodelled::Ruleset);
+                }
+                match network.squeeze(lead.device, to, &flight.packet) {
+                    Squeeze::Passes => {}
+                    Squeeze::Drops(narrow) => {
+                        let narrow = &network.devices[narrow.0];
+                        let reason = DropReason::FrameTooLong;
+                        return self.drop(flight, narrow.node, reason, [narrow.evidence]);
+                    }
+                    Squeeze::Unknown(port) => {
+                        let at = network.devices[port.0].node;
+                        return self.unknown(flight, at, Unmodelled::BridgeFragments);
+                    }
                 }
                 let namespace = network.nodes[there.node.0].namespace;
                 flight.packet.mark = 0;

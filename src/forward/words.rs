@@ -22,6 +22,7 @@ impl fmt::Display for DropReason {
             DropReason::PlatformLabels => "the label is not below net.mpls.platform_labels",
             DropReason::MplsInputOff => "the interface does not take in labelled packets",
             DropReason::MtuTooSmall => "it does not fit the MTU",
+            DropReason::FrameTooLong => "the frame is longer than the MTU of the interface allows",
             DropReason::LinkDown => "the device is down",
             DropReason::NoGateway => "a label route to an Ethernet device has no gateway",
             DropReason::NeighbourUnresolved => "nobody on the link has the address",
@@ -45,6 +46,9 @@ impl fmt::Display for Unmodelled {
             Unmodelled::SeveralOwners => "which of several nodes answers for the address",
             Unmodelled::SilentOwner => {
                 "whether a neighbour that does not answer has made itself known by asking"
+            }
+            Unmodelled::BridgeFragments => {
+                "whether a bridge fragments what is too long for its port, as br_netfilter has it"
             }
             Unmodelled::RuleSelector => {
                 "whether a rule matches that selects by more than the packet"

@@ -6,6 +6,7 @@ mod causes;
 mod errors;
 mod families;
 mod labs;
+mod lengths;
 mod neighbours;
 mod traps;
 mod vrfs;
