@@ -65,6 +65,9 @@ fn explain(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
     // A node that is called like a lab is meant where no two ends would follow.
     let is_lab = matches!(&rest[..], [_, second, ..] if !is_check_option(second));
     let named = if is_lab { labs::named(first, kernel)? } else { None };
+    if is_lab && named.is_none() {
+        is_node(first, kernel)?;
+    }
     let words = if named.is_some() { rest } else { words };
     let question = question(&words)?;
     let (lab, place) = match named {
@@ -87,9 +90,24 @@ fn split(words: &[String]) -> Vec<&str> {
 /// The words as a check.
 fn question(words: &[&str]) -> Result<String, Exit> {
     match words {
+        // What a shell leaves of an arrow.
+        [_, "-" | "!", ..] => {
+            Err(wrong("put the check in quotes, as in `vrflab explain 'h1 -> h2'`"))
+        }
         [_, "->" | "!>", _, ..] => Ok(words.join(" ")),
         [from, to, options @ ..] => Ok([&[from, "->", to], options].concat().join(" ")),
         _ => Err(wrong("say who sends to whom, as in `vrflab explain h1 h2`")),
+    }
+}
+
+/// Sees to it that the first of three words is the node of a lab that is up, if it is not a lab.
+fn is_node(word: &str, kernel: Kernel) -> Result<(), Exit> {
+    let name = sender(&[word]);
+    let labs = labs::all(kernel)?;
+    let has = |found: &labs::Found| found.lab.nodes.iter().any(|node| node == name);
+    match labs.iter().any(has) || labs.is_empty() {
+        true => Ok(()),
+        false => Err(wrong(labs::unknown(&labs, word, ""))),
     }
 }
 

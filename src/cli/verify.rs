@@ -215,15 +215,16 @@ fn print_survival(lab: &LabName, survival: &Survival) {
 }
 
 fn print_pairs(lab: &LabName, all: &Pairs) {
-    let Pairs { ends, classes, pairs, reached, unnamed, unknown: _, asymmetric, findings } = all;
+    let Pairs { ends, classes, pairs, reached, unnamed, unknown, asymmetric, findings } = all;
+    let unknown = if *unknown > 0 { format!(", {unknown} unknown") } else { String::new() };
     let (pairs, ends, classes) =
         (count(*pairs, "pair"), count(*ends, "end"), count(*classes, "kind"));
-    out!("{lab}: {reached} of {pairs} reach, between {ends} of {classes}");
+    out!("{lab}: {reached} of {pairs} reach{unknown}, between {ends} of {classes}");
     if *unnamed > 0 {
-        out!("        no check says that {unnamed} of them do");
+        out!("        {unnamed} of these are in no check");
     }
     if *asymmetric > 0 {
-        out!("        {asymmetric} of them go by other nodes than their answers");
+        out!("        {asymmetric} of these go by other nodes than their answers");
     }
     for PairFinding { kind, reason, example, pairs } in findings.iter().take(MAX_SHOWN) {
         out!("{:<7} {example}: {reason}", kind.head());

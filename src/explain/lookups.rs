@@ -16,7 +16,7 @@ const MAX_STEPS: usize = 64;
 const SOURCE_PORT: u16 = 40000;
 
 /// What a node's kernel says that it does with a packet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct NodeLookup {
     /// The node.
     pub node: String,
@@ -29,7 +29,7 @@ pub struct NodeLookup {
 }
 
 /// What an answer means for a packet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LookupVerdict {
     /// It is sent on.
@@ -280,7 +280,7 @@ fn in_words(errno: Errno) -> String {
     match errno {
         Errno::EXDEV => format!("{}: source validation refuses it", errno.desc()),
         Errno::EINVAL => {
-            format!("{}: source validation or the source itself refuses it", errno.desc())
+            format!("{}: a blackhole route, source validation or the source itself", errno.desc())
         }
         errno => errno.desc().to_owned(),
     }

@@ -31,6 +31,10 @@ type Counters = BTreeMap<String, BTreeMap<String, u64>>;
 pub fn of_file(lab: &Lab, file: &Source, check: &Check, network: &Network<'_>) -> Explanation {
     let judge = Judge::new(lab, network);
     let found = judge.result(check, None);
+    let open = match &found.not_judged[..] {
+        [] => None,
+        options => Some(format!("Only a running lab shows the rest: {}.", options.join(", "))),
+    };
     let by_file = judge.round_trips(&judge.judge(check), file, |_| None);
     let probes = check.to.addresses().iter().zip(by_file).map(|(to, by_file)| ProbeExplanation {
         to: *to,
@@ -49,7 +53,7 @@ pub fn of_file(lab: &Lab, file: &Source, check: &Check, network: &Network<'_>) -
             Word::Unknown => None,
         },
         reason: found.reason,
-        explanation: found.advice.into_iter().collect(),
+        explanation: found.advice.into_iter().chain(open).collect(),
         parting: None,
         cause: found.cause,
         decided_by: found.decided_by,

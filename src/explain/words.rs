@@ -4,9 +4,23 @@ use super::explanation::{Explanation, ProbeExplanation, Trace};
 use super::lookups::{LookupVerdict, NodeLookup};
 use crate::check::Seen;
 use crate::verify::{Decision, Passage, Way};
+use std::collections::BTreeSet;
 
 /// How many nodes of a way are shown; one that is longer is mostly a loop.
 const MAX_PASSAGES: usize = 20;
+/// The ends of a way that a lookup of routes decides.
+const OF_ROUTES: [&str; 10] = [
+    "delivered",
+    "no-route",
+    "unreachable",
+    "prohibited",
+    "blackhole",
+    "source-invalid",
+    "net-unreachable",
+    "host-unreachable",
+    "label-unknown",
+    "not-forwarding",
+];
 /// How many things are listed of which there may be many.
 const MAX_LISTED: usize = 12;
 
@@ -46,6 +60,11 @@ fn parting_of_lookups(what: &str, state: &Way, lookups: &[NodeLookup]) -> Option
         asked.pop_if(|last| last.node == lookup.node);
         asked.push(lookup);
     }
+    // A lookup knows nothing of sizes, of hops to go and of filters.
+    let why = state.walk.why.as_ref().and_then(|why| why.as_str()).unwrap_or("delivered");
+    if !OF_ROUTES.contains(&why) {
+        return None;
+    }
     let way = &state.walk.path;
     let same = way.iter().zip(&asked).take_while(|(visit, it)| visit.node == it.node).count();
     let last = asked.get(same.checked_sub(1)?)?;
@@ -65,11 +84,14 @@ fn parting_of_lookups(what: &str, state: &Way, lookups: &[NodeLookup]) -> Option
         }
     };
     Some(format!(
-        "By the rules and routes of {node} {leads}; its kernel says otherwise: {answer} (`{command}`)."
+        "By the rules and routes {leads}; the kernel of {node} says otherwise: {answer} (`{command}`)."
     ))
 }
 
 fn parting_of_state(what: &str, file: &Way, state: &Way) -> Option<String> {
+    if state.walk.end == "unknown" {
+        return None;
+    }
     let (planned, found) = (&file.walk.path, &state.walk.path);
     let same = planned.iter().zip(found).take_while(|(planned, found)| planned == found).count();
     if same == planned.len() && same == found.len() && file.fate == state.fate {
@@ -198,7 +220,10 @@ impl ProbeExplanation {
         for (what, way, lookups, seen, by_file) in legs {
             let Some(way) = way else { continue };
             lines.push(String::new());
-            lines.push(format!("{what}, from {} to {}:", way.source, way.destination));
+            lines.push(match way.passages.is_empty() {
+                true => format!("{what}, to {}:", way.destination),
+                false => format!("{what}, from {} to {}:", way.source, way.destination),
+            });
             let seen = is_standing.then_some(seen.as_slice());
             lines.extend(way_lines(way, lookups, seen));
             if let Some(file) = by_file.filter(|file| file.nodes() != way.nodes() && !holds) {
@@ -220,7 +245,13 @@ impl ProbeExplanation {
 fn way_lines(way: &Way, lookups: &[NodeLookup], seen: Option<&[Seen]>) -> Vec<String> {
     let width = way.passages.iter().map(|it| it.node.len()).max().unwrap_or(0);
     let mut lines = Vec::new();
-    for (place, passage) in way.passages.iter().enumerate().take(MAX_PASSAGES) {
+    // A round of a loop is shown once.
+    let mut visited = BTreeSet::new();
+    let path = &way.walk.path;
+    let round = path.iter().take_while(|it| visited.insert((&it.node, &it.interface))).count() + 1;
+    let shown = round.min(MAX_PASSAGES).min(way.passages.len());
+    let mut told: BTreeSet<&NodeLookup> = BTreeSet::new();
+    for (place, passage) in way.passages.iter().enumerate().take(shown) {
         let is_last = place + 1 == way.passages.len();
         let node = &passage.node;
         let is_seen = seen.is_none_or(|seen| seen.iter().any(|it| it.node == *node));
@@ -231,13 +262,13 @@ fn way_lines(way: &Way, lookups: &[NodeLookup], seen: Option<&[Seen]>) -> Vec<St
         let decisions = passage.decided_by.iter().chain(at_end);
         lines.extend(decisions.map(|decision| format!("{indent}{}", decided(decision))));
         // Lookups go to the same nodes, but for those where state and kernel part.
-        let asked = lookups.iter().filter(|lookup| lookup.node == *node);
+        let asked = lookups.iter().filter(|it| it.node == *node && told.insert(it));
         lines.extend(asked.map(|it| format!("{indent}kernel: {} -> {}", it.command, it.answer)));
         if is_last {
             lines.push(format!("{indent}=> {}", way.fate));
         }
     }
-    if let Some(more @ 1..) = way.passages.len().checked_sub(MAX_PASSAGES) {
+    if let Some(more @ 1..) = way.passages.len().checked_sub(shown) {
         lines.push(format!("  and {more} more hops => {}", way.fate));
     }
     if way.passages.is_empty() {

@@ -170,7 +170,8 @@ impl Pairs {
                     // That customers have the same addresses is one matter, wherever they arrive.
                     let is_one = kind == PairTrouble::Elsewhere;
                     let which = if is_one { String::new() } else { reason.clone() };
-                    found.entry((kind, which)).or_insert((reason, fate.example, 0)).2 += number;
+                    let first = found.entry((kind, which));
+                    first.or_insert((reason, fate.example, 0)).2 += number;
                 }
             }
         }
@@ -318,7 +319,10 @@ fn fate(judge: &Judge<'_, '_>, from: &PairEnd, to: &PairEnd, addresses: Vec<IpAd
     let trouble = match verdict {
         Verdict::Proved => None,
         Verdict::Refuted(refutation) => {
-            Some((trouble(judge, refutation), judge.reason(&check, refutation)))
+            let (kind, reason) = (trouble(judge, refutation), judge.reason(&check, refutation));
+            let same =
+                if kind == PairTrouble::Elsewhere { ", which has the same address" } else { "" };
+            Some((kind, format!("{reason}{same}")))
         }
         Verdict::Unknown { at, why } => Some((PairTrouble::Unknown, judge.doubt(at, *why))),
         Verdict::NoOutcome => Some((PairTrouble::Unknown, super::words::NO_OUTCOME.to_owned())),

@@ -102,22 +102,23 @@ impl<'a> Judge<'_, 'a> {
     }
 
     fn way(&self, outcome: &Outcome<'a>, file: &Source) -> Way {
+        let to = outcome.packet.destination;
         let passages = outcome.hops.iter().map(|hop| Passage {
             node: self.name(hop.namespace).to_owned(),
             text: self.hop(hop),
-            decided_by: self.decisions(Some(hop.namespace), &hop.evidence, file),
+            decided_by: self.decisions((Some(hop.namespace), to), &hop.evidence, file),
         });
         Way {
             source: outcome.packet.source,
-            destination: outcome.packet.destination,
+            destination: to,
             walk: self.walk_of(outcome),
             fate: self.fate("it", outcome),
             passages: passages.collect(),
             decided_by: {
-                let at_end = self.decisions(end_of(outcome), &outcome.evidence, file);
+                let at_end = self.decisions((end_of(outcome), to), &outcome.evidence, file);
                 let last = outcome.hops.last();
                 let before =
-                    last.map(|hop| self.decisions(Some(hop.namespace), &hop.evidence, file));
+                    last.map(|hop| self.decisions((Some(hop.namespace), to), &hop.evidence, file));
                 let before = before.unwrap_or_default();
                 at_end.into_iter().filter(|it| !before.contains(it)).collect()
             },
@@ -127,7 +128,7 @@ impl<'a> Judge<'_, 'a> {
     /// What decided, each once.
     fn decisions(
         &self,
-        at: Option<&str>,
+        at: (Option<&str>, IpAddr),
         evidence: &[Evidence<'a>],
         file: &Source,
     ) -> Vec<Decision> {
@@ -154,11 +155,14 @@ impl<'a> Judge<'_, 'a> {
 
 impl Judge<'_, '_> {
     /// What a resource is that decides about packets, where it is more than the device that they pass.
-    fn told(&self, at: Option<&str>, resource: &Resource) -> Option<String> {
+    fn told(&self, (at, to): (Option<&str>, IpAddr), resource: &Resource) -> Option<String> {
         let (node, is_here) = (self.name(resource.namespace()), at == Some(resource.namespace()));
         match resource {
-            Resource::Address { address, device, .. } if is_here => {
+            Resource::Address { address, device, .. } if is_here && address.addr() == to => {
                 Some(format!("own address {address} on {device}"))
+            }
+            Resource::Address { address, device, .. } if is_here => {
+                Some(format!("connected {} on {device}", address.trunc()))
             }
             // Whom a packet is sent to on the link.
             Resource::Address { address, device, .. } => {

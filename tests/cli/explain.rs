@@ -42,6 +42,16 @@ fn a_whole_check_can_be_asked_about_and_a_program_gets_the_same_as_json() {
 }
 
 #[test]
+fn a_round_of_a_loop_and_what_the_kernel_says_of_it_are_told_once() {
+    compare("loop.txt", &["../verify/pairs.yaml", "a1", "d"]);
+}
+
+#[test]
+fn what_only_a_running_lab_shows_is_said_to_be_left_open() {
+    compare("served.txt", &["l3vpn.dot", "h1", "h2", "tcp", "80", "served"]);
+}
+
+#[test]
 fn what_is_no_question_is_said_so() {
     let said = |arguments: &[&str]| {
         let ended = explained(arguments);
@@ -51,6 +61,8 @@ fn what_is_no_question_is_said_so() {
     let usage = "vrflab: say who sends to whom, as in `vrflab explain h1 h2`\n";
     assert_eq!(said(&["l3vpn.dot", "h1"]), usage);
     assert_eq!(said(&["l3vpn.dot"]), usage);
+    let quotes = "vrflab: put the check in quotes, as in `vrflab explain 'h1 -> h2'`\n";
+    assert_eq!(said(&["l3vpn.dot", "h1", "-"]), quotes);
     assert!(said(&["l3vpn.dot", "h1", "h9"]).contains("--> question:1:7\n"));
     assert!(said(&["l3vpn.dot", "h1", "h2", "tcq", "80"]).contains("did you mean `tcp`?"));
     assert!(said(&["./absent.dot", "h1", "h2"]).contains("absent.dot"));
