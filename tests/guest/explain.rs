@@ -10,9 +10,12 @@ use vrflab::compile::read_check;
 use vrflab::diagnostic::{Source, Span, Text};
 use vrflab::explain::{Explanation, Trace, of_standing};
 
+/// The commands that break a lab, each at its node, and the kernel's reason for dropping packets then.
+type Fault = (&'static [(&'static str, &'static str)], Option<&'static str>);
+
 /// What breaks the lab each time, by node, and the reason for which the kernel then drops packets, where it has one
 /// of its own.
-const FAULTS: [(&[(&str, &str)], Option<&str>); 4] = [
+const FAULTS: [Fault; 4] = [
     (&[("pe1", "ip route del 88.2.1.0/24 table 10")], None),
     (
         &[
