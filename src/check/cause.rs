@@ -3,7 +3,7 @@
 use super::report::Report;
 use crate::compile::{Check, Lab};
 use crate::forward::Network;
-use crate::plan::{Resource, lower};
+use crate::plan::lower;
 use crate::verify::{self, Cause, Deviation, Judge, Standing, Verdict, Word};
 use std::collections::BTreeSet;
 
@@ -69,7 +69,7 @@ fn said(lab: &Lab, found: &verify::CheckResult, standing: &Standing) -> Vec<Stri
         }
         Word::Proved | Word::Unknown => Vec::new(),
     };
-    lines.extend(unlike(lab, &found.cause));
+    lines.extend(unlike(lab, standing, &found.cause));
     lines
 }
 
@@ -100,12 +100,12 @@ fn unseen(lab: &Lab, found: &verify::CheckResult, standing: &Standing) -> Vec<St
     let deviations = standing.deviations().iter().filter(|it| way.contains(it.node.as_str()));
     let cause = Cause { deviations: deviations.cloned().collect(), along: Vec::new() };
     let mut lines = vec!["Going by the state of the kernels, it holds.".to_owned()];
-    lines.extend(unlike(lab, &cause));
+    lines.extend(unlike(lab, standing, &cause));
     lines
 }
 
 /// What is not as it was built, and what mends that.
-fn unlike(lab: &Lab, cause: &Cause) -> Vec<String> {
+fn unlike(lab: &Lab, standing: &Standing, cause: &Cause) -> Vec<String> {
     let Cause { deviations, along } = cause;
     if deviations.is_empty() {
         return Vec::new();
@@ -117,20 +117,19 @@ fn unlike(lab: &Lab, cause: &Cause) -> Vec<String> {
         (more, along) => format!(", and {} more", more + along),
     };
     let unlike = format!("Not as it was built: {}{more}.", named.join("; "));
-    vec![unlike, mending(lab, cause)]
+    vec![unlike, mending(lab, standing, cause)]
 }
 
 /// The commands that bring back what was built.
-fn mending(lab: &Lab, Cause { deviations, along }: &Cause) -> String {
+fn mending(lab: &Lab, standing: &Standing, cause: &Cause) -> String {
+    let Cause { deviations, along } = cause;
     let name = lab.name.as_str();
-    let all = deviations.iter().chain(along);
-    let each: Option<Vec<Vec<String>>> = all.map(|it| it.repairs(name)).collect();
-    let each = each.map(|commands| commands.concat()).filter(|it| it.len() <= MAX_COMMANDS);
-    let commands = each.unwrap_or_else(|| {
+    let all: Vec<&Deviation> = deviations.iter().chain(along).collect();
+    let commands = standing.repairs(lab, &all).filter(|it| it.len() <= MAX_COMMANDS);
+    let commands = commands.unwrap_or_else(|| {
         let runs = lab.nodes.iter().any(|node| !node.run.is_empty());
-        // A ruleset that is not the lab's stays where it is brought back in place.
-        let is_ruleset = |it: &Deviation| matches!(it.found.resource(), Resource::Ruleset { .. });
-        let in_place = if runs || deviations.iter().any(is_ruleset) { "" } else { " --in-place" };
+        let is_in_place = !runs && all.iter().all(|it| standing.is_undone_in_place(it));
+        let in_place = if is_in_place { " --in-place" } else { "" };
         vec![format!("vrflab reset {name}{in_place}")]
     });
     let commands: Vec<String> = commands.iter().map(|command| format!("`{command}`")).collect();

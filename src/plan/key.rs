@@ -182,6 +182,11 @@ impl Resource {
 }
 
 impl<'a> Key<'a> {
+    /// Where it is; of a veth pair one of two.
+    pub fn namespace(&self) -> &'a str {
+        self.namespace
+    }
+
     /// The name of the device that it is the key of.
     pub(super) fn device(&self) -> Option<&'a str> {
         if let Kind::Device(name) = self.kind { Some(name) } else { None }

@@ -1,5 +1,6 @@
 //! Which deviations are why a check does not hold: those without which it would.
 
+use super::counterpart::renamed;
 use super::deviation::{Deviation, Found};
 use super::judge::Judge;
 use super::report::Word;
@@ -141,7 +142,12 @@ fn groups(deviations: &[Deviation]) -> Vec<Vec<usize>> {
             Found::Missing(resource) => resource,
             // Labels that no longer fit go.
             Found::Changed { built: built @ Resource::Sysctl { .. }, .. } => built,
-            Found::Changed { built: built @ Resource::Master { .. }, .. } => built,
+            Found::Changed {
+                built: built @ (Resource::Master { .. } | Resource::Address { .. }),
+                ..
+            } => built,
+            // What is on a device goes with it, and one of another kind or name is another device.
+            Found::Changed { built, found } if is_other_device(built, found) => built,
             Found::Changed { .. } | Found::Unexpected(_) => continue,
         };
         if let Resource::Master { namespace, port, .. } = provider {
@@ -212,6 +218,16 @@ fn groups(deviations: &[Deviation]) -> Vec<Vec<usize>> {
         }
     }
     groups
+}
+
+/// Whether a device was made anew, and has not only been told to be different.
+fn is_other_device(built: &Resource, found: &Resource) -> bool {
+    match (built, found) {
+        (Resource::Device { device: built, .. }, Resource::Device { device: found, .. }) => {
+            built.kind != found.kind
+        }
+        _ => renamed(built, found).is_some(),
+    }
 }
 
 /// Whether a setting of this key is another one.

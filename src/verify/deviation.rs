@@ -1,10 +1,11 @@
-//! In what a kernel differs from what was built, in words, and what mends it.
+//! In what a kernel differs from what was built, in words.
 
+use super::counterpart::{counterparts, renamed};
 use crate::compile::sysctl_name;
+use crate::iproute::Mac;
 use crate::link::ETHERNET_MTU;
-use crate::plan::{Action, Difference, Key, Resource};
+use crate::plan::{Action, Device, Difference, Resource, VethEnd};
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// One thing in which a kernel differs from what was built.
@@ -33,8 +34,13 @@ pub enum Found {
 }
 
 impl Deviation {
-    /// What these differences are, in their order. `name` gives the node of a namespace.
-    pub(super) fn all(differences: Vec<Difference>, name: impl Fn(&str) -> String) -> Vec<Self> {
+    /// What these differences are, in their order. `name` gives the node of a namespace, `is_there` says
+    /// whether a device is, by its namespace and name.
+    pub(super) fn all(
+        differences: Vec<Difference>,
+        name: impl Fn(&str) -> String,
+        is_there: impl Fn(&str, &str) -> bool,
+    ) -> Vec<Self> {
         let (mut missing, mut extra) = (Vec::new(), Vec::new());
         for difference in differences {
             match difference {
@@ -42,45 +48,26 @@ impl Deviation {
                 Difference::Extra(resource) => extra.push(resource),
             }
         }
-        let places: BTreeMap<Key<'_>, usize> =
-            extra.iter().enumerate().map(|(place, it)| (it.key(), place)).collect();
-        let instead: Vec<Option<usize>> =
-            missing.iter().map(|it| places.get(&it.key()).copied()).collect();
+        let instead = counterparts(&missing, &extra);
         let mut extra: Vec<Option<Resource>> = extra.into_iter().map(Some).collect();
-        let missing = missing.into_iter().zip(instead).map(|(built, instead)| {
+        let missing = missing.into_iter().zip(instead).map(|(mut built, instead)| {
             match instead.and_then(|place| extra[place].take()) {
                 Some(found) => Found::Changed { built, found: Box::new(found) },
-                None => Found::Missing(built),
+                None => {
+                    // The end that is left is not what is missing.
+                    if let Resource::Veth { ends } = &mut built
+                        && is_there(&ends[0].namespace, &ends[0].name)
+                    {
+                        ends.reverse();
+                    }
+                    Found::Missing(built)
+                }
             }
         });
         let mut found: Vec<Found> = missing.collect();
         found.extend(extra.into_iter().flatten().map(Found::Unexpected));
         let deviation = |found: Found| Self { node: name(found.place()), found };
         found.into_iter().map(deviation).collect()
-    }
-
-    /// What brings the kernel back to what was built, as a user types it; nothing where only the lab can be
-    /// brought back.
-    pub fn repairs(&self, lab: &str) -> Option<Vec<String>> {
-        let mut actions = self.found.repairs()?;
-        for action in &mut actions {
-            // A setting that was read is one that the kernel knows.
-            if let Action::Replace { resource: Resource::Sysctl { optional, .. }, .. } = action {
-                *optional = false;
-            }
-        }
-        let in_node = |action: &Action| {
-            let namespace = action.namespace();
-            let text = action.to_string();
-            let inside = match text.strip_prefix(&format!("ip netns exec {namespace} ")) {
-                Some(command) => command.to_owned(),
-                None => text.replace(&format!(" -n {namespace} "), " "),
-            };
-            // A key stands in no command.
-            let is_plain = inside.len() < text.len() && !inside.contains("$");
-            is_plain.then(|| format!("vrflab exec {lab} {} -- {inside}", self.node))
-        };
-        actions.iter().map(in_node).collect()
     }
 }
 
@@ -101,41 +88,27 @@ impl Found {
         }
     }
 
-    /// The namespace where it is; of a link whose MTU is another one, that of the end.
+    /// The namespace where it is; of a link, that of the end that is another one.
     fn place(&self) -> &str {
-        let Found::Changed { built: Resource::Veth { ends: built }, found } = self else {
-            return self.resource().namespace();
+        let (built, found) = match self {
+            Found::Changed { built, found } => (built, &**found),
+            Found::Missing(_) | Found::Unexpected(_) => return self.resource().namespace(),
         };
-        let Resource::Veth { ends: found } = &**found else { return &built[0].namespace };
+        if let Some((end, _)) = renamed(built, found) {
+            return &end.namespace;
+        }
+        let (Resource::Veth { ends: built }, Resource::Veth { ends: found }) = (built, found)
+        else {
+            return built.namespace();
+        };
         let differs = built.iter().zip(found).find(|(built, found)| built != found);
         &differs.map_or(&built[0], |(built, _)| built).namespace
-    }
-
-    /// What is done to bring back what was built.
-    fn repairs(&self) -> Option<Vec<Action>> {
-        Some(match self {
-            // Both ends of a link are made at once, and in their namespaces.
-            Found::Missing(Resource::Veth { .. } | Resource::Namespace { .. }) => return None,
-            Found::Missing(built) => vec![Action::Add(built.clone())],
-            Found::Unexpected(found) => vec![Action::Delete(found.clone())],
-            Found::Changed { built, found } => match mtu(built, found) {
-                Some((mtu, _)) => vec![Action::Add(mtu)],
-                None if found.is_replaced_by(built) => {
-                    let before = Some(found.clone());
-                    vec![Action::Replace { resource: built.clone(), before }]
-                }
-                None if !built.devices().is_empty() => return None,
-                None => {
-                    vec![Action::Delete(Resource::clone(found)), Action::Add(built.clone())]
-                }
-            },
-        })
     }
 }
 
 /// Where two forms of a device, or of one end of a link, differ by nothing but their MTU: the one that was
 /// built, and the one that is there instead.
-fn mtu(built: &Resource, found: &Resource) -> Option<(Resource, u32)> {
+pub(super) fn mtu(built: &Resource, found: &Resource) -> Option<(Resource, u32)> {
     let (mut built, mut found) = (built.clone(), found.clone());
     let own = |(namespace, device): (&str, &str)| (namespace.to_owned(), device.to_owned());
     let devices: Vec<(String, String)> = built.devices().into_iter().map(own).collect();
@@ -198,6 +171,12 @@ fn changed(
     if let Some((Resource::Mtu { device, mtu, .. }, found)) = mtu(built, found) {
         return write!(f, "the MTU of {device} of {node} is {found}, not {mtu}");
     }
+    if let Some((built, found)) = renamed(built, found) {
+        return write!(f, "{} of {node} is called {}", built.name, found.name);
+    }
+    if let Some(unlike) = unlike(node, built, found) {
+        return f.write_str(&unlike);
+    }
     match (built, found) {
         (Resource::Sysctl { key, value, .. }, Resource::Sysctl { value: instead, .. }) => {
             write!(f, "{} of {node} is {instead}, not {value}", sysctl_name(key))
@@ -209,13 +188,71 @@ fn changed(
             write!(f, "{port} of {node} is in {instead}, not in {master}")
         }
         (built, found) => match (noun(built), noun(found)) {
-            (Some(built), Some(found)) => write!(f, "{node} has the {found}, not the {built}"),
-            (None, _) | (_, None) => {
+            (Some(built), Some(found)) if built != found => {
+                write!(f, "{node} has the {found}, not the {built}")
+            }
+            (Some(_), Some(_)) | (None, _) | (_, None) => {
                 let [built, found] = [built, found].map(|it| Action::Add(it.clone()));
                 write!(f, "`{found}` is there, and not `{built}`")
             }
         },
     }
+}
+
+/// In what a device, or an end of a link, is another one than was built.
+fn unlike(node: &str, built: &Resource, found: &Resource) -> Option<String> {
+    match (built, found) {
+        (Resource::Device { device: built, .. }, Resource::Device { device: found, .. }) => {
+            let [kind, instead] = [built, found].map(|it| it.kind.description());
+            if kind.word != instead.word {
+                let (name, kind, instead) = (&built.name, kind.word, instead.word);
+                return Some(format!("{name} of {node} is of kind `{instead}`, not `{kind}`"));
+            }
+            let keys = |device: &Device| {
+                let lower = kind.lower.key().zip(device.lower.clone());
+                let keys = device.kind.keys().into_iter();
+                let mut keys: Vec<(&'static str, String)> =
+                    keys.map(|(key, value)| (key, value.to_string())).chain(lower).collect();
+                keys.extend(hardware(device.mtu, device.mac));
+                keys
+            };
+            let other = other(&keys(built), &keys(found));
+            (!other.is_empty()).then(|| format!("{} of {node} has {other}", built.name))
+        }
+        (Resource::Veth { ends: built }, Resource::Veth { ends: found }) => {
+            let ends = built.iter().zip(found).filter(|(built, found)| built != found);
+            let of_end = |(built, found): (&VethEnd, &VethEnd)| {
+                let keys = |end: &VethEnd| hardware(end.mtu, end.mac);
+                (built.name.clone(), other(&keys(built), &keys(found)))
+            };
+            let mut ends = ends.map(of_end);
+            let (name, near) = ends.next()?;
+            let far = ends.next().map(|(name, far)| format!("; its far end {name} has {far}"));
+            Some(format!("{name} of {node} has {near}{}", far.unwrap_or_default()))
+        }
+        _ => None,
+    }
+}
+
+fn hardware(mtu: Option<u32>, mac: Option<[u8; 6]>) -> Vec<(&'static str, String)> {
+    let mtu = ("MTU", mtu.unwrap_or(ETHERNET_MTU).to_string());
+    let mac = mac.map(|mac| ("MAC address", Mac(mac).to_string()));
+    std::iter::once(mtu).chain(mac).collect()
+}
+
+/// In what the keys of two devices differ.
+fn other(built: &[(&'static str, String)], found: &[(&'static str, String)]) -> String {
+    let value = |of: &[(&'static str, String)], key: &str| {
+        of.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone())
+    };
+    let lacking = built.iter().filter_map(|(key, built)| match value(found, key) {
+        Some(found) if found == *built => None,
+        Some(found) => Some(format!("{key} {found}, not {built}")),
+        None => Some(format!("no {key}, and was built with {built}")),
+    });
+    let added = found.iter().filter(|(key, _)| value(built, key).is_none());
+    let added = added.map(|(key, found)| format!("{key} {found}, and was built with none"));
+    lacking.chain(added).collect::<Vec<_>>().join(", and ")
 }
 
 /// What a resource is, where it takes no command to say so.

@@ -8,11 +8,13 @@
 
 mod advice;
 mod cause;
+mod counterpart;
 mod culprits;
 mod deviation;
 mod judge;
 mod pairs;
 mod passage;
+mod repair;
 mod report;
 mod standing;
 mod survival;

@@ -57,7 +57,8 @@ impl Standing {
         let names: HashMap<&str, &str> =
             lab.nodes.iter().map(|node| (node.namespace.as_str(), node.name.as_str())).collect();
         let name = |namespace: &str| (*names.get(namespace).unwrap_or(&namespace)).to_owned();
-        let deviations = Deviation::all(differences, name);
+        let is_there = |namespace: &str, device: &str| has_device(&observed, namespace, device);
+        let deviations = Deviation::all(differences, name, is_there);
         let mut state = observed;
         // A kernel is not asked for rulesets, and that is no reason to take packets to pass. What programs
         // have added is among what was observed.
@@ -77,6 +78,21 @@ impl Standing {
         Network::of_plan(&self.plan)
     }
 
+    /// What the kernel holds.
+    pub(super) fn observed(&self) -> impl Iterator<Item = &Resource> {
+        self.state.resources.iter()
+    }
+
+    /// Whether something is left of a device, by its namespace and name.
+    pub(super) fn has_device(&self, namespace: &str, device: &str) -> bool {
+        has_device(&self.state, namespace, device)
+    }
+
+    /// What was built.
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// All in which the kernel differs from what was built.
     pub fn deviations(&self) -> &[Deviation] {
         &self.deviations
@@ -85,7 +101,7 @@ impl Standing {
     /// The network as the kernel has it, but for some deviations that are mended.
     pub(super) fn mended(&self, which: &[usize]) -> Network<'_> {
         let mended = || which.iter().map(|place| &self.deviations[*place].found);
-        let gone: BTreeSet<Key<'_>> = mended().map(|found| found.resource().key()).collect();
+        let gone: BTreeSet<Key<'_>> = mended().flat_map(|found| found.keys()).collect();
         let stays = self.state.resources.iter().filter(|it| !gone.contains(&it.key()));
         Network::with_own_rules(stays.chain(mended().filter_map(|found| found.built())), &self.plan)
     }
@@ -109,6 +125,21 @@ impl Intention<'_> {
     }
 }
 
+/// Whether a device is up or has an address: of an end of a link that is not joined to the other there is nothing
+/// else to be seen.
+fn has_device(state: &State, namespace: &str, name: &str) -> bool {
+    let mut resources = state.resources.iter();
+    resources.any(|resource| {
+        if let Resource::Up { namespace: at, device }
+        | Resource::Address { namespace: at, device, .. } = resource
+        {
+            (at.as_str(), device.as_str()) == (namespace, name)
+        } else {
+            false
+        }
+    })
+}
+
 /// The namespace where a packet ends.
 pub(super) fn end_of<'a>(outcome: &Outcome<'a>) -> Option<&'a str> {
     match outcome.end {
@@ -127,8 +158,10 @@ mod tests {
     use crate::compile::{Options, compile_source};
     use crate::diagnostic::Source;
     use crate::document::{Format, LabName};
+    use crate::link::{Dummy, Kind};
     use crate::plan::lower;
     use crate::verify::Report;
+    use ipnet::IpNet;
 
     const LAB: &str = "
 nodes:
@@ -139,9 +172,9 @@ links: [h1 -- fw, fw -- h2]
 checks: [h1 -> h2, h1 -> fw]
 ";
 
-    #[test]
-    fn a_ruleset_that_no_kernel_is_asked_for_stays_unknown_and_what_programs_add_is_no_deviation() {
-        let source = Source { name: "x.yaml".to_owned(), text: LAB.to_owned() };
+    /// A lab, and how it stands where something is another way than it was built.
+    fn altered(text: &str, alter: impl FnOnce(&mut BTreeSet<Resource>)) -> (Lab, Standing) {
+        let source = Source { name: "x.yaml".to_owned(), text: text.to_owned() };
         let name = LabName::new("x").unwrap();
         let (lab, said) = compile_source(&source, Format::Yaml, &name, &Options::default());
         let lab = lab.unwrap_or_else(|| panic!("{said:?}"));
@@ -150,17 +183,153 @@ checks: [h1 -> h2, h1 -> fw]
         let mut observed = State::of(&plan);
         observed.resources.extend(beside.resources().cloned());
         observed.resources.retain(Resource::is_observed);
+        alter(&mut observed.resources);
+        let standing = Standing::new(&lab, plan, &beside, observed);
+        (lab, standing)
+    }
+
+    fn texts(standing: &Standing) -> Vec<String> {
+        standing.deviations().iter().map(Deviation::to_string).collect()
+    }
+
+    #[test]
+    fn a_ruleset_that_no_kernel_is_asked_for_stays_unknown_and_what_programs_add_is_no_deviation() {
         let up = |namespace: &str| {
             let (namespace, device) = (namespace.to_owned(), "added".to_owned());
             Resource::Up { namespace, device }
         };
-        observed.resources.extend([up("x-h1"), up("x-h2")]);
-        let standing = Standing::new(&lab, plan, &beside, observed);
-        let deviations: Vec<String> =
-            standing.deviations().iter().map(Deviation::to_string).collect();
-        let added = "added of h1 is up, which was not built";
-        assert_eq!(deviations, [added]);
+        let (lab, standing) = altered(LAB, |it| it.extend([up("x-h1"), up("x-h2")]));
+        assert_eq!(texts(&standing), ["added of h1 is up, which was not built"]);
         let report = Report::of_standing(&lab, &standing);
         assert_eq!((report.proved, report.refuted, report.unknown), (0, 0, 2));
+    }
+
+    const DEVICES: &str = "
+nodes:
+  a:
+    vrfs: {red: 10}
+    interfaces:
+      vx: {kind: vxlan, id: 7, remote: 10.0.0.2, addresses: [10.8.0.1/24]}
+      tag: {kind: vlan, id: 5, parent: eth0}
+  b:
+links:
+  - {ends: [a, b], addresses: [10.0.0.1/30, 10.0.0.2/30]}
+";
+
+    /// Changes what some resources are.
+    fn each(resources: &mut BTreeSet<Resource>, change: impl Fn(&mut Resource)) {
+        let all = std::mem::take(resources).into_iter();
+        resources.extend(all.map(|mut resource| {
+            change(&mut resource);
+            resource
+        }));
+    }
+
+    #[test]
+    fn of_a_device_that_is_another_one_it_is_said_in_what() {
+        let (_, standing) = altered(DEVICES, |it| {
+            each(it, |resource| match resource {
+                Resource::Device { device, .. } => match &mut device.kind {
+                    Kind::Vrf(vrf) => vrf.table = 30,
+                    Kind::Vxlan(vxlan) => {
+                        vxlan.id = 8;
+                        vxlan.remote = None;
+                        device.mtu = Some(1400);
+                    }
+                    _ => device.kind = Kind::Dummy(Dummy),
+                },
+                Resource::Veth { ends } => {
+                    ends[0].mtu = Some(1400);
+                    ends[1].mtu = Some(1300);
+                }
+                _ => {}
+            });
+        });
+        let said = [
+            "eth0 of a has MTU 1400, not 1500; its far end eth0 has MTU 1300, not 1500",
+            "red of a has table 30, not 10",
+            "tag of a is of kind `dummy`, not `vlan`",
+            "vx of a has id 8, not 7, and no remote, and was built with 10.0.0.2, and MTU 1400, \
+             not 1450",
+        ];
+        assert_eq!(texts(&standing), said);
+    }
+
+    #[test]
+    fn an_end_of_a_link_that_is_called_otherwise_or_elsewhere_is_the_one_that_is_named() {
+        let is_bs = |namespace: &str, name: &str| (namespace, name) == ("x-b", "eth0");
+        let rename = |it: &mut BTreeSet<Resource>| {
+            it.retain(
+                |it| !matches!(it, Resource::Address { namespace, .. } if namespace == "x-b"),
+            );
+            each(it, |resource| match resource {
+                Resource::Veth { ends } => ends[1].name = "wan".to_owned(),
+                Resource::Up { namespace, device } if is_bs(namespace, device) => {
+                    *device = "wan".to_owned();
+                }
+                _ => {}
+            });
+        };
+        let renamed = [
+            "eth0 of b is called wan",
+            "eth0 of b is down",
+            "b has no address 10.0.0.2/30 on eth0",
+            "wan of b is up, which was not built",
+        ];
+        assert_eq!(texts(&altered(DEVICES, rename).1), renamed);
+        let take = |it: &mut BTreeSet<Resource>| {
+            it.retain(|it| match it {
+                Resource::Veth { .. } => false,
+                Resource::Up { namespace, device }
+                | Resource::Address { namespace, device, .. } => !is_bs(namespace, device),
+                _ => true,
+            });
+        };
+        let gone = [
+            "b has no interface eth0",
+            "eth0 of b is down",
+            "b has no address 10.0.0.2/30 on eth0",
+        ];
+        assert_eq!(texts(&altered(DEVICES, take).1), gone);
+    }
+
+    const ROUTED: &str = "
+nodes:
+  a: {routes: [default via 10.0.0.2]}
+  b: {role: router}
+links:
+  - {ends: [a, b], addresses: [[10.0.0.1/30, 2001:db8::1/64], [10.0.0.2/30, 2001:db8::2/64]]}
+checks: [a -> b]
+";
+
+    #[test]
+    fn an_address_that_was_moved_is_deleted_before_it_is_added_and_what_goes_with_it_comes_after() {
+        let (lab, standing) = altered(ROUTED, |it| {
+            each(it, |resource| match resource {
+                Resource::Address { namespace, address, .. } if namespace == "x-a" => {
+                    let moved = match address {
+                        IpNet::V4(_) => "10.0.0.3/29",
+                        IpNet::V6(_) => "2001:db8::9/64",
+                    };
+                    *address = moved.parse().unwrap();
+                }
+                _ => {}
+            });
+        });
+        let moved = [
+            "a has the address 10.0.0.3/29 on eth0, not the address 10.0.0.1/30 on eth0",
+            "a has the address 2001:db8::9/64 on eth0, not the address 2001:db8::1/64 on eth0",
+        ];
+        assert_eq!(texts(&standing), moved);
+        let all: Vec<&Deviation> = standing.deviations().iter().collect();
+        let commands = [
+            "ip addr del 10.0.0.3/29 dev eth0",
+            "ip addr del 2001:db8::9/64 dev eth0",
+            "ip addr add 10.0.0.1/30 dev eth0",
+            "ip addr add 2001:db8::1/64 dev eth0 nodad",
+            "ip route add default via 10.0.0.2 dev eth0",
+        ];
+        let commands = commands.map(|command| format!("vrflab exec x a -- {command}"));
+        assert_eq!(standing.repairs(&lab, &all).unwrap(), commands);
     }
 }

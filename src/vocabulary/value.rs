@@ -1,6 +1,7 @@
 //! A value that was read as its key's shape says.
 
 use crate::diagnostic::{Spanned, Text};
+use std::fmt;
 use std::net::IpAddr;
 
 /// A key that a file gives, and its value.
@@ -25,4 +26,18 @@ pub enum Value {
     Ip(IpAddr),
     /// Lines in their order.
     Lines(Vec<Text>),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Flag(flag) => write!(f, "{flag}"),
+            Value::Number(number) => write!(f, "{number}"),
+            Value::Line(line) => f.write_str(line.as_str()),
+            Value::Ip(address) => write!(f, "{address}"),
+            Value::Lines(lines) => {
+                f.write_str(&lines.iter().map(Text::as_str).collect::<Vec<_>>().join(" "))
+            }
+        }
+    }
 }
