@@ -1,37 +1,21 @@
 //! Why checks fail: what the model makes of the state of the kernels, beside what was built and what was seen.
 
-use super::report::Report;
+use super::report::{ProbeResult, Report};
 use crate::compile::{Check, Lab};
-use crate::forward::Network;
-use crate::plan::lower;
-use crate::verify::{self, Cause, Deviation, Judge, Standing, Verdict, Word};
+use crate::verify::{self, Cause, Deviation, Standing, Word};
 use std::collections::BTreeSet;
 
+/// What is said where the model finds no fault.
+const HOLDS: &str = "By the interfaces, addresses, routes and rules of the kernels it would hold: \
+                     something else makes it fail.";
 /// How many deviations are named that are one check's cause.
 const MAX_NAMED: usize = 3;
 /// How many commands mend one by one.
 const MAX_COMMANDS: usize = 4;
 
-/// What somebody changed with `link` or `impair` since the lab came up.
-#[derive(Debug, Clone)]
-pub struct Undoable {
-    /// What it was, in a sentence.
-    pub text: String,
-    /// The command that takes it back.
-    pub command: String,
-    /// The lab without it.
-    pub without: Lab,
-}
-
 /// Adds to the checks that failed why they did, and to the report all in which the lab differs from what was
 /// built. The results are those of `checks`, in their order.
-pub fn explain(
-    report: &mut Report,
-    lab: &Lab,
-    checks: &[Check],
-    standing: &Standing,
-    changes: &[Undoable],
-) {
+pub fn explain(report: &mut Report, lab: &Lab, checks: &[Check], standing: &Standing) {
     report.deviations = standing.deviations().to_vec();
     let (mut failed, mut asked) = (Vec::new(), Vec::new());
     for (result, check) in report.results.iter_mut().zip(checks).filter(|(it, _)| !it.ok) {
@@ -39,74 +23,83 @@ pub fn explain(
         asked.push(check);
     }
     let found = verify::results(lab, standing, asked.iter().copied());
-    for ((result, check), found) in failed.into_iter().zip(asked).zip(found) {
+    for (result, found) in failed.into_iter().zip(found) {
         if result.is_lost || found.reason.is_some() {
-            result.explanation.extend(said(lab, &found, standing));
+            let (model, mut cause) = said(lab, &found, standing);
+            result.explanation.extend(model);
+            result.explanation.extend(outdated(&found, &result.probes));
+            result.explanation.append(&mut cause);
         }
         result.decided_by = found.decided_by;
-        if found.verdict == Word::Refuted && found.cause.deviations.is_empty() {
-            let changed = changed(check, changes);
-            match changed.is_empty() {
-                // The file is not at fault.
-                false => result.decided_by = None,
-                true => result.explanation.extend(found.advice),
-            }
-            result.explanation.extend(changed);
-        }
+        result.explanation.extend(found.advice);
         result.cause = found.cause;
     }
 }
 
-/// What the model says, in sentences.
-fn said(lab: &Lab, found: &verify::CheckResult, standing: &Standing) -> Vec<String> {
+/// What the model says, in a sentence, and what is to blame, in others.
+fn said(
+    lab: &Lab,
+    found: &verify::CheckResult,
+    standing: &Standing,
+) -> (Option<String>, Vec<String>) {
     let Some(reason) = &found.reason else {
-        return unseen(lab, found, standing);
+        return (Some(HOLDS.to_owned()), unlike(lab, standing, &on_the_way(found, standing)));
     };
-    let mut lines = match found.verdict {
-        Word::Refuted => vec![format!("Going by the state of the kernels, {reason}.")],
-        Word::Proved | Word::Unknown if found.cause.deviations.is_empty() => {
-            vec![format!("Why, the state of the kernels does not tell: {reason}.")]
+    let model = match found.verdict {
+        Word::Refuted => Some(format!("Going by the state of the kernels, {reason}.")),
+        Word::Proved | Word::Unknown if found.cause.is_empty() => {
+            Some(format!("Why, the state of the kernels does not tell: {reason}."))
         }
-        Word::Proved | Word::Unknown => Vec::new(),
+        Word::Proved | Word::Unknown => None,
     };
-    lines.extend(unlike(lab, standing, &found.cause));
-    lines
+    let mut causes = unlike(lab, standing, &found.cause);
+    causes.extend(changed(&found.cause));
+    (model, causes)
 }
 
-/// The changes without one of which a check would hold.
-fn changed(check: &Check, changes: &[Undoable]) -> Vec<String> {
-    let cures = |change: &&Undoable| {
-        lower(&change.without).is_ok_and(|plan| {
-            let network = Network::of_plan(&plan);
-            let judgement = Judge::new(&change.without, &network).judge(check);
-            !matches!(judgement.verdict(), Verdict::Refuted(_))
-        })
+/// Why a packet was seen to go on from where nobody on the link has the address.
+fn outdated(found: &verify::CheckResult, probes: &[ProbeResult]) -> Option<String> {
+    let (at, is_answer) = found.unresolved.as_ref()?;
+    let went_on = |probe: &ProbeResult| {
+        let seen = if *is_answer { &probe.seen_back } else { &probe.seen };
+        let mut nodes = seen.iter().map(|seen| &seen.node).skip_while(|node| *node != at);
+        nodes.any(|node| node != at)
     };
-    let said = |change: &Undoable| {
+    probes.iter().any(went_on).then(|| {
         format!(
-            "It would hold but for a change: {}. To undo it: `{}`.",
-            change.text, change.command
+            "That it was seen to go on from there: {at} has a neighbour entry that is out of date."
         )
-    };
-    changes.iter().filter(cures).map(said).collect()
+    })
 }
 
-/// What is said where the model finds nothing: what is not as it was built at the nodes on the way.
-fn unseen(lab: &Lab, found: &verify::CheckResult, standing: &Standing) -> Vec<String> {
+/// The changes without which a check would hold, and how they are taken back.
+fn changed(Cause { deviations, changes, .. }: &Cause) -> Option<String> {
+    let texts: Vec<&str> = changes.iter().map(|it| it.text.as_str()).collect();
+    let commands = changes.iter().flat_map(|it| &it.undo);
+    let commands: Vec<String> = commands.map(|command| format!("`{command}`")).collect();
+    let beside = if deviations.is_empty() { "" } else { "that and " };
+    let (what, them) = match changes.len() {
+        0 => return None,
+        1 => ("a change", "it"),
+        _ => ("changes", "them"),
+    };
+    let (texts, commands) = (texts.join("; "), commands.join(", "));
+    Some(format!("It would hold but for {beside}{what}: {texts}. To undo {them}: {commands}."))
+}
+
+/// What is not as it was built at the nodes on the way.
+fn on_the_way(found: &verify::CheckResult, standing: &Standing) -> Cause {
     let outcomes = found.probes.iter().flat_map(|probe| &probe.outcomes);
     let walks = outcomes.flat_map(|it| std::iter::once(&it.request).chain(&it.replies));
     let way: BTreeSet<&str> =
         walks.flat_map(|walk| &walk.path).map(|visit| visit.node.as_str()).collect();
     let deviations = standing.deviations().iter().filter(|it| way.contains(it.node.as_str()));
-    let cause = Cause { deviations: deviations.cloned().collect(), along: Vec::new() };
-    let mut lines = vec!["Going by the state of the kernels, it holds.".to_owned()];
-    lines.extend(unlike(lab, standing, &cause));
-    lines
+    Cause { deviations: deviations.cloned().collect(), ..Cause::default() }
 }
 
 /// What is not as it was built, and what mends that.
 fn unlike(lab: &Lab, standing: &Standing, cause: &Cause) -> Vec<String> {
-    let Cause { deviations, along } = cause;
+    let Cause { deviations, along, changes: _ } = cause;
     if deviations.is_empty() {
         return Vec::new();
     }
@@ -122,7 +115,7 @@ fn unlike(lab: &Lab, standing: &Standing, cause: &Cause) -> Vec<String> {
 
 /// The commands that bring back what was built.
 fn mending(lab: &Lab, standing: &Standing, cause: &Cause) -> String {
-    let Cause { deviations, along } = cause;
+    let Cause { deviations, along, changes: _ } = cause;
     let name = lab.name.as_str();
     let all: Vec<&Deviation> = deviations.iter().chain(along).collect();
     let commands = standing.repairs(lab, &all).filter(|it| it.len() <= MAX_COMMANDS);

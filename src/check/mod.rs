@@ -40,7 +40,7 @@ mod unique;
 mod verdict;
 mod watch;
 
-pub use cause::{Undoable, explain};
+pub use cause::explain;
 pub use observe::{ObserveError, observe};
 pub use report::{
     CheckResult, Flows, IcmpAnswer, ProbeResult, Report, Responder, RouteAnswer, Seen,

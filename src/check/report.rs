@@ -34,7 +34,7 @@ pub struct CheckResult {
     /// What was sent, how far it came, and what the kernel says of it: a sentence or two each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub explanation: Vec<String>,
-    /// The deviations from what was built but for which it would hold.
+    /// The deviations from what was built, and the changes since, but for which it would hold.
     #[serde(flatten)]
     pub cause: Cause,
     /// Whether a packet of it was lost, and nothing that was seen says why.

@@ -74,13 +74,15 @@ pub(super) fn listed(before: &str, deviations: &[Deviation]) -> Vec<String> {
     lines
 }
 
-/// What tells the causes of failed or refuted checks apart: what differs from what was built, or else the line
-/// that decides.
+/// What tells the causes of failed or refuted checks apart: what differs from what was built and what was changed,
+/// or else the line that decides.
 pub(super) fn cause(cause: &Cause, decided_by: Option<&Label>) -> Option<String> {
-    match (&cause.deviations[..], decided_by) {
-        ([], None) => None,
-        ([], Some(label)) => Some(format!("{:?} {}", label.span, label.text)),
-        (deviations, _) => Some(deviations.iter().map(|it| format!("{it}\n")).collect()),
+    let deviations = cause.deviations.iter().map(|it| format!("{it}\n"));
+    let changes = cause.changes.iter().map(|it| format!("{}\n", it.text));
+    match decided_by {
+        _ if !cause.is_empty() => Some(deviations.chain(changes).collect()),
+        Some(label) => Some(format!("{:?} {}", label.span, label.text)),
+        None => None,
     }
 }
 

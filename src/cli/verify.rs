@@ -264,12 +264,11 @@ fn print(report: &Report, file: &Source) {
 /// Prints checks of one cause.
 fn said(finding: Finding, group: &[&CheckResult], excerpt: Option<&str>) {
     let checks: Vec<&str> = group.iter().map(|result| result.check.as_str()).collect();
-    let first = group.iter().take(1);
-    let deviations: Vec<String> = first
-        .clone()
-        .flat_map(|it| failures::listed("differs from what was built: ", &it.cause.deviations))
-        .collect();
-    let lines = first.flat_map(|first| first.reason.iter().chain(&first.walks)).chain(&deviations);
+    let first = group[0];
+    let mut causes = failures::listed("differs from what was built: ", &first.cause.deviations);
+    let changes = first.cause.changes.iter();
+    causes.extend(changes.map(|it| format!("changed: {}", it.text)));
+    let lines = first.reason.iter().chain(&first.walks).chain(&causes);
     let advice = group[0].advice.as_deref();
     let lines = lines.map(String::as_str).chain(excerpt.into_iter().flat_map(str::lines));
     out!("{}", failures::text(finding, &checks, lines.chain(advice)).trim_end());

@@ -3,7 +3,7 @@
 use super::explanation::{Counted, Explanation, ProbeExplanation, Trace};
 use super::lookups::{LookupWalk, RoundTripLookups};
 use super::words::parting;
-use crate::check::{self, ProbeResult, Undoable};
+use crate::check::{self, ProbeResult};
 use crate::compile::{Check, Lab};
 use crate::diagnostic::Source;
 use crate::forward::Network;
@@ -73,7 +73,6 @@ pub fn of_standing(
     (lab, file): (&Lab, &Source),
     check: &Check,
     standing: &Standing,
-    changes: &[Undoable],
     interrupted: impl Fn() -> bool + Send,
 ) -> Result<Explanation, Error> {
     let planned = standing.planned();
@@ -89,7 +88,7 @@ pub fn of_standing(
     let mut report = check::run_until(lab, checks, interrupted, |_, _| {})?;
     let heard = listening.and_then(|trace| trace.read());
     let after = on_worker(|worker| counters(lab, &nodes, worker))?;
-    check::explain(&mut report, lab, checks, standing, changes);
+    check::explain(&mut report, lab, checks, standing);
     let result = report.results.pop().expect("one check has one result");
     let seen = |to: IpAddr| {
         let probe = result.probes.iter().find(|probe| probe.to == to)?;

@@ -3,8 +3,11 @@
 
 use super::Worker;
 use super::socket::{SendError, Socket};
+use nix::errno::Errno;
+use nix::sys::utsname::uname;
 use rtnetlink::packet_core::NetlinkSerializable;
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// `NFNL_SUBSYS_NFTABLES` and `NFT_MSG_GETTABLE`.
 const GET_TABLES: u16 = (10 << 8) | 1;
@@ -28,17 +31,44 @@ impl NetlinkSerializable for GetTables {
     }
 }
 
-/// The tables of the worker's namespace, as nft names them: `table ip t`. None where the kernel has not loaded
-/// nftables: to ask would have it loaded.
+/// The tables of the worker's namespace, as nft names them: `table ip t`. None where the kernel has no nftables.
 ///
 /// # Errors
 /// What the kernel answers.
 pub(super) fn nft_tables(_in_namespace: &Worker) -> Result<Vec<String>, SendError> {
-    if !Path::new("/sys/module/nf_tables").exists() {
+    if !may_be_asked() {
         return Ok(Vec::new());
     }
-    let messages = Socket::open_netfilter()?.dump_bytes(GetTables)?;
-    Ok(messages.iter().filter_map(|message| read(message)).collect())
+    let asked = Socket::open_netfilter().map_err(SendError::from);
+    match asked.and_then(|mut socket| socket.dump_bytes(GetTables)) {
+        Ok(messages) => Ok(messages.iter().filter_map(|message| read(message)).collect()),
+        Err(error) if is_of_none(&error) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the question loads no module: nftables is loaded or part of the kernel, or the kernel has no modules.
+fn may_be_asked() -> bool {
+    static IS_BUILT_IN: LazyLock<bool> = LazyLock::new(is_built_in);
+    !Path::new("/proc/modules").exists()
+        || Path::new("/sys/module/nf_tables").exists()
+        || *IS_BUILT_IN
+}
+
+/// Whether nftables is part of the kernel, as what was installed with that says.
+fn is_built_in() -> bool {
+    let release = uname().ok().map(|it| it.release().to_string_lossy().into_owned());
+    let path = release.map(|release| format!("/lib/modules/{release}/modules.builtin"));
+    let modules = path.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+    modules.lines().any(|module| module.ends_with("/nf_tables.ko"))
+}
+
+/// Whether a kernel without netfilter, or without nftables, answers so.
+fn is_of_none(error: &SendError) -> bool {
+    match error {
+        SendError::Refused { refusal, .. } => refusal.errno == Errno::EINVAL,
+        SendError::Io(error) => error.raw_os_error() == Some(Errno::EPROTONOSUPPORT as i32),
+    }
 }
 
 fn read(message: &[u8]) -> Option<String> {

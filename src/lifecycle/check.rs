@@ -5,12 +5,13 @@ use super::error::{OpenError, own, standing};
 use super::observer::Observer;
 use super::open_files::{self, OpenFilesError};
 use super::running::RunningLab;
-use crate::check::{self, Report, Undoable};
+use crate::check::{self, Report};
 use crate::compile::{Check, Lab, Node, read_check};
 use crate::diagnostic::{Diagnostics, Source, Span, Text};
 use crate::explain;
 use crate::kernel::{EndedCommand, Home, Namespace, processes_in};
 use crate::state::{self, Built, Change, LinkChange};
+use crate::verify;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
@@ -108,11 +109,11 @@ impl RunningLab {
         let mut report = run(&lab, options.patience, observer)?;
         // What was made just now was compared when it was made.
         if !(report.ok() && self.is_new()) {
-            let standing = check::observe(&lab)?;
             // Nothing is to be undone where all hold.
-            let changes = if report.ok() { &[] } else { &record.changes[..] };
-            let changes = undoable(&built, changes, lab.name.as_str());
-            check::explain(&mut report, &lab, &lab.checks, &standing, &changes);
+            let changed = if report.ok() { &[] } else { &record.changes[..] };
+            let changes = changes(&built, changed, lab.name.as_str());
+            let standing = check::observe(&lab)?.with_changes(changes);
+            check::explain(&mut report, &lab, &lab.checks, &standing);
         }
         let home = Home::of(state::directory(name));
         let failed_commands = home.failed_commands().unwrap_or_default();
@@ -120,12 +121,10 @@ impl RunningLab {
     }
 }
 
-/// What was changed since a lab came up, with the lab that would stand without each.
-pub(super) fn undoable(built: &Built, changes: &[Change], lab: &str) -> Vec<Undoable> {
-    let without = |change: &Change| {
+/// What was changed since a lab came up, with the lab that would stand without each and without all.
+pub(super) fn changes(built: &Built, changes: &[Change], lab: &str) -> verify::Changes {
+    let with = |others: Vec<Change>| {
         let mut built = built.clone();
-        let others = changes.iter().filter(|other| *other != change).cloned();
-        let others: Vec<Change> = others.collect();
         if !others.iter().any(|it| it.link == Some(LinkChange::DownAndRerouted)) {
             built.rerouted = None;
         }
@@ -133,13 +132,21 @@ pub(super) fn undoable(built: &Built, changes: &[Change], lab: &str) -> Vec<Undo
     };
     let undoable = |change: &Change| {
         let place = format!("{}:{}", change.node, change.interface);
-        let command = match (&change.netem, &change.tbf) {
-            (None, None) => format!("vrflab link {lab} {place} up"),
-            (Some(_), _) | (_, Some(_)) => format!("vrflab impair {lab} {place} --clear"),
-        };
-        Undoable { text: change.to_string(), command, without: without(change) }
+        let link = change.link.map(|link| match link {
+            LinkChange::Up => format!("vrflab link {lab} {place} down"),
+            LinkChange::Down | LinkChange::DownAndRerouted => {
+                format!("vrflab link {lab} {place} up")
+            }
+        });
+        let is_impaired = change.netem.is_some() || change.tbf.is_some();
+        let clear = is_impaired.then(|| format!("vrflab impair {lab} {place} --clear"));
+        let undo = link.into_iter().chain(clear).collect();
+        let others = changes.iter().filter(|other| *other != change).cloned();
+        let without = with(others.collect());
+        (verify::Change { text: change.to_string(), undo }, without)
     };
-    changes.iter().map(undoable).collect()
+    let without = (!changes.is_empty()).then(|| with(Vec::new()));
+    verify::Changes { each: changes.iter().map(undoable).collect(), without }
 }
 
 /// Runs checks until all of one run hold, or nobody waits for that any more.

@@ -1,6 +1,6 @@
 //! Answering a question about one pair of ends.
 
-use super::check::{CheckError, only, undoable, unsaid};
+use super::check::{CheckError, changes, only, unsaid};
 use super::definition::CompiledLab;
 use super::error::{OpenError, own, standing};
 use super::observer::Observer;
@@ -57,14 +57,13 @@ impl RunningLab {
         open_files::suffice(&lab, false, true)?;
         own(&record.footprint, &record.footprint.namespaces)?;
         observer.locked();
-        let standing = check::observe(&lab)?;
-        let changes = undoable(&built, &record.changes, lab.name.as_str());
+        let changes = changes(&built, &record.changes, lab.name.as_str());
+        let standing = check::observe(&lab)?.with_changes(changes);
         let asked = &*observer;
         let interrupted = || asked.is_interrupted();
         let file = built.source;
         let [check] = &checks[..] else { unreachable!("one line is one check") };
-        let explanation =
-            explain::of_standing((&lab, &file), check, &standing, &changes, interrupted)?;
+        let explanation = explain::of_standing((&lab, &file), check, &standing, interrupted)?;
         Ok(Explained { file, explanation })
     }
 }

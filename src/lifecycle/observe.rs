@@ -1,5 +1,6 @@
 //! Reading a lab that stands back from its kernel.
 
+use super::check::changes;
 use super::error::{OpenError, own, standing};
 use super::observer::Observer;
 use super::running::RunningLab;
@@ -43,8 +44,9 @@ impl RunningLab {
         own(&record.footprint, &record.footprint.namespaces)?;
         observer.locked();
         let file = built.source.clone();
-        let lab = built.standing(&record.changes);
-        let standing = check::observe(&lab)?;
+        let lab = built.clone().standing(&record.changes);
+        let changes = changes(&built, &record.changes, name.as_str());
+        let standing = check::observe(&lab)?.with_changes(changes);
         Ok(Observed { lab, file, standing })
     }
 }

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub fn between(before: &State, after: &State, said: &[&Plan]) -> Result<Plan, PlanError> {
     let wanted = after.by_key();
     let mut way = Between {
-        model: Model::of(before),
+        model: Model::holding(by_age(before, said).into_iter()),
         places: places(said),
         order: order(&wanted, said),
         new: Vec::new(),
@@ -49,6 +49,19 @@ struct Between<'a> {
     /// Whether what takes room from others waits, as they may be there yet.
     waits: bool,
     actions: Vec<Action>,
+}
+
+/// What a state holds, the oldest first, so far as it can be told: what plans have made in their order, and then
+/// what somebody else has.
+fn by_age<'a>(state: &'a State, said: &[&Plan]) -> Vec<&'a Resource> {
+    let planned = said.iter().flat_map(|plan| plan.resources()).enumerate();
+    let mut ages: BTreeMap<Key<'_>, usize> = BTreeMap::new();
+    planned.for_each(|(age, resource)| {
+        ages.entry(resource.key()).or_insert(age);
+    });
+    let mut resources: Vec<&Resource> = state.resources.iter().collect();
+    resources.sort_by_key(|resource| ages.get(&resource.key()).copied().unwrap_or(usize::MAX));
+    resources
 }
 
 /// The places in the file of what plans make.

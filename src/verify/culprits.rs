@@ -1,5 +1,6 @@
-//! Which deviations are why a check does not hold: those without which it would.
+//! Which deviations and changes are why a check does not hold: those without which it would.
 
+use super::change::Change;
 use super::counterpart::renamed;
 use super::deviation::{Deviation, Found};
 use super::judge::Judge;
@@ -11,7 +12,7 @@ use crate::plan::{Milestone, Resource, Strength};
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 
-/// The deviations without which a check would hold.
+/// The deviations from what was built, and the changes since it was, without which a check would hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Cause {
     /// Those that somebody brought about, or that brought about others.
@@ -20,38 +21,59 @@ pub struct Cause {
     /// What is missing for want of those.
     #[serde(rename = "went_with_it", skip_serializing_if = "Vec::is_empty")]
     pub along: Vec<Deviation>,
+    /// What was changed on purpose.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
 }
 
-/// Finds the deviations that are why checks do not hold.
+impl Cause {
+    /// Whether nothing is to blame.
+    pub fn is_empty(&self) -> bool {
+        self.deviations.is_empty() && self.changes.is_empty()
+    }
+}
+
+/// Finds what is why checks do not hold.
 ///
-/// A set of deviations is a check's cause if the check holds once they are mended, and does not, or not for
-/// sure, once any of them is left. Where several sets are, the one is taken whose deviations stand in the
-/// packet's way.
+/// A set of deviations and changes is a check's cause if the check holds once they are mended and taken back, and
+/// does not, or not for sure, once any of them is left. Where several sets are, the one is taken whose deviations
+/// stand in the packet's way, and changes are the last to be blamed.
 #[derive(Debug)]
 pub struct Culprits<'s> {
     lab: &'s Lab,
     standing: &'s Standing,
     /// The deviations, those together of which the first brought the others about.
     groups: Vec<Vec<usize>>,
-    /// Causes of earlier checks, by their groups, with the network in which they are mended.
-    known: Vec<(Vec<usize>, Network<'s>)>,
+    /// Causes of earlier checks, by their suspects, with the network in which they are mended.
+    known: Vec<(Vec<Suspect>, Network<'s>)>,
     /// The network in which all is mended.
     whole: Network<'s>,
+}
+
+/// What a check may fail for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Suspect {
+    /// A group of deviations, by its place.
+    Group(usize),
+    /// A change, by its place.
+    Change(usize),
 }
 
 impl<'s> Culprits<'s> {
     /// Those of a lab that stands.
     pub fn of(lab: &'s Lab, standing: &'s Standing) -> Self {
         let all: Vec<usize> = (0..standing.deviations().len()).collect();
+        let changes: Vec<usize> = (0..standing.changes().len()).collect();
         let groups = groups(standing.deviations());
-        Self { lab, standing, groups, known: Vec::new(), whole: standing.mended(&all) }
+        let whole = standing.mended(&all, &changes);
+        Self { lab, standing, groups, known: Vec::new(), whole }
     }
 
-    /// The cause of a check of which the network as it is says this; nothing where no deviation is to blame.
+    /// The cause of a check of which the network as it is says this; nothing where nothing is to blame.
     /// `way` has the nodes that its packets come to.
     pub(super) fn find(&mut self, check: &Check, found: Word, way: &BTreeSet<&str>) -> Cause {
         let deviations = self.standing.deviations();
-        if deviations.is_empty() {
+        if deviations.is_empty() && self.standing.changes().len() == 0 {
             return Cause::default();
         }
         let wanted = self.judge(check, &self.whole);
@@ -60,53 +82,72 @@ impl<'s> Culprits<'s> {
         }
         let check = (check, wanted);
         let known = self.known.iter().find(|(_, mended)| self.holds(check, mended));
-        let groups = match known {
+        let found = match known {
             // One that is the cause of another check can be more than this one's.
-            Some((groups, _)) => self.least(check, &mut Vec::new(), groups, false),
+            Some((suspects, _)) => self.least(check, &mut Vec::new(), suspects, false),
             None => {
-                let mut order: Vec<usize> = (0..self.groups.len()).collect();
-                order.sort_by_key(|group| {
+                let mut groups: Vec<usize> = (0..self.groups.len()).collect();
+                groups.sort_by_key(|group| {
                     let root = &deviations[self.groups[*group][0]];
                     (!way.contains(root.node.as_str()), rank(root.found.resource()))
                 });
+                let groups = groups.into_iter().map(Suspect::Group);
+                let changes = (0..self.standing.changes().len()).map(Suspect::Change);
+                let order: Vec<Suspect> = groups.chain(changes).collect();
                 self.least(check, &mut Vec::new(), &order, false)
             }
         };
         let mut cause = Cause::default();
-        for group in &groups {
-            let (root, along) = self.groups[*group].split_first().expect("a group has a root");
-            cause.deviations.push(deviations[*root].clone());
-            cause.along.extend(along.iter().map(|place| deviations[*place].clone()));
+        for suspect in &found {
+            match suspect {
+                Suspect::Group(group) => {
+                    let (root, along) =
+                        self.groups[*group].split_first().expect("a group has a root");
+                    cause.deviations.push(deviations[*root].clone());
+                    cause.along.extend(along.iter().map(|place| deviations[*place].clone()));
+                }
+                Suspect::Change(place) => {
+                    cause.changes.extend(self.standing.changes().nth(*place).cloned());
+                }
+            }
         }
-        if !self.known.iter().any(|(known, _)| *known == groups) {
-            let mended = self.standing.mended(&self.members(&groups));
-            self.known.push((groups, mended));
+        if !self.known.iter().any(|(known, _)| *known == found) {
+            let mended = self.mended(&found);
+            self.known.push((found, mended));
         }
         cause
     }
 
-    /// The deviations of groups.
-    fn members(&self, groups: &[usize]) -> Vec<usize> {
-        groups.iter().flat_map(|group| &self.groups[*group]).copied().collect()
+    /// The network without some suspects.
+    fn mended(&self, suspects: &[Suspect]) -> Network<'s> {
+        let (mut deviations, mut changes) = (Vec::new(), Vec::new());
+        for suspect in suspects {
+            match suspect {
+                Suspect::Group(group) => deviations.extend(&self.groups[*group]),
+                Suspect::Change(place) => changes.push(*place),
+            }
+        }
+        self.standing.mended(&deviations, &changes)
     }
 
-    /// A least set of groups that, mended beside those of `base`, let a check hold; as in Junker's QuickXplain.
+    /// A least set of suspects without which, and without those of `base`, a check holds; as in Junker's
+    /// QuickXplain.
     /// `is_new` says whether the check was not yet tried with `base` as it is.
     fn least(
         &self,
         check: (&Check, Word),
-        base: &mut Vec<usize>,
-        groups: &[usize],
+        base: &mut Vec<Suspect>,
+        suspects: &[Suspect],
         is_new: bool,
-    ) -> Vec<usize> {
+    ) -> Vec<Suspect> {
         if is_new && self.holds_with(check, base) {
             return Vec::new();
         }
-        if groups.len() <= 1 {
-            return groups.to_vec();
+        if suspects.len() <= 1 {
+            return suspects.to_vec();
         }
-        let (first, second) = groups.split_at(groups.len() / 2);
-        let mut with = |added: &[usize], among: &[usize]| {
+        let (first, second) = suspects.split_at(suspects.len() / 2);
+        let mut with = |added: &[Suspect], among: &[Suspect]| {
             let before = base.len();
             base.extend(added);
             let found = self.least(check, base, among, !added.is_empty());
@@ -119,8 +160,8 @@ impl<'s> Culprits<'s> {
         least
     }
 
-    fn holds_with(&self, check: (&Check, Word), groups: &[usize]) -> bool {
-        self.holds(check, &self.standing.mended(&self.members(groups)))
+    fn holds_with(&self, check: (&Check, Word), suspects: &[Suspect]) -> bool {
+        self.holds(check, &self.mended(suspects))
     }
 
     /// Whether a check holds as well as is wanted: for sure, or so that nothing contradicts it.

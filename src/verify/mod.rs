@@ -8,6 +8,7 @@
 
 mod advice;
 mod cause;
+mod change;
 mod counterpart;
 mod culprits;
 mod deviation;
@@ -21,6 +22,7 @@ mod survival;
 mod verdict;
 mod words;
 
+pub use change::{Change, Changes};
 pub use culprits::Cause;
 pub use deviation::{Deviation, Found};
 pub use judge::{Judge, probe_of};

@@ -3,12 +3,12 @@
 use super::culprits::{Cause, Culprits};
 use super::deviation::Deviation;
 use super::judge::Judge;
-use super::standing::Standing;
-use super::verdict::{ProbeJudgement, Verdict, not_judged};
+use super::standing::{Standing, end_of};
+use super::verdict::{ProbeJudgement, Refutation, Verdict, not_judged};
 use super::words::{NO_OUTCOME, left_out};
 use crate::compile::{Check, Lab};
 use crate::diagnostic::{self, Label, Source};
-use crate::forward::{End, Hop, Network, Outcome};
+use crate::forward::{Absent, End, Evidence, Hop, Network, Outcome};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -57,7 +57,10 @@ pub struct CheckResult {
     /// For people: the walk of what contradicts it, a line per hop.
     #[serde(skip)]
     pub walks: Vec<String>,
-    /// Of a lab that stands, the deviations from what was built but for which it would hold.
+    /// Where a packet of it ends because nobody on the link has an address, and whether it is its answer.
+    #[serde(skip)]
+    pub unresolved: Option<(String, bool)>,
+    /// Of a lab that stands, the deviations from what was built and the changes but for which it would hold.
     #[serde(flatten)]
     pub cause: Cause,
     /// What to write into the file, where it lacks a route.
@@ -220,8 +223,8 @@ impl<'a> Judge<'_, 'a> {
             }
             None => Cause::default(),
         };
-        // What is not as it was built is no fault of the file.
-        let is_built = refutation.filter(|_| cause.deviations.is_empty());
+        // What is not as it was built, or was changed since, is no fault of the file.
+        let is_built = refutation.filter(|_| cause.is_empty());
         let decided_by = is_built.map_or_else(
             || self.undone(&cause.deviations),
             |refutation| self.deciding(check, refutation),
@@ -234,9 +237,18 @@ impl<'a> Judge<'_, 'a> {
             not_judged: not_judged(check),
             probes: judgement.probes.iter().map(|probe| self.probe_result(probe)).collect(),
             walks: refutation.map(|it| self.walks(it)).unwrap_or_default(),
+            unresolved: refutation.and_then(|it| self.unresolved(it)),
             advice: is_built.and_then(|refutation| self.advice(check, refutation)),
             cause,
         }
+    }
+
+    /// Where what contradicts a check ends for want of a neighbour, and whether it is an answer.
+    fn unresolved(&self, refutation: &Refutation<'a>) -> Option<(String, bool)> {
+        let outcome = refutation.outcome();
+        let is_it = |it: &Evidence<'_>| *it == Evidence::Absent(Absent::Neighbour);
+        let at = end_of(outcome).filter(|_| outcome.evidence.iter().any(is_it))?;
+        Some((self.name(at).to_owned(), refutation.reply.is_some()))
     }
 
     fn probe_result(&self, probe: &ProbeJudgement<'a>) -> ProbeResult {

@@ -1,11 +1,14 @@
-//! A lab that stands: what its kernel holds, and in what that differs from what was built.
+//! A lab that stands: what its kernel holds, in what that differs from what was built, and what was changed on
+//! purpose.
 
-use super::deviation::Deviation;
+use super::change::{Change, Changes, Undone};
+use super::deviation::{Deviation, Found};
 use crate::compile::Lab;
 use crate::diagnostic::Span;
 use crate::forward::{End, Network, Outcome};
 use crate::plan::{Difference, Key, Plan, PlanError, Resource, State, Step};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 /// What a lab was built by, what its kernel holds, and in what the two differ.
 #[derive(Debug)]
@@ -13,6 +16,9 @@ pub struct Standing {
     plan: Plan,
     state: State,
     deviations: Vec<Deviation>,
+    changes: Changes,
+    /// What each change is when it is taken back, and behind them what all are together.
+    undone: OnceLock<Vec<Undone>>,
 }
 
 /// The places in the file of what was built.
@@ -65,7 +71,14 @@ impl Standing {
         let unasked =
             plan.resources().filter(|resource| matches!(resource, Resource::Ruleset { .. }));
         state.resources.extend(unasked.cloned());
-        Self { plan, state, deviations }
+        let (changes, undone) = (Changes::default(), OnceLock::new());
+        Self { plan, state, deviations, changes, undone }
+    }
+
+    /// The same, with what was changed since it came up; that is part of the lab and its plan.
+    pub fn with_changes(mut self, changes: Changes) -> Self {
+        self.changes = changes;
+        self
     }
 
     /// The network as the kernel has it.
@@ -98,12 +111,36 @@ impl Standing {
         &self.deviations
     }
 
-    /// The network as the kernel has it, but for some deviations that are mended.
-    pub(super) fn mended(&self, which: &[usize]) -> Network<'_> {
+    /// What was changed on purpose since it came up.
+    pub(super) fn changes(&self) -> impl ExactSizeIterator<Item = &Change> {
+        self.changes.each.iter().map(|(change, _)| change)
+    }
+
+    /// The network as the kernel has it, but for some deviations that are mended and some changes that are taken
+    /// back.
+    pub(super) fn mended(&self, which: &[usize], changes: &[usize]) -> Network<'_> {
         let mended = || which.iter().map(|place| &self.deviations[*place].found);
-        let gone: BTreeSet<Key<'_>> = mended().flat_map(|found| found.keys()).collect();
-        let stays = self.state.resources.iter().filter(|it| !gone.contains(&it.key()));
-        Network::with_own_rules(stays.chain(mended().filter_map(|found| found.built())), &self.plan)
+        let gone = mended().flat_map(Found::keys).map(|key| (key, None));
+        let built = mended().filter_map(Found::built).map(|it| (it.key(), Some(it)));
+        // What a change brought about is not built without it.
+        let undone = self.undone(changes).flat_map(Undone::outcome);
+        let outcome: BTreeMap<Key<'_>, Option<&Resource>> =
+            gone.chain(built).chain(undone).collect();
+        let stays = self.state.resources.iter().filter(|it| !outcome.contains_key(&it.key()));
+        Network::with_own_rules(stays.chain(outcome.values().copied().flatten()), &self.plan)
+    }
+
+    /// What some changes are when they are taken back.
+    fn undone(&self, changes: &[usize]) -> impl Iterator<Item = &Undone> {
+        let Changes { each, without } = &self.changes;
+        // Those that are taken back together can be more than each alone: routes led round both of two links.
+        let are_all = !changes.is_empty() && changes.len() == each.len();
+        let undone = self.undone.get_or_init(|| {
+            let labs = each.iter().map(|(_, without)| without).chain(without);
+            labs.map(|without| Undone::of(&self.plan, without)).collect()
+        });
+        let some = if are_all { &[] } else { changes };
+        some.iter().map(|place| &undone[*place]).chain(undone.last().filter(|_| are_all))
     }
 
     pub(super) fn intention(&self) -> Intention<'_> {
@@ -158,10 +195,12 @@ mod tests {
     use crate::compile::{Options, compile_source};
     use crate::diagnostic::Source;
     use crate::document::{Format, LabName};
+    use crate::iproute::RouteKind;
     use crate::link::{Dummy, Kind};
     use crate::plan::lower;
-    use crate::verify::Report;
+    use crate::verify::{Cause, Report, Word};
     use ipnet::IpNet;
+    use std::sync::Arc;
 
     const LAB: &str = "
 nodes:
@@ -172,19 +211,27 @@ links: [h1 -- fw, fw -- h2]
 checks: [h1 -> h2, h1 -> fw]
 ";
 
-    /// A lab, and how it stands where something is another way than it was built.
-    fn altered(text: &str, alter: impl FnOnce(&mut BTreeSet<Resource>)) -> (Lab, Standing) {
+    fn compiled(text: &str) -> Lab {
         let source = Source { name: "x.yaml".to_owned(), text: text.to_owned() };
         let name = LabName::new("x").unwrap();
         let (lab, said) = compile_source(&source, Format::Yaml, &name, &Options::default());
-        let lab = lab.unwrap_or_else(|| panic!("{said:?}"));
-        let plan = lower(&lab).unwrap();
+        lab.unwrap_or_else(|| panic!("{said:?}"))
+    }
+
+    /// How a lab stands where something is another way than it was built.
+    fn stand(lab: &Lab, alter: impl FnOnce(&mut BTreeSet<Resource>)) -> Standing {
+        let plan = lower(lab).unwrap();
         let beside = beside(&plan).unwrap();
         let mut observed = State::of(&plan);
         observed.resources.extend(beside.resources().cloned());
         observed.resources.retain(Resource::is_observed);
         alter(&mut observed.resources);
-        let standing = Standing::new(&lab, plan, &beside, observed);
+        Standing::new(lab, plan, &beside, observed)
+    }
+
+    fn altered(text: &str, alter: impl FnOnce(&mut BTreeSet<Resource>)) -> (Lab, Standing) {
+        let lab = compiled(text);
+        let standing = stand(&lab, alter);
         (lab, standing)
     }
 
@@ -331,5 +378,57 @@ checks: [a -> b]
         ];
         let commands = commands.map(|command| format!("vrflab exec x a -- {command}"));
         assert_eq!(standing.repairs(&lab, &all).unwrap(), commands);
+    }
+
+    const CHANGED: &str = "
+routing: none
+nodes:
+  h1: {routes: [default via 10.1.0.2]}
+  r: {role: router}
+  h2: {routes: [default via 10.2.0.2]}
+  h3: {routes: [default via 10.3.0.2]}
+links:
+  - {ends: [h1, r], addresses: [10.1.0.1/24, 10.1.0.2/24]}
+  - {ends: [h2, r], addresses: [[10.2.0.1/24, 10.2.0.3/24], 10.2.0.2/24]}
+  - {ends: [h3, r], addresses: [10.3.0.1/24, 10.3.0.2/24]}
+checks: [h1 -> 10.3.0.1, h1 -> 10.2.0.1, h1 -> 10.2.0.3]
+";
+
+    #[test]
+    fn a_check_is_blamed_on_a_change_a_deviation_or_both_by_what_it_takes_to_let_it_hold() {
+        let blackhole = |to: &str| {
+            let plan = lower(&compiled(CHANGED)).unwrap();
+            let is_route = |it: &&Resource| matches!(it, Resource::Route { .. });
+            let mut route = plan.resources().find(is_route).unwrap().clone();
+            if let Resource::Route { namespace, route } = &mut route {
+                "x-r".clone_into(namespace);
+                (route.kind, route.nexthops) = (RouteKind::Blackhole, Arc::default());
+                route.destination = to.parse().unwrap();
+            }
+            route
+        };
+        let mut down = compiled(CHANGED);
+        let router = down.node("r").unwrap();
+        *down[router].adjustable("eth1").unwrap().up = false;
+        let standing = stand(&down, |it| {
+            it.extend(["10.3.0.1/32", "10.2.0.1/32"].map(blackhole));
+        });
+        let change = Change { text: "eth1 of r was brought down".to_owned(), undo: Vec::new() };
+        let each = vec![(change, compiled(CHANGED))];
+        let standing = standing.with_changes(Changes { each, without: Some(compiled(CHANGED)) });
+        let report = Report::of_standing(&down, &standing);
+        let causes = report.results.iter().map(|result| {
+            assert_eq!((result.verdict, &result.advice), (Word::Refuted, &None), "{result:?}");
+            let Cause { deviations, along, changes } = &result.cause;
+            assert!(along.is_empty());
+            let deviations = deviations.iter().map(Deviation::to_string);
+            deviations.chain(changes.iter().map(|it| it.text.clone())).collect::<Vec<_>>()
+        });
+        let unbuilt =
+            |to: &str| format!("r has the route `blackhole {to}/32`, which was not built");
+        let change = || "eth1 of r was brought down".to_owned();
+        let expected =
+            [vec![unbuilt("10.3.0.1")], vec![unbuilt("10.2.0.1"), change()], vec![change()]];
+        assert_eq!(causes.collect::<Vec<_>>(), expected);
     }
 }

@@ -60,7 +60,7 @@ fn said(standing: &Standing, lines: &[&str]) -> String {
     let checks: Vec<_> = named.map(|check| check.unwrap().clone()).collect();
     let mut report = check::run(standing.lab(), &checks, |_, _| {}).unwrap();
     let observed = check::observe(standing.lab()).unwrap();
-    check::explain(&mut report, standing.lab(), &checks, &observed, &[]);
+    check::explain(&mut report, standing.lab(), &checks, &observed);
     let mut text = String::new();
     for result in report.results.iter().filter(|result| !result.ok) {
         let reason = result.reason.as_deref().unwrap();

@@ -155,7 +155,7 @@ impl Standing {
         let checks = [check];
         let mut report = check::run(self.lab(), &checks, |_, _| {}).unwrap();
         let observed = check::observe(self.lab()).unwrap();
-        check::explain(&mut report, self.lab(), &checks, &observed, &[]);
+        check::explain(&mut report, self.lab(), &checks, &observed);
         report.results.remove(0)
     }
 

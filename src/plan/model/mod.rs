@@ -52,10 +52,13 @@ impl Eq for Model<'_> {}
 impl<'a> Model<'a> {
     /// Namespaces that hold a state.
     pub fn of(state: &'a State) -> Self {
+        Self::holding(state.resources.iter())
+    }
+
+    /// Namespaces that hold resources, which came in this order.
+    pub(in crate::plan) fn holding(resources: impl Iterator<Item = &'a Resource>) -> Self {
         let mut model = Self::default();
-        for resource in &state.resources {
-            model.put(resource.key(), Cow::Borrowed(resource));
-        }
+        resources.for_each(|resource| model.put(resource.key(), Cow::Borrowed(resource)));
         model
     }
 
