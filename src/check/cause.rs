@@ -52,7 +52,12 @@ fn said(
         }
         Word::Proved | Word::Unknown => None,
     };
-    let mut causes = unlike(lab, standing, &found.cause);
+    let mut causes = match found.verdict {
+        Word::Proved | Word::Unknown if found.cause.is_empty() => {
+            unlike(lab, standing, &on_the_way(found, standing))
+        }
+        Word::Proved | Word::Unknown | Word::Refuted => unlike(lab, standing, &found.cause),
+    };
     causes.extend(changed(&found.cause));
     (model, causes)
 }
@@ -67,7 +72,7 @@ fn outdated(found: &verify::CheckResult, probes: &[ProbeResult]) -> Option<Strin
     };
     probes.iter().any(went_on).then(|| {
         format!(
-            "That it was seen to go on from there: {at} has a neighbour entry that is out of date."
+            "It was seen to go on from there all the same: {at} has a neighbour entry from before."
         )
     })
 }

@@ -1,8 +1,9 @@
 //! Reading a lab that stands back from its kernel.
 
 use crate::compile::Lab;
-use crate::kernel::{foreign_rulesets, observe_all, on_worker};
+use crate::kernel::{Home, foreign_rulesets, lacking_routes, observe_all, on_worker};
 use crate::plan::{PlanError, lower};
+use crate::state;
 use crate::verify::{Standing, beside};
 use std::io;
 
@@ -24,10 +25,13 @@ pub enum ObserveError {
 pub fn observe(lab: &Lab) -> Result<Standing, ObserveError> {
     let plan = lower(lab)?;
     let beside = beside(&plan)?;
-    let state = on_worker(|worker| {
-        let mut state = observe_all(&[&plan, &beside], worker)?;
-        state.resources.extend(foreign_rulesets(&plan, worker)?);
-        Ok::<_, io::Error>(state)
+    let home = Home::of(state::directory(&lab.name));
+    let (observed, lacking) = on_worker(|worker| {
+        let mut observed = observe_all(&[&plan, &beside], worker)?;
+        observed.resources.extend(foreign_rulesets(&plan, &home, worker)?);
+        let lacking = lacking_routes(&plan, &observed, worker)?;
+        Ok::<_, io::Error>((observed, lacking))
     })?;
-    Ok(Standing::new(lab, plan, &beside, state))
+    let lacking = lacking.into_iter().map(|it| it.route);
+    Ok(Standing::new(lab, plan, &beside, observed, lacking.collect()))
 }

@@ -3,10 +3,11 @@
 use super::change::{look, machine, rolled_back};
 use super::{Change, ChangeError, IsInterrupted, apply};
 use crate::diagnostic::Span;
-use crate::kernel::{Home, Worker, on_worker, unconnected};
+use crate::kernel::{Home, Worker, lacking_routes, on_worker};
 use crate::plan::{Action, Resource, State, Step, between};
 use crate::state::{self, Lock};
 use std::collections::BTreeSet;
+use std::io;
 
 /// How often the kernel is looked at: what comes up gets from it what it makes by itself, and what goes
 /// down takes more along than was asked for.
@@ -29,7 +30,7 @@ pub fn heal(
 ) -> Result<usize, ChangeError> {
     let home = Home::of(state::directory(lock.lab()));
     on_worker(|worker| {
-        let observed = look(change, worker)?;
+        let observed = look_at_all(change, worker)?;
         let mut count = 0;
         let mut execute = |steps: &[Step], worker: &mut Worker| {
             count += steps.len();
@@ -39,13 +40,15 @@ pub fn heal(
                 Err(stopped) => Err(rolled_back(change, stopped, steps, &observed, &home, worker)?),
             }
         };
-        let again: Vec<Step> =
-            unconnected(change.after, worker)?.into_iter().flat_map(again).collect();
+        // Made anew, an address has the routes that the kernel makes for it.
+        let lacking = lacking_routes(change.after, &observed, worker)?.into_iter();
+        let lacking: BTreeSet<Resource> = lacking.map(|it| it.address).collect();
+        let again: Vec<Step> = lacking.into_iter().flat_map(again).collect();
         let there = match again.is_empty() {
             true => observed.clone(),
             false => {
                 execute(&again, worker)?;
-                look(change, worker)?
+                look_at_all(change, worker)?
             }
         };
         let there = there.resources.into_iter().map(unknown).collect();
@@ -60,10 +63,21 @@ pub fn heal(
                 }
                 Some(_) => execute(&steps, worker)?,
             }
-            there = look(change, worker)?;
+            there = look_at_all(change, worker)?;
         }
         Ok(count)
     })
+}
+
+/// What there is; of what a kernel cannot be asked for, what the second plan has in the namespaces that are there.
+fn look_at_all(change: &Change<'_>, worker: &mut Worker) -> io::Result<State> {
+    let mut there = look(change, worker)?;
+    let namespaces: BTreeSet<&str> = there.resources.iter().map(Resource::namespace).collect();
+    let unasked = State::of(change.after).resources.into_iter();
+    let unasked = unasked.filter(|it| !it.is_observed() && namespaces.contains(it.namespace()));
+    let unasked: Vec<Resource> = unasked.collect();
+    there.resources.extend(unasked);
+    Ok(there)
 }
 
 /// What is to be there. A namespace that is made has what the kernel gives it.

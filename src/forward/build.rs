@@ -3,7 +3,7 @@
 use super::derive;
 use super::device::{Address, Device, DeviceIndex, DeviceKind, NodeIndex, PortVlan};
 use super::evidence::Evidence;
-use super::network::Network;
+use super::network::{Network, OwnRoute};
 use super::node::{Node, RuleEntry};
 use super::table::{Entry, EntryTarget};
 use crate::compile::{LOCAL, Route, Rule};
@@ -57,9 +57,16 @@ impl<'a> Network<'a> {
         Self::new(in_order(&state.resources, plan), |_| Some([false; 2]))
     }
 
-    /// [`Network::of_standing`], where the kernel's own rules were observed too.
-    pub fn with_own_rules(resources: impl IntoIterator<Item = &'a Resource>, plan: &Plan) -> Self {
-        Self::new(in_order(resources, plan), |_| None)
+    /// [`Network::of_standing`], where the kernel's own rules were observed too, and which of its routes for
+    /// addresses it lacks.
+    pub fn with_own_rules(
+        resources: impl IntoIterator<Item = &'a Resource>,
+        lacking: impl IntoIterator<Item = &'a Resource>,
+        plan: &Plan,
+    ) -> Self {
+        let mut network = Self::default();
+        network.lacking.extend(lacking.into_iter().filter_map(own_route));
+        network.filled(in_order(resources, plan), |_| None)
     }
 
     /// What these resources make. `local_rule` says of IPv4 and IPv6 whether a namespace has the kernel's
@@ -68,8 +75,16 @@ impl<'a> Network<'a> {
         resources: impl Iterator<Item = (&'a Resource, Span)>,
         local_rule: impl Fn(&str) -> Option<[bool; 2]>,
     ) -> Self {
+        Self::default().filled(resources, local_rule)
+    }
+
+    fn filled(
+        self,
+        resources: impl Iterator<Item = (&'a Resource, Span)>,
+        local_rule: impl Fn(&str) -> Option<[bool; 2]>,
+    ) -> Self {
         let resources: Vec<(&Resource, Span)> = resources.collect();
-        let mut network = Self::default();
+        let mut network = self;
         for (resource, span) in &resources {
             network.add_namespace(resource, *span);
         }
@@ -266,6 +281,13 @@ fn in_order<'a>(
     let mut resources: Vec<&Resource> = resources.into_iter().collect();
     resources.sort_by_key(|it| places.get(&it.key()).copied().unwrap_or(usize::MAX));
     resources.into_iter().map(|resource| (resource, Span::NONE))
+}
+
+/// What tells a route apart that the kernel makes for an address.
+fn own_route(resource: &Resource) -> Option<OwnRoute<'_>> {
+    let Resource::Route { namespace, route } = resource else { return None };
+    let device = route.nexthops.first()?.dev.as_str();
+    Some((namespace, device, route.kind, route.destination))
 }
 
 fn is_local(rule: &Rule) -> bool {

@@ -12,7 +12,7 @@ use super::table::{Entry, EntryTarget};
 use crate::iproute::RouteKind;
 use crate::plan::Resource;
 use ipnet::IpNet;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
@@ -28,9 +28,14 @@ pub struct Network<'a> {
     pub(super) owners: HashMap<IpAddr, Vec<DeviceIndex>>,
     /// The devices that get a frame which leaves through a device, for all on its link.
     pub(super) receivers: Vec<OnceLock<Receivers>>,
+    /// The routes that the kernel makes for addresses and that somebody deleted.
+    pub(super) lacking: HashSet<OwnRoute<'a>>,
     /// The rulesets of the nodes that have one.
     filters: OnceLock<HashMap<NodeIndex, Option<Filter>>>,
 }
+
+/// A route that the kernel makes for an address: its namespace and device, its kind and its destination.
+pub(super) type OwnRoute<'a> = (&'a str, &'a str, RouteKind, IpNet);
 
 /// The devices that get a frame for all on a link.
 #[derive(Debug)]
@@ -115,7 +120,10 @@ impl<'a> Network<'a> {
         let v4 = matches!(destination, IpNet::V4(_));
         let leads = EntryTarget::Device(device);
         let entry = Entry { kind, metric, tos: None, source: None, leads, evidence };
-        let node = self.devices[device.0].node;
+        let Device { node, name, .. } = self.devices[device.0];
+        if self.lacking.contains(&(self.nodes[node.0].namespace, name, kind, destination)) {
+            return;
+        }
         self.nodes[node.0].table(v4, table).insert(destination, entry);
     }
 }

@@ -75,6 +75,9 @@ const PROTOCOLS: &[(&str, u8)] = &[
 ];
 
 impl Protocol {
+    /// That of routes which the kernel makes by itself.
+    pub const KERNEL: Self = Self(2);
+
     /// The protocol of this number, unless it is one of the kernel's own or the default.
     pub fn new(number: u8) -> Option<Self> {
         (number > STATIC).then_some(Self(number))
@@ -108,6 +111,7 @@ impl fmt::Display for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match PROTOCOLS.iter().find(|(_, number)| *number == self.0) {
             Some((name, _)) => f.write_str(name),
+            None if *self == Self::KERNEL => f.write_str("kernel"),
             None => self.0.fmt(f),
         }
     }

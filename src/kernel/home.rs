@@ -143,6 +143,28 @@ impl Home {
         self.directory.join("nodes").join(namespace).join("commands").join(number.to_string())
     }
 
+    /// Notes at which of its generations what nft has loaded in a node is the lab's ruleset; nothing where the
+    /// kernel does not count them.
+    pub(super) fn note_ruleset(&self, namespace: &str, generation: Option<u32>) -> io::Result<()> {
+        let file = self.ruleset(namespace);
+        let Some(generation) = generation else { return remove_file(&file) };
+        fs::create_dir_all(file.parent().unwrap_or(&file))?;
+        fs::write(file, generation.to_string())
+    }
+
+    /// The generation that was noted; nothing where none was.
+    pub(super) fn noted_ruleset(&self, namespace: &str) -> io::Result<Option<u32>> {
+        match fs::read_to_string(self.ruleset(namespace)) {
+            Ok(text) => Ok(text.parse().ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn ruleset(&self, namespace: &str) -> PathBuf {
+        self.directory.join("nodes").join(namespace).join("ruleset")
+    }
+
     /// Keeps how a command ended.
     pub(super) fn record_end(&self, ended: &EndedCommand) -> io::Result<()> {
         let (ends, name) = (self.ends(), format!("{}.{}", ended.node, ended.number));

@@ -1,6 +1,7 @@
 //! The kernel as the executor uses it: actions by name go in, numbers stay here.
 
 use super::message::{self, LOOPBACK, Numbers};
+use super::nft_tables::nft_generation;
 use super::settle::{self, settle};
 use super::socket::{Refusal, SendError, Socket};
 use super::{
@@ -151,11 +152,15 @@ impl<'w> Machine<'w> {
                 let settings = is_made.then_some(settings);
                 Ok(wireguard::configure(self.worker, device, settings)?)
             }
-            Resource::Ruleset { ruleset, .. } => match action {
-                Action::Add(_) => program::load_ruleset(self.worker, ruleset),
-                Action::Replace { .. } => program::replace_ruleset(self.worker, ruleset),
-                Action::Delete(_) => program::replace_ruleset(self.worker, ""),
-            },
+            Resource::Ruleset { namespace, ruleset } => {
+                match action {
+                    Action::Add(_) => program::load_ruleset(self.worker, ruleset)?,
+                    Action::Replace { .. } => program::replace_ruleset(self.worker, ruleset)?,
+                    Action::Delete(_) => program::replace_ruleset(self.worker, "")?,
+                }
+                let generation = nft_generation(self.worker).map_err(io::Error::from)?;
+                Ok(self.home.note_ruleset(namespace, generation)?)
+            }
             Resource::EtcFile { namespace, path, text } => {
                 let text = is_made.then_some(text.as_str());
                 Ok(self.home.write_etc(namespace, path, text)?)

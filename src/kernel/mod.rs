@@ -64,7 +64,7 @@ pub use machine::{Machine, Reason, Refused};
 pub use namespace::{
     DIRECTORY, Namespace, mount_namespace, prepare_directory, process_with_mounts,
 };
-pub use observe::{foreign_rulesets, observe, observe_all, unconnected};
+pub use observe::{LackingRoute, foreign_rulesets, lacking_routes, observe, observe_all};
 pub use output::{Kept, Outputs};
 pub use packet::{Direction, Frame, PacketSocket};
 pub use rehearsal::rehearse;

@@ -269,6 +269,22 @@ impl Socket {
         &mut self,
         request: M,
     ) -> Result<M, SendError> {
+        self.ask_for_part(request, |part| part.payload())
+    }
+
+    /// [`Socket::ask`] for what the crates cannot read: the bytes behind the message's header.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn ask_bytes(&mut self, request: impl NetlinkSerializable) -> Result<Vec<u8>, SendError> {
+        self.ask_for_part(request, |part| Ok(part.bytes.get(16..).map(<[u8]>::to_vec)))
+    }
+
+    fn ask_for_part<M: NetlinkSerializable, T>(
+        &mut self,
+        request: M,
+        read: impl Fn(&Part<'_>) -> io::Result<Option<T>>,
+    ) -> Result<T, SendError> {
         self.sequence += 1;
         let mut bytes = Vec::new();
         append(&mut bytes, request, NLM_F_REQUEST, self.sequence);
@@ -278,7 +294,7 @@ impl Socket {
             for part in parts(&datagram) {
                 if part.kind == ERROR {
                     part.answer(self.sequence)?;
-                } else if let Some(payload) = part.payload()? {
+                } else if let Some(payload) = read(&part)? {
                     return Ok(payload);
                 }
             }

@@ -1,8 +1,8 @@
 //! In what a kernel differs from what was built, in words.
 
 use super::counterpart::{counterparts, renamed};
-use crate::compile::sysctl_name;
-use crate::iproute::Mac;
+use crate::compile::{Route, sysctl_name};
+use crate::iproute::{Mac, Protocol, RouteKind};
 use crate::link::ETHERNET_MTU;
 use crate::plan::{Action, Device, Difference, Resource, VethEnd};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -187,6 +187,9 @@ fn changed(
         (Resource::Master { port, master, .. }, Resource::Master { master: instead, .. }) => {
             write!(f, "{port} of {node} is in {instead}, not in {master}")
         }
+        (Resource::Ruleset { .. }, Resource::Ruleset { .. }) => {
+            write!(f, "the nftables ruleset of {node} was changed")
+        }
         (built, found) => match (noun(built), noun(found)) {
             (Some(built), Some(found)) if built != found => {
                 write!(f, "{node} has the {found}, not the {built}")
@@ -258,7 +261,10 @@ fn other(built: &[(&'static str, String)], found: &[(&'static str, String)]) -> 
 /// What a resource is, where it takes no command to say so.
 pub(super) fn noun(resource: &Resource) -> Option<String> {
     Some(match resource {
-        Resource::Route { route, .. } => format!("route `{route}`"),
+        Resource::Route { route, .. } => match own_route(route) {
+            Some(own) => own,
+            None => format!("route `{route}`"),
+        },
         Resource::MplsRoute { route, .. } => format!("MPLS route `{route}`"),
         Resource::Rule { rule, .. } => format!("rule `{rule}`"),
         Resource::Address { address, device, .. } => format!("address {address} on {device}"),
@@ -281,6 +287,14 @@ pub(super) fn noun(resource: &Resource) -> Option<String> {
         | Resource::EtcFile { .. }
         | Resource::Command { .. } => return None,
     })
+}
+
+/// A route that the kernel makes for an address.
+fn own_route(route: &Route) -> Option<String> {
+    let is_own = route.attributes.protocol == Some(Protocol::KERNEL);
+    let device = &route.nexthops.first().filter(|_| is_own)?.dev;
+    let word = if route.kind == RouteKind::Local { "local" } else { "connected" };
+    Some(format!("{word} route `{} dev {device}`", route.destination))
 }
 
 impl Serialize for Deviation {

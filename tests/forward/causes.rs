@@ -43,7 +43,7 @@ fn judged(name: &str, lab: &Lab, whole: &State, faults: &[Action]) -> (usize, Ve
     }
     let mut observed = model.state();
     observed.resources.retain(Resource::is_observed);
-    let standing = Standing::new(lab, plan, &beside, observed);
+    let standing = Standing::new(lab, plan, &beside, observed, BTreeSet::new());
     let report = Report::of_standing(lab, &standing);
     let refuted = report.results.iter().filter(|result| result.verdict == Word::Refuted);
     let keys: BTreeSet<_> = faults.iter().map(|fault| fault.resource().key()).collect();

@@ -48,7 +48,7 @@ fn explained(standing: &Standing, question: &str) -> Explanation {
     let observed = check::observe(lab).unwrap();
     let text = std::fs::read_to_string(file("labs/l3vpn.dot")).unwrap();
     let source = Source { name: "l3vpn.dot".to_owned(), text };
-    of_standing((lab, &source), &check, &observed, &[], || false).unwrap()
+    of_standing((lab, &source), &check, &observed, || false).unwrap()
 }
 
 /// The lines that are the same each time: how many packets come back or are dropped is not, and what the kernel

@@ -124,3 +124,20 @@ fn a_change_that_the_record_has_is_no_deviation() {
     assert_eq!(slip.err, "vrflab: no lab `rwo` is up; did you mean `row`?\n");
     gone(host);
 }
+
+#[test]
+fn a_change_that_checks_fail_for_is_named_with_what_takes_it_back_and_no_route_is_advised() {
+    let host = row();
+    host.done(&["link", "r2:eth1", "down"]);
+    let out = refuted(&host);
+    let changed = "\n        changed: since it came up, eth1 of r2 was brought down\n";
+    assert!(out.contains(changed), "{out}");
+    assert!(!out.contains("Add the route"), "{out}");
+    let said = host.run(&["verify", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    let checks = report["checks"].as_array().unwrap().iter();
+    let mut changes = checks.filter_map(|check| check.get("changes"));
+    let undo = serde_json::json!(["vrflab link row r2:eth1 up"]);
+    assert_eq!(changes.next().unwrap()[0]["undo"], undo);
+    gone(host);
+}

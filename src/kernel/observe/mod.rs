@@ -2,12 +2,16 @@
 
 mod ends;
 mod link;
+mod own;
 mod route;
 
+pub use own::{LackingRoute, lacking_routes};
+
 use super::message::family_of;
-use super::nft_tables::nft_tables;
+use super::nft_tables::{nft_generation, nft_tables};
 use super::{
-    Namespace, SendError, Socket, Worker, class, neighbour, offload, qdisc, rule, sysctl, wireguard,
+    Home, Namespace, SendError, Socket, Worker, class, neighbour, offload, qdisc, rule, sysctl,
+    wireguard,
 };
 use crate::compile::{LOCAL, Rule};
 use crate::document::DeviceName;
@@ -35,22 +39,38 @@ pub fn observe(plan: &Plan, worker: &mut Worker) -> io::Result<State> {
     observe_all(&[plan], worker)
 }
 
-/// The rulesets of nft in namespaces of a plan that gives them none, by the names of their tables.
+/// What nft has loaded, by the names of its tables, in the namespaces of a plan where that is not what the plan has:
+/// it gives them no ruleset, or somebody has changed what is loaded since the lab's directory notes that it is the
+/// plan's. Commands in a namespace may do that.
 ///
 /// # Errors
 /// A namespace cannot be read. One that is not there is no error.
-pub fn foreign_rulesets(plan: &Plan, worker: &mut Worker) -> io::Result<Vec<Resource>> {
-    let planned = plan.resources().filter(|it| matches!(it, Resource::Ruleset { .. }));
-    let planned: BTreeSet<&str> = planned.map(Resource::namespace).collect();
+pub fn foreign_rulesets(
+    plan: &Plan,
+    home: &Home,
+    worker: &mut Worker,
+) -> io::Result<Vec<Resource>> {
+    let of = |is: fn(&Resource) -> bool| -> BTreeSet<&str> {
+        plan.resources().filter(|it| is(it)).map(Resource::namespace).collect()
+    };
+    let planned = of(|it| matches!(it, Resource::Ruleset { .. }));
+    let programs = of(|it| matches!(it, Resource::Command { .. }));
     let mut found = Vec::new();
-    for name in plan.namespaces().into_iter().filter(|name| !planned.contains(name)) {
+    for name in plan.namespaces() {
         let namespace = match Namespace::open(name) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             namespace => namespace?,
         };
         worker.enter(&namespace)?;
+        let is_changed = match home.noted_ruleset(name)? {
+            Some(noted) if planned.contains(name) => nft_generation(worker)? != Some(noted),
+            Some(_) | None => false,
+        };
+        if planned.contains(name) && (!is_changed || programs.contains(name)) {
+            continue;
+        }
         let tables = nft_tables(worker)?;
-        if !tables.is_empty() {
+        if is_changed || !tables.is_empty() {
             let (namespace, ruleset) = (name.to_owned(), tables.join("; "));
             found.push(Resource::Ruleset { namespace, ruleset });
         }
@@ -102,48 +122,6 @@ fn by_namespace<'a>(planned: &BTreeSet<&'a Resource>) -> BTreeMap<&'a str, BTree
         }
     }
     by_namespace
-}
-
-/// The addresses of a plan whose subnets the kernel does not lead to their devices any more, since somebody
-/// deleted its route: it makes that for an address that is added, and not again.
-///
-/// # Errors
-/// As [`observe`].
-pub fn unconnected(plan: &Plan, worker: &mut Worker) -> io::Result<Vec<Resource>> {
-    let planned: BTreeSet<&Resource> = plan.resources().collect();
-    let planned_in = by_namespace(&planned);
-    let nothing = BTreeSet::new();
-    let mut lacking = Vec::new();
-    for name in plan.namespaces() {
-        let planned = planned_in.get(name).unwrap_or(&nothing);
-        let namespace = match Namespace::open(name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            namespace => namespace?,
-        };
-        worker.enter(&namespace)?;
-        let mut socket = Socket::open()?;
-        let mut held = BTreeSet::new();
-        let mut ends = Vec::new();
-        let devices = link::read(name, &mut socket, planned, &mut ends, &mut held)?;
-        addresses(name, &mut socket, &devices, planned, &mut held)?;
-        let connected = route::connected(&mut socket, &devices)?;
-        let is_connected = |device: &String, subnet: IpNet, is_alone: bool| {
-            let up = Resource::Up { namespace: name.to_owned(), device: device.clone() };
-            // What is on `lo`, or alone in its subnet, leads nowhere.
-            device == "lo"
-                || is_alone
-                || !held.contains(&up)
-                || connected.contains(&(device.clone(), subnet.trunc()))
-        };
-        let is_lacking = |resource: &&Resource| {
-            let Resource::Address { device, address, peer, .. } = resource else { return false };
-            let subnet = peer.unwrap_or(*address);
-            let is_alone = peer.is_none() && subnet.prefix_len() == subnet.max_prefix_len();
-            planned.contains(resource) && !is_connected(device, subnet, is_alone)
-        };
-        lacking.extend(held.iter().filter(is_lacking).cloned());
-    }
-    Ok(lacking)
 }
 
 /// Reads what the WireGuard interfaces of a namespace have been told.

@@ -58,47 +58,11 @@ pub(super) fn read(
 }
 
 /// Whether a route, of which these are the bytes (`struct rtmsg`), is one that the kernel made by itself.
-fn is_kernels_own(bytes: &[u8]) -> bool {
+pub(super) fn is_kernels_own(bytes: &[u8]) -> bool {
     let flags = bytes.get(8..12).and_then(|flags| flags.try_into().ok()).map(u32::from_ne_bytes);
     let is_cloned =
         flags.is_some_and(|flags| RouteFlags::from_bits_retain(flags).contains(RouteFlags::Cloned));
     bytes.get(5) == Some(&RouteProtocol::Kernel.into()) || is_cloned
-}
-
-/// The subnets that the kernel itself leads to devices, as it does for addresses.
-pub(super) fn connected(
-    socket: &mut Socket,
-    devices: &Devices,
-) -> Result<BTreeSet<(String, IpNet)>, SendError> {
-    let mut connected = BTreeSet::new();
-    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-        let mut request = RouteMessage::default();
-        request.header.address_family = family;
-        for answer in socket.dump(RouteNetlinkMessage::GetRoute(request))? {
-            let RouteNetlinkMessage::NewRoute(message) = answer else { continue };
-            let (mut device, mut destination) = (None, None);
-            for attribute in &message.attributes {
-                match attribute {
-                    RouteAttribute::Oif(index) => device = devices.get(index),
-                    RouteAttribute::Destination(RouteAddress::Inet(to)) => {
-                        destination = Some(IpAddr::from(*to));
-                    }
-                    RouteAttribute::Destination(RouteAddress::Inet6(to)) => {
-                        destination = Some(IpAddr::from(*to));
-                    }
-                    _ => {}
-                }
-            }
-            let is_kernels = message.header.protocol == RouteProtocol::Kernel
-                && message.header.kind == RouteType::Unicast;
-            if let (true, Some(device), Some(to)) = (is_kernels, device, destination)
-                && let Ok(subnet) = IpNet::new(to, message.header.destination_prefix_length)
-            {
-                connected.insert((device.clone(), subnet));
-            }
-        }
-    }
-    Ok(connected)
 }
 
 fn objects(socket: &mut Socket, devices: &Devices) -> Result<Vec<NexthopObject>, SendError> {
