@@ -4,7 +4,7 @@ use crate::compiled;
 use crate::traps::printed;
 use std::net::IpAddr;
 use vrflab::forward::{Exchange, Network, Probe, Protocol};
-use vrflab::plan::lower;
+use vrflab::plan::{Resource, State, lower};
 
 /// What becomes of a probe through a router with a host in red and one in blue, both routed in every VRF,
 /// nobody in green, and an interface that is down in gray. `rules` are the router's.
@@ -217,4 +217,29 @@ links:
     let sent = &network.send(&probe)[0];
     assert_eq!(sent.packet.source.to_string(), "0.0.0.0");
     assert_eq!(printed(&sent.end), "dropped at h1: MartianSource");
+}
+
+#[test]
+fn what_is_sent_to_a_vrf_that_is_down_arrives_and_is_not_answered() {
+    let text = "routing: none
+nodes:
+  h1: {}
+  r: {vrfs: [red], interfaces: {a: {vrf: red}}}
+links:
+  - {ends: [h1, r:a], addresses: [10.0.1.1/24, 10.0.1.254/24]}
+";
+    let lab = compiled("down.yaml", text.to_owned());
+    let mut state = State::of(&lower(&lab).unwrap());
+    let is_red = |it: &Resource| matches!(it, Resource::Up { device, .. } if device == "red");
+    state.resources.retain(|it| !is_red(it));
+    let network = Network::of_state(&state);
+    let namespace = |node: &str| lab[lab.node(node).unwrap()].namespace.as_str();
+    for protocol in [Protocol::Echo, Protocol::Tcp { sport: 4000, dport: 80 }] {
+        let probe = Probe { protocol, ..Probe::echo(namespace("h1"), [10, 0, 1, 254].into()) };
+        let exchange = &network.exchange(&probe)[0];
+        assert_eq!(printed(&exchange.request.end), "delivered at r%red");
+        assert_eq!(printed(&exchange.reply[0].end), "refused: NoRoute");
+    }
+    let out = Probe { device: Some("red"), ..Probe::echo(namespace("r"), [10, 0, 1, 1].into()) };
+    assert_eq!(printed(&network.send(&out)[0].end), "refused: NoRoute");
 }
