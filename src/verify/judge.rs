@@ -2,7 +2,9 @@
 
 use super::standing::{Intention, Standing};
 use super::verdict::{Fault, Judgement, ProbeJudgement, Refutation, Verdict};
-use crate::compile::{self, Arrival, Check, Expect, Hop, Lab, NodeId, Rejection, Spread, Target};
+use crate::compile::{
+    self, Answerer, Arrival, Check, Expect, Hop, Lab, NodeId, Rejection, Spread, Target,
+};
 use crate::document::Role;
 use crate::forward::{End, Exchange, Network, Outcome, Probe, Protocol};
 use std::collections::HashMap;
@@ -90,7 +92,7 @@ impl<'n, 'a> Judge<'n, 'a> {
 
     /// Whether a request that must arrive does not, or elsewhere.
     fn astray(&self, check: &Check, request: &Outcome<'a>) -> Option<Refutation<'a>> {
-        let fault = match (request.is_delivered(), self.arrives(&check.to, request)) {
+        let fault = match (request.is_delivered(), self.arrives(check, request)) {
             (false, _) => Fault::RequestLost,
             (true, false) => Fault::RequestElsewhere,
             (true, true) => return None,
@@ -142,10 +144,10 @@ impl<'n, 'a> Judge<'n, 'a> {
     ) -> Option<Refutation<'a>> {
         let request = &exchange.request;
         let (fault, reply) = match &check.to {
-            Target::Node { .. } if self.arrives(&check.to, request) => (Fault::Arrives, None),
+            Target::Node { .. } if self.arrives(check, request) => (Fault::Arrives, None),
             Target::Node { .. } => return None,
             Target::Address(_) | Target::OnLink { .. } => {
-                let mut replies = exchange.reply.iter().filter(|_| request.is_delivered());
+                let mut replies = exchange.reply.iter().filter(|_| self.arrives(check, request));
                 let reply = replies.find(|reply| reply.comes_home(probe))?;
                 (Fault::Answered, Some(reply.clone()))
             }
@@ -176,15 +178,26 @@ impl<'n, 'a> Judge<'n, 'a> {
     }
 
     /// Whether a request is taken in by whom a check means.
-    fn arrives(&self, target: &Target, request: &Outcome<'a>) -> bool {
+    fn arrives(&self, check: &Check, request: &Outcome<'a>) -> bool {
         let End::Delivered { namespace, vrf, device: _ } = request.end else { return false };
-        match target {
+        let node = self.node(namespace);
+        match &check.to {
             Target::Node { node: _, takers, vrf: wanted, addresses: _ } => {
-                self.node(namespace).is_some_and(|node| takers.contains(&node))
+                node.is_some_and(|node| takers.contains(&node))
                     && wanted.as_ref().is_none_or(|wanted| vrf == Some(wanted.as_str()))
             }
-            Target::Address(_) | Target::OnLink { .. } => true,
+            Target::Address(address) => {
+                is_answered_anywhere(check)
+                    || node.is_some_and(|node| self.may_serve(node, *address))
+                    || self.lab.holders(*address).is_empty()
+            }
+            Target::OnLink { .. } => true,
         }
+    }
+
+    /// Whether a server may be at a node for an address: that of a check is where the address is.
+    fn may_serve(&self, node: NodeId, address: IpAddr) -> bool {
+        self.lab[node].has(address) || !self.lab[node].run.is_empty()
     }
 
     /// The place of the first hop that is not as a check says, among those between the ends.
@@ -231,6 +244,17 @@ pub fn probe_of<'l>(lab: &'l Lab, check: &'l Check, to: IpAddr) -> Probe<'l> {
         ttl: Some(check.sends.ttl()),
         tos: 0,
         mark: 0,
+    }
+}
+
+/// Whether what a check wants to hear is said by the kernel of whatever node takes the probe in, and not by a
+/// server.
+fn is_answered_anywhere(check: &Check) -> bool {
+    match check.protocol() {
+        compile::Protocol::Echo => true,
+        compile::Protocol::Udp(_) | compile::Protocol::Tcp(_) => {
+            check.arrival().is_some_and(|arrival| arrival.answerer == Answerer::Refusal)
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod causes;
+mod elsewhere;
 mod errors;
 mod families;
 mod labs;
