@@ -1,6 +1,7 @@
 //! Probes to an address that somebody else takes in than the node that has it.
 
 use crate::compiled;
+use std::collections::BTreeSet;
 use vrflab::compile::Lab;
 use vrflab::iproute::RouteKind;
 use vrflab::plan::{Resource, State, lower};
@@ -32,7 +33,7 @@ fn judged(lab: &Lab, other: &Lab) -> Vec<String> {
     observed.resources.extend(beside.resources().cloned());
     observed.resources.extend(theirs.resources().filter(is_local).cloned());
     observed.resources.retain(Resource::is_observed);
-    let standing = Standing::new(lab, plan, &beside, observed);
+    let standing = Standing::new(lab, plan, &beside, observed, BTreeSet::new());
     let report = Report::of_standing(lab, &standing);
     let said = report.results.iter().map(|result| {
         let causes = result.cause.deviations.iter().map(|it| format!("; {it}"));
