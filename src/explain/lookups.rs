@@ -4,6 +4,7 @@ use crate::compile::{self, Check, Lab, MAIN, NodeId};
 use crate::kernel::{
     InterfaceState, Lookup, Namespace, Origin, RouteQuery, Way, Worker, interfaces,
 };
+use crate::verify::with_labels;
 use nix::errno::Errno;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -246,12 +247,7 @@ impl<'l> LookupWalk<'l> {
         let gateway = way.gateway.map(|gateway| format!("via {gateway} ")).unwrap_or_default();
         let device = way.interface.and_then(|index| self.name(node, index));
         let device = device.map(|device| format!("dev {device}")).unwrap_or_default();
-        let labels: Vec<String> = way.labels.iter().map(u32::to_string).collect();
-        let labels = match &labels[..] {
-            [] => String::new(),
-            [label] => format!(" with label {label}"),
-            labels => format!(" with labels {}", labels.join("/")),
-        };
+        let labels = with_labels(&way.labels);
         let redirected = match way.redirected {
             true => ", learnt from a redirect, which `ip route flush cache` forgets",
             false => "",

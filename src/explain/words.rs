@@ -3,7 +3,7 @@
 use super::explanation::{Explanation, ProbeExplanation, Trace};
 use super::lookups::{LookupVerdict, NodeLookup};
 use crate::check::Seen;
-use crate::verify::{Decision, Passage, Way};
+use crate::verify::{Decision, Passage, Way, with_labels};
 use std::collections::BTreeSet;
 
 /// How many nodes of a way are shown; one that is longer is mostly a loop.
@@ -105,11 +105,7 @@ fn parting_of_state(what: &str, file: &Way, state: &Way) -> Option<String> {
     let node = &planned.get(place)?.node;
     let goes = |way: &Way| match way.walk.path.get(place + 1) {
         Some(next) => {
-            let labels: Vec<String> = next.labels.iter().map(u32::to_string).collect();
-            let labels = match &labels[..] {
-                [] => String::new(),
-                labels => format!(" with label {}", labels.join("/")),
-            };
+            let labels = with_labels(&next.labels);
             let out = way.walk.path[place].out.last();
             let out = out.map(|out| format!(" through {out}")).unwrap_or_default();
             format!("goes on{out} to {}{labels}", next.node)

@@ -32,3 +32,4 @@ pub use report::{CheckResult, ExchangeResult, ProbeResult, Report, Visit, Walk, 
 pub use standing::{Standing, beside};
 pub use survival::{BrokenCheck, FailingPort, Failure, Survival};
 pub use verdict::{Fault, Judgement, ProbeJudgement, Refutation, Verdict, not_judged};
+pub use words::with_labels;

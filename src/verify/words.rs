@@ -195,15 +195,21 @@ impl<'a> Judge<'_, 'a> {
             let vrf = vrf.map(|vrf| format!(" (VRF {})", vrf.name)).unwrap_or_default();
             let _ = write!(words, ", in {device}{vrf}");
         }
-        if !hop.labels.is_empty() {
-            let labels: Vec<String> = hop.labels.iter().map(u32::to_string).collect();
-            let word = if labels.len() == 1 { "label" } else { "labels" };
-            let _ = write!(words, " with {word} {}", labels.join("/"));
-        }
+        words += &with_labels(&hop.labels);
         if !hop.out.is_empty() {
             let _ = write!(words, ", out {}", hop.out.join(" and "));
         }
         words
+    }
+}
+
+/// The label stack that a packet has, behind where it is; nothing where it has none.
+pub fn with_labels(labels: &[u32]) -> String {
+    let numbers: Vec<String> = labels.iter().map(u32::to_string).collect();
+    match &numbers[..] {
+        [] => String::new(),
+        [label] => format!(" with label {label}"),
+        labels => format!(" with labels {}", labels.join("/")),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::check::verdict::sender;
 use crate::check::watch::Sighting;
 use crate::compile::{Check, Expect, Hop, Lab, NodeId, Protocol, Spread};
 use crate::kernel::Direction;
+use crate::verify::with_labels;
 use std::net::IpAddr;
 
 /// Who sent what to whom.
@@ -55,11 +56,7 @@ pub(super) fn looked_up(answer: &RouteAnswer) -> String {
 /// Where a way leads.
 fn whither(gateway: Option<IpAddr>, device: &str, labels: &[u32]) -> String {
     let gateway = gateway.map(|gateway| format!("to {gateway} ")).unwrap_or_default();
-    let labels = match labels {
-        [] => String::new(),
-        labels => format!(" with {}", stack(labels)),
-    };
-    format!("{gateway}through {device}{labels}")
+    format!("{gateway}through {device}{}", with_labels(labels))
 }
 
 /// How many nodes of a way are told; one that is longer is mostly a loop.
@@ -89,10 +86,7 @@ fn place(lab: &Lab, sighting: &Sighting) -> String {
 }
 
 fn labels(sighting: &Sighting) -> String {
-    match sighting.packet.labels.as_slice() {
-        [] => String::new(),
-        labels => format!(" with {}", stack(labels)),
-    }
+    with_labels(&sighting.packet.labels)
 }
 
 fn tunnels(sighting: &Sighting) -> String {
@@ -102,13 +96,6 @@ fn tunnels(sighting: &Sighting) -> String {
         }
         (_, None) => String::new(),
     }
-}
-
-/// A label stack for people, the outermost first.
-fn stack(labels: &[u32]) -> String {
-    let word = if labels.len() == 1 { "label" } else { "labels" };
-    let numbers: Vec<String> = labels.iter().map(u32::to_string).collect();
-    format!("{word} {}", numbers.join("/"))
 }
 
 /// What came back, but for the answer.
