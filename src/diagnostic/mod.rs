@@ -19,7 +19,7 @@ pub mod render;
 pub use code::Code;
 pub use nearest::{Spelling, nearest};
 pub use notation::Notation;
-pub use short::few;
+pub use short::{MAX_NAMED, few, listed};
 pub use span::{Source, Span, Spanned, Text};
 pub use visible::{is_obeyed, visible, visible_json};
 

@@ -39,6 +39,24 @@ pub fn few<'a>(names: impl IntoIterator<Item = &'a str, IntoIter: ExactSizeItera
     }
 }
 
+/// How many names, and how many places, one diagnostic has at the most.
+pub const MAX_NAMED: usize = 8;
+
+/// `a, b and c`; of many, the first eight and how many are left.
+pub fn listed(all: impl IntoIterator<Item = String>) -> String {
+    let mut all = all.into_iter();
+    let mut shown: Vec<String> = all.by_ref().take(MAX_NAMED).collect();
+    match all.count() {
+        0 => {}
+        left => shown.push(format!("{left} more")),
+    }
+    match shown.split_last() {
+        None => String::new(),
+        Some((only, [])) => only.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use super::walk::{Flight, Origin, Walk};
 use crate::iproute::is_link_local;
 
 /// The bytes of an ICMP error, at the least: those of a header and of a piece of what it is about.
-const ERROR_SIZE: u32 = 56;
+pub(super) const ERROR_SIZE: u32 = 56;
 
 impl<'a> Network<'a> {
     /// All that becomes of a probe.

@@ -4,6 +4,7 @@ use super::device::DeviceIndex;
 use super::evidence::Evidence;
 use super::lookup::{Flow, Found, RefusalReason};
 use super::outcome::{DropReason, IcmpKind, Unmodelled};
+use super::packet::Packet;
 use super::walk::{Flight, Origin, Walk};
 use crate::iproute::RouteKind;
 use std::net::IpAddr;
@@ -44,7 +45,7 @@ impl<'a> Walk<'_, 'a> {
         flight.note(found.evidence);
         match found.kind {
             RouteKind::Local | RouteKind::Anycast => {
-                match network.validate_source(&flight.packet, device, None) {
+                match self.validate(&flight.packet, device, None) {
                     Ok(()) => self.deliver(flight, device, found.evidence),
                     Err((reason, evidence)) => self.drop(flight, at, reason, evidence),
                 }
@@ -73,7 +74,7 @@ impl<'a> Walk<'_, 'a> {
         let network = self.network;
         let at = network.devices[device.0].node;
         let out = found.nexthops.first().map(|(lead, _)| lead.device);
-        if let Err((reason, evidence)) = network.validate_source(&flight.packet, device, out) {
+        if let Err((reason, evidence)) = self.validate(&flight.packet, device, out) {
             return self.drop(flight, at, reason, evidence);
         }
         if flight.packet.ttl <= 1 {
@@ -87,5 +88,18 @@ impl<'a> Walk<'_, 'a> {
         }
         flight.packet.ttl -= 1;
         self.split(flight, at, &found.nexthops, Origin::Forwarded(device));
+    }
+
+    /// Whether a node takes in the source of a packet.
+    fn validate(
+        &self,
+        packet: &Packet,
+        device: DeviceIndex,
+        out: Option<DeviceIndex>,
+    ) -> Result<(), (DropReason, Vec<Evidence<'a>>)> {
+        match self.any_source {
+            true => Ok(()),
+            false => self.network.validate_source(packet, device, out),
+        }
     }
 }

@@ -28,6 +28,7 @@ mod packet;
 mod segment;
 mod settings;
 mod source;
+mod step;
 mod table;
 mod walk;
 mod words;
@@ -40,3 +41,4 @@ pub use outcome::{
     DropReason, End, Exchange, Hop, IcmpError, IcmpKind, Outcome, Outcomes, Unmodelled,
 };
 pub use packet::{Packet, Probe, Protocol, StackEntry};
+pub use step::Ingress;

@@ -29,7 +29,9 @@ pub(super) struct Walk<'n, 'a> {
     pub outcomes: Outcomes<'a>,
     /// What comes in through a device and has not been looked at. A packet that runs in a circle comes to
     /// hundreds of nodes, so that one may not be looked at inside of another.
-    arriving: VecDeque<(Flight<'a>, DeviceIndex)>,
+    pub arriving: VecDeque<(Flight<'a>, DeviceIndex)>,
+    /// Whether packets pass whatever their source.
+    pub any_source: bool,
 }
 
 /// A part of the flows of a packet, on its way.
@@ -83,7 +85,7 @@ impl<'a> Flight<'a> {
 
 impl<'n, 'a> Walk<'n, 'a> {
     pub(super) fn new(network: &'n Network<'a>) -> Self {
-        Self { network, outcomes: Vec::new(), arriving: VecDeque::new() }
+        Self { network, outcomes: Vec::new(), arriving: VecDeque::new(), any_source: false }
     }
 
     /// Goes on until nothing is under way.
@@ -386,7 +388,7 @@ impl<'n, 'a> Walk<'n, 'a> {
     }
 
     /// A packet comes in through a device.
-    fn take_in(&mut self, flight: Flight<'a>, device: DeviceIndex) {
+    pub(super) fn take_in(&mut self, flight: Flight<'a>, device: DeviceIndex) {
         let at = self.network.devices[device.0].node;
         if !self.network.knows_ruleset(at, flight.packet.is_v4()) {
             return self.unknown(flight, at, Unmodelled::Ruleset);

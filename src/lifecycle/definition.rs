@@ -2,8 +2,9 @@
 
 use super::lacks::Lacks;
 use crate::compile::{self, Lab, compile_source};
-use crate::diagnostic::{Code, Diagnostic, Source, bound, render};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, bound, render};
 use crate::document::{self, Files, Format, LabName, Limits};
+use crate::lint;
 use crate::plan::{self, Plan};
 use crate::state::{Built, Commands};
 use std::fmt;
@@ -103,7 +104,8 @@ impl Definition {
         let Self { source, format, path, files, fallback } = self;
         let Options { name, limits, without_commands } = options;
         let failed_links = Vec::new();
-        let options = compile::Options { name, files: Some(files), failed_links, limits };
+        let options =
+            compile::Options { name, files: Some(files), failed_links, limits: limits.clone() };
         let (lab, diagnostics) = compile_source(&source, format, &fallback, &options);
         let Some(mut lab) = lab else { return Err(CompileError { file: source, diagnostics }) };
         let number = lab.nodes.iter().map(|node| node.run.len()).sum();
@@ -117,12 +119,14 @@ impl Definition {
                 return Err(CompileError { file: source, diagnostics: vec![fault] });
             }
         };
+        let mut said = Diagnostics::from(diagnostics);
+        lint::lint(&lab, &plan, &limits, &mut said);
         Ok(CompiledLab {
             built: Built { source, format, lab, rerouted: None },
             path,
             plan,
             commands: Commands { number, left_out: without_commands },
-            warnings: diagnostics,
+            warnings: said.into_sorted(),
             lacks: OnceLock::new(),
         })
     }

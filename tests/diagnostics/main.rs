@@ -9,10 +9,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use vrflab::compile::{Options, compile_source};
-use vrflab::diagnostic::{Code, Diagnostic, Source, render};
+use vrflab::diagnostic::{Code, Diagnostic, Diagnostics, Source, render};
 use vrflab::document::{self, Format, LabName, Limits};
 use vrflab::executor;
 use vrflab::kernel::{Reason, Refusal};
+use vrflab::lint::lint;
 use vrflab::plan::{Resource, lower};
 
 fn folder() -> PathBuf {
@@ -48,7 +49,12 @@ fn said_of(file: &Path) -> (Source, Vec<Diagnostic>) {
     let limit = limit.map(|(_, limit)| limit.parse().unwrap());
     let limits = Limits::default().with(limit.as_slice());
     let options = Options { limits, ..Options::default() };
-    let (lab, mut said) = compile_source(&source, format, &lab, &options);
+    let (lab, said) = compile_source(&source, format, &lab, &options);
+    let mut said = Diagnostics::from(said);
+    if let Some(lab) = &lab {
+        lint(lab, &lower(lab).unwrap(), &options.limits, &mut said);
+    }
+    let mut said = said.into_sorted();
     if source.name.starts_with(Code::Refused.as_str()) {
         said.push(refused(&lower(&lab.unwrap()).unwrap()));
     }
