@@ -27,8 +27,9 @@
 //! interface, and change with any version.
 //!
 //! [`forward`] is a model of what Linux does with a packet, by the state of a plan or by one that was read from a
-//! kernel. [`lint`] warns by it of what is legal and surely a mistake. [`verify`] proves or refutes the checks of a lab by it, before a kernel is touched; and where a check
+//! kernel. [`verify`] proves or refutes the checks of a lab by it, before a kernel is touched; and where a check
 //! fails, it finds by it which differences between what was built and what the kernel holds are the cause.
+//! [`lint`] warns by it of what is legal in a file and surely a mistake.
 //! [`explain`] answers one question with all that there is: the model, the kernels' own lookups, a probe.
 //!
 //! Programs are started for a lab only where its file asks for them: `run` by a supervisor in each
@@ -49,9 +50,8 @@ pub mod plan;
 #[doc(hidden)]
 pub mod forward;
 #[doc(hidden)]
-pub mod lint;
-#[doc(hidden)]
 pub mod verify;
+pub mod lint;
 #[doc(hidden)]
 pub mod sys;
 #[doc(hidden)]

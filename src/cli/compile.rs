@@ -5,6 +5,7 @@ use super::input::{self, LabFile};
 use super::output;
 use super::report::Amount;
 use crate::compile;
+use crate::lifecycle::Promises;
 use clap::{Args, ValueEnum};
 
 const EXAMPLES: &str = "\
@@ -36,7 +37,7 @@ enum Language {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let input = match input::load(&arguments.file, arguments.amount) {
+    let input = match input::load(&arguments.file, Promises::Held, arguments.amount) {
         Ok(input) => input,
         Err(exit) => return exit,
     };

@@ -13,7 +13,7 @@ use super::request::Request;
 use crate::compile::is_check_option;
 use crate::diagnostic::render;
 use crate::document::LabName;
-use crate::lifecycle::{Explained, RunningLab};
+use crate::lifecycle::{Explained, Promises, RunningLab};
 use clap::Args;
 use std::path::Path;
 
@@ -55,7 +55,7 @@ fn explain(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
     if is_file(first) {
         let question = question(&split(rest))?;
         let file = LabFile { path: first.into(), with: with.clone() };
-        let lab = input::load(&file, *amount)?;
+        let lab = input::load(&file, Promises::Left, *amount)?;
         return Ok(match lab.explain(&question) {
             Ok(explained) => print(&explained, *json),
             Err(error) => failed(error),

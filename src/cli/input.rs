@@ -2,8 +2,8 @@
 
 use super::exit::Exit;
 use super::report::{Amount, report};
-use crate::document::{LabName, Limit, Limits};
-use crate::lifecycle::{CompileError, CompiledLab, Definition, Options};
+use crate::document::{Limit, Limits};
+use crate::lifecycle::{CompileError, CompiledLab, Definition, Options, Promises};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -41,13 +41,8 @@ fn directory(path: &str) -> Result<PathBuf, String> {
 }
 
 /// Reads and compiles a file.
-pub(super) fn compile(
-    file: &LabFile,
-    name: Option<&LabName>,
-    without_commands: bool,
-) -> Result<CompiledLab, CompileError> {
-    let limits = Limits::default().with(&file.with.limits);
-    let options = Options { name: name.cloned(), limits, without_commands };
+pub(super) fn compile(file: &LabFile, options: Options) -> Result<CompiledLab, CompileError> {
+    let options = Options { limits: Limits::default().with(&file.with.limits), ..options };
     Definition::read_beside(&file.path, &file.with.allow_files)?.compile(options)
 }
 
@@ -70,6 +65,10 @@ pub(super) fn said(
 }
 
 /// A file that is only looked at.
-pub(super) fn load(file: &LabFile, amount: Amount) -> Result<CompiledLab, Exit> {
-    said(compile(file, None, false), amount, "")
+pub(super) fn load(
+    file: &LabFile,
+    promises: Promises,
+    amount: Amount,
+) -> Result<CompiledLab, Exit> {
+    said(compile(file, Options { promises, ..Options::default() }), amount, "")
 }

@@ -5,6 +5,7 @@ use super::input::{self, LabFile};
 use super::output::{self, out};
 use super::report::Amount;
 use crate::compile::Lab;
+use crate::lifecycle::Promises;
 use crate::plan::Plan;
 use clap::Args;
 
@@ -27,7 +28,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let input = match input::load(&arguments.file, arguments.amount) {
+    let input = match input::load(&arguments.file, Promises::Held, arguments.amount) {
         Ok(input) => input,
         Err(exit) => return exit,
     };

@@ -14,7 +14,8 @@ use crate::diagnostic::Source;
 use crate::document::LabName;
 use crate::executor::{self, ApplyError, BuildError, Fault};
 use crate::lifecycle::{
-    CheckError, CheckOptions, CompiledLab, Patience, RunningLab, UpError, UpOptions, Verify,
+    CheckError, CheckOptions, CompiledLab, Options, Patience, Promises, RunningLab, UpError,
+    UpOptions, Verify,
 };
 use crate::vm;
 use clap::Args;
@@ -93,7 +94,10 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
 
 fn decide(arguments: &Arguments, kernel: Kernel, interrupt: &Interrupt) -> Result<Decided, Exit> {
     let Arguments { file, name, no_run, amount, .. } = arguments;
-    let compiled = input::compile(file, name.as_ref(), *no_run);
+    let promises = if arguments.no_check { Promises::Left } else { Promises::Held };
+    let options =
+        Options { name: name.clone(), without_commands: *no_run, promises, ..Options::default() };
+    let compiled = input::compile(file, options);
     let lab = input::said(compiled, *amount, "; nothing was made")?;
     let commands = lab.commands();
     if commands.number > 0 && !commands.left_out {

@@ -7,6 +7,7 @@ use super::output::{self, out};
 use super::report::{Amount, counts, report};
 use super::sample;
 use crate::diagnostic::json;
+use crate::lifecycle::Options;
 use clap::{Args, ValueEnum};
 
 const EXAMPLES: &str = "\
@@ -36,7 +37,7 @@ enum Format {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Exit {
-    let compiled = input::compile(&arguments.file, None, false);
+    let compiled = input::compile(&arguments.file, Options::default());
     let (diagnostics, file) = match &compiled {
         Ok(lab) => (lab.warnings(), lab.file()),
         Err(error) => (&error.diagnostics[..], &error.file),

@@ -14,7 +14,7 @@ use crate::compile::Lab;
 use crate::diagnostic::{Source, nearest, render};
 use crate::document::LabName;
 use crate::forward::Network;
-use crate::lifecycle::{ObserveError, Observed, RunningLab};
+use crate::lifecycle::{ObserveError, Observed, Promises, RunningLab};
 use crate::verify::{
     CheckResult, FailingPort, Failure, PairFinding, Pairs, Report, Survival, Word,
 };
@@ -116,7 +116,7 @@ pub(super) fn here(lab: &LabName, json: bool) -> Exit {
 
 fn of_file(path: &Path, arguments: &Arguments) -> Exit {
     let file = LabFile { path: path.to_owned(), with: arguments.with.clone() };
-    let input = match input::load(&file, arguments.amount) {
+    let input = match input::load(&file, Promises::Left, arguments.amount) {
         Ok(input) => input,
         Err(exit) => return exit,
     };

@@ -54,6 +54,7 @@ codes! {
     PoolExhausted "pool-exhausted" "An address pool that has no addresses left.",
     BadLabel "bad-label" "A label that cannot be used there.",
     PlatformLabels "platform-labels" "net.mpls.platform_labels too low for a label used.",
+    CheckRefuted "check-refuted" "A check by which something must not arrive, and a way on which it does.",
     LabelTable "label-table" "An MPLS route with a table.",
     LabelVia "label-via" "An MPLS route to an Ethernet device without a gateway.",
     DuplicateRoute "duplicate-route" "Two routes that the kernel would take for one.",

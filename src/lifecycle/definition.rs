@@ -4,7 +4,7 @@ use super::lacks::Lacks;
 use crate::compile::{self, Lab, compile_source};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Source, bound, render};
 use crate::document::{self, Files, Format, LabName, Limits};
-use crate::lint;
+use crate::lint::{Promises, lint};
 use crate::plan::{self, Plan};
 use crate::state::{Built, Commands};
 use std::fmt;
@@ -33,6 +33,9 @@ pub struct Options {
     pub limits: Limits,
     /// Whether the commands of the file are left out.
     pub without_commands: bool,
+    /// Whether a check by which something must not arrive, and which the file's own routes break, is an error
+    /// of the file.
+    pub promises: Promises,
 }
 
 /// What is wrong with a file.
@@ -102,7 +105,7 @@ impl Definition {
     /// What is wrong with the file.
     pub fn compile(self, options: Options) -> Result<CompiledLab, CompileError> {
         let Self { source, format, path, files, fallback } = self;
-        let Options { name, limits, without_commands } = options;
+        let Options { name, limits, without_commands, promises } = options;
         let failed_links = Vec::new();
         let options =
             compile::Options { name, files: Some(files), failed_links, limits: limits.clone() };
@@ -120,7 +123,10 @@ impl Definition {
             }
         };
         let mut said = Diagnostics::from(diagnostics);
-        lint::lint(&lab, &plan, &limits, &mut said);
+        lint(&lab, &plan, &limits, promises, &mut said);
+        if said.has_errors() {
+            return Err(CompileError { file: source, diagnostics: said.into_sorted() });
+        }
         Ok(CompiledLab {
             built: Built { source, format, lab, rerouted: None },
             path,

@@ -54,6 +54,7 @@ pub use crate::executor::{
     ApplyError, BuildError, ChangeError as KernelChangeError, Fault, TeardownError,
 };
 pub use crate::kernel::{EndedCommand, EntryError, Kept, Reason, Refusal};
+pub use crate::lint::Promises;
 pub use crate::plan::Difference;
 pub use crate::state::{
     Change, Commands, Footprint, LinkChange, NodeOutline, Phase, RecordError, Verify,

@@ -7,6 +7,7 @@
 mod forwarding_loop;
 mod label_loop;
 mod leak;
+mod refuted;
 mod search;
 
 use crate::compile::{Lab, Node};
@@ -17,22 +18,48 @@ use crate::plan::Plan;
 use std::collections::HashMap;
 
 /// Asks all questions about a lab. `plan` is what builds it.
-pub fn lint(lab: &Lab, plan: &Plan, limits: &Limits, diagnostics: &mut Diagnostics) {
+pub fn lint(
+    lab: &Lab,
+    plan: &Plan,
+    limits: &Limits,
+    promises: Promises,
+    diagnostics: &mut Diagnostics,
+) {
     // What the compiler fills in leads to its goal, and back to every source.
     let is_written = |node: &Node| {
         node.routes.iter().any(|route| !route.span.is_none())
             || node.label_routes.iter().any(|route| !route.span.is_none())
     };
-    if !lab.nodes.iter().any(is_written) {
+    let has_written = lab.nodes.iter().any(is_written);
+    let has_promises = match promises {
+        Promises::Held => lab.checks.iter().any(refuted::is_promise),
+        Promises::Left => false,
+    };
+    if !has_written && !has_promises {
         return;
     }
     let network = Network::of_plan(plan);
-    let nodes = lab.nodes.iter().map(|node| (node.namespace.as_str(), node)).collect();
-    let mut rounds = label_loop::search(lab, &network);
-    let most = limits.most(Quantity::Lookups);
-    forwarding_loop::check(lab, &nodes, &network, most, &mut rounds, diagnostics);
-    diagnostics.extend(rounds.into_diagnostics(&nodes));
-    leak::check(lab, &network, diagnostics);
+    if has_written {
+        let nodes = lab.nodes.iter().map(|node| (node.namespace.as_str(), node)).collect();
+        let mut rounds = label_loop::search(lab, &network);
+        let most = limits.most(Quantity::Lookups);
+        forwarding_loop::check(lab, &nodes, &network, most, &mut rounds, diagnostics);
+        diagnostics.extend(rounds.into_diagnostics(&nodes));
+        leak::check(lab, &network, diagnostics);
+    }
+    if has_promises {
+        refuted::check(lab, &network, diagnostics);
+    }
+}
+
+/// What is done with checks by which something must not arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Promises {
+    /// One that the file's own ways break is an error of the file.
+    #[default]
+    Held,
+    /// Nothing: whoever asks judges them, or wants the lab as it is.
+    Left,
 }
 
 /// The nodes by their namespaces.

@@ -13,7 +13,7 @@ use vrflab::diagnostic::{Code, Diagnostic, Diagnostics, Source, render};
 use vrflab::document::{self, Format, LabName, Limits};
 use vrflab::executor;
 use vrflab::kernel::{Reason, Refusal};
-use vrflab::lint::lint;
+use vrflab::lint::{Promises, lint};
 use vrflab::plan::{Resource, lower};
 
 fn folder() -> PathBuf {
@@ -52,7 +52,7 @@ fn said_of(file: &Path) -> (Source, Vec<Diagnostic>) {
     let (lab, said) = compile_source(&source, format, &lab, &options);
     let mut said = Diagnostics::from(said);
     if let Some(lab) = &lab {
-        lint(lab, &lower(lab).unwrap(), &options.limits, &mut said);
+        lint(lab, &lower(lab).unwrap(), &options.limits, Promises::Held, &mut said);
     }
     let mut said = said.into_sorted();
     if source.name.starts_with(Code::Refused.as_str()) {
