@@ -41,4 +41,4 @@ pub use outcome::{
     DropReason, End, Exchange, Hop, IcmpError, IcmpKind, Outcome, Outcomes, Unmodelled,
 };
 pub use packet::{Packet, Probe, Protocol, StackEntry};
-pub use step::Ingress;
+pub use step::{Ingress, Step};

@@ -19,6 +19,15 @@ pub struct Ingress {
     pub labels: Vec<u32>,
 }
 
+/// What one node does with a packet.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// Where the packet comes in next, and by what this node sends it there.
+    pub onward: Vec<(Ingress, Hop<'a>)>,
+    /// What else becomes of it here.
+    pub ends: Outcomes<'a>,
+}
+
 impl<'a> Network<'a> {
     /// Where packets without labels can come into a namespace: its interfaces that are up, but for ports of bridges
     /// and bonds.
@@ -55,41 +64,47 @@ impl<'a> Network<'a> {
         (self.nodes[self.devices[ingress.device.0].node.0].namespace, vrf)
     }
 
-    /// Where a packet to an address that comes in here comes in next, and by what its node sends it there. Neither its
-    /// source nor its time to live stops it.
-    pub fn step(&self, ingress: &Ingress, destination: IpAddr) -> Vec<(Ingress, Hop<'a>)> {
+    /// What a node does with a packet to an address that comes in here. Neither its source nor its time to live stops
+    /// it.
+    pub fn step(&self, ingress: &Ingress, destination: IpAddr) -> Step<'a> {
         let mut walk = Walk { any_source: true, ..Walk::new(self) };
         let mut flight = Flight::new(any_packet(destination, &ingress.labels));
         let this = &self.devices[ingress.device.0];
         flight.arrive(self.nodes[this.node.0].namespace, Some(this.name));
         walk.take_in(flight, ingress.device);
-        let onward = walk.arriving.into_iter().filter_map(|(flight, device)| {
-            let labels = flight.packet.labels.iter().map(|entry| entry.label).collect();
-            Some((Ingress { device, labels }, flight.hops.into_iter().next()?))
-        });
-        onward.collect()
+        Step::of(walk)
     }
 
-    /// What becomes of a packet to an address that a node sends out by a nexthop, whatever its source.
+    /// What a node does with a packet to an address that it sends out by a nexthop, whatever its source.
     pub fn by_nexthop(
         &self,
         namespace: &'a str,
         nexthop: &'a Nexthop,
         destination: IpAddr,
-    ) -> Outcomes<'a> {
-        let at = self.node(namespace);
-        let device = self.device(namespace, nexthop.dev.as_str());
-        let (Some(at), Some(device)) = (at, device) else { return Outcomes::new() };
+    ) -> Step<'a> {
         let mut walk = Walk { any_source: true, ..Walk::new(self) };
-        let mut flight = Flight::new(any_packet(destination, &[]));
-        flight.arrive(namespace, None);
-        let lead = Lead { device, via: nexthop.via, encap: nexthop.encap.as_ref(), mtu: None };
-        walk.split(flight, at, &[(lead, 1.0)], Origin::Socket);
-        walk.finish()
+        let out = self.node(namespace).zip(self.device(namespace, nexthop.dev.as_str()));
+        if let Some((at, device)) = out {
+            let mut flight = Flight::new(any_packet(destination, &[]));
+            flight.arrive(namespace, None);
+            let lead = Lead { device, via: nexthop.via, encap: nexthop.encap.as_ref(), mtu: None };
+            walk.split(flight, at, &[(lead, 1.0)], Origin::Socket);
+        }
+        Step::of(walk)
     }
 }
 
-/// A packet to an address from nobody.
+impl<'a> Step<'a> {
+    fn of(walk: Walk<'_, 'a>) -> Self {
+        let onward = walk.arriving.into_iter().filter_map(|(flight, device)| {
+            let labels = flight.packet.labels.iter().map(|entry| entry.label).collect();
+            Some((Ingress { device, labels }, flight.hops.into_iter().next()?))
+        });
+        Self { onward: onward.collect(), ends: walk.outcomes }
+    }
+}
+
+/// A packet to an address from nobody. It is an ICMP error, so that no other one is sent about it.
 fn any_packet(destination: IpAddr, labels: &[u32]) -> Packet {
     let source = match destination {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
@@ -99,7 +114,7 @@ fn any_packet(destination: IpAddr, labels: &[u32]) -> Packet {
     Packet {
         source,
         destination,
-        protocol: Protocol::Echo,
+        protocol: Protocol::Error,
         length: Packet::header(destination) + ERROR_SIZE,
         df: false,
         ttl,

@@ -1,27 +1,26 @@
 //! Routes that send packets round in a loop, until their TTL runs out.
 //!
 //! Every destination that the file has a route to is followed from every table that has one, by all equal ways at
-//! once, through rules, VRFs and labels.
+//! once, through rules, VRFs and labels. What labels lead round in a loop is another question.
 
 use super::Nodes;
-use super::label_loop::Rounds;
+use super::label_path::{End, LabelPaths};
 use super::search::{Search, Turn, samples};
 use crate::compile::{Lab, MAIN, Node};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, MAX_NAMED, listed};
 use crate::document::Quantity;
-use crate::forward::{Ingress, Network};
+use crate::forward::{Hop, Ingress, Network};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::IpAddr;
 
-/// Searches with this many lookups at the most, and says where that was not enough. Loops on which packets have
-/// labels everywhere go to `rounds`.
+/// Searches with this many lookups at the most, and says where that was not enough.
 pub(super) fn check<'a>(
     lab: &'a Lab,
     nodes: &Nodes<'_>,
     network: &Network<'a>,
     max_lookups: usize,
-    rounds: &mut Rounds<'a>,
+    paths: &mut LabelPaths<'_, 'a>,
     diagnostics: &mut Diagnostics,
 ) {
     let mut searches: BTreeMap<IpAddr, Search> = BTreeMap::new();
@@ -42,13 +41,10 @@ pub(super) fn check<'a>(
                 for start in starts.iter() {
                     let onward = |at: &Ingress| {
                         lookups += 1;
-                        network.step(at, address)
+                        let step = network.step(at, address).onward.into_iter();
+                        step.flat_map(|(next, hop)| bare(paths, next, hop)).collect()
                     };
                     for turns in search.loops_from(start.clone(), onward) {
-                        if turns.iter().all(|turn| !turn.ingress.labels.is_empty()) {
-                            rounds.add(turns);
-                            continue;
-                        }
                         // What loops through the same routers is told of once.
                         let places = turns.iter().map(|turn| network.whereabouts(&turn.ingress));
                         let mut places: Vec<(&str, Option<&str>)> = places.collect();
@@ -89,6 +85,22 @@ fn starts(network: &Network<'_>, node: &Node, table: u32) -> Vec<Ingress> {
         (_, Some(vrf)) => Vec::from_iter(network.inside(&node.namespace, Some(vrf.name.as_str()))),
         (_, None) => Vec::new(),
     }
+}
+
+/// Where a packet comes out from under its labels, which take it there whatever its address is.
+fn bare<'a>(
+    paths: &mut LabelPaths<'_, 'a>,
+    next: Ingress,
+    hop: Hop<'a>,
+) -> Vec<(Ingress, Hop<'a>)> {
+    if next.labels.is_empty() {
+        return vec![(next, hop)];
+    }
+    let ends = paths.ends(next).iter().filter_map(|end| match end {
+        End::Vrf { ingress, .. } | End::Bare(ingress) => Some(ingress.clone()),
+        End::Unknown { .. } => None,
+    });
+    ends.map(|ingress| (ingress, hop.clone())).collect()
 }
 
 /// Which packets loop: they take every route of the loop, so its longest prefix says it.

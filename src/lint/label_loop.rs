@@ -1,29 +1,32 @@
 //! MPLS routes that swap labels in a loop.
 
 use super::Nodes;
-use super::search::{Search, Turn};
+use super::label_path::BELOW;
+use super::search::{Search, Turn, samples};
 use crate::compile::Lab;
-use crate::diagnostic::{Code, Diagnostic, MAX_NAMED, listed};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, MAX_NAMED, listed};
 use crate::forward::{Hop, Ingress, Network};
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr};
 
-/// What is on no label's way: only labels are looked at.
-const BELOW: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-
-/// The loops of labels, each once.
-#[derive(Debug, Default)]
-pub(super) struct Rounds<'a> {
-    known: HashSet<Vec<(&'a str, u32)>>,
-    found: Vec<Vec<Turn<'a>>>,
-}
-
-/// The loops of the labels on top, whoever pushes them.
-pub(super) fn search<'a>(lab: &'a Lab, network: &Network<'a>) -> Rounds<'a> {
-    let mut rounds = Rounds::default();
+pub(super) fn check<'a>(
+    lab: &'a Lab,
+    nodes: &Nodes<'_>,
+    network: &Network<'a>,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut known: HashSet<Vec<(&str, u32)>> = HashSet::new();
+    let mut found = |turns: Vec<Turn<'a>>| {
+        let place = |turn: &Turn<'a>| (turn.hop.namespace, top(turn));
+        let mut places: Vec<(&str, u32)> = turns.iter().map(place).collect();
+        places.sort_unstable();
+        if known.insert(places) {
+            diagnostics.push(warning(nodes, turns));
+        }
+    };
+    // Of a label on top, whoever pushes it: what is below it may be anything, and whoever gets an explicit null
+    // takes it off.
     let mut search = Search::default();
-    // What is below the label on top may be anything, and whoever gets an explicit null takes it off.
-    let top = |(mut ingress, hop): (Ingress, Hop<'a>)| {
+    let onto = |(mut ingress, hop): (Ingress, Hop<'a>)| {
         let top = ingress.labels.iter().copied().find(|label| !matches!(label, 0 | 2))?;
         ingress.labels = vec![top];
         Some((ingress, hop))
@@ -33,29 +36,29 @@ pub(super) fn search<'a>(lab: &'a Lab, network: &Network<'a>) -> Rounds<'a> {
         for route in node.label_routes.iter().filter(|route| !route.span.is_none()) {
             let mut start = port.clone();
             start.labels.push(route.value.label.number());
-            let onward =
-                |at: &Ingress| network.step(at, BELOW).into_iter().filter_map(top).collect();
-            for turns in search.loops_from(start, onward) {
-                rounds.add(turns);
+            let onward = |at: &Ingress| {
+                network.step(at, BELOW).onward.into_iter().filter_map(onto).collect()
+            };
+            search.loops_from(start, onward).into_iter().for_each(&mut found);
+        }
+    }
+    // Of whole stacks, where a label is popped and pushed again.
+    let mut search = Search::default();
+    for node in &lab.nodes {
+        for route in node.routes.iter().filter(|route| !route.span.is_none()) {
+            for nexthop in route.value.nexthops.iter().filter(|next| !next.labels().is_empty()) {
+                let [address, _] = samples(route.value.destination);
+                let pushed = network.by_nexthop(&node.namespace, nexthop, address).onward;
+                for (start, _) in pushed {
+                    let onward = |at: &Ingress| {
+                        let mut onward = network.step(at, BELOW).onward;
+                        onward.retain(|(next, _)| !next.labels.is_empty());
+                        onward
+                    };
+                    search.loops_from(start, onward).into_iter().for_each(&mut found);
+                }
             }
         }
-    }
-    rounds
-}
-
-impl<'a> Rounds<'a> {
-    /// Adds a loop on which packets have labels everywhere.
-    pub(super) fn add(&mut self, turns: Vec<Turn<'a>>) {
-        let place = |turn: &Turn<'a>| (turn.hop.namespace, top(turn));
-        let mut places: Vec<(&str, u32)> = turns.iter().map(place).collect();
-        places.sort_unstable();
-        if self.known.insert(places) {
-            self.found.push(turns);
-        }
-    }
-
-    pub(super) fn into_diagnostics(self, nodes: &Nodes<'_>) -> impl Iterator<Item = Diagnostic> {
-        self.found.into_iter().map(|turns| warning(nodes, turns))
     }
 }
 

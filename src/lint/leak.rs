@@ -1,16 +1,14 @@
 //! Where label paths end: in a VRF from which something leads back, or in a mistake.
 
+use super::label_path::{End, LabelPaths, Place};
 use super::search::samples;
 use crate::compile::{Lab, MAIN, Nexthop, NodeId, Route};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, MAX_NAMED, Span, Spanned};
 use crate::document::DeviceName;
-use crate::forward::{DropReason, End as Fate, Network, Outcome};
+use crate::forward::Network;
 use crate::iproute::Label;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-
-/// A VRF of a node.
-type Place = (NodeId, u32);
 
 /// A route that pushes labels.
 struct Push<'a> {
@@ -22,16 +20,12 @@ struct Push<'a> {
     ends: BTreeSet<End>,
 }
 
-/// Where labelled packets end.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum End {
-    /// In a VRF, where a route pops the label.
-    Vrf { place: Place, name: DeviceName },
-    /// At a node that does not know the label.
-    Unknown { node: NodeId, label: u32 },
-}
-
-pub(super) fn check<'a>(lab: &'a Lab, network: &Network<'a>, diagnostics: &mut Diagnostics) {
+pub(super) fn check<'a>(
+    lab: &'a Lab,
+    network: &Network<'a>,
+    paths: &mut LabelPaths<'_, 'a>,
+    diagnostics: &mut Diagnostics,
+) {
     let routes = lab.nodes.iter().enumerate();
     let routes = routes.flat_map(|(at, node)| node.routes.iter().map(move |it| (NodeId(at), it)));
     let pushing = routes.flat_map(|(id, route)| {
@@ -42,21 +36,16 @@ pub(super) fn check<'a>(lab: &'a Lab, network: &Network<'a>, diagnostics: &mut D
     if pushing.clone().all(|(_, route, _)| route.span.is_none()) {
         return;
     }
-    let ids: HashMap<&str, NodeId> = lab
-        .nodes
-        .iter()
-        .enumerate()
-        .map(|(at, node)| (node.namespace.as_str(), NodeId(at)))
-        .collect();
     let push = |(id, route, nexthop): (NodeId, &'a Spanned<Route>, &'a Nexthop)| {
         let [address, _] = samples(route.value.destination);
-        let outcomes = network.by_nexthop(&lab[id].namespace, nexthop, address);
+        let step = network.by_nexthop(&lab[id].namespace, nexthop, address);
+        let firsts = step.onward.into_iter().map(|(ingress, _)| ingress);
         Push {
             from: (id, route.value.table),
             span: route.span,
             destination: route.value.destination,
             labels: nexthop.labels(),
-            ends: outcomes.iter().filter_map(|outcome| end(lab, &ids, outcome)).collect(),
+            ends: firsts.flat_map(|first| paths.ends(first).clone()).collect(),
         }
     };
     let pushes: Vec<Push<'_>> = pushing.map(push).collect();
@@ -67,11 +56,11 @@ pub(super) fn check<'a>(lab: &'a Lab, network: &Network<'a>, diagnostics: &mut D
     for push in &pushes {
         for end in &push.ends {
             match end {
-                End::Vrf { place, name } => {
+                End::Vrf { place, name, ingress: _ } => {
                     reached.insert((push.from, *place));
                     reached_vpns.insert((push.from, name));
                 }
-                End::Unknown { .. } => {}
+                End::Bare(_) | End::Unknown { .. } => {}
             }
         }
     }
@@ -80,8 +69,9 @@ pub(super) fn check<'a>(lab: &'a Lab, network: &Network<'a>, diagnostics: &mut D
     for push in pushes.iter().filter(|push| !push.span.is_none()) {
         for end in &push.ends {
             let from = match end {
+                End::Bare(_) => continue,
                 End::Unknown { .. } => None,
-                End::Vrf { place, name } => {
+                End::Vrf { place, name, ingress: _ } => {
                     // Another edge of the own VPN may be the nearer one to what is behind both.
                     let leads_back = reached.contains(&(*place, push.from))
                         || vpns
@@ -99,27 +89,16 @@ pub(super) fn check<'a>(lab: &'a Lab, network: &Network<'a>, diagnostics: &mut D
     for ((_, end), pushes) in faults {
         let warning = match end {
             End::Unknown { node, label } => unpopped(lab, pushes[0], *node, *label),
-            End::Vrf { place, name } => leak(lab, pushes[0], vpns.of(pushes[0].from), *place, name),
+            End::Bare(_) => continue,
+            End::Vrf { place, name, ingress: _ } => {
+                leak(lab, pushes[0], vpns.of(pushes[0].from), *place, name)
+            }
         };
         let more = pushes.iter().skip(1).take(MAX_NAMED - 1);
         let warning = more.fold(warning, |warning, push| {
             warning.beside(push.span, format!("and so are packets to {}", push.destination))
         });
         diagnostics.push(warning);
-    }
-}
-
-/// Where a packet that left with labels has none any more, if that is in a VRF; or where its label is not known.
-fn end(lab: &Lab, ids: &HashMap<&str, NodeId>, outcome: &Outcome<'_>) -> Option<End> {
-    let last = outcome.hops.iter().rfind(|hop| !hop.labels.is_empty())?;
-    let node = *ids.get(last.namespace)?;
-    let popped = last.out.first().and_then(|out| lab[node].vrf(out));
-    match (popped, &outcome.end, outcome.packet.labels.first()) {
-        (Some(vrf), ..) => Some(End::Vrf { place: (node, vrf.table), name: vrf.name.clone() }),
-        (None, Fate::Dropped { reason: DropReason::LabelUnknown, .. }, Some(top)) => {
-            Some(End::Unknown { node, label: top.label })
-        }
-        (None, ..) => None,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod forwarding_loop;
 mod label_loop;
+mod label_path;
 mod leak;
 mod refuted;
 mod search;
@@ -15,6 +16,7 @@ use crate::diagnostic::Diagnostics;
 use crate::document::{Limits, Quantity};
 use crate::forward::Network;
 use crate::plan::Plan;
+use label_path::LabelPaths;
 use std::collections::HashMap;
 
 /// Asks all questions about a lab. `plan` is what builds it.
@@ -41,11 +43,11 @@ pub fn lint(
     let network = Network::of_plan(plan);
     if has_written {
         let nodes = lab.nodes.iter().map(|node| (node.namespace.as_str(), node)).collect();
-        let mut rounds = label_loop::search(lab, &network);
+        let mut paths = LabelPaths::of(lab, &network);
         let most = limits.most(Quantity::Lookups);
-        forwarding_loop::check(lab, &nodes, &network, most, &mut rounds, diagnostics);
-        diagnostics.extend(rounds.into_diagnostics(&nodes));
-        leak::check(lab, &network, diagnostics);
+        label_loop::check(lab, &nodes, &network, diagnostics);
+        forwarding_loop::check(lab, &nodes, &network, most, &mut paths, diagnostics);
+        leak::check(lab, &network, &mut paths, diagnostics);
     }
     if has_promises {
         refuted::check(lab, &network, diagnostics);

@@ -21,10 +21,18 @@ pub(super) fn check(lab: &Lab, network: &Network<'_>, diagnostics: &mut Diagnost
     let judge = Judge::new(lab, network);
     for check in lab.checks.iter().filter(|check| is_promise(check)) {
         let result = judge.result(check, None);
-        if result.verdict == Word::Refuted {
+        if result.verdict == Word::Refuted && !may_be_mended(lab, &result) {
             diagnostics.push(error(check, result));
         }
     }
+}
+
+/// Whether commands run on the way, which may yet bar it.
+fn may_be_mended(lab: &Lab, result: &CheckResult) -> bool {
+    let exchanges = result.probes.iter().flat_map(|probe| &probe.outcomes);
+    let walks = exchanges.flat_map(|it| std::iter::once(&it.request).chain(&it.replies));
+    let nodes = walks.flat_map(|walk| &walk.path).filter_map(|visit| lab.node(&visit.node));
+    nodes.into_iter().any(|node| !lab[node].run.is_empty())
 }
 
 fn error(check: &Check, result: CheckResult) -> Diagnostic {

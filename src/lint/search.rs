@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 /// How many labels a packet has at the most that is followed: where the stack only grows, the loop is one of the
 /// labels on top.
-const MAX_STACK: usize = 16;
+pub(super) const MAX_STACK: usize = 16;
 
 /// A place on a loop.
 #[derive(Debug, Clone)]

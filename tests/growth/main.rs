@@ -11,9 +11,9 @@ mod time;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::fmt::Write;
-use vrflab::compile::{Options, compile_source};
-use vrflab::diagnostic::{Source, bound, render};
-use vrflab::document::{Format, LabName};
+use vrflab::diagnostic::{bound, render};
+use vrflab::document::Format;
+use vrflab::lifecycle::{Definition, Options};
 
 /// Counts what a thread allocates.
 struct Counting;
@@ -47,12 +47,18 @@ const PRINTED: usize = 40_000;
 
 /// Allocations and bytes for a file, and the bytes printed of what is wrong with it.
 fn work(text: String, format: Format) -> ([usize; 2], usize) {
-    let source = Source { name: "lab".to_owned(), text };
-    let name = LabName::new("lab").unwrap();
+    let name = match format {
+        Format::Dot => "lab.dot",
+        Format::Yaml => "lab.yaml",
+    };
     let before = COUNT.get();
-    let (lab, said) = compile_source(&source, format, &name, &Options::default());
-    lab.inspect(|lab| assert!(vrflab::plan::lower(lab).unwrap().steps().len() > 0));
-    let printed = render::text(&bound::grouped(said), &source, render::Style { colour: false });
+    let compiled = Definition::of_text(name, &text).compile(Options::default());
+    let (said, source) = match &compiled {
+        Ok(lab) => (lab.warnings(), lab.file()),
+        Err(error) => (&error.diagnostics[..], &error.file),
+    };
+    let style = render::Style { colour: false };
+    let printed = render::text(&bound::grouped(said.to_vec()), source, style);
     let after = COUNT.get();
     ([0, 1].map(|it| after[it] - before[it]), printed.len())
 }

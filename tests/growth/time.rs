@@ -113,6 +113,52 @@ const FAMILIES: &[Family] = &[
             "interfaces: {{d: {{kind: dummy, addresses: [{addresses}]}}}}, routes: [{routes}]"
         ))
     }),
+    ("static routes round a ring", 60, |n| {
+        let node = |it: usize| {
+            let on = format!("10.{}.{}.2", it / 250, it % 250);
+            let routes = pieces(4, |hop| {
+                let to = (it + hop + 1) % n;
+                format!("172.16.{}.{}/32 via {on}, ", to / 250, to % 250)
+            });
+            let own = format!("172.16.{}.{}", it / 250, it % 250);
+            format!(
+                "r{it}: {{role: router, loopback: [{own}], routes: [{routes}192.168.0.0/16 via {on}]}}, "
+            )
+        };
+        let link = |it: usize| {
+            let net = format!("10.{}.{}", it / 250, it % 250);
+            format!("{{ends: [r{it}, r{}], addresses: [{net}.1/24, {net}.2/24]}}, ", (it + 1) % n)
+        };
+        lab(&pieces(n, node), &pieces(n, link), "")
+    }),
+    ("label paths along a chain", 60, |n| {
+        let node = |it: usize| {
+            let labels = pieces(4, |path| {
+                format!(
+                    "{} as {} via inet 10.{}.{}.2, ",
+                    100 + path,
+                    100 + path,
+                    it / 250,
+                    it % 250
+                )
+            });
+            let swaps = if it + 1 < n { labels } else { String::new() };
+            let push = format!(
+                "192.168.{}.{}/32 encap mpls 100 via 10.{}.{}.2",
+                it / 250,
+                it % 250,
+                it / 250,
+                it % 250
+            );
+            let routes = if it + 1 < n { push } else { String::new() };
+            format!("r{it}: {{role: p, mpls: [{swaps}], routes: [{routes}]}}, ")
+        };
+        let link = |it: usize| {
+            let net = format!("10.{}.{}", it / 250, it % 250);
+            format!("{{ends: [r{it}, r{}], addresses: [{net}.1/24, {net}.2/24]}}, ", it + 1)
+        };
+        lab(&pieces(n, node), &pieces(n - 1, link), "")
+    }),
     ("gateways of one IPv6 route", 400, |n| {
         let ways = pieces(n, |it| format!(" nexthop via fe80::{:x} dev d", it + 1));
         router(&format!("interfaces: {{d: {{kind: dummy}}}}, routes: ['2001:db8::/32{ways}']"))

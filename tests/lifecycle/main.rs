@@ -10,7 +10,7 @@ use vrflab::document::LabName;
 use vrflab::lifecycle::{
     ApplyError, BuildError, ChangeError, CheckOptions, CompiledLab, Definition, ExecError,
     Execution, KernelChangeError, LinkChange, LogsError, Observer, OpenError, Options, Progress,
-    ResetOptions, RunningLab, UpError, UpOptions,
+    Promises, ResetOptions, RunningLab, UpError, UpOptions,
 };
 
 const LAB: &str = "graph { node [role=router]; a:ab -- b:ba; b:bc -- c:cb; a:ac -- c:ca }";
@@ -170,4 +170,25 @@ fn a_reset_that_is_ended_can_be_asked_for_again() {
     running.reset(&ResetOptions::default(), &mut ()).unwrap();
     assert!(passes(&running));
     running.down(&mut ()).unwrap();
+}
+
+#[test]
+fn what_the_routes_of_a_file_break_is_an_error_of_it_unless_a_command_on_the_way_may_yet_bar_it() {
+    let text = |run: &str| {
+        format!(
+            "nodes:\n  fw: {{role: router{run}}}\nlinks:\n- {{ends: [h1, fw]}}\n- {{ends: [h2, fw]}}\n\
+             checks: [h1 !> h2]\n"
+        )
+    };
+    let compile = |text: &str, promises| {
+        let options = Options { promises, ..Options::default() };
+        Definition::of_text("fw.yaml", text).compile(options)
+    };
+    let broken = text("");
+    let error = compile(&broken, Promises::Held).unwrap_err();
+    assert_eq!(error.diagnostics.len(), 1, "{error}");
+    assert_eq!(error.diagnostics[0].title, "`h1 !> h2` does not hold: the probe arrives at h2");
+    assert!(compile(&broken, Promises::Left).unwrap().warnings().is_empty());
+    let barred = text(", run: [nft -f fw.nft]");
+    assert!(compile(&barred, Promises::Held).unwrap().warnings().is_empty());
 }

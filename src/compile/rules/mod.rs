@@ -33,13 +33,14 @@ pub(super) fn hold(
     forward::hold(layout, &owners, lab, errors);
     gateway::check(layout, &owners, lab, errors);
     lan::check(layout, lab, errors);
+    // What the compiler fills in leads back to every source.
+    let mut routes = lab.nodes.iter().flat_map(|node| &node.routes);
     match routing {
-        // What the compiler fills in leads back to every source.
-        Routing::Auto => {}
-        Routing::None => {
+        Routing::None if routes.any(|route| !route.span.is_none()) => {
             let tables = Tables::of(lab, layout, &owners);
             source::check(lab, layout, &tables, limits.most(Quantity::Lookups), errors);
         }
+        Routing::None | Routing::Auto => {}
     }
     mpls_input::check(layout, &owners, lab, errors);
     no_ipv6::check(lab, errors);
