@@ -55,9 +55,9 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
         if labs.is_empty() {
             continue;
         }
-        match (Request::Down { labs, by_marks }).carry_out(place) {
-            Exit::Done | Exit::Command(0) => {}
-            failed => exit = failed,
+        let carried_out = (Request::Down { labs, by_marks }).carry_out(place);
+        if !matches!(carried_out, Exit::Done | Exit::Command(0)) {
+            exit = carried_out;
         }
     }
     exit
@@ -232,13 +232,14 @@ fn one(lab: &LabName, force: bool) -> Result<(), Exit> {
 pub(super) fn say(left: Vec<TeardownError>, otherwise: Exit) -> Exit {
     let mut exit = otherwise;
     for left in left {
-        exit = match left {
-            TeardownError::State { error } => state_error(error),
-            left => {
-                err!("vrflab: {left}");
-                if left.is_failure() { Exit::Partly } else { exit }
-            }
-        };
+        if let TeardownError::State { error } = left {
+            exit = state_error(error);
+            continue;
+        }
+        err!("vrflab: {left}");
+        if left.is_failure() {
+            exit = Exit::Partly;
+        }
     }
     exit
 }

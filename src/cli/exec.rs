@@ -130,12 +130,8 @@ pub(super) fn here(lab: &LabName, execution: &Execution) -> Exit {
         Ok(never) => match never {},
         Err(error) => error,
     };
-    match &error {
-        // As shells do: 127 for a command that is not there, 126 for one that cannot be run.
-        ExecError::Entry(entry) => {
-            err!("vrflab: {error}");
-            Exit::Command(entry.status())
-        }
-        _ => not_started(error),
-    }
+    // As shells do: 127 for a command that is not there, 126 for one that cannot be run.
+    let ExecError::Entry(entry) = &error else { return not_started(error) };
+    err!("vrflab: {error}");
+    Exit::Command(entry.status())
 }

@@ -78,10 +78,8 @@ pub(super) fn state_error(error: impl Into<io::Error>) -> Exit {
         Some(_) => error.to_string(),
         None => format!("{}: {error}", state::DIRECTORY),
     };
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            cannot(format!("{said}; labs on this kernel are root's, run it with sudo"))
-        }
-        _ => cannot(said),
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return cannot(format!("{said}; labs on this kernel are root's, run it with sudo"));
     }
+    cannot(said)
 }

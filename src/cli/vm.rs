@@ -278,10 +278,8 @@ fn run_command(choices: &Choices, fresh: Vec<PathBuf>, command: Vec<OsString>) -
         Ok(end) => Exit::Command(end.code()),
         Err(error) => {
             err!("vrflab: {error}");
-            match error {
-                Error::Refused { status, .. } => Exit::Command(status),
-                _ => Exit::NotStarted,
-            }
+            let Error::Refused { status, .. } = error else { return Exit::NotStarted };
+            Exit::Command(status)
         }
     }
 }

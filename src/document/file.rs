@@ -79,6 +79,7 @@ fn too_large(name: &str, limit: u64) -> Diagnostic {
         .note(format!("a file may have {} MiB", limit / 1024 / 1024))
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the cause of any other is said by the system")]
 fn unreadable(name: &str, error: &io::Error) -> Diagnostic {
     match error.kind() {
         ErrorKind::NotFound => {

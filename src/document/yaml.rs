@@ -220,6 +220,7 @@ fn place(location: Location, source: &Source) -> Span {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the parser says what else is wrong")]
 fn diagnostic(error: &Error, source: &Source) -> Diagnostic {
     let error = error.without_snippet();
     let span = error.location().map_or(Span::NONE, |location| place(location, source));

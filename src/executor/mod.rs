@@ -7,8 +7,6 @@
 //! each namespace's configuration through a socket of its own. Building is bound by the kernel, which
 //! makes one device at a time, so there is one thread and no more.
 
-#![warn(clippy::wildcard_enum_match_arm)]
-
 mod build;
 mod change;
 mod heal;

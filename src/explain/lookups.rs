@@ -272,6 +272,10 @@ fn flow(check: &Check, to: IpAddr) -> Flow {
 }
 
 /// What a refusal means: the source validation's has another number since Linux 6.13.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "an errno without words of ours is said in its own"
+)]
 fn in_words(errno: Errno) -> String {
     match errno {
         Errno::EXDEV => format!("{}: source validation refuses it", errno.desc()),

@@ -102,12 +102,12 @@ pub(super) fn parse(
     attribute.as_slice().emit(&mut bytes);
     let attribute = NlaBuffer::new_checked(bytes.as_slice()).ok()?;
     let of_a_route = (AddressFamily::Inet, RouteType::Unicast, kind);
-    match RouteAttribute::parse_with_param(&attribute, of_a_route).ok()? {
-        RouteAttribute::Encap(parts) => of_parts(&parts, device),
-        _ => None,
-    }
+    let attribute = RouteAttribute::parse_with_param(&attribute, of_a_route).ok()?;
+    let RouteAttribute::Encap(parts) = attribute else { return None };
+    of_parts(&parts, device)
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 fn of_parts(
     parts: &[RouteLwTunnelEncap],
     device: impl Fn(u32) -> Option<DeviceName>,
@@ -139,9 +139,9 @@ fn of_parts(
                 read = Some(Encap::Seg6(Seg6 { mode, segments }));
             }
             RouteLwTunnelEncap::Seg6Local(_) => {
-                let parts = parts.iter().filter_map(|part| match part {
-                    RouteLwTunnelEncap::Seg6Local(part) => Some(part),
-                    _ => None,
+                let parts = parts.iter().filter_map(|part| {
+                    let RouteLwTunnelEncap::Seg6Local(part) = part else { return None };
+                    Some(part)
                 });
                 return Some(Encap::Seg6local(seg6local::read(parts, device)?));
             }
@@ -154,6 +154,7 @@ fn of_parts(
 }
 
 /// The kernel shows zeros for what nobody said.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 fn tunnel4(parts: &[RouteLwTunnelEncap]) -> Option<Tunnel<std::net::Ipv4Addr>> {
     let mut destination = None;
     let (mut id, mut source, mut ttl, mut tos, mut key) = (None, None, None, None, false);
@@ -174,6 +175,7 @@ fn tunnel4(parts: &[RouteLwTunnelEncap]) -> Option<Tunnel<std::net::Ipv4Addr>> {
     Some(Tunnel { id, destination: destination?, source, ttl, tos, key })
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 fn tunnel6(parts: &[RouteLwTunnelEncap]) -> Option<Tunnel<Ipv6Addr>> {
     let mut destination = None;
     let (mut id, mut source, mut ttl, mut tos, mut key) = (None, None, None, None, false);

@@ -189,11 +189,9 @@ fn try_dscp(socket: &mut Socket) -> Result<(), Refused> {
     let mut request = RuleMessage::default();
     request.header.family = AddressFamily::Inet;
     let shown = socket.dump(RouteNetlinkMessage::GetRule(request))?;
-    let is_it = |answer: &RouteNetlinkMessage| match answer {
-        RouteNetlinkMessage::NewRule(message) => {
-            rule::read(message).is_some_and(|(shown, _)| shown == rule)
-        }
-        _ => false,
+    let is_it = |answer: &RouteNetlinkMessage| {
+        let RouteNetlinkMessage::NewRule(message) = answer else { return false };
+        rule::read(message).is_some_and(|(shown, _)| shown == rule)
     };
     match shown.iter().any(is_it) {
         true => Ok(()),

@@ -170,9 +170,9 @@ impl Home {
         let (ends, name) = (self.ends(), format!("{}.{}", ended.node, ended.number));
         // Whoever reads it meanwhile finds it whole or not at all.
         let draft = ends.join(format!(".{name}"));
-        fs::create_dir(&ends).or_else(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Ok(()),
-            _ => Err(error),
+        fs::create_dir(&ends).or_else(|error| {
+            let exists = error.kind() == io::ErrorKind::AlreadyExists;
+            if exists { Ok(()) } else { Err(error) }
         })?;
         fs::write(&draft, serde_json::to_vec(ended)?)?;
         fs::rename(draft, ends.join(name))
@@ -303,11 +303,12 @@ fn show_etc(own: &Path) -> io::Result<()> {
 
 fn bind(source: &Path, target: &Path) -> io::Result<()> {
     let flags = MsFlags::MS_BIND | MsFlags::MS_REC;
-    mount(Some(source), target, None::<&str>, flags, None::<&str>).map_err(|error| match error {
-        Errno::ENOTDIR => io::Error::new(
-            io::ErrorKind::NotADirectory,
-            format!("{} is a file on one side and a directory on the other", target.display()),
-        ),
-        error => error.into(),
+    mount(Some(source), target, None::<&str>, flags, None::<&str>).map_err(|error| {
+        if error != Errno::ENOTDIR {
+            return error.into();
+        }
+        let target = target.display();
+        let why = format!("{target} is a file on one side and a directory on the other");
+        io::Error::new(io::ErrorKind::NotADirectory, why)
     })
 }

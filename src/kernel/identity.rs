@@ -144,9 +144,9 @@ fn mark_in(_in_namespace: &Worker) -> io::Result<String> {
     Ok(link
         .attributes
         .into_iter()
-        .find_map(|attribute| match attribute {
-            LinkAttribute::IfAlias(alias) => Some(alias),
-            _ => None,
+        .find_map(|attribute| {
+            let LinkAttribute::IfAlias(alias) = attribute else { return None };
+            Some(alias)
         })
         .unwrap_or_default())
 }

@@ -170,6 +170,7 @@ impl RouteQuery {
 }
 
 impl Match {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
     fn read(message: &RouteMessage, asked: IpAddr) -> Option<Self> {
         let mut destination = match asked {
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
@@ -206,6 +207,7 @@ impl Way {
         way
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
     fn take(&mut self, attribute: &RouteAttribute) {
         match attribute {
             RouteAttribute::Table(table) => self.table = Some(*table),

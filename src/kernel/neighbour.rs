@@ -36,6 +36,7 @@ pub(super) fn request(proxies: bool) -> NeighbourMessage {
 }
 
 /// An entry that the kernel shows at a device of this name; nothing for what it has learned.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 pub(super) fn read(message: &NeighbourMessage, dev: DeviceName) -> Option<Neighbour<DeviceName>> {
     let (mut address, mut lladdr) = (None, None);
     for attribute in &message.attributes {
@@ -99,6 +100,7 @@ pub(super) fn fdb_request() -> NeighbourMessage {
 /// An entry that the kernel shows; nothing for what it has learned, and for its devices' own addresses.
 /// `minds` says whether the bridge of an index minds VLANs: where it does not, the kernel has each entry
 /// once more, for a VLAN that is none.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 pub(super) fn read_fdb(
     message: &NeighbourMessage,
     minds: impl Fn(u32) -> bool,

@@ -62,9 +62,9 @@ impl Outputs {
         parents.reverse();
         for directory in parents {
             let made = DirBuilder::new().mode(0o700).create(directory);
-            made.or_else(|error| match error.kind() {
-                ErrorKind::AlreadyExists => Ok(()),
-                _ => Err(error),
+            made.or_else(|error| {
+                let exists = error.kind() == ErrorKind::AlreadyExists;
+                if exists { Ok(()) } else { Err(error) }
             })?;
             let found = fs::symlink_metadata(directory)?;
             let is_own = found.uid() == geteuid().as_raw() && found.mode() & 0o022 == 0;

@@ -89,9 +89,9 @@ impl PacketSocket {
                     Err(error) => return Err(error.into()),
                 }
             };
-            let time = message.cmsgs()?.find_map(|control| match control {
-                ControlMessageOwned::ScmTimestampsns(times) => Some(times.system),
-                _ => None,
+            let time = message.cmsgs()?.find_map(|control| {
+                let ControlMessageOwned::ScmTimestampsns(times) = control else { return None };
+                Some(times.system)
             });
             (message.bytes, message.address, time)
         };

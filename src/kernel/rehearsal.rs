@@ -32,12 +32,12 @@ pub fn rehearse(
     }
     let mut refused = Vec::new();
     for (place, resource) in resources.iter().enumerate() {
-        let tried = match resource {
-            Resource::Ruleset { ruleset, .. } => program::check_ruleset(worker, ruleset),
-            Resource::Sysctl { key, value, optional: false, .. } => {
-                set(worker, devices, key, value)
-            }
-            _ => Ok(()),
+        let tried = if let Resource::Ruleset { ruleset, .. } = resource {
+            program::check_ruleset(worker, ruleset)
+        } else if let Resource::Sysctl { key, value, optional: false, .. } = resource {
+            set(worker, devices, key, value)
+        } else {
+            Ok(())
         };
         refused.extend(tried.err().map(|Refused { refusal, .. }| (place, refusal)));
     }

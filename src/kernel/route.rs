@@ -176,6 +176,7 @@ fn scope(scope: Scope) -> RouteScope {
 }
 
 /// The scope that the kernel shows; `None` for one that no route of a lab can have.
+#[expect(clippy::wildcard_enum_match_arm, reason = "no lab has others")]
 pub(super) fn read_scope(scope: RouteScope) -> Option<Scope> {
     match scope {
         RouteScope::Universe => Some(Scope::Global),
@@ -234,10 +235,11 @@ fn metrics(attributes: &Attributes) -> Vec<RouteMetric> {
 }
 
 /// Reads what the kernel shows of what TCP and path MTU discovery are told.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others are read apart")]
 pub(super) fn read_metrics(shown: &[RouteMetric], attributes: &mut Attributes) {
-    let lock = shown.iter().find_map(|metric| match metric {
-        RouteMetric::Lock(lock) => Some(*lock),
-        _ => None,
+    let lock = shown.iter().find_map(|metric| {
+        let RouteMetric::Lock(lock) = metric else { return None };
+        Some(*lock)
     });
     let lock = lock.unwrap_or(0);
     let read = |metric: &RouteMetric| {
@@ -262,11 +264,9 @@ pub(super) fn read_metrics(shown: &[RouteMetric], attributes: &mut Attributes) {
         Some((metric, Value { number, locked: lock >> bit & 1 == 1 }))
     };
     attributes.metrics = shown.iter().filter_map(read).collect();
-    attributes.congestion = shown.iter().find_map(|metric| match metric {
-        RouteMetric::CcAlgo(name) => {
-            Some(Congestion { name: name.clone(), locked: lock >> CONGESTION & 1 == 1 })
-        }
-        _ => None,
+    attributes.congestion = shown.iter().find_map(|metric| {
+        let RouteMetric::CcAlgo(name) = metric else { return None };
+        Some(Congestion { name: name.clone(), locked: lock >> CONGESTION & 1 == 1 })
     });
 }
 

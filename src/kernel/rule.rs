@@ -78,6 +78,7 @@ pub(super) fn message(rule: &Rule) -> RuleMessage {
 
 /// A rule as the kernel shows it, and whether the kernel made it itself; `None` for what no rule of a
 /// lab can be.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 pub(super) fn read(message: &RuleMessage) -> Option<(Rule, bool)> {
     let v4 = message.header.family == family_of(Family::V4);
     let mut table = u32::from(message.header.table);

@@ -53,6 +53,7 @@ fn header(mut segments: Vec<Ipv6Addr>) -> Seg6LocalSrh {
 }
 
 /// What the kernel shows; `None` for what no route of a lab can have.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 pub(super) fn read<'a>(
     parts: impl Iterator<Item = &'a Part>,
     device: impl Fn(u32) -> Option<DeviceName>,

@@ -68,15 +68,16 @@ fn wait(patience: Duration, mut ready: impl FnMut(&[LinkMessage]) -> bool) -> io
 
 fn links(socket: &mut Socket) -> Result<Vec<LinkMessage>, SendError> {
     let answers = socket.dump(RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
-    let links = answers.into_iter().filter_map(|answer| match answer {
-        RouteNetlinkMessage::NewLink(link) => Some(link),
-        _ => None,
+    let links = answers.into_iter().filter_map(|answer| {
+        let RouteNetlinkMessage::NewLink(link) = answer else { return None };
+        Some(link)
     });
     Ok(links.collect())
 }
 
 /// A port that has a carrier, of a bridge that is up, and yet neither forwards nor blocks: it is on its
 /// way there, or the bridge has yet to hear of the carrier.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 fn open_port(links: &[LinkMessage]) -> Option<String> {
     let is_up = |link: &&LinkMessage| link.header.flags.contains(LinkFlags::Up);
     let up: HashSet<u32> = links.iter().filter(is_up).map(|link| link.header.index).collect();
@@ -92,25 +93,22 @@ fn open_port(links: &[LinkMessage]) -> Option<String> {
             }
         }
         let state = state.filter(|_| carrier && master.is_some_and(|it| up.contains(&it)))?;
-        match state {
-            BridgePortState::Forwarding | BridgePortState::Blocking => None,
-            other => Some(format!("{name} is {other}")),
-        }
+        let is_open = matches!(state, BridgePortState::Forwarding | BridgePortState::Blocking);
+        (!is_open).then(|| format!("{name} is {state}"))
     })
 }
 
 fn port_state(infos: &[LinkInfo]) -> Option<BridgePortState> {
-    infos.iter().find_map(|info| match info {
-        LinkInfo::PortData(InfoPortData::BridgePort(port)) => {
-            port.iter().find_map(|item| match item {
-                InfoBridgePort::State(state) => Some(*state),
-                _ => None,
-            })
-        }
-        _ => None,
+    infos.iter().find_map(|info| {
+        let LinkInfo::PortData(InfoPortData::BridgePort(port)) = info else { return None };
+        port.iter().find_map(|item| {
+            let InfoBridgePort::State(state) = item else { return None };
+            Some(*state)
+        })
     })
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 fn is_noticed(link: &LinkMessage) -> bool {
     let (mut carrier, mut noticed, mut unknown, mut is_veth) = (false, false, false, false);
     for attribute in &link.attributes {

@@ -390,10 +390,10 @@ impl Part<'_> {
 
     fn payload<M: NetlinkDeserializable>(&self) -> io::Result<Option<M>> {
         match NetlinkMessage::<M>::deserialize(self.bytes) {
-            Ok(message) => Ok(match message.payload {
-                NetlinkPayload::InnerMessage(inner) => Some(inner),
-                _ => None,
-            }),
+            Ok(NetlinkMessage { payload: NetlinkPayload::InnerMessage(inner), .. }) => {
+                Ok(Some(inner))
+            }
+            Ok(_) => Ok(None),
             Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error.to_string())),
         }
     }

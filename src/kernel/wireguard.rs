@@ -93,6 +93,7 @@ fn allowed(net: &IpNet) -> WireguardAllowedIp {
 }
 
 /// What an interface of the thread's namespace has been told; nothing where that is no key.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 pub(super) fn read(device: &str) -> Result<Option<WireguardSettings>, SendError> {
     let mut family = Family::open()?;
     let message = family
@@ -126,6 +127,7 @@ pub(super) fn read(device: &str) -> Result<Option<WireguardSettings>, SendError>
     Ok(key.map(|private_key| WireguardSettings { private_key, listen_port, fwmark, peers }))
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 fn read_peer(peer: WireguardPeer) -> Option<(PublicKey, PeerSettings)> {
     let mut key = None;
     let mut settings = PeerSettings::default();
@@ -146,6 +148,7 @@ fn read_peer(peer: WireguardPeer) -> Option<(PublicKey, PeerSettings)> {
     Some((key?, settings))
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 fn read_allowed(allowed: &WireguardAllowedIp) -> Option<IpNet> {
     let (mut address, mut length) = (None, None);
     for attribute in &allowed.0 {
@@ -170,9 +173,9 @@ impl Family {
         let name = GenlCtrlAttrs::FamilyName("wireguard".to_owned());
         let question = GenlCtrl { cmd: GenlCtrlCmd::GetFamily, nlas: vec![name] };
         let answer = socket.ask(GenlMessage::from_payload(question))?;
-        let number = answer.payload.nlas.iter().find_map(|it| match it {
-            GenlCtrlAttrs::FamilyId(number) => Some(*number),
-            _ => None,
+        let number = answer.payload.nlas.iter().find_map(|it| {
+            let GenlCtrlAttrs::FamilyId(number) = it else { return None };
+            Some(*number)
         });
         let number = number.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
         Ok(Self { socket, number })

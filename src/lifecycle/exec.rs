@@ -130,9 +130,9 @@ fn exec(record: &Record, execution: &Execution) -> Result<Infallible, ExecError>
     let name = || node.namespace.clone();
     let namespace = Namespace::open(&node.namespace)
         .map_err(|error| ExecError::Namespace { namespace: name(), error })?;
-    own(&record.footprint, [node.namespace.as_str()]).map_err(|error| match error {
-        OpenError::Foreign { namespace } => ExecError::Foreign { namespace },
-        error => error.into(),
+    own(&record.footprint, [node.namespace.as_str()]).map_err(|error| {
+        let OpenError::Foreign { namespace } = error else { return error.into() };
+        ExecError::Foreign { namespace }
     })?;
     let home = Home::of(state::directory(record.lab()));
     let entry = Entry { namespace: &namespace, home, vrf: vrf.map(DeviceName::as_str) };

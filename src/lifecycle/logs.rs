@@ -40,10 +40,8 @@ pub enum LogsError {
 
 impl From<io::Error> for LogsError {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::PermissionDenied => Self::Roots(error),
-            _ => Self::Io(error),
-        }
+        let is_roots = error.kind() == io::ErrorKind::PermissionDenied;
+        if is_roots { Self::Roots(error) } else { Self::Io(error) }
     }
 }
 

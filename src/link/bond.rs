@@ -163,6 +163,7 @@ impl LinkKind for Bond {
         Ok(Self { mode, miimon })
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
     fn read(data: Option<&InfoData>) -> Option<(Self, Option<u32>)> {
         let Some(InfoData::Bond(data)) = data else { return None };
         let (mut mode, mut miimon) = (None, 0);

@@ -208,6 +208,7 @@ impl LinkKind for Bridge {
         })
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
     fn read(data: Option<&InfoData>) -> Option<(Self, Option<u32>)> {
         let Some(InfoData::Bridge(data)) = data else { return None };
         let mut bridge = Self::plain(false);

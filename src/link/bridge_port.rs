@@ -174,6 +174,7 @@ impl BridgePort {
     }
 
     /// What the kernel shows; of the cost it does not show whether it has chosen it itself.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
     pub(crate) fn read(data: &[InfoBridgePort]) -> Self {
         let mut port = Self::default();
         for (_, flag, is_on, attribute) in FLAGS {

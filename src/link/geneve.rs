@@ -48,6 +48,7 @@ impl LinkKind for Geneve {
         Ok(Self { id: keys.id("id", 0, (1 << 24) - 1)?, remote, ttl, dstport })
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
     fn read(data: Option<&InfoData>) -> Option<(Self, Option<u32>)> {
         let Some(InfoData::Geneve(data)) = data else { return None };
         let (mut id, mut remote, mut ttl, mut dstport) = (None, None, 0, 0);

@@ -87,6 +87,7 @@ pub(super) fn attributes(outer: &Outer<Ipv4Addr>, dev: Option<u32>) -> Vec<InfoG
 }
 
 /// What the kernel shows of a tunnel.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 pub(super) fn read(data: &[InfoGre]) -> Option<(Outer<Ipv4Addr>, Option<u32>)> {
     let (mut local, mut remote) = (Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED);
     let (mut ttl, mut key, mut has_key, mut dev) = (0, 0, false, None);

@@ -88,6 +88,7 @@ pub(super) fn attributes(outer: &Outer<Ipv6Addr>, dev: Option<u32>) -> Vec<InfoG
 }
 
 /// What the kernel shows of a tunnel.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 pub(super) fn read(data: &[InfoGre6]) -> Option<(Outer<Ipv6Addr>, Option<u32>)> {
     let (mut local, mut remote) = (Ipv6Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED);
     let (mut ttl, mut key, mut has_key, mut dev) = (0, 0, false, None);

@@ -96,6 +96,7 @@ pub(super) fn read(data: &[InfoIpTunnel]) -> Option<(Outer<Ipv4Addr>, Option<u32
 }
 
 /// The ends of a tunnel, its TTL and the index of the device that its packets leave through.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 pub(super) fn ends<A: OuterAddress>(data: &[InfoIpTunnel]) -> Option<(A, A, u8, Option<u32>)> {
     let (mut local, mut remote, mut ttl, mut dev) = (A::UNSAID, A::UNSAID, 0, None);
     for item in data {

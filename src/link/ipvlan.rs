@@ -65,9 +65,9 @@ impl LinkKind for Ipvlan {
 
     fn read(data: Option<&InfoData>) -> Option<(Self, Option<u32>)> {
         let Some(InfoData::IpVlan(data)) = data else { return None };
-        let mode = data.iter().find_map(|item| match item {
-            InfoIpVlan::Mode(mode) => IpvlanMode::ALL.iter().find(|(_, _, it)| it == mode),
-            _ => None,
+        let mode = data.iter().find_map(|item| {
+            let InfoIpVlan::Mode(mode) = item else { return None };
+            IpvlanMode::ALL.iter().find(|(_, _, it)| it == mode)
         })?;
         Some((Self { mode: mode.1 }, None))
     }

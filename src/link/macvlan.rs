@@ -73,9 +73,9 @@ impl LinkKind for Macvlan {
 
     fn read(data: Option<&InfoData>) -> Option<(Self, Option<u32>)> {
         let Some(InfoData::MacVlan(data)) = data else { return None };
-        let mode = data.iter().find_map(|item| match item {
-            InfoMacVlan::Mode(mode) => MacvlanMode::ALL.iter().find(|(_, _, it)| it == mode),
-            _ => None,
+        let mode = data.iter().find_map(|item| {
+            let InfoMacVlan::Mode(mode) = item else { return None };
+            MacvlanMode::ALL.iter().find(|(_, _, it)| it == mode)
         })?;
         Some((Self { mode: mode.1 }, None))
     }

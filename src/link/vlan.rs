@@ -36,9 +36,9 @@ impl LinkKind for Vlan {
 
     fn read(data: Option<&InfoData>) -> Option<(Self, Option<u32>)> {
         let Some(InfoData::Vlan(data)) = data else { return None };
-        let id = data.iter().find_map(|item| match item {
-            InfoVlan::Id(id) => Some(*id),
-            _ => None,
+        let id = data.iter().find_map(|item| {
+            let InfoVlan::Id(id) = item else { return None };
+            Some(*id)
         })?;
         Some((Self { id }, None))
     }

@@ -38,9 +38,9 @@ impl LinkKind for Vrf {
 
     fn read(data: Option<&InfoData>) -> Option<(Self, Option<u32>)> {
         let Some(InfoData::Vrf(data)) = data else { return None };
-        let table = data.iter().find_map(|item| match item {
-            InfoVrf::TableId(table) => Some(*table),
-            _ => None,
+        let table = data.iter().find_map(|item| {
+            let InfoVrf::TableId(table) = item else { return None };
+            Some(*table)
         })?;
         Some((Self { table }, None))
     }

@@ -85,6 +85,7 @@ fn attributes(outer: &Outer<Ipv4Addr>, dev: Option<u32>) -> Vec<InfoVti> {
 }
 
 /// What the kernel shows of a tunnel; a key of 0 is none there.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 fn read(data: &[InfoVti]) -> Option<(Outer<Ipv4Addr>, Option<u32>)> {
     let (mut local, mut remote) = (Ipv4Addr::UNSPECIFIED, Ipv4Addr::UNSPECIFIED);
     let (mut key, mut dev) = (None, None);

@@ -221,6 +221,7 @@ impl LinkKind for Vxlan {
         })
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
     fn read(data: Option<&InfoData>) -> Option<(Self, Option<u32>)> {
         let Some(InfoData::Vxlan(data)) = data else { return None };
         let (mut id, mut dev) = (None, None);

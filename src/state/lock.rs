@@ -48,9 +48,11 @@ impl Lock {
         let own = directory(&self.lab);
         fs::remove_dir_all(&own).map_err(at(&own))?;
         // The directory of all labs goes with the last; it is not empty while another is there.
-        fs::remove_dir(DIRECTORY).or_else(|error| match error.kind() {
-            io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound => Ok(()),
-            _ => Err(error),
+        fs::remove_dir(DIRECTORY).or_else(|error| {
+            let kind = error.kind();
+            let is_done =
+                matches!(kind, io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound);
+            if is_done { Ok(()) } else { Err(error) }
         })
     }
 }

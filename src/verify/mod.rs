@@ -4,7 +4,6 @@
 //! [`Verdict`] per address that is probed. A check is proved if it holds for every flow that its probes can
 //! be, refuted if some flow contradicts it, and unknown where the model says that it does not know. What
 //! takes a running lab, a time or a listening server, is not judged: see [`not_judged`].
-#![warn(clippy::wildcard_enum_match_arm)]
 
 mod advice;
 mod cause;

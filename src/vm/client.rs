@@ -86,6 +86,7 @@ impl Connection {
         Ok(Self::greet(dirs)?.map(|(connection, _)| connection))
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the system says the cause of any other")]
     fn greet(dirs: &Dirs) -> Result<Option<(Self, u64)>, Error> {
         let path = dirs.socket();
         let stream = match connect(&path) {
@@ -127,11 +128,12 @@ impl Connection {
     /// Waits until the guest is up, telling what is being done for it.
     pub fn wait_until_up(&mut self, progress: &mut dyn FnMut(&str)) -> Result<(), Error> {
         loop {
-            match self.receive(Awaited::Boot)? {
-                Message::Up => return Ok(()),
-                Message::Progress(what) => progress(&what),
-                Message::Gone(why) => return Err(Error::Gone(why)),
-                _ => {}
+            let message = self.receive(Awaited::Boot)?;
+            if let Message::Progress(what) = &message {
+                progress(what);
+            }
+            if message == Message::Up {
+                return Ok(());
             }
         }
     }
@@ -167,9 +169,12 @@ impl Connection {
         }
     }
 
-    /// The next message of those that have come.
+    /// The next message of those that have come; that the machine is gone is an error.
     pub fn next(&mut self) -> Result<Option<Message>, Error> {
         let message = self.decoder.next()?.map(|frame| frame.message);
+        if let Some(Message::Gone(why)) = message {
+            return Err(Error::Gone(why));
+        }
         if let Some(Message::Status(status)) = &message {
             let engine = status.qemu.map(|pid| Pid::from_raw(pid.cast_signed()));
             self.engine = engine.and_then(held);

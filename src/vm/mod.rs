@@ -100,10 +100,8 @@ fn open() -> Result<Option<Connection>, Error> {
 fn ask_status(connection: &mut Connection) -> Result<Status, Error> {
     connection.send(Message::AskStatus)?;
     loop {
-        match connection.receive(Awaited::Broker)? {
-            Message::Status(status) => return Ok(*status),
-            Message::Gone(why) => return Err(Error::Gone(why)),
-            _ => {}
+        if let Message::Status(status) = connection.receive(Awaited::Broker)? {
+            return Ok(*status);
         }
     }
 }
@@ -125,10 +123,8 @@ fn ask_labs(connection: &mut Connection, guest: Awaited) -> Result<Vec<Outline>,
     ask_status(connection)?;
     connection.send(Message::ListLabs)?;
     loop {
-        match connection.receive(guest)? {
-            Message::Labs(labs) => return Ok(labs),
-            Message::Gone(why) => return Err(Error::Gone(why)),
-            _ => {}
+        if let Message::Labs(labs) = connection.receive(guest)? {
+            return Ok(labs);
         }
     }
 }

@@ -83,9 +83,9 @@ fn meant(sheet: &Sheet) -> impl PartialEq + std::fmt::Debug + use<> {
             _ => Vec::new(),
         }
     };
-    let setting = |(key, value): (String, Value)| match value {
-        Value::Line(line) => (key, line),
-        other => panic!("{other:?}"),
+    let setting = |(key, value): (String, Value)| {
+        let Value::Line(line) = value else { panic!("{value:?}") };
+        (key, line)
     };
     let addresses = ["Some([10.0.0.1/24, fd00::1/64])", "Some([])"];
     let [one, other] = &sheet.links[0].ends;

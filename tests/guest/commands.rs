@@ -112,10 +112,11 @@ fn is_gone(what: &str, plan: &Plan) {
 /// The words of a command in the order in which they come first, but for names and numbers, and for what a file
 /// holds.
 fn form(action: &Action, names: &BTreeSet<&str>) -> Vec<String> {
-    match action.resource() {
-        Resource::EtcFile { .. } => return vec!["install".to_owned()],
-        Resource::Ruleset { .. } => return vec!["nft".to_owned()],
-        _ => {}
+    if let Resource::EtcFile { .. } = action.resource() {
+        return vec!["install".to_owned()];
+    }
+    if let Resource::Ruleset { .. } = action.resource() {
+        return vec!["nft".to_owned()];
     }
     let mut form: Vec<String> = Vec::new();
     for word in action.to_string().split(' ').filter(|word| !names.contains(word)) {

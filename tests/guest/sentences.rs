@@ -124,11 +124,9 @@ impl Run {
         for (kind, program, option, verb) in kinds {
             let of_kind = self.lines.iter().enumerate().filter(|(_, (it, _))| *it == kind);
             let (numbers, sentences): (Vec<usize>, Vec<String>) = of_kind
-                .map(|(number, (_, sentence))| match kind {
-                    Kind::Queue(queue) => {
-                        (number, format!("q{number} root handle 1: {queue} {sentence}"))
-                    }
-                    _ => (number, sentence.clone()),
+                .map(|(number, (_, sentence))| {
+                    let Kind::Queue(queue) = kind else { return (number, sentence.clone()) };
+                    (number, format!("q{number} root handle 1: {queue} {sentence}"))
                 })
                 .unzip();
             let mut command = vec![program, "-n", namespace];

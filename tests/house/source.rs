@@ -122,17 +122,16 @@ impl Reader<'_> {
                 [TokenTree::Ident(word), TokenTree::Ident(name), after, ..] if *word == "mod" => {
                     let mut module = self.module.clone();
                     module.push(name.to_string());
-                    match after {
-                        TokenTree::Group(body) => {
-                            let outer = std::mem::replace(&mut self.module, module);
-                            self.items(body.stream(), in_test || test_item);
-                            self.module = outer;
-                        }
-                        _ => self.file.declares.push(Declared {
+                    if let TokenTree::Group(body) = after {
+                        let outer = std::mem::replace(&mut self.module, module);
+                        self.items(body.stream(), in_test || test_item);
+                        self.module = outer;
+                    } else {
+                        self.file.declares.push(Declared {
                             module,
                             at: path_attribute.take(),
                             in_test: in_test || test_item,
-                        }),
+                        });
                     }
                     test_item = false;
                     at += 3;

@@ -43,14 +43,13 @@ impl<'a> Said<'a> {
     fn of(here: &str, planned: &BTreeSet<&'a Resource>) -> Self {
         let mut said = Self::default();
         for resource in planned.iter().filter(|resource| resource.namespace() == here) {
-            match resource {
-                Resource::Mtu { device, .. } => {
-                    said.mtus.insert(device);
-                }
-                Resource::BridgePort { device, port, .. } if port.cost.is_some() => {
-                    said.costs.insert(device);
-                }
-                _ => {}
+            if let Resource::Mtu { device, .. } = resource {
+                said.mtus.insert(device);
+            }
+            if let Resource::BridgePort { device, port, .. } = resource
+                && port.cost.is_some()
+            {
+                said.costs.insert(device);
             }
         }
         said
@@ -125,6 +124,7 @@ pub(super) fn read(
 }
 
 impl Shown {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
     fn of(message: &LinkMessage) -> Self {
         let mut shown =
             Self { up: message.header.flags.contains(LinkFlags::Up), ..Self::default() };
@@ -143,6 +143,7 @@ impl Shown {
         shown
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
     fn take(&mut self, info: &LinkInfo) {
         match info {
             LinkInfo::Kind(kind) => self.kind = Some(kind.clone()),
@@ -163,6 +164,7 @@ impl Shown {
 
 /// The VNIs that VLANs of a port have: of several that follow each other the kernel shows the first and the
 /// last.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 fn tunnels(specs: &[AfSpecBridge]) -> BTreeMap<u16, u32> {
     let mut tunnels = BTreeMap::new();
     let mut before = (0, 0);
@@ -201,9 +203,9 @@ fn vlans(
         let RouteNetlinkMessage::NewLink(message) = answer else { continue };
         let index = message.header.index;
         let Some(device) = devices.get(&index) else { continue };
-        let master = message.attributes.iter().find_map(|attribute| match attribute {
-            LinkAttribute::Controller(master) => Some(*master),
-            _ => None,
+        let master = message.attributes.iter().find_map(|attribute| {
+            let LinkAttribute::Controller(master) = attribute else { return None };
+            Some(*master)
         });
         let own = minding.contains(&index);
         if !own && !master.is_some_and(|master| minding.contains(&master)) {

@@ -152,13 +152,13 @@ fn addresses(
         let RouteNetlinkMessage::NewAddress(message) = answer else { continue };
         let Some(device) = devices.get(&message.header.index) else { continue };
         // What is at the far end stands in the place of the address where both are there.
-        let local = message.attributes.iter().find_map(|attribute| match attribute {
-            AddressAttribute::Local(address) => Some(*address),
-            _ => None,
+        let local = message.attributes.iter().find_map(|attribute| {
+            let AddressAttribute::Local(address) = attribute else { return None };
+            Some(*address)
         });
-        let plain = message.attributes.iter().find_map(|attribute| match attribute {
-            AddressAttribute::Address(address) => Some(*address),
-            _ => None,
+        let plain = message.attributes.iter().find_map(|attribute| {
+            let AddressAttribute::Address(address) = attribute else { return None };
+            Some(*address)
         });
         let Some(address) = local.or(plain) else { continue };
         let kernels_own =
@@ -203,12 +203,10 @@ fn neighbours(
     // A VXLAN's far end is an entry too.
     let ends: BTreeSet<(String, IpAddr)> =
         resources.iter().filter_map(|it| end(here, it)).collect();
-    let minding = resources.iter().filter_map(|resource| match resource {
-        Resource::Device { namespace, device } if namespace == here => {
-            let minds = device.kind.as_bridge().is_some_and(|bridge| bridge.vlan_filtering);
-            minds.then(|| device.name.clone())
-        }
-        _ => None,
+    let minding = resources.iter().filter_map(|resource| {
+        let Resource::Device { namespace, device } = resource else { return None };
+        let minds = device.kind.as_bridge().is_some_and(|bridge| bridge.vlan_filtering);
+        (namespace == here && minds).then(|| device.name.clone())
     });
     let minding: BTreeSet<String> = minding.collect();
     for answer in socket.dump(request)? {
@@ -227,10 +225,8 @@ fn neighbours(
 /// The name of a VXLAN and its far end.
 fn end(here: &str, resource: &Resource) -> Option<(String, IpAddr)> {
     let Resource::Device { namespace, device } = resource else { return None };
-    match &device.kind {
-        Kind::Vxlan(vxlan) if namespace == here => Some((device.name.clone(), vxlan.remote?)),
-        _ => None,
-    }
+    let Kind::Vxlan(vxlan) = &device.kind else { return None };
+    (namespace == here).then_some((device.name.clone(), vxlan.remote?))
 }
 
 /// The lookup of the local table where the kernel puts it by itself, which a plan may take away.

@@ -133,6 +133,7 @@ fn place(resource: &Resource) -> Option<Place> {
 }
 
 /// The routes that the kernel itself has made in the namespace of a socket.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 fn own_routes(socket: &mut Socket) -> Result<HashSet<Place>, SendError> {
     let links = socket.dump(RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
     let devices: HashMap<u32, String> = links.into_iter().filter_map(named).collect();
@@ -174,9 +175,9 @@ fn own_routes(socket: &mut Socket) -> Result<HashSet<Place>, SendError> {
 /// The number of a link, and its name.
 fn named(link: RouteNetlinkMessage) -> Option<(u32, String)> {
     let RouteNetlinkMessage::NewLink(link) = link else { return None };
-    let name = link.attributes.into_iter().find_map(|attribute| match attribute {
-        LinkAttribute::IfName(name) => Some(name),
-        _ => None,
+    let name = link.attributes.into_iter().find_map(|attribute| {
+        let LinkAttribute::IfName(name) = attribute else { return None };
+        Some(name)
     });
     Some((link.header.index, name?))
 }

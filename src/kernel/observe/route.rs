@@ -85,6 +85,7 @@ struct Way {
 }
 
 impl Way {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
     fn take(&mut self, attribute: &RouteAttribute) {
         match attribute {
             RouteAttribute::Gateway(RouteAddress::Inet(via)) => self.via = Some((*via).into()),
@@ -123,6 +124,7 @@ impl Way {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 fn label_route(message: &RouteMessage, devices: &Devices) -> Option<LabelRoute> {
     let mut label = None;
     let mut ttl_propagate = None;
@@ -153,6 +155,7 @@ fn label_route(message: &RouteMessage, devices: &Devices) -> Option<LabelRoute> 
     Some(LabelRoute { label: label?, ttl_propagate, protocol, nexthops })
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel shows more than is asked")]
 fn ip_route(
     message: &RouteMessage,
     devices: &Devices,

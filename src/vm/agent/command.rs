@@ -103,6 +103,7 @@ fn start_here(order: &Order, root: &HostRoot, reaper: &Reaper) -> Result<Started
 
 type Spawned = (std::process::Child, oneshot::Receiver<End>);
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "what else the system refuses has one status")]
 fn spawn(order: &Order, reaper: &Reaper, command: &mut Command) -> Result<Spawned, Refusal> {
     reaper.start(command).map_err(|error| {
         let status = match error.kind() {

@@ -72,6 +72,7 @@ async fn serve_here(root: HostRoot) -> io::Result<()> {
 
 type Commands = HashMap<u32, mpsc::UnboundedSender<Message>>;
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the rest is for the command of the stream")]
 fn handle(
     frame: Frame,
     root: &HostRoot,

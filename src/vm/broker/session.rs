@@ -92,18 +92,20 @@ async fn listen(mut reader: OwnedReadHalf, hub: &Hub, stream: u32, mailbox: &Mai
 }
 
 async fn handle(mut message: Message, hub: &Hub, stream: u32, mailbox: &Mailbox) {
-    // Answers go to a mailbox that closes only when the client is gone.
-    match message {
-        Message::AskStatus => drop(mailbox.send(Message::Status(Box::new(hub.status())))),
-        Message::Stop => hub.stop_wanted.notify_one(),
-        _ => match (hub.to_guest(), &message) {
-            (Some(to_guest), _) => {
-                hub.note_sent(stream, &mut message);
-                let _ = to_guest.send(Frame { stream, message }).await;
-            }
-            // A machine that is not up has no labs.
-            (None, Message::ListLabs) => drop(mailbox.send(Message::Labs(Vec::new()))),
-            (None, _) => drop(mailbox.send(not_up())),
-        },
-    }
+    let answer = if message == Message::AskStatus {
+        Message::Status(Box::new(hub.status()))
+    } else if message == Message::Stop {
+        return hub.stop_wanted.notify_one();
+    } else if let Some(to_guest) = hub.to_guest() {
+        hub.note_sent(stream, &mut message);
+        let _ = to_guest.send(Frame { stream, message }).await;
+        return;
+    } else if message == Message::ListLabs {
+        // A machine that is not up has no labs.
+        Message::Labs(Vec::new())
+    } else {
+        not_up()
+    };
+    // The mailbox closes only when the client is gone.
+    drop(mailbox.send(answer));
 }

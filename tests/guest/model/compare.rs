@@ -25,20 +25,18 @@ pub fn compare(
 ) -> Comparison {
     let mut outcomes =
         exchanges.iter().flat_map(|it| std::iter::once(&it.request).chain(&it.reply));
-    let unknown = outcomes.find_map(|outcome| match outcome.end {
-        End::Unknown { why, .. } => Some(why.to_string()),
-        _ => None,
+    let unknown = outcomes.find_map(|outcome| {
+        let End::Unknown { why, .. } = outcome.end else { return None };
+        Some(why.to_string())
     });
     if let Some(why) = unknown {
         return Comparison::Unknown(why);
     }
     // A port is opened in the VRF where the lab has the address, and nobody hears it elsewhere.
-    let is_unheard = |outcome: &Outcome<'_>| match outcome.end {
-        End::Delivered { namespace, vrf, .. } => {
-            matches!(outcome.packet.protocol, Protocol::Udp { .. } | Protocol::Tcp { .. })
-                && !is_in(lab, namespace, vrf, outcome.packet.destination)
-        }
-        _ => false,
+    let is_unheard = |outcome: &Outcome<'_>| {
+        let End::Delivered { namespace, vrf, .. } = outcome.end else { return false };
+        matches!(outcome.packet.protocol, Protocol::Udp { .. } | Protocol::Tcp { .. })
+            && !is_in(lab, namespace, vrf, outcome.packet.destination)
     };
     if exchanges.iter().any(|it| is_unheard(&it.request)) {
         return Comparison::Unknown("who listens in the VRF".to_owned());
@@ -244,15 +242,13 @@ fn differs(
             }
             // A kernel tells its own sockets that it finds no neighbour. One whose search is lost tells all,
             // unless the neighbour has made itself known.
-            let may_come = match request.end {
-                End::Dropped { at, reason: DropReason::NeighbourUnresolved } => {
-                    at == probe.namespace
-                }
-                End::Dropped { reason: DropReason::Impaired, .. } => {
-                    let unreachable = IcmpKind::HostUnreachable.to_string();
-                    seen.errors.iter().all(|it| it.error.as_ref() == Some(&unreachable))
-                }
-                _ => false,
+            let may_come = if let End::Dropped { at, reason } = request.end {
+                let unreachable = IcmpKind::HostUnreachable.to_string();
+                (reason == DropReason::NeighbourUnresolved && at == probe.namespace)
+                    || (reason == DropReason::Impaired
+                        && seen.errors.iter().all(|it| it.error.as_ref() == Some(&unreachable)))
+            } else {
+                false
             };
             if is_strange && !may_come {
                 return Some("an error came");

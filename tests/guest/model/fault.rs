@@ -31,9 +31,9 @@ pub fn any(state: &State, rng: &mut Rng) -> (State, Vec<String>) {
 
 /// What loses all that leaves through some interface.
 fn lost(state: &State, rng: &mut Rng) -> Option<Resource> {
-    let up = state.resources.iter().filter_map(|resource| match resource {
-        Resource::Up { namespace, device } if device != "lo" => Some((namespace, device)),
-        _ => None,
+    let up = state.resources.iter().filter_map(|resource| {
+        let Resource::Up { namespace, device } = resource else { return None };
+        (device != "lo").then_some((namespace, device))
     });
     let (namespace, device) = rng.choice(up.collect::<Vec<_>>())?;
     let loss = Some(Loss::Random(Chance { share: Share::ALL, ..Chance::default() }));
@@ -52,15 +52,14 @@ fn twice(state: &State, rng: &mut Rng) -> Option<Resource> {
 }
 
 fn address(resource: &Resource) -> Option<(&String, &String, &IpNet)> {
-    match resource {
-        Resource::Address { namespace, device, address, peer: None } => {
-            Some((namespace, device, address))
-        }
-        _ => None,
-    }
+    let Resource::Address { namespace, device, address, peer: None } = resource else {
+        return None;
+    };
+    Some((namespace, device, address))
 }
 
 /// Another of the same kind in the place of one; nothing where it only goes.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the rest only goes")]
 fn changed(resource: Resource, rng: &mut Rng) -> Option<Resource> {
     match resource {
         Resource::Sysctl { namespace, key, value, optional } => {

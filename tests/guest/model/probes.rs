@@ -72,11 +72,10 @@ pub fn expected(exchanges: &[Exchange<'_>]) -> Expect<NodeId> {
     let answered = |exchange: &Exchange<'_>| {
         exchange.request.is_delivered() && exchange.reply.iter().all(|reply| reply.is_delivered())
     };
-    let rejected = exchanges.iter().find_map(|exchange| match exchange.request.end {
-        End::Rejected { error, .. } if exchange.reply.iter().any(|it| it.is_delivered()) => {
-            Some(Rejection { kind: error.kind, mtu: None, by: None })
-        }
-        _ => None,
+    let rejected = exchanges.iter().find_map(|exchange| {
+        let End::Rejected { error, .. } = exchange.request.end else { return None };
+        let is_seen = exchange.reply.iter().any(|it| it.is_delivered());
+        is_seen.then_some(Rejection { kind: error.kind, mtu: None, by: None })
     });
     match rejected {
         Some(rejection) => Expect::Rejected(rejection),
