@@ -6,7 +6,9 @@
 //! large network neighbours come together instead, so that their routes do.
 
 use super::Draft;
+use super::allocations::Allocations;
 use super::family::IpFamily;
+use super::interface::InterfaceKind;
 use super::lab::{Lab, MAIN, NodeId};
 use super::layout::{Context, Layout, Port, Run};
 use super::pool::{Pool, Taken};
@@ -43,6 +45,25 @@ impl Pools {
     fn any_lies_in(&self, net: IpNet) -> bool {
         [&self.links, &self.lans, &self.loopbacks].into_iter().any(|pool| pool.lies_in(net))
     }
+
+    /// The pool from which a segment gets its subnet, and the length of that.
+    fn of(&mut self, segment: &Segment) -> (&mut Pool, u8) {
+        if segment.point_to_point {
+            let part = self.links.part();
+            return (&mut self.links, part);
+        }
+        // A LAN with more ports than its part has room for takes a larger part.
+        let bits = (segment.ports.len() as u32 + 2).next_power_of_two().trailing_zeros() as u8;
+        let part = self.lans.part().min(self.lans.width() - bits);
+        (&mut self.lans, part)
+    }
+}
+
+/// What is not free.
+struct Claims<'a> {
+    kept: &'a Allocations,
+    /// The file's own.
+    taken: Taken,
 }
 
 /// What one run has to be given addresses for, in their order.
@@ -57,6 +78,7 @@ struct Asking<'a> {
 /// where the compiler also routes to them.
 pub(super) fn fill(
     topology: &Topology,
+    kept: &Allocations,
     layout: &Layout,
     draft: &mut Draft,
     errors: &mut Diagnostics,
@@ -78,20 +100,35 @@ pub(super) fn fill(
         let given = given.map(|subnet| &subnet.value);
         let nets = own.get(run).into_iter().flatten().chain(given);
         let nets = nets.chain(routed_to.get(run).into_iter().flatten().filter(is_part));
-        let taken = Taken::of(nets.copied());
+        let claims = Claims { kept, taken: Taken::of(nets.copied()) };
+        let taken = &claims.taken;
         for mut pools in pools {
             if rank.is_some() {
                 pools.loopbacks.begin_even();
             }
-            for segment in &asking.segments {
-                fill_segment(segment, subnets.at(segment), &taken, &mut pools, draft, errors);
+            // What was chosen before comes first, so that nobody else gets it.
+            let before = asking.segments.iter().map(|segment| {
+                kept_subnet(segment, subnets.at(segment), &claims, &mut pools, draft)
+            });
+            let before: Vec<Option<IpNet>> = before.collect();
+            for (segment, before) in asking.segments.iter().zip(before) {
+                let subnets = subnets.at(segment);
+                fill_segment(segment, subnets, before, &claims, &mut pools, draft, errors);
             }
-            for id in asking.loopbacks.iter().filter(|_| pools.chosen) {
-                let node = &mut draft.lab[*id];
-                match pools.loopbacks.next(&taken) {
-                    Some(net) => node.loopback.push(Spanned::filled(net.into())),
-                    None => errors.push(pools.loopbacks.exhausted(node.span)),
-                }
+            let loopbacks = asking.loopbacks.iter().filter(|_| pools.chosen);
+            let before = loopbacks.clone().map(|id| {
+                let before = kept.of(&draft.lab[*id].name)?.loopbacks.iter().copied();
+                let mut before = before.filter(|net| pools.family.has(*net));
+                before.find(|net| pools.loopbacks.keep(*net, pools.loopbacks.part(), taken))
+            });
+            let before: Vec<Option<IpNet>> = before.collect();
+            for (id, before) in loopbacks.zip(before) {
+                let Some(net) = before.or_else(|| pools.loopbacks.next(taken)) else {
+                    errors.push(pools.loopbacks.exhausted(draft.lab[*id].span));
+                    continue;
+                };
+                draft.lab[*id].loopback.push(Spanned::filled(net.into()));
+                draft.lab.chosen(*id).loopbacks.push(net);
             }
         }
     }
@@ -214,12 +251,52 @@ fn pools(topology: &Topology, run: Run, has_core: bool) -> [Pools; 2] {
     }
 }
 
+/// The addresses that were chosen for an interface before.
+fn kept_addresses<'a>(kept: &'a Allocations, draft: &'a Draft, (node, id): Port) -> &'a [IpNet] {
+    let node = &draft.lab[node];
+    let interface = &node.interfaces[id.0];
+    let addresses = match interface.kind {
+        InterfaceKind::Veth { link, end } => {
+            draft.kept_ends[link][end].as_ref().map(|end| &end.addresses)
+        }
+        InterfaceKind::Device { .. } => {
+            kept.of(&node.name).and_then(|kept| kept.addresses.get(&interface.name))
+        }
+    };
+    addresses.map_or(&[], Vec::as_slice)
+}
+
+/// The subnet that a segment had before and still has to be given one of: it is set aside.
+fn kept_subnet(
+    segment: &Segment,
+    subnets: &[Spanned<IpNet>],
+    claims: &Claims<'_>,
+    pools: &mut Pools,
+    draft: &Draft,
+) -> Option<IpNet> {
+    let family = pools.family;
+    let is_written = |(node, interface): &Port| {
+        let mut addresses = draft.lab[*node].interfaces[interface.0].addresses.iter();
+        addresses.any(|address| family.has(address.value.net))
+    };
+    if !subnets.is_empty() || segment.ports.iter().any(is_written) {
+        return None;
+    }
+    let unaddressed = segment.ports.iter().filter(|port| draft.unaddressed.contains(port));
+    let before = unaddressed.flat_map(|port| kept_addresses(claims.kept, draft, *port));
+    let mut before = before.filter(|net| family.has(**net)).map(IpNet::trunc);
+    let (pool, part) = pools.of(segment);
+    before.find(|net| pool.keep(*net, part, &claims.taken))
+}
+
 /// Gives addresses to those ports of a segment that lack them: from the subnet that the file gives it or
-/// has there already, else from the pool. What has a subnet is of its families alone.
+/// has there already, else from that of before or from the pool. What has a subnet is of its families
+/// alone.
 fn fill_segment(
     segment: &Segment,
     subnets: &[Spanned<IpNet>],
-    taken: &Taken,
+    before: Option<IpNet>,
+    claims: &Claims<'_>,
     pools: &mut Pools,
     draft: &mut Draft,
     errors: &mut Diagnostics,
@@ -256,32 +333,29 @@ fn fill_segment(
         return;
     }
     let place = draft.lab[lacking[0].0].interfaces[lacking[0].1.0].span;
-    let used: BTreeSet<IpAddr> = here.iter().map(IpNet::addr).collect();
-    let subnet = match (here.first(), given) {
+    let mut used: BTreeSet<IpAddr> = here.iter().map(IpNet::addr).collect();
+    let subnet = match (here.first(), given.map(|subnet| subnet.value).or(before)) {
         (Some(net), _) => net.trunc(),
-        (None, Some(subnet)) => subnet.value,
+        (None, Some(subnet)) => subnet,
         (None, None) => {
-            let pool = match segment.point_to_point {
-                true => &mut pools.links,
-                false => &mut pools.lans,
-            };
-            // A LAN with more ports than its part has room for takes a larger part.
-            let bits = (segment.ports.len() as u32 + 2).next_power_of_two().trailing_zeros() as u8;
-            let width = pool.width();
-            let part = match segment.point_to_point {
-                true => pool.part(),
-                false => pool.part().min(width - bits),
-            };
-            match pool.next_of(part, taken) {
+            let (pool, part) = pools.of(segment);
+            match pool.next_of(part, &claims.taken) {
                 Some(net) => net,
                 None => return errors.push(pool.exhausted(place)),
             }
         }
     };
+    let before = |port: &Port| {
+        let mut before = kept_addresses(claims.kept, draft, *port).iter();
+        let address = before.find(|net| net.trunc() == subnet)?.addr();
+        used.insert(address).then_some((*port, address))
+    };
+    let before: HashMap<Port, IpAddr> = lacking.iter().filter_map(before).collect();
     let mut free = hosts(subnet).filter(|address| !used.contains(address));
-    for (node, interface) in lacking {
-        let interface = &mut draft.lab[node].interfaces[interface.0];
-        let Some(address) = free.next() else {
+    for (node, place) in lacking {
+        let interface = &mut draft.lab[node].interfaces[place.0];
+        let before = before.get(&(node, place)).copied();
+        let Some(address) = before.or_else(|| free.next()) else {
             errors.push(
                 Diagnostic::error(Code::PoolExhausted, format!("{subnet} has no address left"))
                     .at(interface.span, "for this end")
@@ -293,6 +367,16 @@ fn fill_segment(
         // Two that are one for the subnets' sake are told of there.
         let span = given.map_or(Span::NONE, |subnet| subnet.span);
         interface.addresses.push(Spanned::new(net.into(), span));
+        let chosen = match interface.kind {
+            InterfaceKind::Veth { link, end } => {
+                &mut draft.lab.allocations.links[link][end].addresses
+            }
+            InterfaceKind::Device { .. } => {
+                let name = interface.name.clone();
+                draft.lab.chosen(node).addresses.entry(name).or_default()
+            }
+        };
+        chosen.push(net);
     }
 }
 

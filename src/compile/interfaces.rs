@@ -1,10 +1,12 @@
 //! Nodes with their interfaces, named.
 
+use super::allocations::{Allocations, End};
 use super::interface::{Interface, InterfaceKind};
 use super::lab::{InterfaceId, Lab, Link, Node, NodeId};
+use super::options::Options;
 use super::{Draft, WantedVrf, devices, queues};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
-use crate::document::{DeviceName, EndVrf, NodeName, Role};
+use crate::document::{DeviceName, EndVrf, Role};
 use crate::link;
 use crate::topology::ByName;
 use crate::topology::{self, Topology};
@@ -18,7 +20,7 @@ pub(super) const BRIDGE: &str = "br0";
 pub(super) fn build(
     topology: &Topology,
     roles: &[Role],
-    failed_links: &[(NodeName, DeviceName)],
+    options: &Options,
     errors: &mut Diagnostics,
 ) -> Draft {
     let mut draft = Draft {
@@ -29,10 +31,12 @@ pub(super) fn build(
             links: Vec::new(),
             checks: Vec::new(),
             sample: None,
+            allocations: Allocations::default(),
         },
         unaddressed: BTreeSet::new(),
         without_labels: BTreeSet::new(),
         wanted_vrfs: Vec::new(),
+        kept_ends: Vec::new(),
     };
     let mut names = Vec::new();
     for index in topology.graph.node_indices() {
@@ -41,7 +45,16 @@ pub(super) fn build(
         draft.lab.nodes.push(empty(node, roles[index.index()], namespace));
         names.push(Names { taken: taken(topology, index), next: 0 });
     }
-    for edge in topology.graph.edge_indices() {
+    draft.kept_ends = options.kept_allocations.ends(topology, &draft.lab);
+    let kept = topology.graph.edge_weights().zip(&draft.kept_ends).map(|(link, kept)| {
+        [0, 1].map(|end| {
+            let topology::End { node, interface: None, .. } = &link.ends[end] else { return None };
+            let kept = kept[end].as_ref().filter(|kept| !kept.is_named)?;
+            names[node.index()].take(&kept.interface).then(|| kept.interface.clone())
+        })
+    });
+    let kept: Vec<[Option<DeviceName>; 2]> = kept.collect();
+    for (edge, kept) in topology.graph.edge_indices().zip(kept) {
         let link = &topology.graph[edge];
         let place = draft.lab.links.len();
         let ends = [0, 1].map(|end| {
@@ -49,17 +62,30 @@ pub(super) fn build(
             let id = NodeId(written.node.index());
             let name = match &written.interface {
                 Some(name) => name.clone(),
-                None => Spanned::new(names[id.0].next_free(), Span::NONE),
+                None => {
+                    let name = kept[end].clone().unwrap_or_else(|| names[id.0].next_free());
+                    Spanned::new(name, Span::NONE)
+                }
             };
             let kind = InterfaceKind::Veth { link: place, end };
             (id, add_end(&mut draft, topology, written, name, kind, errors))
         });
         draft.lab.links.push(Link { span: link.span, ends, cost: link.cost });
+        let chosen = [0, 1].map(|end| {
+            let node = &draft.lab[ends[end].0];
+            End {
+                node: node.name.clone(),
+                interface: node.interfaces[ends[end].1.0].name.clone(),
+                is_named: link.ends[end].interface.is_some(),
+                addresses: Vec::new(),
+            }
+        });
+        draft.lab.allocations.links.push(chosen);
     }
     for index in topology.graph.node_indices() {
         devices::add(&mut draft, NodeId(index.index()), &topology.graph[index], errors);
     }
-    for (node, interface) in failed_links {
+    for (node, interface) in &options.failed_links {
         let Some(node) = draft.lab.node(node.as_str()) else { continue };
         if let Some(id) = draft.lab[node].interface(interface.as_str()) {
             draft.lab[node].interfaces[id.0].up = false;
@@ -136,6 +162,11 @@ struct Names {
 }
 
 impl Names {
+    /// Takes a name that was chosen before, if it is free.
+    fn take(&mut self, name: &DeviceName) -> bool {
+        self.taken.insert(name.to_string())
+    }
+
     fn next_free(&mut self) -> DeviceName {
         loop {
             let name = format!("eth{}", self.next);

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::allocations::Allocations;
 use super::check::Check;
 use super::interface::{Interface, InterfaceKind};
 
@@ -41,6 +42,8 @@ pub struct Lab {
     pub checks: Vec<Check>,
     /// What the compiler left out of the checks that it made, where it left out some.
     pub sample: Option<Sample>,
+    /// What the compiler chose for it.
+    pub allocations: Allocations,
 }
 
 /// A part of the checks that a lab could have.

@@ -5,6 +5,7 @@
 
 mod address_index;
 mod addresses;
+mod allocations;
 mod bonds;
 mod bridges;
 mod check;
@@ -52,6 +53,7 @@ mod vrfs;
 mod wireguard;
 mod words;
 
+pub use allocations::Allocations;
 pub use check::{
     Answerer, Arrival, Arrow, Bound, Check, Expect, Goal, Hop, Line, Percent, Place, Protocol,
     Rejection, RejectionKind, Sender, Sends, Share, Spread, Target,
@@ -72,6 +74,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Notation, Source, Text};
 use crate::document::{self, Files, Format, LabName, Quantity, Routing};
 use crate::iproute;
 use crate::topology::{self, Topology};
+use allocations::End;
 use layout::Layout;
 use parts::Parts;
 use petgraph::graph::NodeIndex;
@@ -114,14 +117,15 @@ pub fn compile(topology: Topology, options: &Options, errors: &mut Diagnostics) 
         errors.keep(options.limits.hold(quantity, count))?;
     }
     let roles = roles::infer(&topology.graph);
-    let mut draft = interfaces::build(&topology, &roles, &options.failed_links, errors);
-    vrfs::fill(&topology, &mut draft, errors);
+    let mut draft = interfaces::build(&topology, &roles, options, errors);
+    let kept = &options.kept_allocations;
+    vrfs::fill(&topology, kept, &mut draft, errors);
     draft.lab.nodes.iter_mut().for_each(|node| nesting::hold(node, errors));
     let routing = topology.routing_anywhere();
     labels::mark_core(&mut draft, routing);
     draft.lab.nodes.iter_mut().for_each(|node| devices::mtus(node, errors));
     let layout = Layout::of(&draft.lab, routing);
-    addresses::fill(&topology, &layout, &mut draft, errors);
+    addresses::fill(&topology, kept, &layout, &mut draft, errors);
     let mut lab = routes::resolve(&topology, draft, errors);
     errors.keep(options.limits.hold(Quantity::Nexthops, nexthops(&lab)))?;
     policy::resolve(&topology, &mut lab, errors);
@@ -133,14 +137,14 @@ pub fn compile(topology: Topology, options: &Options, errors: &mut Diagnostics) 
     wireguard::routes(&topology, &mut lab, errors);
     let routed = match routing {
         Routing::Auto => {
-            let filled = tables::fill(&topology, &options.limits, &layout, &mut lab, errors);
+            let filled = tables::fill(&topology, options, &layout, &mut lab, errors);
             Some(errors.keep(filled)?)
         }
         Routing::None => None,
     };
-    wireguard::fill(&layout, &mut lab, errors);
+    wireguard::fill(kept, &layout, &mut lab, errors);
     programs::resolve(&topology, &mut lab, errors);
-    sysctls::fill(&topology, &mut lab, errors);
+    sysctls::fill(&topology, kept, &mut lab, errors);
     let probes = options.limits.counter(Quantity::Probes);
     match (&topology.checks, routed, topology.routing) {
         (Some(lines), ..) => {
@@ -189,6 +193,8 @@ struct Draft {
     without_labels: BTreeSet<(NodeId, InterfaceId)>,
     /// The VRF that a link or an interface asks for at each interface that has one.
     wanted_vrfs: Vec<WantedVrf>,
+    /// The ends of each link as they were before, where it was there.
+    kept_ends: Vec<[Option<End>; 2]>,
 }
 
 /// An interface that is to be in a VRF.

@@ -1,5 +1,6 @@
 //! What a lab is compiled under, beside its file.
 
+use super::allocations::Allocations;
 use crate::document::{DeviceName, Files, LabName, Limits, NodeName};
 
 /// What holds of a lab beside what its file says.
@@ -12,6 +13,8 @@ pub struct Options {
     pub files: Option<Files>,
     /// Interfaces that are down whatever the file says: routes that are filled in go round their links.
     pub failed_links: Vec<(NodeName, DeviceName)>,
+    /// What was chosen for the lab when it was compiled before; nodes and links that are still there keep it.
+    pub kept_allocations: Allocations,
     /// How much the file may make.
     pub limits: Limits,
 }

@@ -2,6 +2,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// A subnet, and how much of it is given already.
@@ -10,6 +11,8 @@ pub(super) struct Pool {
     /// The length of a part that nobody asks to be larger.
     part: u8,
     given: u128,
+    /// The first and the last address of each part that keeps who had it before.
+    kept: BTreeMap<u128, u128>,
     /// Where the file names the pool, for the error when it is used up.
     span: Span,
 }
@@ -23,7 +26,7 @@ pub(super) struct Taken {
 impl Pool {
     /// A pool whose parts have this length.
     pub fn of(net: Spanned<IpNet>, part: u8) -> Self {
-        Self { net: net.value.trunc(), part, given: 0, span: net.span }
+        Self { net: net.value.trunc(), part, given: 0, kept: BTreeMap::new(), span: net.span }
     }
 
     /// The first half, or all where a half would be less than a part.
@@ -74,6 +77,25 @@ impl Pool {
         self.part
     }
 
+    /// Sets a part aside for who had it before; whether it is of this pool, no smaller than what is needed
+    /// now, and free.
+    pub fn keep(&mut self, net: IpNet, part: u8, taken: &Taken) -> bool {
+        let (first, last) = range(net);
+        let is_free =
+            taken.behind(net, first, last).is_none() && self.behind(first, last).is_none();
+        let keeps = self.net.contains(&net) && net.prefix_len() <= part && is_free;
+        if keeps {
+            self.kept.insert(first, last);
+        }
+        keeps
+    }
+
+    /// The last address of what is set aside and ends last in a range.
+    fn behind(&self, first: u128, last: u128) -> Option<u128> {
+        let (_, end) = self.kept.range(..=last).next_back()?;
+        Some(*end).filter(|end| *end >= first)
+    }
+
     /// The next part that the file itself does not use.
     pub fn next(&mut self, taken: &Taken) -> Option<IpNet> {
         self.next_of(self.part, taken)
@@ -96,7 +118,8 @@ impl Pool {
                 continue;
             }
             let (first, last) = (base + offset, base + offset + (step - 1));
-            if let Some(end) = taken.behind(self.net, first, last) {
+            let taken = taken.behind(self.net, first, last);
+            if let Some(end) = taken.or_else(|| self.behind(first, last)) {
                 // On behind what is taken there, however large it is.
                 self.given = self.given.max((end - base).saturating_add(1));
                 continue;
@@ -123,8 +146,7 @@ impl Taken {
     pub fn of(nets: impl IntoIterator<Item = IpNet>) -> Self {
         let mut taken = Self::default();
         for net in nets {
-            let range = (number(net.network()), number(net.broadcast()));
-            taken.ranges[usize::from(net.addr().is_ipv6())].push(range);
+            taken.ranges[usize::from(net.addr().is_ipv6())].push(range(net));
         }
         for ranges in &mut taken.ranges {
             ranges.sort_unstable();
@@ -145,6 +167,11 @@ impl Taken {
         let place = ranges.partition_point(|(_, end)| *end < first);
         ranges.get(place).filter(|(start, _)| *start <= last).map(|(_, end)| *end)
     }
+}
+
+/// The first and the last address of a subnet.
+fn range(net: IpNet) -> (u128, u128) {
+    (number(net.network()), number(net.broadcast()))
 }
 
 fn number(address: IpAddr) -> u128 {

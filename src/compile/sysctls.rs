@@ -1,5 +1,6 @@
 //! The settings of each namespace, so that a lab does not depend on its host's.
 
+use super::allocations::Allocations;
 use super::interface::Interface;
 use super::lab::{HASH_SEED, InterfaceId, Lab, LabelRoute, MAIN, Node, NodeId, Sysctl};
 use super::sysctl_name;
@@ -9,7 +10,7 @@ use crate::iproute::NeighbourEntry;
 use crate::link::Kind;
 use crate::topology::Topology;
 use petgraph::graph::{NodeIndex, UnGraph};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The setting that has to be above the highest label a node takes in.
 const PLATFORM_LABELS: &str = "net/mpls/platform_labels";
@@ -27,7 +28,13 @@ const DEFAULT_TTL: usize = 64;
 const TTL_PROPAGATE: &str = "net/mpls/ip_ttl_propagate";
 
 /// Fills in the settings: what the compiler wants, then what the file says, which wins.
-pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics) {
+pub(super) fn fill(
+    topology: &Topology,
+    kept: &Allocations,
+    lab: &mut Lab,
+    errors: &mut Diagnostics,
+) {
+    let seeds = seeds(kept, lab);
     let is_long = span(&topology.graph) > DEFAULT_TTL;
     for index in topology.graph.node_indices() {
         let node = &mut lab[NodeId(index.index())];
@@ -35,7 +42,7 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
         // With one seed for all, which is what a kernel gives its namespaces, routers one behind the
         // other would send what they have of the flows one way.
         if node.routes.iter().any(|route| route.value.nexthops.len() > 1) {
-            let seed = (index.index() + 1).to_string();
+            let seed = seeds[index.index()].to_string();
             early.push((HASH_SEED.to_owned(), Spanned::filled(seed)));
         }
         if is_long {
@@ -111,6 +118,23 @@ pub(super) fn fill(topology: &Topology, lab: &mut Lab, errors: &mut Diagnostics)
             late.into_iter().map(|(key, value)| value.map(|value| Sysctl { key, value })).collect();
         node.late_sysctls.append(&mut own_late);
     }
+}
+
+/// A number for each node that no other one has: its own of before, or its place.
+fn seeds(kept: &Allocations, lab: &mut Lab) -> Vec<usize> {
+    let kept: Vec<Option<usize>> =
+        lab.nodes.iter().map(|node| kept.of(&node.name)?.hash_seed).collect();
+    let taken: HashSet<usize> = kept.iter().flatten().copied().collect();
+    let mut free = (lab.nodes.len() + 1..).filter(|seed| !taken.contains(seed));
+    let seeds = kept.iter().enumerate().map(|(place, kept)| {
+        let own = Some(place + 1).filter(|own| !taken.contains(own));
+        kept.or(own).or_else(|| free.next()).expect("numbers do not end")
+    });
+    let seeds: Vec<usize> = seeds.collect();
+    for (node, seed) in seeds.iter().enumerate() {
+        lab.chosen(NodeId(node)).hash_seed = Some(*seed);
+    }
+    seeds
 }
 
 /// How many links lie between two nodes at the most, found by going from any node of a part of the

@@ -6,6 +6,7 @@ use super::family::IpFamily;
 use super::lab::{Lab, MAIN, Nexthop, NodeId, Route};
 use super::layout::Layout;
 use super::network::{Network, Place, Station, Step, gateway};
+use super::options::Options;
 use super::reach::{Reach, Reached, Reaches, Way, Ways};
 use super::summary::{Leaf, Tree};
 use super::vpn::{self, Core};
@@ -39,11 +40,12 @@ struct Table {
 /// There would be more of something than the limits allow.
 pub(super) fn fill(
     topology: &Topology,
-    limits: &Limits,
+    options: &Options,
     layout: &Layout,
     lab: &mut Lab,
     errors: &mut Diagnostics,
 ) -> Result<(Network, Core), Diagnostic> {
+    let limits = &options.limits;
     let written = WrittenRoutes::of(lab);
     let destinations = destinations::all(lab, layout, &written, Routing::Auto);
     let wanted = destinations::wanted(&destinations);
@@ -51,7 +53,7 @@ pub(super) fn fill(
     let is_wanted = |context| wanted.contains(&context);
     let network = Network::of(lab, layout, written, Routing::Auto, is_wanted, neighbours)?;
     vpn::hold_apart(lab, layout, &network, &destinations, errors);
-    let core = Core::of(lab, layout, &network, errors);
+    let core = Core::of(&options.kept_allocations, lab, layout, &network, errors);
     let routed = |node: NodeId| topology.routing_at(NodeIndex::new(node.0));
     let php = topology.vpn.php.is_none_or(|php| php.value);
     core.label(lab, &network, php, |node| routed(node) == Routing::Auto);

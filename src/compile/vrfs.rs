@@ -1,6 +1,7 @@
 //! VRFs with their tables, and which interfaces are in them.
 
-use super::lab::{Imports, InterfaceId, Lab, Route, UNREACHABLE_METRIC, Vrf};
+use super::allocations::Allocations;
+use super::lab::{Imports, InterfaceId, Lab, NodeId, Route, UNREACHABLE_METRIC, Vrf};
 use super::{Draft, WantedVrf, queues};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Spelling, Text, nearest};
 use crate::document::{DeviceName, Role};
@@ -19,7 +20,12 @@ const RESERVED: std::ops::RangeInclusive<u32> = 253..=255;
 const LOCAL_RULE: u32 = 1001;
 
 /// Gives every node its VRFs and every VRF its interfaces and its table.
-pub(super) fn fill(topology: &Topology, draft: &mut Draft, errors: &mut Diagnostics) {
+pub(super) fn fill(
+    topology: &Topology,
+    kept: &Allocations,
+    draft: &mut Draft,
+    errors: &mut Diagnostics,
+) {
     for index in topology.graph.node_indices() {
         let node = &topology.graph[index];
         let vrfs = node.vrfs.iter().map(|vrf| Vrf {
@@ -40,7 +46,7 @@ pub(super) fn fill(topology: &Topology, draft: &mut Draft, errors: &mut Diagnost
     names(draft, errors);
     lonely(topology, draft, errors);
     imports(topology, draft, errors);
-    tables(topology, draft, errors);
+    tables(topology, kept, draft, errors);
     for index in topology.graph.node_indices() {
         let lab_node = &mut draft.lab.nodes[index.index()];
         let wanted = if lab_node.vrfs.is_empty() { 0 } else { LOCAL_RULE };
@@ -255,7 +261,7 @@ fn unknown(node: &super::lab::Node, wish: &WantedVrf) -> Diagnostic {
 
 /// Gives a table to every VRF without one: the one that the VRF has elsewhere if it is free here,
 /// else the lowest free one, so that a VPN has one table throughout the lab where it can.
-fn tables(topology: &Topology, draft: &mut Draft, errors: &mut Diagnostics) {
+fn tables(topology: &Topology, kept: &Allocations, draft: &mut Draft, errors: &mut Diagnostics) {
     let mut by_name: BTreeMap<String, u32> = BTreeMap::new();
     let mut used: BTreeSet<u32> = RESERVED.collect();
     for node in topology.graph.node_weights() {
@@ -290,16 +296,31 @@ fn tables(topology: &Topology, draft: &mut Draft, errors: &mut Diagnostics) {
         used.extend(node.tables.iter().map(|(_, table)| table.value));
     }
     let mut free = FIRST_TABLE..;
-    for node in &mut draft.lab.nodes {
-        let mut here: HashSet<u32> = node.vrfs.iter().map(|vrf| vrf.table).collect();
-        for vrf in node.vrfs.iter_mut().filter(|vrf| vrf.table == 0) {
-            let name = vrf.name.to_string();
-            let known = by_name.get(&name).copied().filter(|table| !here.contains(table));
-            vrf.table = known.unwrap_or_else(|| {
-                free.find(|table| !used.contains(table)).expect("tables do not end")
-            });
-            here.insert(vrf.table);
-            by_name.entry(name).or_insert(vrf.table);
+    let mut chosen = Vec::new();
+    // What was chosen before comes first, so that no other VRF gets it.
+    for again in [true, false] {
+        for (id, node) in draft.lab.nodes.iter_mut().enumerate() {
+            let kept = kept.of(&node.name).filter(|_| again);
+            let mut here: HashSet<u32> = node.vrfs.iter().map(|vrf| vrf.table).collect();
+            for vrf in node.vrfs.iter_mut().filter(|vrf| vrf.table == 0) {
+                let name = vrf.name.to_string();
+                let known = by_name.get(&name).copied().filter(|table| !here.contains(table));
+                let table = if again {
+                    let kept = kept.and_then(|kept| kept.tables.get(&vrf.name).copied());
+                    kept.filter(|table| known == Some(*table) || !used.contains(table))
+                } else {
+                    known.or_else(|| free.find(|table| !used.contains(table)))
+                };
+                let Some(table) = table else { continue };
+                vrf.table = table;
+                here.insert(table);
+                used.insert(table);
+                by_name.entry(name).or_insert(table);
+                chosen.push((NodeId(id), vrf.name.clone(), table));
+            }
         }
+    }
+    for (node, vrf, table) in chosen {
+        draft.lab.chosen(node).tables.insert(vrf, table);
     }
 }

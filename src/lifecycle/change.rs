@@ -357,6 +357,7 @@ fn rerouted(built: &Built, changes: &[Change]) -> Result<Option<Lab>, ChangeErro
         name: Some(whole.name.clone()),
         files: Some(Files::Kept(whole.files())),
         failed_links: down.clone(),
+        kept_allocations: whole.allocations.clone(),
         // It was made already, under whatever limits.
         limits: Limits::none(),
     };

@@ -106,9 +106,12 @@ impl Definition {
     pub fn compile(self, options: Options) -> Result<CompiledLab, CompileError> {
         let Self { source, format, path, files, fallback } = self;
         let Options { name, limits, without_commands, promises } = options;
-        let failed_links = Vec::new();
-        let options =
-            compile::Options { name, files: Some(files), failed_links, limits: limits.clone() };
+        let options = compile::Options {
+            name,
+            files: Some(files),
+            limits: limits.clone(),
+            ..compile::Options::default()
+        };
         let (lab, diagnostics) = compile_source(&source, format, &fallback, &options);
         let Some(mut lab) = lab else { return Err(CompileError { file: source, diagnostics }) };
         let number = lab.nodes.iter().map(|node| node.run.len()).sum();

@@ -17,7 +17,7 @@ const FILE: &str = "lab.json";
 
 /// What records are written in: the number of their own schema, and the version of the program, as
 /// what was built is kept just as that version has it in memory.
-pub const SCHEMA: &str = concat!("3+", env!("CARGO_PKG_VERSION"));
+pub const SCHEMA: &str = concat!("4+", env!("CARGO_PKG_VERSION"));
 
 /// What a lab has in the kernel, by which it is told from others and taken down. Records of all
 /// versions say it in the same words.

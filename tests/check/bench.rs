@@ -6,7 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use vrflab::check::{CheckResult, Report};
 use vrflab::compile::{
-    Check, Imports, Interface, InterfaceId, InterfaceKind, Lab, Link, Node, NodeId, Vrf, read_check,
+    Allocations, Check, Imports, Interface, InterfaceId, InterfaceKind, Lab, Link, Node, NodeId,
+    Vrf, read_check,
 };
 use vrflab::diagnostic::{Span, Spanned, Text};
 use vrflab::document::{DeviceName, LabName, NodeName, Role, Traffic};
@@ -45,6 +46,7 @@ impl Bench {
             links: Vec::new(),
             checks: Vec::new(),
             sample: None,
+            allocations: Allocations::default(),
         };
         let mut bench = Self { lab };
         let mut steps = Vec::new();

@@ -1,6 +1,7 @@
 //! The lab that is made of a file, the plan of it, and the file that it is printed as.
 #![allow(clippy::unwrap_used)]
 
+mod allocations;
 mod bridging;
 mod check_lines;
 mod names;

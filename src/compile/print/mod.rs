@@ -11,7 +11,7 @@ use crate::document::{LinkSheet, Sheet, Value};
 /// The lab as a file is to say it.
 pub fn print(lab: &Lab) -> Sheet {
     // A sample is of what a file leaves out; the printed one has its checks.
-    let Lab { name, netns, nodes, links, checks, sample: _ } = lab;
+    let Lab { name, netns, nodes, links, checks, sample: _, allocations: _ } = lab;
     Sheet {
         name: name.to_string(),
         lab: vec![

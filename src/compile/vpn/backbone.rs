@@ -1,5 +1,6 @@
 //! The provider's core: its labels and the paths that they take.
 
+use crate::compile::allocations::Allocations;
 use crate::compile::family::IpFamily;
 use crate::compile::lab::{Encap, Lab, LabelNexthop, LabelRoute, MAIN, Nexthop, NodeId};
 use crate::compile::layout::{Layout, Port};
@@ -42,7 +43,13 @@ struct Supply {
 
 impl Core {
     /// The core of a lab, with a label for each egress and each VRF there.
-    pub fn of(lab: &Lab, layout: &Layout, network: &Network, errors: &mut Diagnostics) -> Self {
+    pub fn of(
+        kept: &Allocations,
+        lab: &mut Lab,
+        layout: &Layout,
+        network: &Network,
+        errors: &mut Diagnostics,
+    ) -> Self {
         let mut core = Self {
             steps: steps(lab, layout),
             distances: BTreeMap::new(),
@@ -55,22 +62,41 @@ impl Core {
         if edges.len() < 2 {
             return core;
         }
+        let mut places: Vec<Place> = network.vpns.values().flatten().copied().collect();
+        places.sort_unstable();
         let mut supply = Supply { used: used(lab), next: FIRST_TRANSPORT };
+        // What was chosen before comes first, so that nothing else gets it.
         for edge in &edges {
             core.distances.insert(*edge, core.search(*edge));
-            if let Some(label) = supply.take(errors) {
-                core.transport.insert(*edge, label);
+            let before = kept.of(&lab[*edge].name).and_then(|kept| kept.transport);
+            core.transport.extend(before.and_then(|it| supply.keep(it)).map(|it| (*edge, it)));
+        }
+        for place in &places {
+            let Some((node, vpn)) = vrf(network, *place) else { continue };
+            let before = || kept.of(&lab[node].name)?.service.get(vpn).copied();
+            let before = || before().and_then(|label| supply.keep(label));
+            let label = written(lab, node, vpn).or_else(before);
+            core.service.extend(label.map(|label| (*place, label)));
+        }
+        for edge in &edges {
+            if !core.transport.contains_key(edge) {
+                core.transport.extend(supply.take(errors).map(|label| (*edge, label)));
             }
         }
         supply.next = supply.next.max(FIRST_SERVICE);
-        let mut places: Vec<Place> = network.vpns.values().flatten().copied().collect();
-        places.sort_unstable();
-        for place in places {
-            let station = &network.stations[place];
-            let written =
-                station.vpn.as_ref().and_then(|vpn| written(lab, station.context.node, vpn));
-            let label = written.or_else(|| supply.take(errors));
-            core.service.extend(label.map(|label| (place, label)));
+        for place in &places {
+            if !core.service.contains_key(place) {
+                core.service.extend(supply.take(errors).map(|label| (*place, label)));
+            }
+        }
+        for (edge, label) in &core.transport {
+            lab.chosen(*edge).transport = Some(*label);
+        }
+        for (place, label) in &core.service {
+            let Some((node, vpn)) = vrf(network, *place) else { continue };
+            if written(lab, node, vpn).is_none() {
+                lab.chosen(node).service.insert(vpn.clone(), *label);
+            }
         }
         core
     }
@@ -274,6 +300,12 @@ fn used(lab: &Lab) -> BTreeSet<u32> {
     used
 }
 
+/// The VRF that a place is.
+fn vrf(network: &Network, place: Place) -> Option<(NodeId, &DeviceName)> {
+    let station = &network.stations[place];
+    Some((station.context.node, station.vpn.as_ref()?))
+}
+
 /// The label that the file itself ends in a VRF.
 fn written(lab: &Lab, node: NodeId, vpn: &DeviceName) -> Option<Label> {
     let ends = |nexthop: &LabelNexthop| nexthop.swap.is_empty() && nexthop.dev == *vpn;
@@ -296,6 +328,11 @@ fn add(lab: &mut Lab, node: NodeId, (label, nexthops): (Label, Vec<LabelNexthop>
 }
 
 impl Supply {
+    /// A label that was given before, if the file does not use it.
+    fn keep(&mut self, label: Label) -> Option<Label> {
+        self.used.insert(label.number()).then_some(label)
+    }
+
     /// The next label that the file does not use.
     fn take(&mut self, errors: &mut Diagnostics) -> Option<Label> {
         while self.used.contains(&self.next) {

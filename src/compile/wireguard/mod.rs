@@ -6,6 +6,7 @@ mod underlay;
 
 pub(super) use interfaces::Interfaces;
 
+use super::allocations::Allocations;
 use super::interface::Interface;
 use super::lab::{InterfaceId, Lab, Nexthop, NodeId, Route};
 use super::layout::{Layout, Port};
@@ -18,6 +19,7 @@ use crate::topology::{TableNames, Topology};
 use allowed::Routed;
 use interfaces::all;
 use ipnet::IpNet;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use underlay::Underlay;
@@ -79,9 +81,9 @@ fn routes_of(
 }
 
 /// Completes every interface.
-pub(super) fn fill(layout: &Layout, lab: &mut Lab, errors: &mut Diagnostics) {
+pub(super) fn fill(kept: &Allocations, layout: &Layout, lab: &mut Lab, errors: &mut Diagnostics) {
     let ports: Vec<Port> = all(lab).collect();
-    let mut taken = Taken::of(lab, &ports);
+    let mut taken = Taken::of(kept, lab, &ports);
     for port in &ports {
         own(lab, *port, &mut taken, errors);
     }
@@ -105,23 +107,40 @@ pub(super) fn fill(layout: &Layout, lab: &mut Lab, errors: &mut Diagnostics) {
 struct Taken {
     /// The first interface of each.
     first: HashMap<(NodeId, u16), InterfaceId>,
+    /// What was chosen before and is free.
+    kept: HashMap<Port, u16>,
     /// Those below it, from [`FIRST_PORT`] on, are taken.
     free: HashMap<NodeId, u16>,
 }
 
 impl Taken {
-    fn of(lab: &Lab, ports: &[Port]) -> Self {
+    fn of(allocations: &Allocations, lab: &Lab, ports: &[Port]) -> Self {
         let mut first = HashMap::new();
         for (node, interface) in ports {
             if let Some(port) = at(lab, (*node, *interface)).listen_port {
                 first.entry((*node, port)).or_insert(*interface);
             }
         }
-        Self { first, free: HashMap::new() }
+        let mut kept = HashMap::new();
+        let unsaid = ports.iter().filter(|port| at(lab, **port).listen_port.is_none());
+        for (node, interface) in unsaid {
+            let of_node = allocations.of(&lab[*node].name);
+            let name = &lab[*node].interfaces[interface.0].name;
+            let Some(port) = of_node.and_then(|it| it.listen_ports.get(name)) else { continue };
+            if let Entry::Vacant(free) = first.entry((*node, *port)) {
+                free.insert(*interface);
+                kept.insert((*node, *interface), *port);
+            }
+        }
+        Self { first, kept, free: HashMap::new() }
     }
 
-    /// Takes the first port that is free at a node; none where all are taken.
+    /// Takes the port that an interface had before, or the first that is free at its node; none where all
+    /// are taken.
     fn take(&mut self, (node, interface): Port) -> Option<u16> {
+        if let Some(port) = self.kept.get(&(node, interface)) {
+            return Some(*port);
+        }
         let from = self.free.get(&node).copied().unwrap_or(FIRST_PORT);
         let port = (from..=u16::MAX).find(|port| !self.first.contains_key(&(node, *port)))?;
         self.first.insert((node, port), interface);
@@ -144,11 +163,15 @@ fn own(lab: &mut Lab, port: Port, taken: &mut Taken, errors: &mut Diagnostics) {
                 .note("the kernel answers EADDRINUSE when the second comes up"),
         );
     }
-    let listen_port = said.or_else(|| taken.take(port));
+    let name = interface.name.clone();
+    let chosen = if said.is_none() { taken.take(port) } else { None };
     let derived =
         PrivateKey::derived(lab_name.as_str(), node.name.as_str(), interface.name.as_str());
+    if let Some(chosen) = chosen {
+        lab.chosen(port.0).listen_ports.insert(name, chosen);
+    }
     if let Some(wireguard) = lab[port.0].interfaces[port.1.0].kind.as_wireguard_mut() {
-        wireguard.listen_port = listen_port;
+        wireguard.listen_port = said.or(chosen);
         wireguard.private_key.get_or_insert(derived);
     }
 }
