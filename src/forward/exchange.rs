@@ -6,8 +6,9 @@ use super::lookup::{Flow, Found};
 use super::network::Network;
 use super::outcome::{DropReason, End, Exchange, Outcome, Outcomes, Unmodelled};
 use super::packet::{Packet, Probe, Protocol};
-use super::walk::{Flight, Origin, Walk};
+use super::walk::{Flight, Origin, Walk, Ways};
 use crate::iproute::is_link_local;
+use std::collections::BTreeSet;
 
 /// The bytes of an ICMP error, at the least: those of a header and of a piece of what it is about.
 pub(super) const ERROR_SIZE: u32 = 56;
@@ -15,7 +16,11 @@ pub(super) const ERROR_SIZE: u32 = 56;
 impl<'a> Network<'a> {
     /// All that becomes of a probe.
     pub fn send(&self, probe: &Probe<'_>) -> Outcomes<'a> {
-        let mut walk = Walk::new(self);
+        self.send_by(probe, Ways::Each)
+    }
+
+    fn send_by(&self, probe: &Probe<'_>, ways: Ways) -> Outcomes<'a> {
+        let mut walk = Walk { ways, ..Walk::new(self) };
         match self.prepare(probe) {
             Ok((at, binding, packets)) => {
                 for Sent { packet, share, found } in packets {
@@ -34,6 +39,11 @@ impl<'a> Network<'a> {
 
     /// All that becomes of a probe and of the answers to it.
     pub fn exchange(&self, probe: &Probe<'_>) -> Vec<Exchange<'a>> {
+        self.exchange_by(probe, Ways::Each)
+    }
+
+    /// [`Network::exchange`], where many ways that meet again need not be told one by one.
+    pub fn exchange_by(&self, probe: &Probe<'_>, ways: Ways) -> Vec<Exchange<'a>> {
         // Many ways may lead to one place, from where the answers are the same.
         let mut known: Vec<(Answer, Outcomes<'a>)> = Vec::new();
         let exchange = |request: Outcome<'a>| {
@@ -42,7 +52,7 @@ impl<'a> Network<'a> {
                 Some(answer) => match known.iter().find(|(other, _)| *other == answer) {
                     Some((_, reply)) => reply.clone(),
                     None => {
-                        let reply = self.walk_of(&answer);
+                        let reply = self.walk_of(&answer, ways);
                         known.push((answer, reply.clone()));
                         reply
                     }
@@ -50,7 +60,7 @@ impl<'a> Network<'a> {
             };
             Exchange { request, reply }
         };
-        self.send(probe).into_iter().map(exchange).collect()
+        self.send_by(probe, ways).into_iter().map(exchange).collect()
     }
 
     /// The packets that a socket sends, where they leave from, and what it is bound to.
@@ -71,7 +81,14 @@ impl<'a> Network<'a> {
         };
         let refused = |packet, reason, evidence| {
             let end = End::Refused { reason };
-            Box::new(Outcome { end, share: 1.0, hops: Vec::new(), evidence, packet })
+            Box::new(Outcome {
+                end,
+                share: 1.0,
+                hops: Vec::new(),
+                aside: BTreeSet::new(),
+                evidence,
+                packet,
+            })
         };
         let Some(at) = self.node(probe.namespace) else {
             let evidence = vec![Evidence::Absent(Absent::Device)];
@@ -105,7 +122,14 @@ impl<'a> Network<'a> {
                     Err(why) => {
                         let end = End::Unknown { at: node.namespace, why };
                         let evidence = refusal.evidence;
-                        Outcome { end, share: 1.0, hops: Vec::new(), evidence, packet }
+                        Outcome {
+                            end,
+                            share: 1.0,
+                            hops: Vec::new(),
+                            aside: BTreeSet::new(),
+                            evidence,
+                            packet,
+                        }
                     }
                     Ok(reason) => *refused(packet, reason, refusal.evidence),
                 };
@@ -122,7 +146,14 @@ impl<'a> Network<'a> {
                     let why = Unmodelled::LinkLocalSource;
                     let (namespace, evidence) = (node.namespace, found.evidence.to_vec());
                     let end = End::Unknown { at: namespace, why };
-                    let outcome = Outcome { end, share: 1.0, hops: Vec::new(), evidence, packet };
+                    let outcome = Outcome {
+                        end,
+                        share: 1.0,
+                        hops: Vec::new(),
+                        aside: BTreeSet::new(),
+                        evidence,
+                        packet,
+                    };
                     return Err(Box::new(outcome));
                 }
                 return Err(refused(packet, DropReason::NoSource, found.evidence.to_vec()));
@@ -213,8 +244,8 @@ impl<'a> Network<'a> {
     }
 
     /// What becomes of an answer.
-    fn walk_of(&self, answer: &Answer) -> Outcomes<'a> {
-        let mut walk = Walk::new(self);
+    fn walk_of(&self, answer: &Answer, ways: Ways) -> Outcomes<'a> {
+        let mut walk = Walk { ways, ..Walk::new(self) };
         let mut flight = Flight::new(answer.packet.clone());
         flight.arrive(self.nodes[answer.at.0].namespace, None);
         match self.route_of(answer) {

@@ -41,3 +41,4 @@ pub use outcome::{
 };
 pub use packet::{Packet, Probe, Protocol, StackEntry};
 pub use step::{Ingress, Step};
+pub use walk::Ways;

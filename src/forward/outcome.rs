@@ -3,6 +3,7 @@
 use super::evidence::Evidence;
 use super::packet::{Packet, Probe, Protocol};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 pub use crate::compile::RejectionKind as IcmpKind;
@@ -16,6 +17,8 @@ pub struct Outcome<'a> {
     pub share: f64,
     /// Where it came in, in order, the sender first.
     pub hops: Vec<Hop<'a>>,
+    /// The namespaces on other ways that met this one and were not followed any further.
+    pub aside: BTreeSet<&'a str>,
     /// What decided at its end.
     pub evidence: Vec<Evidence<'a>>,
     /// The packet as it was there.
@@ -190,7 +193,12 @@ pub enum Unmodelled {
     TooManyOutcomes,
 }
 
-impl Outcome<'_> {
+impl<'a> Outcome<'a> {
+    /// The namespaces that packets with this outcome come to.
+    pub fn namespaces(&self) -> impl Iterator<Item = &'a str> {
+        self.hops.iter().map(|hop| hop.namespace).chain(self.aside.iter().copied())
+    }
+
     /// Whether it was taken in.
     pub fn is_delivered(&self) -> bool {
         matches!(self.end, End::Delivered { .. })

@@ -12,7 +12,7 @@ use super::segment::Squeeze;
 use crate::compile::Encap;
 use crate::iproute::RouteKind;
 use crate::link::Kind;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// How many outcomes a packet may have.
@@ -23,6 +23,15 @@ const MAX_INNER: u8 = 16;
 /// pushes in pairs and another pops: the lower one keeps its own.
 const MAX_HOPS: usize = 512;
 
+/// What is done with equal ways of a packet that meet again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ways {
+    /// Each is followed to its end.
+    Each,
+    /// They are one from there on, and the hops before are those of the first.
+    Merged,
+}
+
 /// A walk, with the outcomes that were found.
 pub(super) struct Walk<'n, 'a> {
     pub network: &'n Network<'a>,
@@ -32,6 +41,8 @@ pub(super) struct Walk<'n, 'a> {
     pub arriving: VecDeque<(Flight<'a>, DeviceIndex)>,
     /// Whether packets pass whatever their source.
     pub any_source: bool,
+    /// What is done with ways that meet again.
+    pub ways: Ways,
 }
 
 /// A part of the flows of a packet, on its way.
@@ -40,6 +51,8 @@ pub(super) struct Flight<'a> {
     pub packet: Packet,
     pub share: f64,
     pub hops: Vec<Hop<'a>>,
+    /// The namespaces on ways that met this one.
+    pub aside: BTreeSet<&'a str>,
     /// How often it has passed a device inside the namespace where it is.
     pub inner: u8,
     /// Whether it was cut into fragments.
@@ -59,7 +72,14 @@ pub(super) enum Origin {
 
 impl<'a> Flight<'a> {
     pub(super) fn new(packet: Packet) -> Self {
-        Self { packet, share: 1.0, hops: Vec::new(), inner: 0, is_cut: false }
+        Self {
+            packet,
+            share: 1.0,
+            hops: Vec::new(),
+            aside: BTreeSet::new(),
+            inner: 0,
+            is_cut: false,
+        }
     }
 
     /// Comes to a node, through a device or from a socket.
@@ -75,6 +95,13 @@ impl<'a> Flight<'a> {
         });
     }
 
+    /// Takes in one that goes on just as this one does.
+    fn merge(&mut self, other: Self) {
+        self.share += other.share;
+        self.aside.extend(other.hops.iter().map(|hop| hop.namespace));
+        self.aside.extend(other.aside);
+    }
+
     /// Notes what decided at the node where it is.
     pub(super) fn note(&mut self, evidence: impl IntoIterator<Item = Evidence<'a>>) {
         if let Some(hop) = self.hops.last_mut() {
@@ -85,7 +112,13 @@ impl<'a> Flight<'a> {
 
 impl<'n, 'a> Walk<'n, 'a> {
     pub(super) fn new(network: &'n Network<'a>) -> Self {
-        Self { network, outcomes: Vec::new(), arriving: VecDeque::new(), any_source: false }
+        Self {
+            network,
+            outcomes: Vec::new(),
+            arriving: VecDeque::new(),
+            any_source: false,
+            ways: Ways::Each,
+        }
     }
 
     /// Goes on until nothing is under way.
@@ -102,9 +135,9 @@ impl<'n, 'a> Walk<'n, 'a> {
         end: End<'a>,
         evidence: impl IntoIterator<Item = Evidence<'a>>,
     ) {
-        let Flight { packet, share, hops, inner: _, is_cut: _ } = flight;
+        let Flight { packet, share, hops, aside, inner: _, is_cut: _ } = flight;
         let evidence = evidence.into_iter().collect();
-        self.outcomes.push(Outcome { end, share, hops, evidence, packet });
+        self.outcomes.push(Outcome { end, share, hops, aside, evidence, packet });
     }
 
     pub(super) fn drop(
@@ -365,7 +398,7 @@ impl<'n, 'a> Walk<'n, 'a> {
                 let namespace = network.nodes[there.node.0].namespace;
                 flight.packet.mark = 0;
                 flight.arrive(namespace, Some(there.name));
-                self.arriving.push_back((flight, to));
+                self.arrive(flight, to);
             }
             Neighbour::Several => self.unknown(flight, at, Unmodelled::SeveralOwners),
             Neighbour::Silent => self.unknown(flight, at, Unmodelled::SilentOwner),
@@ -384,6 +417,21 @@ impl<'n, 'a> Walk<'n, 'a> {
                     self.drop(flight, at, DropReason::NeighbourUnresolved, [evidence]);
                 }
             },
+        }
+    }
+
+    /// A packet is on its way to a device.
+    fn arrive(&mut self, flight: Flight<'a>, to: DeviceIndex) {
+        let is_same = |other: &&mut (Flight<'a>, DeviceIndex)| {
+            other.1 == to && other.0.is_cut == flight.is_cut && other.0.packet == flight.packet
+        };
+        let met = match self.ways {
+            Ways::Each => None,
+            Ways::Merged => self.arriving.iter_mut().find(is_same),
+        };
+        match met {
+            Some((first, _)) => first.merge(flight),
+            None => self.arriving.push_back((flight, to)),
         }
     }
 

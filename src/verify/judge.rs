@@ -6,7 +6,7 @@ use crate::compile::{
     self, Answerer, Arrival, Check, Expect, Hop, Lab, NodeId, Rejection, Spread, Target,
 };
 use crate::document::Role;
-use crate::forward::{End, Exchange, Network, Outcome, Probe, Protocol};
+use crate::forward::{End, Exchange, Network, Outcome, Probe, Protocol, Ways};
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -21,6 +21,8 @@ pub struct Judge<'n, 'a> {
     pub(super) lab: &'n Lab,
     network: &'n Network<'a>,
     nodes: HashMap<&'n str, NodeId>,
+    /// How probes are followed.
+    ways: Ways,
     /// What was built, where the network was observed.
     pub(super) intention: Intention<'n>,
 }
@@ -30,7 +32,12 @@ impl<'n, 'a> Judge<'n, 'a> {
     pub fn new(lab: &'n Lab, network: &'n Network<'a>) -> Self {
         let nodes = lab.nodes.iter().enumerate();
         let nodes = nodes.map(|(place, node)| (node.namespace.as_str(), NodeId(place))).collect();
-        Self { lab, network, nodes, intention: Intention::default() }
+        Self { lab, network, nodes, ways: Ways::Each, intention: Intention::default() }
+    }
+
+    /// [`Judge::new`], where ways that meet again can be one.
+    pub(super) fn by(lab: &'n Lab, network: &'n Network<'a>, ways: Ways) -> Self {
+        Self { ways, ..Self::new(lab, network) }
     }
 
     /// Judges the checks of a lab that stands by the network that was observed of it.
@@ -51,7 +58,7 @@ impl<'n, 'a> Judge<'n, 'a> {
 
     fn probe(&self, check: &Check, to: IpAddr) -> ProbeJudgement<'a> {
         let probe = probe_of(self.lab, check, to);
-        let exchanges = self.network.exchange(&probe);
+        let exchanges = self.network.exchange_by(&probe, self.ways);
         let verdict = self.verdict(check, &probe, &exchanges);
         ProbeJudgement { to, exchanges, verdict }
     }
@@ -98,6 +105,15 @@ impl<'n, 'a> Judge<'n, 'a> {
             (true, true) => return None,
         };
         Some(Refutation { fault, request: request.clone(), reply: None })
+    }
+
+    /// Whether there are flows of a probe that arrive and are answered.
+    pub(super) fn some_flow_fares(&self, check: &Check, probe: &ProbeJudgement<'a>) -> bool {
+        let asked = probe_of(self.lab, check, probe.to);
+        probe.exchanges.iter().any(|exchange| {
+            self.astray(check, &exchange.request).is_none()
+                && exchange.reply.iter().any(|reply| lost_on_return(&asked, reply).is_none())
+        })
     }
 
     /// What is not as a check wants a probe to arrive and to be answered.

@@ -4,13 +4,13 @@
 //! of it holds for all pairs of the two.
 
 use super::judge::Judge;
-use super::verdict::{Fault, Refutation, Verdict};
+use super::verdict::{Fault, Judgement, Refutation, Verdict};
 use crate::compile::{
     Answerer, Arrival, Check, Expect, Lab, MAIN, Node, NodeId, Sender, Sends, Target,
 };
 use crate::diagnostic::Span;
 use crate::document::{DeviceName, Role};
-use crate::forward::{End, IcmpKind, Network, Outcome};
+use crate::forward::{End, IcmpKind, Network, Ways};
 use crate::iproute::is_link_local;
 use crate::link::ETHERNET_MTU;
 use serde::Serialize;
@@ -127,17 +127,18 @@ impl Pairs {
         for (place, class) in network.alike(asked).into_iter().enumerate() {
             members.entry(class).or_default().push(place);
         }
-        Self::of_classes(lab, network, &ends, &members.into_values().collect::<Vec<_>>())
+        let classes: Vec<Vec<usize>> = members.into_values().collect();
+        Self::of_classes(lab, network, Ways::Merged, (&ends, &classes))
     }
 
     fn of_classes(
         lab: &Lab,
         network: &Network<'_>,
-        ends: &[PairEnd],
-        classes: &[Vec<usize>],
+        ways: Ways,
+        (ends, classes): (&[PairEnd], &[Vec<usize>]),
     ) -> Self {
         let named = named(lab, ends, classes);
-        let fates = fates(lab, network, ends, classes);
+        let fates = fates(lab, network, ways, (ends, classes));
         let mut found: HashMap<(PairTrouble, String), (String, String, usize)> = HashMap::new();
         let mut pairs = Self {
             ends: ends.len(),
@@ -267,13 +268,13 @@ fn named(lab: &Lab, ends: &[PairEnd], classes: &[Vec<usize>]) -> HashMap<(usize,
 fn fates(
     lab: &Lab,
     network: &Network<'_>,
-    ends: &[PairEnd],
-    classes: &[Vec<usize>],
+    ways: Ways,
+    (ends, classes): (&[PairEnd], &[Vec<usize>]),
 ) -> Vec<(usize, usize, Fate)> {
     let number = classes.len();
     let next = AtomicUsize::new(0);
     let work = || {
-        let judge = Judge::new(lab, network);
+        let judge = Judge::by(lab, network, ways);
         let mut fates = Vec::new();
         loop {
             let from = next.fetch_add(1, Ordering::Relaxed);
@@ -319,7 +320,8 @@ fn fate(judge: &Judge<'_, '_>, from: &PairEnd, to: &PairEnd, addresses: Vec<IpAd
     let trouble = match verdict {
         Verdict::Proved => None,
         Verdict::Refuted(refutation) => {
-            let (kind, reason) = (trouble(judge, refutation), judge.reason(&check, refutation));
+            let kind = trouble(judge, &check, &judgement, refutation);
+            let reason = judge.reason(&check, refutation);
             let same =
                 if kind == PairTrouble::Elsewhere { ", which has the same address" } else { "" };
             Some((kind, format!("{reason}{same}")))
@@ -329,12 +331,10 @@ fn fate(judge: &Judge<'_, '_>, from: &PairEnd, to: &PairEnd, addresses: Vec<IpAd
     };
     let is_asymmetric = trouble.is_none()
         && judgement.probes.iter().any(|probe| {
-            let nodes = |outcomes: &mut dyn Iterator<Item = &Outcome<'_>>| -> BTreeSet<String> {
-                let hops = outcomes.flat_map(|outcome| &outcome.hops);
-                hops.map(|hop| hop.namespace.to_owned()).collect()
-            };
-            let forth = nodes(&mut probe.exchanges.iter().map(|it| &it.request));
-            forth != nodes(&mut probe.exchanges.iter().flat_map(|it| &it.reply))
+            let forth = probe.exchanges.iter().flat_map(|it| it.request.namespaces());
+            let replies = probe.exchanges.iter().flat_map(|it| &it.reply);
+            let back: BTreeSet<&str> = replies.flat_map(|it| it.namespaces()).collect();
+            forth.collect::<BTreeSet<&str>>() != back
         });
     drop(judgement);
     let trouble = trouble.or_else(|| {
@@ -352,13 +352,18 @@ fn fate(judge: &Judge<'_, '_>, from: &PairEnd, to: &PairEnd, addresses: Vec<IpAd
 }
 
 /// What kind of matter it is that a check is refuted for.
-fn trouble(judge: &Judge<'_, '_>, refutation: &Refutation<'_>) -> PairTrouble {
-    let outcome = refutation.outcome();
-    let share = refutation.request.share * refutation.reply.as_ref().map_or(1.0, |it| it.share);
-    if judge.is_loop(outcome) {
+fn trouble<'a>(
+    judge: &Judge<'_, 'a>,
+    check: &Check,
+    judgement: &Judgement<'_, 'a>,
+    refutation: &Refutation<'a>,
+) -> PairTrouble {
+    if judge.is_loop(refutation.outcome()) {
         return PairTrouble::Loop;
     }
-    if share < super::words::WHOLE {
+    let mut refuted =
+        judgement.probes.iter().filter(|it| matches!(it.verdict, Verdict::Refuted(_)));
+    if refuted.any(|probe| judge.some_flow_fares(check, probe)) {
         return PairTrouble::SomeFlows;
     }
     match (refutation.fault, &refutation.request.end) {

@@ -67,11 +67,11 @@ fn read(text: &str, format: Format) -> Option<Lab> {
     compile_source(&source, format, &name, &Options::default()).0
 }
 
-/// Compares what is said of classes with what is said of each pair, and counts the ends that are like others.
+/// Compares what is said of classes, whose ways are merged, with what is said of each pair by each way, and counts the ends that are like others.
 fn agree(lab: &Lab, network: &Network<'_>, which: &str) -> usize {
     let ends = ends(lab);
     let alone: Vec<Vec<usize>> = (0..ends.len()).map(|end| vec![end]).collect();
-    let each = Pairs::of_classes(lab, network, &ends, &alone);
+    let each = Pairs::of_classes(lab, network, Ways::Each, (&ends, &alone));
     let by_class = Pairs::of(lab, network);
     assert_eq!(counted(&by_class), counted(&each), "{which}");
     by_class.ends - by_class.classes
