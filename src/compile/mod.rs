@@ -160,7 +160,7 @@ pub fn compile(topology: Topology, options: &Options, errors: &mut Diagnostics) 
         }
         (None, Some(_), Routing::None) | (None, None, _) => {}
     }
-    rules::hold(&layout, routing, &options.limits, &lab, errors);
+    rules::hold(&layout, &lab, errors);
     vrfs::close(&mut lab);
     Some(lab)
 }

@@ -50,14 +50,6 @@ impl<T> Prefixes<T> {
         nets.map(|net| self.at(net.trunc())).filter(|known| !known.is_empty())
     }
 
-    /// What is known of the prefixes that contain a whole subnet, the longest first.
-    pub fn covering(&self, subnet: IpNet) -> impl Iterator<Item = &[T]> {
-        let lengths =
-            self.lengths[IpFamily::of(subnet.addr()).index()].range(..=subnet.prefix_len());
-        let nets = lengths.rev().filter_map(move |length| IpNet::new(subnet.addr(), *length).ok());
-        nets.map(|net| self.at(net.trunc())).filter(|known| !known.is_empty())
-    }
-
     /// Whether a prefix contains an address.
     pub fn contain(&self, address: IpAddr) -> bool {
         self.containing(address).next().is_some()

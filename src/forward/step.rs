@@ -64,6 +64,17 @@ impl<'a> Network<'a> {
         (self.nodes[self.devices[ingress.device.0].node.0].namespace, vrf)
     }
 
+    /// The name of the interface that a packet comes in through.
+    pub fn interface(&self, ingress: &Ingress) -> &'a str {
+        self.devices[ingress.device.0].name
+    }
+
+    /// Where frames for all come in that leave through an interface.
+    pub fn on_link(&self, ingress: &Ingress) -> Vec<Ingress> {
+        let receivers = self.receivers(ingress.device).devices.iter();
+        receivers.map(|device| Ingress { device: *device, labels: Vec::new() }).collect()
+    }
+
     /// What a node does with a packet to an address that comes in here. Neither its source nor its time to live stops
     /// it.
     pub fn step(&self, ingress: &Ingress, destination: IpAddr) -> Step<'a> {
@@ -72,6 +83,17 @@ impl<'a> Network<'a> {
         let this = &self.devices[ingress.device.0];
         flight.arrive(self.nodes[this.node.0].namespace, Some(this.name));
         walk.take_in(flight, ingress.device);
+        Step::of(walk)
+    }
+
+    /// What a node does with a packet to an address that a socket of it sends, whatever its source.
+    pub fn sent(&self, namespace: &'a str, destination: IpAddr) -> Step<'a> {
+        let mut walk = Walk { any_source: true, ..Walk::new(self) };
+        if let Some(at) = self.node(namespace) {
+            let mut flight = Flight::new(any_packet(destination, &[]));
+            flight.arrive(namespace, None);
+            walk.originate(flight, at, (None, None, None), Origin::Socket);
+        }
         Step::of(walk)
     }
 

@@ -4,12 +4,14 @@
 //! Nothing here walks tables by itself. Packets are followed with [`Network::step`], each place once for an address,
 //! so that a question costs no more than there are places.
 
+mod domains;
 mod forwarding_loop;
 mod label_loop;
 mod label_path;
 mod leak;
 mod refuted;
 mod search;
+mod source;
 
 use crate::compile::{Lab, Node};
 use crate::diagnostic::Diagnostics;
@@ -48,6 +50,7 @@ pub fn lint(
         label_loop::check(lab, &nodes, &network, diagnostics);
         forwarding_loop::check(lab, &nodes, &network, most, &mut paths, diagnostics);
         leak::check(lab, &network, &mut paths, diagnostics);
+        source::check(lab, &nodes, &network, most, diagnostics);
     }
     if has_promises {
         refuted::check(lab, &network, diagnostics);

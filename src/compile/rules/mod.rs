@@ -5,43 +5,24 @@ mod bridging;
 mod forward;
 mod gateway;
 mod lan;
-mod lookup;
 mod mpls_input;
 mod no_ipv6;
 mod parts;
-mod source;
 
 use super::lab::Lab;
 use super::layout::{Layout, Port};
 use crate::diagnostic::{Diagnostics, MAX_NAMED, listed};
-use crate::document::{Limits, Quantity, Routing};
-use lookup::Tables;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// Holds a lab against every rule.
-pub(super) fn hold(
-    layout: &Layout,
-    routing: Routing,
-    limits: &Limits,
-    lab: &Lab,
-    errors: &mut Diagnostics,
-) {
+pub(super) fn hold(layout: &Layout, lab: &Lab, errors: &mut Diagnostics) {
     address::hold(layout, lab, errors);
     bridging::check(lab, errors);
     let owners = owners(layout, lab);
     forward::hold(layout, &owners, lab, errors);
     gateway::check(layout, &owners, lab, errors);
     lan::check(layout, lab, errors);
-    // What the compiler fills in leads back to every source.
-    let mut routes = lab.nodes.iter().flat_map(|node| &node.routes);
-    match routing {
-        Routing::None if routes.any(|route| !route.span.is_none()) => {
-            let tables = Tables::of(lab, layout, &owners);
-            source::check(lab, layout, &tables, limits.most(Quantity::Lookups), errors);
-        }
-        Routing::None | Routing::Auto => {}
-    }
     mpls_input::check(layout, &owners, lab, errors);
     no_ipv6::check(lab, errors);
     parts::check(lab, errors);
