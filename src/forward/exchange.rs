@@ -2,11 +2,12 @@
 
 use super::device::{DeviceIndex, NodeIndex};
 use super::evidence::{Absent, Evidence};
+use super::flight::Flight;
 use super::lookup::{Flow, Found};
 use super::network::Network;
 use super::outcome::{DropReason, End, Exchange, Outcome, Outcomes, Unmodelled};
 use super::packet::{Packet, Probe, Protocol};
-use super::walk::{Flight, Origin, Walk, Ways};
+use super::walk::{Origin, Walk, Ways};
 use crate::iproute::is_link_local;
 use std::collections::BTreeSet;
 

@@ -2,10 +2,11 @@
 
 use super::device::DeviceIndex;
 use super::evidence::Evidence;
+use super::flight::Flight;
 use super::lookup::{Flow, Found, RefusalReason};
 use super::outcome::{DropReason, IcmpKind, Unmodelled};
 use super::packet::Packet;
-use super::walk::{Flight, Origin, Walk};
+use super::walk::{Origin, Walk};
 use crate::iproute::RouteKind;
 use std::net::IpAddr;
 

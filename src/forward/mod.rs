@@ -16,6 +16,7 @@ mod derive;
 mod device;
 mod evidence;
 mod exchange;
+mod flight;
 mod input;
 mod lookup;
 mod mpls;

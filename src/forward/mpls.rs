@@ -2,10 +2,11 @@
 
 use super::device::{DeviceIndex, NodeIndex};
 use super::evidence::{Absent, Evidence, KernelFact};
+use super::flight::Flight;
 use super::lookup::Lead;
 use super::outcome::{DropReason, Unmodelled};
 use super::packet::StackEntry;
-use super::walk::{Flight, Origin, Walk};
+use super::walk::{Origin, Walk};
 use crate::compile::LabelNexthop;
 use crate::iproute::Label;
 

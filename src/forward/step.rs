@@ -3,11 +3,12 @@
 
 use super::device::DeviceIndex;
 use super::exchange::ERROR_SIZE;
+use super::flight::Flight;
 use super::lookup::Lead;
 use super::network::Network;
 use super::outcome::{Hop, Outcomes};
 use super::packet::{Packet, Protocol, StackEntry};
-use super::walk::{Flight, Origin, Walk};
+use super::walk::{Origin, Walk};
 use crate::compile::Nexthop;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -3,16 +3,17 @@
 use super::device::{DeviceIndex, DeviceKind, NodeIndex};
 use super::evidence::{Absent, Evidence};
 use super::exchange::Binding;
+use super::flight::Flight;
 use super::lookup::{Flow, Found, Lead, Refusal};
 use super::neighbour::Neighbour;
 use super::network::{Hook, Network, Passage};
-use super::outcome::{DropReason, End, Hop, IcmpError, IcmpKind, Outcome, Outcomes, Unmodelled};
-use super::packet::{Packet, Protocol, StackEntry};
+use super::outcome::{DropReason, End, IcmpError, IcmpKind, Outcome, Outcomes, Unmodelled};
+use super::packet::{Protocol, StackEntry};
 use super::segment::Squeeze;
 use crate::compile::Encap;
 use crate::iproute::RouteKind;
 use crate::link::Kind;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// How many outcomes a packet may have.
@@ -45,20 +46,6 @@ pub(super) struct Walk<'n, 'a> {
     pub ways: Ways,
 }
 
-/// A part of the flows of a packet, on its way.
-#[derive(Debug, Clone)]
-pub(super) struct Flight<'a> {
-    pub packet: Packet,
-    pub share: f64,
-    pub hops: Vec<Hop<'a>>,
-    /// The namespaces on ways that met this one.
-    pub aside: BTreeSet<&'a str>,
-    /// How often it has passed a device inside the namespace where it is.
-    pub inner: u8,
-    /// Whether it was cut into fragments.
-    pub is_cut: bool,
-}
-
 /// How a packet comes to leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
@@ -68,46 +55,6 @@ pub(super) enum Origin {
     Forwarded(DeviceIndex),
     /// It was sent through a VRF device.
     Vrf(DeviceIndex),
-}
-
-impl<'a> Flight<'a> {
-    pub(super) fn new(packet: Packet) -> Self {
-        Self {
-            packet,
-            share: 1.0,
-            hops: Vec::new(),
-            aside: BTreeSet::new(),
-            inner: 0,
-            is_cut: false,
-        }
-    }
-
-    /// Comes to a node, through a device or from a socket.
-    pub(super) fn arrive(&mut self, namespace: &'a str, device: Option<&'a str>) {
-        self.inner = 0;
-        self.hops.push(Hop {
-            namespace,
-            device,
-            labels: self.packet.labels.iter().map(|entry| entry.label).collect(),
-            ttl: self.packet.ttl,
-            evidence: Vec::new(),
-            out: Vec::new(),
-        });
-    }
-
-    /// Takes in one that goes on just as this one does.
-    fn merge(&mut self, other: Self) {
-        self.share += other.share;
-        self.aside.extend(other.hops.iter().map(|hop| hop.namespace));
-        self.aside.extend(other.aside);
-    }
-
-    /// Notes what decided at the node where it is.
-    pub(super) fn note(&mut self, evidence: impl IntoIterator<Item = Evidence<'a>>) {
-        if let Some(hop) = self.hops.last_mut() {
-            hop.evidence.extend(evidence);
-        }
-    }
 }
 
 impl<'n, 'a> Walk<'n, 'a> {
