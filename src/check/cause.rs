@@ -10,8 +10,6 @@ const HOLDS: &str = "By the interfaces, addresses, routes and rules of the kerne
                      something else makes it fail.";
 /// How many deviations are named that are one check's cause.
 const MAX_NAMED: usize = 3;
-/// How many commands mend one by one.
-const MAX_COMMANDS: usize = 4;
 
 /// Adds to the checks that failed why they did, and to the report all in which the lab differs from what was
 /// built. The results are those of `checks`, in their order.
@@ -25,41 +23,35 @@ pub fn explain(report: &mut Report, lab: &Lab, checks: &[Check], standing: &Stan
     let found = verify::results(lab, standing, asked.iter().copied());
     for (result, found) in failed.into_iter().zip(found) {
         if result.is_lost || found.reason.is_some() {
-            let (model, mut cause) = said(lab, &found, standing);
+            let (model, blamed) = said(&found, standing);
             result.explanation.extend(model);
             result.explanation.extend(outdated(&found, &result.probes));
-            result.explanation.append(&mut cause);
+            result.explanation.extend(unlike(&blamed));
+            result.explanation.extend(changed(&blamed));
+            result.cause.mend = standing.mending(lab, &blamed);
         }
         result.decided_by = found.decided_by;
         result.explanation.extend(found.advice);
-        result.cause = found.cause;
+        let Cause { deviations, along, changes, mend: _ } = found.cause;
+        result.cause = Cause { deviations, along, changes, ..std::mem::take(&mut result.cause) };
     }
 }
 
-/// What the model says, in a sentence, and what is to blame, in others.
-fn said(
-    lab: &Lab,
-    found: &verify::CheckResult,
-    standing: &Standing,
-) -> (Option<String>, Vec<String>) {
+/// What the model says, in a sentence, and what is to blame.
+fn said(found: &verify::CheckResult, standing: &Standing) -> (Option<String>, Cause) {
     let Some(reason) = &found.reason else {
-        return (Some(HOLDS.to_owned()), unlike(lab, standing, &on_the_way(found, standing)));
+        return (Some(HOLDS.to_owned()), on_the_way(found, standing));
     };
-    let model = match found.verdict {
-        Word::Refuted => Some(format!("Going by the state of the kernels, {reason}.")),
-        Word::Proved | Word::Unknown if found.cause.is_empty() => {
-            Some(format!("Why, the state of the kernels does not tell: {reason}."))
+    match found.verdict {
+        Word::Refuted => {
+            (Some(format!("Going by the state of the kernels, {reason}.")), found.cause.clone())
         }
-        Word::Proved | Word::Unknown => None,
-    };
-    let mut causes = match found.verdict {
-        Word::Proved | Word::Unknown if found.cause.is_empty() => {
-            unlike(lab, standing, &on_the_way(found, standing))
-        }
-        Word::Proved | Word::Unknown | Word::Refuted => unlike(lab, standing, &found.cause),
-    };
-    causes.extend(changed(&found.cause));
-    (model, causes)
+        Word::Proved | Word::Unknown if found.cause.is_empty() => (
+            Some(format!("Why, the state of the kernels does not tell: {reason}.")),
+            on_the_way(found, standing),
+        ),
+        Word::Proved | Word::Unknown => (None, found.cause.clone()),
+    }
 }
 
 /// Why a packet was seen to go on from where nobody on the link has the address.
@@ -77,19 +69,16 @@ fn outdated(found: &verify::CheckResult, probes: &[ProbeResult]) -> Option<Strin
     })
 }
 
-/// The changes without which a check would hold, and how they are taken back.
+/// The changes without which a check would hold.
 fn changed(Cause { deviations, changes, .. }: &Cause) -> Option<String> {
     let texts: Vec<&str> = changes.iter().map(|it| it.text.as_str()).collect();
-    let commands = changes.iter().flat_map(|it| &it.undo);
-    let commands: Vec<String> = commands.map(|command| format!("`{command}`")).collect();
     let beside = if deviations.is_empty() { "" } else { "that and " };
-    let (what, them) = match changes.len() {
+    let what = match changes.len() {
         0 => return None,
-        1 => ("a change", "it"),
-        _ => ("changes", "them"),
+        1 => "a change",
+        _ => "changes",
     };
-    let (texts, commands) = (texts.join("; "), commands.join(", "));
-    Some(format!("It would hold but for {beside}{what}: {texts}. To undo {them}: {commands}."))
+    Some(format!("It would hold but for {beside}{what}: {}.", texts.join("; ")))
 }
 
 /// What is not as it was built at the nodes on the way.
@@ -102,11 +91,11 @@ fn on_the_way(found: &verify::CheckResult, standing: &Standing) -> Cause {
     Cause { deviations: deviations.cloned().collect(), ..Cause::default() }
 }
 
-/// What is not as it was built, and what mends that.
-fn unlike(lab: &Lab, standing: &Standing, cause: &Cause) -> Vec<String> {
-    let Cause { deviations, along, changes: _ } = cause;
+/// What is not as it was built.
+fn unlike(cause: &Cause) -> Option<String> {
+    let Cause { deviations, along, changes: _, mend: _ } = cause;
     if deviations.is_empty() {
-        return Vec::new();
+        return None;
     }
     let named: Vec<String> = deviations.iter().take(MAX_NAMED).map(Deviation::to_string).collect();
     let more = match (deviations.len() - named.len(), along.len()) {
@@ -114,22 +103,5 @@ fn unlike(lab: &Lab, standing: &Standing, cause: &Cause) -> Vec<String> {
         (0, along) => format!(", and {along} more that went with it"),
         (more, along) => format!(", and {} more", more + along),
     };
-    let unlike = format!("Not as it was built: {}{more}.", named.join("; "));
-    vec![unlike, mending(lab, standing, cause)]
-}
-
-/// The commands that bring back what was built.
-fn mending(lab: &Lab, standing: &Standing, cause: &Cause) -> String {
-    let Cause { deviations, along, changes: _ } = cause;
-    let name = lab.name.as_str();
-    let all: Vec<&Deviation> = deviations.iter().chain(along).collect();
-    let commands = standing.repairs(lab, &all).filter(|it| it.len() <= MAX_COMMANDS);
-    let commands = commands.unwrap_or_else(|| {
-        let runs = lab.nodes.iter().any(|node| !node.run.is_empty());
-        let is_in_place = !runs && all.iter().all(|it| standing.is_undone_in_place(it));
-        let in_place = if is_in_place { " --in-place" } else { "" };
-        vec![format!("vrflab reset {name}{in_place}")]
-    });
-    let commands: Vec<String> = commands.iter().map(|command| format!("`{command}`")).collect();
-    format!("To mend it: {}.", commands.join(", "))
+    Some(format!("Not as it was built: {}{more}.", named.join("; ")))
 }

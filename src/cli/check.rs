@@ -1,6 +1,6 @@
 //! `vrflab check`: runs a lab's checks.
 
-use super::exit::{Exit, cannot, unopened};
+use super::exit::{Exit, cannot, unopened, wrong};
 use super::interrupt;
 use super::labs;
 use super::output::{self, out};
@@ -40,6 +40,12 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     let Arguments { lab, json, wait, only } = arguments;
+    if let Some(check) = lab.as_deref().filter(|lab| lab.contains(char::is_whitespace)) {
+        return wrong(format!(
+            "`{check}` is no lab: `vrflab check --only '{check}'` runs that check, and `vrflab explain '{check}'` \
+             says why it fails"
+        ));
+    }
     let patience = Patience::For(Duration::from_secs(*wait));
     let options = CheckOptions { only: only.clone(), patience };
     match labs::find(lab.as_deref(), None, kernel) {

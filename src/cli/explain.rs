@@ -15,6 +15,7 @@ use crate::diagnostic::render;
 use crate::document::LabName;
 use crate::lifecycle::{Explained, Promises, RunningLab};
 use clap::Args;
+use std::net::IpAddr;
 use std::path::Path;
 
 const EXAMPLES: &str = "\
@@ -62,24 +63,33 @@ fn explain(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
         });
     }
     let (words, rest) = (split(words), split(rest));
+    input::refuse_for_lab(with.given().or(amount.given()))?;
     // A node that is called like a lab is meant where no two ends would follow.
     let is_lab = matches!(&rest[..], [_, second, ..] if !is_check_option(second));
     let named = if is_lab { labs::named(first, kernel)? } else { None };
     if is_lab && named.is_none() {
-        is_node(first, kernel)?;
+        is_node(sender(&words), first, kernel)?;
     }
     let words = if named.is_some() { rest } else { words };
     let question = question(&words)?;
     let (lab, place) = match named {
         Some(named) => named,
-        None => labs::find(None, Some(sender(&words)), kernel)?,
+        None => labs::find_aloud(sender(&words), kernel)?,
     };
     Ok(Request::Explain { lab, question, json: *json }.carry_out(place))
 }
 
-/// Whether a word is a file's name and no node's.
+/// Whether a word is a file's name, and no node's and no address.
 fn is_file(word: &str) -> bool {
-    word == "-" || Path::new(word).is_file() || word.contains(['/', '.'])
+    let can_be = word.contains(['/', '.']) && word.parse::<IpAddr>().is_err();
+    word == "-" || Path::new(word).is_file() || can_be && glued(word).is_none()
+}
+
+/// A check whose arrow stands between its ends without spaces, as it is to be written.
+fn glued(word: &str) -> Option<String> {
+    let arrow = ["->", "!>"].into_iter().find(|arrow| word.contains(arrow))?;
+    let (from, to) = word.split_once(arrow).filter(|ends| *ends != ("", ""))?;
+    Some([from, arrow, to].join(" ").trim().to_owned())
 }
 
 /// The words, those in quotes apart as well.
@@ -95,14 +105,17 @@ fn question(words: &[&str]) -> Result<String, Exit> {
             Err(wrong("put the check in quotes, as in `vrflab explain 'h1 -> h2'`"))
         }
         [_, "->" | "!>", _, ..] => Ok(words.join(" ")),
+        words if let Some(check) = words.iter().find_map(|word| glued(word)) => {
+            Err(wrong(format!("put spaces around the arrow, as in `vrflab explain '{check}'`")))
+        }
         [from, to, options @ ..] => Ok([&[from, "->", to], options].concat().join(" ")),
         _ => Err(wrong("say who sends to whom, as in `vrflab explain h1 h2`")),
     }
 }
 
 /// Sees to it that the first of three words is the node of a lab that is up, if it is not a lab.
-fn is_node(word: &str, kernel: Kernel) -> Result<(), Exit> {
-    let name = sender(&[word]);
+fn is_node(name: Option<&str>, word: &str, kernel: Kernel) -> Result<(), Exit> {
+    let Some(name) = name else { return Ok(()) };
     let labs = labs::all(kernel)?;
     let has = |found: &labs::Found| found.lab.nodes.iter().any(|node| node == name);
     match labs.iter().any(has) || labs.is_empty() {
@@ -111,10 +124,11 @@ fn is_node(word: &str, kernel: Kernel) -> Result<(), Exit> {
     }
 }
 
-/// The name of the node that sends.
-fn sender<'w>(words: &[&'w str]) -> &'w str {
-    let first = words.first().copied().unwrap_or_default();
-    first.split('%').next().unwrap_or(first)
+/// The name of the node that sends, which stands before its VRF or, in error, its interface; none where an
+/// address stands in its place.
+fn sender<'w>(words: &[&'w str]) -> Option<&'w str> {
+    let first = words.first()?;
+    first.parse::<IpAddr>().is_err().then(|| first.split(['%', ':']).next()).flatten()
 }
 
 pub(super) fn here(lab: &LabName, question: &str, json: bool) -> Exit {

@@ -123,8 +123,9 @@ fn text_of(failures: &[&CheckResult], excerpt: Option<&str>) -> String {
     let checks: Vec<&str> = failures.iter().map(|result| result.check.as_str()).collect();
     let first = failures.iter().take(1);
     let lines = first.flat_map(|first| first.reason.iter().chain(&first.explanation));
-    let lines = lines.map(String::as_str).chain(excerpt.into_iter().flat_map(str::lines));
-    text(Finding::Failed, &checks, lines)
+    let mending = failures.first().map(|first| first.cause.mending()).unwrap_or_default();
+    let lines = lines.chain(&mending).map(String::as_str);
+    text(Finding::Failed, &checks, lines.chain(excerpt.into_iter().flat_map(str::lines)))
 }
 
 /// Checks of one cause: the first with what is said of it, and the names of the others.

@@ -1,6 +1,6 @@
 //! A lab's file on the command line, made into a lab, with what is wrong about it said.
 
-use super::exit::Exit;
+use super::exit::{Exit, wrong};
 use super::report::{Amount, report};
 use crate::document::{Limit, Limits};
 use crate::lifecycle::{CompileError, CompiledLab, Definition, Options, Promises};
@@ -29,6 +29,25 @@ pub(super) struct FileOptions {
     /// Can be repeated
     #[arg(long = "limit", value_name = "WHAT=NUMBER")]
     limits: Vec<Limit>,
+}
+
+/// Refuses an option that counts for a file alone, where a lab that stands is meant.
+pub(super) fn refuse_for_lab(given: Option<&str>) -> Result<(), Exit> {
+    match given {
+        None => Ok(()),
+        Some(option) => Err(wrong(format!(
+            "`{option}` counts for a FILE: name the one that the lab was built from"
+        ))),
+    }
+}
+
+impl FileOptions {
+    /// The first of these options that was given.
+    pub fn given(&self) -> Option<&'static str> {
+        let Self { allow_files, limits } = self;
+        let given = [("--allow-files", !allow_files.is_empty()), ("--limit", !limits.is_empty())];
+        given.into_iter().find_map(|(option, is_given)| is_given.then_some(option))
+    }
 }
 
 /// A directory on the command line.

@@ -1,6 +1,7 @@
 //! The labs there are, and which of them is meant.
 
 use super::exit::{Exit, cannot, wrong};
+use super::output::err;
 use super::place::{Kernel, Place, state_error};
 use crate::diagnostic::nearest;
 use crate::document::LabName;
@@ -107,6 +108,13 @@ pub(super) fn find(
         }
     };
     Ok((found.lab.name.clone(), found.place))
+}
+
+/// The lab that is meant where none is named, said aloud: it need not be the one whose file somebody looks at.
+pub(super) fn find_aloud(node: Option<&str>, kernel: Kernel) -> Result<(LabName, Place), Exit> {
+    let (lab, place) = find(None, node, kernel)?;
+    err!("the lab is {lab}");
+    Ok((lab, place))
 }
 
 /// The name in the environment.

@@ -16,6 +16,11 @@ pub(super) struct Amount {
 }
 
 impl Amount {
+    /// The option, where it was given.
+    pub fn given(self) -> Option<&'static str> {
+        self.max_errors.map(|_| "--max-errors")
+    }
+
     /// What a program gets, which counts for itself.
     pub fn for_programs(self, diagnostics: &[Diagnostic]) -> Vec<Diagnostic> {
         match self.max_errors {

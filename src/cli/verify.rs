@@ -81,14 +81,23 @@ impl<'a> Subject<'a> {
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     match Subject::of(arguments.what.as_deref()) {
         Subject::File(path) => of_file(path, arguments),
-        Subject::Lab(_) if !arguments.if_down.is_empty() || arguments.all_pairs => {
-            let option = if arguments.all_pairs { "--all-pairs" } else { "--if-down" };
-            wrong(format!("`{option}` is for a file: name the one that the lab was built from"))
+        Subject::Lab(name) => {
+            let found = input::refuse_for_lab(arguments.of_files())
+                .and_then(|()| labs::find(name, None, kernel));
+            match found {
+                Ok((lab, place)) => Request::Verify { lab, json: arguments.json }.carry_out(place),
+                Err(exit) => exit,
+            }
         }
-        Subject::Lab(name) => match labs::find(name, None, kernel) {
-            Ok((lab, place)) => Request::Verify { lab, json: arguments.json }.carry_out(place),
-            Err(exit) => exit,
-        },
+    }
+}
+
+impl Arguments {
+    /// The first option that was given and counts for a file alone.
+    fn of_files(&self) -> Option<&'static str> {
+        let all_pairs = self.all_pairs.then_some("--all-pairs");
+        let if_down = (!self.if_down.is_empty()).then_some("--if-down");
+        all_pairs.or(if_down).or(self.with.given()).or(self.amount.given())
     }
 }
 
@@ -268,6 +277,7 @@ fn said(finding: Finding, group: &[&CheckResult], excerpt: Option<&str>) {
     let mut causes = failures::listed("differs from what was built: ", &first.cause.deviations);
     let changes = first.cause.changes.iter();
     causes.extend(changes.map(|it| format!("changed: {}", it.text)));
+    causes.extend(first.cause.mending());
     let lines = first.reason.iter().chain(&first.walks).chain(&causes);
     let advice = group[0].advice.as_deref();
     let lines = lines.map(String::as_str).chain(excerpt.into_iter().flat_map(str::lines));

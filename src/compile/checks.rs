@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
 
     /// Looks up a line's names; `text` is the line as it is written.
     fn resolve(&self, line: &Line, text: &Text) -> Result<Check, Diagnostic> {
-        let (node, vrf) = self.place(&line.from)?;
+        let (node, vrf) = self.sender(&line.from)?;
         let from = Sender { node, vrf };
         let expect = line.expect.resolve(|name| self.hop(name))?;
         let family = family(line, text)?;
@@ -154,6 +154,21 @@ impl<'a> Reader<'a> {
             self.hold_source(&from, source, &expect, behind(text, "from"))?;
         }
         Ok(Check { span: text.span, text: line.to_string(), from, to, sends: line.sends, expect })
+    }
+
+    /// Who sends: a node, and no address.
+    fn sender(&self, from: &Place) -> Result<(NodeId, Option<DeviceName>), Diagnostic> {
+        let Ok(address) = from.node.as_str().parse::<IpAddr>() else { return self.place(from) };
+        let error = Diagnostic::error(Code::BadCheck, format!("a node sends, and not {address}"))
+            .at(from.node.span, "an address");
+        let of_address = (address, NodeId(0))..=(address, NodeId(usize::MAX));
+        Err(match self.holders().range(of_address).next() {
+            Some((_, owner)) => {
+                let name = &self.lab[*owner].name;
+                error.help(format!("`{name}` has it: `{name} -> … from {address}`"))
+            }
+            None => error.note("no node of this file has it"),
+        })
     }
 
     /// `node` or `node%vrf`.
@@ -224,6 +239,9 @@ impl<'a> Reader<'a> {
         self.layout.node(name.as_str()).ok_or_else(|| {
             let error = Diagnostic::error(Code::UnknownNode, format!("there is no node `{name}`"))
                 .at(name.span, "no node of this file");
+            if let Some(meant) = self.of_interface(name.as_str()) {
+                return error.help(format!("`{name}` is written as an interface: write `{meant}`"));
+            }
             let names = || Spelling::of(self.lab.nodes.iter().map(|node| node.name.as_str()));
             let known = self.names.get_or_init(names).near(name.as_str());
             match nearest(name.as_str(), known.chain(options.iter().copied())) {
@@ -231,6 +249,15 @@ impl<'a> Reader<'a> {
                 None => error,
             }
         })
+    }
+
+    /// The place of a check that is meant where `NODE:INTERFACE` stands.
+    fn of_interface(&self, word: &str) -> Option<String> {
+        let (name, device) = word.split_once(':')?;
+        let node = &self.lab[self.layout.node(name)?];
+        let port = node.interface(device).map(|id| &node.interfaces[id.0]);
+        let vrf = node.vrf(device).or_else(|| node.vrf_of(port?));
+        Some(vrf.map_or(name.to_owned(), |vrf| format!("{name}%{}", vrf.name)))
     }
 
     /// A node's addresses that a check is about, in each family that the sender has too: the first

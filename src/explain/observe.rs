@@ -30,12 +30,13 @@ type Counters = BTreeMap<String, BTreeMap<String, u64>>;
 /// Answers a question about a lab by its file.
 pub fn of_file(lab: &Lab, file: &Source, check: &Check, network: &Network<'_>) -> Explanation {
     let judge = Judge::new(lab, network);
-    let found = judge.result(check, None);
+    let judgement = judge.judge(check);
+    let found = judge.result_of(&judgement, None);
     let open = match &found.not_judged[..] {
         [] => None,
         options => Some(format!("Only a running lab shows the rest: {}.", options.join(", "))),
     };
-    let by_file = judge.round_trips(&judge.judge(check), file, |_| None);
+    let by_file = judge.round_trips(&judgement, file, |_| None);
     let probes = check.to.addresses().iter().zip(by_file).map(|(to, by_file)| ProbeExplanation {
         to: *to,
         by_file,

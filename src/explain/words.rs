@@ -3,24 +3,12 @@
 use super::explanation::{Explanation, ProbeExplanation, Trace};
 use super::lookups::{LookupVerdict, NodeLookup};
 use crate::check::Seen;
-use crate::verify::{Decision, Passage, Way, with_labels};
+use crate::forward::{DropReason, IcmpKind};
+use crate::verify::{Decision, EndKind, Passage, Unwritten, Way, Why, with_labels};
 use std::collections::BTreeSet;
 
 /// How many nodes of a way are shown; one that is longer is mostly a loop.
 const MAX_PASSAGES: usize = 20;
-/// The ends of a way that a lookup of routes decides.
-const OF_ROUTES: [&str; 10] = [
-    "delivered",
-    "no-route",
-    "unreachable",
-    "prohibited",
-    "blackhole",
-    "source-invalid",
-    "net-unreachable",
-    "host-unreachable",
-    "label-unknown",
-    "not-forwarding",
-];
 /// How many things are listed of which there may be many.
 const MAX_LISTED: usize = 12;
 
@@ -52,6 +40,46 @@ pub(super) fn parting(probe: &ProbeExplanation, holds: bool) -> Option<String> {
     })
 }
 
+/// Whether a lookup of routes or of labels decides that a packet ends so.
+fn is_of_routes(why: Why) -> bool {
+    match why {
+        Why::Error(IcmpKind::NetUnreachable | IcmpKind::HostUnreachable | IcmpKind::Prohibited)
+        | Why::Drop(
+            DropReason::NoRoute
+            | DropReason::Unreachable
+            | DropReason::Prohibited
+            | DropReason::Blackhole
+            | DropReason::SourceInvalid
+            | DropReason::LabelUnknown
+            | DropReason::NotForwarding,
+        ) => true,
+        Why::Error(
+            IcmpKind::TimeExceeded
+            | IcmpKind::ProtocolUnreachable
+            | IcmpKind::PortUnreachable
+            | IcmpKind::FragNeeded,
+        )
+        | Why::Drop(
+            DropReason::MartianSource
+            | DropReason::MartianDestination
+            | DropReason::TtlExceeded
+            | DropReason::PlatformLabels
+            | DropReason::MplsInputOff
+            | DropReason::MtuTooSmall
+            | DropReason::FrameTooLong
+            | DropReason::LinkDown
+            | DropReason::NoGateway
+            | DropReason::NeighbourUnresolved
+            | DropReason::DropsAll
+            | DropReason::NoSource
+            | DropReason::NoDevice
+            | DropReason::Impaired
+            | DropReason::Filtered,
+        )
+        | Why::Unknown(_) => false,
+    }
+}
+
 /// Where a kernel's own lookup is not what its rules and routes say.
 fn parting_of_lookups(what: &str, state: &Way, lookups: &[NodeLookup]) -> Option<String> {
     let mut asked: Vec<&NodeLookup> = Vec::new();
@@ -61,8 +89,7 @@ fn parting_of_lookups(what: &str, state: &Way, lookups: &[NodeLookup]) -> Option
         asked.push(lookup);
     }
     // A lookup knows nothing of sizes, of hops to go and of filters.
-    let why = state.walk.why.as_ref().and_then(|why| why.as_str()).unwrap_or("delivered");
-    if !OF_ROUTES.contains(&why) {
+    if !state.walk.why.is_none_or(is_of_routes) {
         return None;
     }
     let way = &state.walk.path;
@@ -76,7 +103,7 @@ fn parting_of_lookups(what: &str, state: &Way, lookups: &[NodeLookup]) -> Option
         (Some(next), ..) => format!("{what} comes to {next}"),
         (None, Some(_), _) => state.fate.clone(),
         (None, None, verdict) => {
-            let is_taken_in = state.walk.end == "delivered";
+            let is_taken_in = state.walk.end == EndKind::Delivered;
             if is_taken_in == (*verdict == LookupVerdict::TakenIn) {
                 return None;
             }
@@ -89,7 +116,7 @@ fn parting_of_lookups(what: &str, state: &Way, lookups: &[NodeLookup]) -> Option
 }
 
 fn parting_of_state(what: &str, file: &Way, state: &Way) -> Option<String> {
-    if state.walk.end == "unknown" {
+    if state.walk.end == EndKind::Unknown {
         return None;
     }
     let (planned, found) = (&file.walk.path, &state.walk.path);
@@ -147,7 +174,8 @@ impl Explanation {
             None => "UNKNOWN",
         };
         let mut lines = vec![format!("{head} {}", self.check)];
-        let said = self.reason.iter().chain(&self.explanation).chain(&self.parting);
+        let mending = self.cause.mending();
+        let said = self.reason.iter().chain(&self.explanation).chain(&self.parting).chain(&mending);
         let said = said.map(String::as_str).chain(excerpt.into_iter().flat_map(str::lines));
         lines.extend(said.map(|line| format!("        {line}").trim_end().to_owned()));
         for probe in &self.probes {
@@ -274,8 +302,12 @@ fn way_lines(way: &Way, lookups: &[NodeLookup], seen: Option<&[Seen]>) -> Vec<St
 }
 
 fn decided(decision: &Decision) -> String {
-    match &decision.line {
-        Some(line) => format!("{} ({line})", decision.text),
-        None => decision.text.clone(),
-    }
+    let Decision { text, line, unwritten } = decision;
+    let origin = match (line, unwritten) {
+        (Some(line), _) => line,
+        (None, Some(Unwritten::FilledIn)) => "filled in",
+        (None, Some(Unwritten::NotBuilt)) => "not as it was built",
+        (None, None) => return text.clone(),
+    };
+    format!("{text} ({origin})")
 }

@@ -60,6 +60,11 @@ impl<'a> Network<'a> {
         self.nodes[node.0].devices.get(name).copied()
     }
 
+    /// The MTU of a device, by its namespace and name, where it is known.
+    pub fn mtu(&self, namespace: &str, name: &str) -> Option<u32> {
+        self.devices[self.device(namespace, name)?.0].mtu
+    }
+
     /// The VRF device that a device is in: the one that it is, or that it is a port of.
     pub(super) fn vrf_of(&self, device: DeviceIndex) -> Option<DeviceIndex> {
         match self.devices[device.0].is_vrf() {

@@ -15,6 +15,7 @@ impl<'a> Judge<'_, 'a> {
     pub(super) fn undone(&self, deviations: &[Deviation]) -> Option<Label> {
         deviations.iter().find_map(|deviation| {
             let word = match &deviation.found {
+                Found::Missing(Resource::Up { .. }) => "down",
                 Found::Missing(_) => "missing",
                 Found::Changed { .. } => "changed",
                 Found::Unexpected(_) => return None,

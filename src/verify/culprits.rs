@@ -24,12 +24,27 @@ pub struct Cause {
     /// What was changed on purpose.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
+    /// The commands that mend the deviations and take the changes back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mend: Vec<String>,
 }
 
 impl Cause {
     /// Whether nothing is to blame.
     pub fn is_empty(&self) -> bool {
         self.deviations.is_empty() && self.changes.is_empty()
+    }
+
+    /// The commands that mend it, a line each, below a line that says so.
+    pub fn mending(&self) -> Vec<String> {
+        let head = match (&self.mend[..], &self.deviations[..], &self.changes[..]) {
+            ([], ..) => return Vec::new(),
+            (_, [], [_]) => "To undo it:",
+            (_, [], [_, _, ..]) => "To undo them:",
+            (_, [], []) | (_, [_, ..], _) => "To mend it:",
+        };
+        let commands = self.mend.iter().map(|command| format!("  {command}"));
+        std::iter::once(head.to_owned()).chain(commands).collect()
     }
 }
 
@@ -111,6 +126,7 @@ impl<'s> Culprits<'s> {
                 }
             }
         }
+        cause.mend = self.standing.mending(self.lab, &cause);
         if !self.known.iter().any(|(known, _)| *known == found) {
             let mended = self.mended(&found);
             self.known.push((found, mended));

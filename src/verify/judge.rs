@@ -19,7 +19,7 @@ const TOLERANCE: f64 = 1e-6;
 #[derive(Debug)]
 pub struct Judge<'n, 'a> {
     pub(super) lab: &'n Lab,
-    network: &'n Network<'a>,
+    pub(super) network: &'n Network<'a>,
     nodes: HashMap<&'n str, NodeId>,
     /// How probes are followed.
     ways: Ways,

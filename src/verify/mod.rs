@@ -12,6 +12,7 @@ mod counterpart;
 mod culprits;
 mod deviation;
 mod judge;
+mod misfit;
 mod pairs;
 mod passage;
 mod repair;
@@ -26,9 +27,11 @@ pub use culprits::Cause;
 pub use deviation::{Deviation, Found};
 pub use judge::{Judge, probe_of};
 pub use pairs::{PairFinding, PairTrouble, Pairs};
-pub use passage::{Decision, Passage, RoundTrip, Way};
-pub use report::{CheckResult, ExchangeResult, ProbeResult, Report, Visit, Walk, Word, results};
+pub use passage::{Decision, Passage, RoundTrip, Unwritten, Way};
+pub use report::{
+    CheckResult, EndKind, ExchangeResult, ProbeResult, Report, Visit, Walk, Why, Word, results,
+};
 pub use standing::{Standing, beside};
 pub use survival::{BrokenCheck, FailingPort, Failure, Survival};
 pub use verdict::{Fault, Judgement, ProbeJudgement, Refutation, Verdict, not_judged};
-pub use words::with_labels;
+pub use words::{UNWANTED, with_labels};

@@ -49,6 +49,19 @@ pub struct Decision {
     /// The file and the line that ask for it, where one does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<String>,
+    /// Where it comes from if no line does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unwritten: Option<Unwritten>,
+}
+
+/// Where something comes from for which no line of a file asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unwritten {
+    /// It was left out of the file, and filled in.
+    FilledIn,
+    /// It was added or changed while the lab stands.
+    NotBuilt,
 }
 
 /// The request and the answer that tell most about a probe.
@@ -137,11 +150,21 @@ impl<'a> Judge<'_, 'a> {
             let decision = match evidence {
                 Evidence::Resource { resource, span } => {
                     let Some(text) = self.told(at, resource) else { continue };
-                    let span = self.intention.place(resource).unwrap_or(*span);
+                    let place = self.intention.place(resource);
+                    let span = place.unwrap_or(*span);
                     let line = || format!("{}:{}", file.name, file.position(span.start).0);
-                    Decision { text, line: (!span.is_none()).then(line) }
+                    let unwritten = match (span.is_none(), resource) {
+                        (true, Resource::Route { .. } | Resource::MplsRoute { .. }) => {
+                            let is_built = place.is_some() || !self.intention.is_there();
+                            Some(if is_built { Unwritten::FilledIn } else { Unwritten::NotBuilt })
+                        }
+                        _ => None,
+                    };
+                    Decision { text, line: (!span.is_none()).then(line), unwritten }
                 }
-                Evidence::Absent(absent) => Decision { text: absent.to_string(), line: None },
+                Evidence::Absent(absent) => {
+                    Decision { text: absent.to_string(), line: None, unwritten: None }
+                }
                 // What every node has tells nothing.
                 Evidence::Kernel(_) => continue,
             };

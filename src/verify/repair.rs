@@ -1,15 +1,37 @@
 //! What brings a kernel back to what was built, as commands.
 
+use super::culprits::Cause;
 use super::deviation::{Deviation, Found, mtu};
 use super::standing::Standing;
 use crate::compile::Lab;
 use crate::plan::{Action, Key, Resource, State, between};
 use std::collections::BTreeSet;
 
+/// How many commands mend one by one.
+const MAX_COMMANDS: usize = 4;
+
 impl Standing {
+    /// The commands that bring back what was built, and then those that take changes back.
+    pub fn mending(&self, lab: &Lab, cause: &Cause) -> Vec<String> {
+        let Cause { deviations, along, changes, mend: _ } = cause;
+        let all: Vec<&Deviation> = deviations.iter().chain(along).collect();
+        let undo = changes.iter().flat_map(|it| it.undo.iter().cloned());
+        if all.is_empty() {
+            return undo.collect();
+        }
+        let commands = self.repairs(lab, &all).filter(|it| it.len() <= MAX_COMMANDS);
+        let commands = commands.unwrap_or_else(|| {
+            let runs = lab.nodes.iter().any(|node| !node.run.is_empty());
+            let is_in_place = !runs && all.iter().all(|it| self.is_undone_in_place(it));
+            let in_place = if is_in_place { " --in-place" } else { "" };
+            vec![format!("vrflab reset {}{in_place}", lab.name)]
+        });
+        commands.into_iter().chain(undo).collect()
+    }
+
     /// What undoes some deviations, as a user types it, in the order in which the kernel takes it; nothing where
     /// no commands do.
-    pub fn repairs(&self, lab: &Lab, deviations: &[&Deviation]) -> Option<Vec<String>> {
+    pub(super) fn repairs(&self, lab: &Lab, deviations: &[&Deviation]) -> Option<Vec<String>> {
         let (mut actions, mut gone, mut built) = (Vec::new(), BTreeSet::new(), Vec::new());
         for deviation in deviations {
             if let Some((mtu, _)) = deviation.found.built_and_found().and_then(|(b, f)| mtu(b, f)) {
@@ -27,7 +49,7 @@ impl Standing {
 
     /// Whether bringing the lab back in place undoes a deviation: a ruleset that is not the lab's stays, and a link
     /// cannot be made anew beside an end that is left of it.
-    pub fn is_undone_in_place(&self, deviation: &Deviation) -> bool {
+    fn is_undone_in_place(&self, deviation: &Deviation) -> bool {
         match &deviation.found {
             Found::Unexpected(Resource::Ruleset { .. }) => false,
             Found::Missing(Resource::Veth { ends }) => {

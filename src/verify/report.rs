@@ -4,12 +4,14 @@ use super::culprits::{Cause, Culprits};
 use super::deviation::Deviation;
 use super::judge::Judge;
 use super::standing::{Standing, end_of};
-use super::verdict::{ProbeJudgement, Refutation, Verdict, not_judged};
+use super::verdict::{Judgement, ProbeJudgement, Refutation, Verdict, not_judged};
 use super::words::{NO_OUTCOME, left_out};
 use crate::compile::{Check, Lab};
 use crate::diagnostic::{self, Label, Source};
-use crate::forward::{Absent, End, Evidence, Hop, Network, Outcome};
-use serde::Serialize;
+use crate::forward::{
+    Absent, DropReason, End, Evidence, Hop, IcmpKind, Network, Outcome, Unmodelled,
+};
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -105,8 +107,8 @@ pub struct ExchangeResult {
 pub struct Walk {
     /// Which part of all flows fares so; of an answer, which part of those of its request.
     pub share: f64,
-    /// `delivered`, `rejected`, `refused`, `dropped`, `loop` or `unknown`.
-    pub end: &'static str,
+    /// How it ends.
+    pub end: EndKind,
     /// The node where it ends; none where the sender refuses to send it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
@@ -116,12 +118,46 @@ pub struct Walk {
     /// The ICMP error as checks name it, or why it ends there, or what is not known, in a word such as
     /// `no-route`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub why: Option<Value>,
+    pub why: Option<Why>,
     /// The MTU that an ICMP error tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u32>,
     /// The nodes that it comes to, the sender first.
     pub path: Vec<Visit>,
+}
+
+/// How a packet ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EndKind {
+    /// A node takes it in.
+    Delivered,
+    /// A node answers it with an ICMP error.
+    Rejected,
+    /// The sender's kernel does not send it.
+    Refused,
+    /// It goes without a word.
+    Dropped,
+    /// It runs in a circle.
+    Loop,
+    /// The model does not know.
+    Unknown,
+}
+
+/// Why a packet ends where it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Why {
+    /// By this ICMP error.
+    Error(#[serde(serialize_with = "in_words")] IcmpKind),
+    /// For this.
+    Drop(DropReason),
+    /// This is not known.
+    Unknown(Unmodelled),
+}
+
+fn in_words<S: Serializer>(kind: &IcmpKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(kind)
 }
 
 /// A packet at a node.
@@ -202,8 +238,17 @@ pub fn results<'c>(
 
 impl<'a> Judge<'_, 'a> {
     /// The result of one check.
-    pub(crate) fn result(&self, check: &Check, culprits: Option<&mut Culprits<'_>>) -> CheckResult {
-        let judgement = self.judge(check);
+    fn result(&self, check: &Check, culprits: Option<&mut Culprits<'_>>) -> CheckResult {
+        self.result_of(&self.judge(check), culprits)
+    }
+
+    /// The result of a check that was judged.
+    pub(crate) fn result_of(
+        &self,
+        judgement: &Judgement<'_, 'a>,
+        culprits: Option<&mut Culprits<'_>>,
+    ) -> CheckResult {
+        let check = judgement.check;
         let verdict = judgement.verdict();
         let (reason, refutation) = match verdict {
             Verdict::Proved => (None, None),
@@ -262,14 +307,14 @@ impl<'a> Judge<'_, 'a> {
 
     pub(super) fn walk_of(&self, outcome: &Outcome<'a>) -> Walk {
         let (end, at, why) = match &outcome.end {
-            End::Delivered { namespace, .. } => ("delivered", Some(*namespace), None),
+            End::Delivered { namespace, .. } => (EndKind::Delivered, Some(*namespace), None),
             End::Rejected { by, error, .. } => {
-                ("rejected", Some(*by), Some(json!(error.kind.to_string())))
+                (EndKind::Rejected, Some(*by), Some(Why::Error(error.kind)))
             }
-            End::Refused { reason } => ("refused", None, Some(json!(reason))),
-            End::Dropped { at, reason } => ("dropped", Some(*at), Some(json!(reason))),
-            End::Loop { at } => ("loop", Some(*at), None),
-            End::Unknown { at, why } => ("unknown", Some(*at), Some(json!(why))),
+            End::Refused { reason } => (EndKind::Refused, None, Some(Why::Drop(*reason))),
+            End::Dropped { at, reason } => (EndKind::Dropped, Some(*at), Some(Why::Drop(*reason))),
+            End::Loop { at } => (EndKind::Loop, Some(*at), None),
+            End::Unknown { at, why } => (EndKind::Unknown, Some(*at), Some(Why::Unknown(*why))),
         };
         let (vrf, mtu) = match &outcome.end {
             End::Delivered { vrf, .. } => (vrf.map(str::to_owned), None),

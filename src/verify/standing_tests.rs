@@ -226,7 +226,7 @@ fn a_check_is_blamed_on_a_change_a_deviation_or_both_by_what_it_takes_to_let_it_
     let report = Report::of_standing(&down, &standing);
     let causes = report.results.iter().map(|result| {
         assert_eq!((result.verdict, &result.advice), (Word::Refuted, &None), "{result:?}");
-        let Cause { deviations, along, changes } = &result.cause;
+        let Cause { deviations, along, changes, mend: _ } = &result.cause;
         assert!(along.is_empty());
         let deviations = deviations.iter().map(Deviation::to_string);
         deviations.chain(changes.iter().map(|it| it.text.clone())).collect::<Vec<_>>()

@@ -3,7 +3,7 @@
 use super::judge::Judge;
 use super::verdict::{Fault, Refutation, not_judged};
 use crate::compile::{Check, Expect, Hop, Lab, NodeId, Target};
-use crate::forward::{self, End, IcmpKind, Outcome, Unmodelled};
+use crate::forward::{self, DropReason, End, IcmpKind, Outcome, Unmodelled};
 use std::collections::HashSet;
 use std::fmt::Write;
 
@@ -11,6 +11,8 @@ use std::fmt::Write;
 const MAX_HOPS: usize = 20;
 /// How much of all flows counts as all of them.
 pub(super) const WHOLE: f64 = 1.0 - 1e-6;
+/// What is said behind that something arrives or answers of which the check says that it does not.
+pub const UNWANTED: &str = "though the check says that it must not";
 /// Why a check of [`Verdict::NoOutcome`](super::Verdict::NoOutcome) is unknown.
 pub(super) const NO_OUTCOME: &str = "the model does not know what becomes of the probe";
 
@@ -61,8 +63,8 @@ impl<'a> Judge<'_, 'a> {
                     part(*wanted)
                 );
             }
-            Fault::Arrives => self.fate(what, request),
-            Fault::Answered => format!("{target} answers"),
+            Fault::Arrives => format!("{}, {UNWANTED}", self.fate(what, request)),
+            Fault::Answered => format!("{target} answers, {UNWANTED}"),
             Fault::OtherError => match &check.expect {
                 Expect::Rejected(rejection) => {
                     format!("no `{}` comes back: {}", rejection, self.fate(what, request))
@@ -95,17 +97,27 @@ impl<'a> Judge<'_, 'a> {
                     None => ", but has no route on which to say so",
                 };
                 let by = self.name(by);
-                format!("{by} rejects {what} with `{}`{mtu}{silent}", error.kind)
+                let misfit = error.mtu.and_then(|_| self.misfit(outcome));
+                let misfit = misfit.map(|misfit| format!(": {misfit}")).unwrap_or_default();
+                format!("{by} rejects {what} with `{}`{mtu}{silent}{misfit}", error.kind)
             }
-            End::Refused { reason } => format!("{sender} cannot send {what}: {reason}"),
+            End::Refused { reason } => {
+                format!("{sender} cannot send {what}: {}", self.why(*reason, outcome))
+            }
             End::Dropped { at, reason } => {
-                format!("{what} is dropped at {}: {reason}", self.name(at))
+                format!("{what} is dropped at {}: {}", self.name(at), self.why(*reason, outcome))
             }
             End::Loop { at } => {
                 format!("{what} is caught in a forwarding loop inside {}", self.name(at))
             }
             End::Unknown { at, why } => self.doubt(at, *why),
         }
+    }
+
+    fn why(&self, reason: DropReason, outcome: &Outcome<'a>) -> String {
+        let is_too_long = matches!(reason, DropReason::MtuTooSmall | DropReason::FrameTooLong);
+        let misfit = is_too_long.then(|| self.misfit(outcome)).flatten();
+        misfit.unwrap_or_else(|| reason.to_string())
     }
 
     /// Whether a packet runs in a circle.
@@ -117,7 +129,7 @@ impl<'a> Judge<'_, 'a> {
     fn round(&self, outcome: &Outcome<'a>) -> Option<Vec<&str>> {
         match &outcome.end {
             End::Rejected { error, .. } if error.kind == IcmpKind::TimeExceeded => {}
-            End::Dropped { reason: forward::DropReason::TtlExceeded, .. } => {}
+            End::Dropped { reason: DropReason::TtlExceeded, .. } => {}
             End::Rejected { .. }
             | End::Dropped { .. }
             | End::Delivered { .. }

@@ -67,7 +67,8 @@ fn said(standing: &Standing, lines: &[&str]) -> String {
         writeln!(text, "{}: {reason}", result.check).unwrap();
         // How many errors come back, and how far a loop was followed, is a matter of time.
         let is_steady = |line: &&String| !line.contains(" reported: ") && !line.contains(" …, ");
-        for line in result.explanation.iter().filter(is_steady) {
+        let mending = result.cause.mending();
+        for line in result.explanation.iter().filter(is_steady).chain(&mending) {
             writeln!(text, "    {line}").unwrap();
         }
     }

@@ -58,7 +58,8 @@ fn a_link_that_is_down_takes_its_routes_along_and_up_brings_all_of_them_back() {
     assert_eq!(status, 1, "{out}");
     assert!(out.contains("FAILED  h1 -> h2\n"), "{out}");
     assert!(out.contains("ring: since it came up, a of r1 was brought down\n"), "{out}");
-    let undo = "a of r1 was brought down. To undo it: `vrflab link ring r1:a up`.\n";
+    let undo =
+        "a of r1 was brought down.\n        To undo it:\n          vrflab link ring r1:a up\n";
     assert!(out.contains(undo), "{out}");
     let carrier = ["exec", "r2", "--", "cat", "/sys/class/net/a/carrier"];
     assert_eq!(host.done(&carrier), "0\n", "the far end sees it");

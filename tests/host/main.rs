@@ -5,6 +5,7 @@ mod change;
 mod deaf;
 mod diagnosis;
 mod exec;
+mod explain;
 mod host;
 mod kernel;
 mod labs;

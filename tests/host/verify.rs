@@ -29,6 +29,8 @@ REFUTED h1 -> h2
           h2  ttl 64, out eth0
           r2  ttl 64, in eth1
         differs from what was built: r2 has no route `10.0.1.0/24 via 10.0.3.1 dev eth0`
+        To mend it:
+          vrflab exec row r2 -- ip route add 10.0.1.0/24 via 10.0.3.1 dev eth0
          --> /run/row.yaml:5:31
           |
         5 |   r2: {role: router, routes: [10.0.1.0/24 via 10.0.3.1]}
@@ -106,7 +108,7 @@ fn what_somebody_added_and_brought_down_is_told_from_what_was_built() {
     let out = refuted(&host);
     let down = "differs from what was built: eth0 of h2 is down\n";
     assert!(out.contains(down), "{out}");
-    assert!(out.contains("               ^^ missing at h2\n"), "{out}");
+    assert!(out.contains("               ^^ down at h2\n"), "{out}");
     // One check ends beside the node, the other in it.
     assert!(out.contains("2 checks fail for this reason"), "{out}");
     gone(host);

@@ -19,6 +19,7 @@ use super::verdict::{probes, sender, target};
 use super::watch::Sighting;
 use crate::compile::{Check, Expect, Hop, Lab, NodeId, Protocol, Rejection, Target};
 use crate::kernel::Direction;
+use crate::verify::UNWANTED;
 pub(super) use lookup::lookup;
 use std::net::IpAddr;
 use words::{came_back, seen, sent, way, written};
@@ -127,13 +128,11 @@ pub(super) fn explain_leak(run: &Run<'_>, check: &Check, probe: &Probe) -> (Stri
     let lab = run.lab;
     let reason = match (&check.to, check.protocol()) {
         (Target::Node { .. }, Protocol::Echo) => {
-            format!("the probe arrives at {}", target(lab, check))
+            format!("the probe arrives at {}, {UNWANTED}", target(lab, check))
         }
-        (Target::Node { .. }, Protocol::Tcp(_) | Protocol::Udp(_)) => {
-            format!("{} answers", target(lab, check))
-        }
-        (Target::Address(_) | Target::OnLink { .. }, _) => {
-            format!("{} answers", target(lab, check))
+        (Target::Node { .. }, Protocol::Tcp(_) | Protocol::Udp(_))
+        | (Target::Address(_) | Target::OnLink { .. }, _) => {
+            format!("{} answers, {UNWANTED}", target(lab, check))
         }
     };
     let mut lines = vec![sent_and_looked_up(lab, check, probe)];

@@ -51,11 +51,17 @@ impl Line {
 }
 
 fn usage(line: &Text, at: &Text) -> Diagnostic {
-    Diagnostic::error(Code::BadCheck, format!("`{line}` is not a check"))
-        .at(at.span, "not understood")
-        .help(
+    let error = Diagnostic::error(Code::BadCheck, format!("`{line}` is not a check"))
+        .at(at.span, "not understood");
+    let mut ends =
+        ["->", "!>"].into_iter().filter_map(|it| Some((line.as_str().split_once(it)?, it)));
+    match ends.next() {
+        Some(((from, to), arrow)) if !from.trim().is_empty() && !to.trim().is_empty() => error
+            .help(format!("put spaces around the arrow: `{} {arrow} {}`", from.trim(), to.trim())),
+        Some(_) | None => error.help(
             "as in `h1 -> h3`, `h1 !> 10.2.1.10` or `pe1%blue -> h3 via p pe2[111] back via pe2 p`",
-        )
+        ),
+    }
 }
 
 /// An option: the word that it begins with, and what it says.
@@ -145,6 +151,11 @@ impl Options {
                 once(&mut self.back, word, path(words)?)
             }
             "spread" => once(&mut self.spread, word, shares(words, word)?),
+            "port" => {
+                let title = format!("unexpected word `{word}`");
+                let number = words.next().map_or("80".to_owned(), |number| number.to_string());
+                Err(refused(word, title).help(format!("`tcp {number}` or `udp {number}`")))
+            }
             other => Err({
                 let error = Diagnostic::error(Code::BadCheck, format!("unexpected word `{word}`"))
                     .at(word.span, "not understood here");
