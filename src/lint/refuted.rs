@@ -6,7 +6,7 @@
 use crate::compile::{Check, Expect, Lab};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, listed};
 use crate::forward::Network;
-use crate::verify::{CheckResult, Judge, Word};
+use crate::verify::{CheckResult, EndKind, Judge, Word};
 
 /// Whether a check can be refuted here: it stands in the file and wants nothing to arrive.
 pub(super) fn is_promise(check: &Check) -> bool {
@@ -37,8 +37,8 @@ fn may_be_mended(lab: &Lab, result: &CheckResult) -> bool {
 
 fn error(check: &Check, result: CheckResult) -> Diagnostic {
     let probe = result.probes.iter().find(|probe| probe.verdict == Word::Refuted);
-    let way =
-        probe.and_then(|probe| probe.outcomes.iter().find(|it| it.request.end == "delivered"));
+    let way = probe
+        .and_then(|probe| probe.outcomes.iter().find(|it| it.request.end == EndKind::Delivered));
     let reason = result.reason.unwrap_or_default();
     let title = format!("`{check}` does not hold: {reason}");
     let error = Diagnostic::error(Code::CheckRefuted, title).at(check.span, "this must not arrive");

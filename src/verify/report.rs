@@ -238,7 +238,7 @@ pub fn results<'c>(
 
 impl<'a> Judge<'_, 'a> {
     /// The result of one check.
-    fn result(&self, check: &Check, culprits: Option<&mut Culprits<'_>>) -> CheckResult {
+    pub(crate) fn result(&self, check: &Check, culprits: Option<&mut Culprits<'_>>) -> CheckResult {
         self.result_of(&self.judge(check), culprits)
     }
 

@@ -12,7 +12,7 @@ const MAX_HOPS: usize = 20;
 /// How much of all flows counts as all of them.
 pub(super) const WHOLE: f64 = 1.0 - 1e-6;
 /// What is said behind that something arrives or answers of which the check says that it does not.
-pub const UNWANTED: &str = "though the check says that it must not";
+pub const UNWANTED: &str = "though it must not";
 /// Why a check of [`Verdict::NoOutcome`](super::Verdict::NoOutcome) is unknown.
 pub(super) const NO_OUTCOME: &str = "the model does not know what becomes of the probe";
 
