@@ -113,7 +113,7 @@ fn tunnels_of_every_kind_carry_packets_and_nothing_passes_without_them() {
     assert_eq!(never_at("p").reason, None);
     assert_eq!(standing.ip("r2", "link set dev gre down"), "");
     let leak = never_at("r2");
-    assert_eq!(leak.reason.as_deref(), Some("the probe arrives at r2"));
+    assert_eq!(leak.reason.as_deref(), Some("the probe arrives at r2, though it must not"));
     let seen = "The probe went via r1, p(gre), r2(gre), and was last seen coming in through eth0 of r2 in \
                 gre to 192.0.2.2.";
     assert!(leak.explanation.iter().any(|line| line == seen), "{leak:#?}");
