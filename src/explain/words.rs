@@ -4,7 +4,7 @@ use super::explanation::{Explanation, ProbeExplanation, Trace};
 use super::lookups::{LookupVerdict, NodeLookup};
 use crate::check::Seen;
 use crate::forward::{DropReason, IcmpKind};
-use crate::verify::{Decision, EndKind, Passage, Unwritten, Way, Why, with_labels};
+use crate::verify::{Decision, EndKind, Origin, Passage, Visit, Way, Why, with_labels};
 use std::collections::BTreeSet;
 
 /// How many nodes of a way are shown; one that is longer is mostly a loop.
@@ -125,8 +125,12 @@ fn parting_of_state(what: &str, file: &Way, state: &Way) -> Option<String> {
         return None;
     }
     // What comes in otherwise has left the node before otherwise.
+    let came_in = |visit: &Visit| {
+        let Visit { node, interface, labels, ttl, out: _ } = visit;
+        (node.clone(), interface.clone(), labels.clone(), *ttl)
+    };
     let place = match (planned.get(same), found.get(same)) {
-        (Some(planned), Some(found)) if planned.node == found.node => same,
+        (Some(planned), Some(found)) if came_in(planned) == came_in(found) => same,
         (Some(_), Some(_)) | (None, _) | (_, None) => same.saturating_sub(1),
     };
     let node = &planned.get(place)?.node;
@@ -302,12 +306,15 @@ fn way_lines(way: &Way, lookups: &[NodeLookup], seen: Option<&[Seen]>) -> Vec<St
 }
 
 fn decided(decision: &Decision) -> String {
-    let Decision { text, line, unwritten } = decision;
-    let origin = match (line, unwritten) {
-        (Some(line), _) => line,
-        (None, Some(Unwritten::FilledIn)) => "filled in",
-        (None, Some(Unwritten::NotBuilt)) => "not as it was built",
-        (None, None) => return text.clone(),
-    };
-    format!("{text} ({origin})")
+    let Decision { text, line, origin } = decision;
+    let origin = origin.map(|origin| match origin {
+        Origin::FilledIn => "filled in",
+        Origin::Added => "not in the file",
+        Origin::Changed => "changed since it was built",
+    });
+    let said: Vec<&str> = line.as_deref().into_iter().chain(origin).collect();
+    match &said[..] {
+        [] => text.clone(),
+        said => format!("{text} ({})", said.join(", ")),
+    }
 }

@@ -27,7 +27,7 @@ pub use culprits::Cause;
 pub use deviation::{Deviation, Found};
 pub use judge::{Judge, probe_of};
 pub use pairs::{PairFinding, PairTrouble, Pairs};
-pub use passage::{Decision, Passage, RoundTrip, Unwritten, Way};
+pub use passage::{Decision, Origin, Passage, RoundTrip, Way};
 pub use report::{
     CheckResult, EndKind, ExchangeResult, ProbeResult, Report, Visit, Walk, Why, Word, results,
 };

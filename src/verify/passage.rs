@@ -6,7 +6,7 @@ use super::report::{Visit, Walk};
 use super::standing::end_of;
 use super::verdict::{Judgement, Verdict};
 use crate::compile::sysctl_name;
-use crate::diagnostic::Source;
+use crate::diagnostic::{Source, Span};
 use crate::forward::{Evidence, Exchange, Outcome, is_of_kernel};
 use crate::plan::{Action, Resource};
 use serde::Serialize;
@@ -49,19 +49,21 @@ pub struct Decision {
     /// The file and the line that ask for it, where one does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line: Option<String>,
-    /// Where it comes from if no line does.
+    /// Where it comes from if it is not as a line asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unwritten: Option<Unwritten>,
+    pub origin: Option<Origin>,
 }
 
-/// Where something comes from for which no line of a file asks.
+/// Where something comes from that is not as a line of a file asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Unwritten {
+pub enum Origin {
     /// It was left out of the file, and filled in.
     FilledIn,
-    /// It was added or changed while the lab stands.
-    NotBuilt,
+    /// It was added while the lab stands.
+    Added,
+    /// It was changed while the lab stands.
+    Changed,
 }
 
 /// The request and the answer that tell most about a probe.
@@ -150,20 +152,13 @@ impl<'a> Judge<'_, 'a> {
             let decision = match evidence {
                 Evidence::Resource { resource, span } => {
                     let Some(text) = self.told(at, resource) else { continue };
-                    let place = self.intention.place(resource);
-                    let span = place.unwrap_or(*span);
+                    let span = self.intention.place(resource).unwrap_or(*span);
                     let line = || format!("{}:{}", file.name, file.position(span.start).0);
-                    let unwritten = match (span.is_none(), resource) {
-                        (true, Resource::Route { .. } | Resource::MplsRoute { .. }) => {
-                            let is_built = place.is_some() || !self.intention.is_there();
-                            Some(if is_built { Unwritten::FilledIn } else { Unwritten::NotBuilt })
-                        }
-                        _ => None,
-                    };
-                    Decision { text, line: (!span.is_none()).then(line), unwritten }
+                    let origin = self.origin(resource, span);
+                    Decision { text, line: (!span.is_none()).then(line), origin }
                 }
                 Evidence::Absent(absent) => {
-                    Decision { text: absent.to_string(), line: None, unwritten: None }
+                    Decision { text: absent.to_string(), line: None, origin: None }
                 }
                 // What every node has tells nothing.
                 Evidence::Kernel(_) => continue,
@@ -177,6 +172,18 @@ impl<'a> Judge<'_, 'a> {
 }
 
 impl Judge<'_, '_> {
+    /// Where something comes from that is at a place in the file, or at none.
+    fn origin(&self, resource: &Resource, span: Span) -> Option<Origin> {
+        let is_route = matches!(resource, Resource::Route { .. } | Resource::MplsRoute { .. });
+        let is_added = self.intention.is_there() && self.intention.place(resource).is_none();
+        match is_route && span.is_none() {
+            _ if self.intention.is_changed(resource) => Some(Origin::Changed),
+            true if is_added => Some(Origin::Added),
+            true => Some(Origin::FilledIn),
+            false => None,
+        }
+    }
+
     /// What a resource is that decides about packets, where it is more than the device that they pass.
     fn told(&self, (at, to): (Option<&str>, IpAddr), resource: &Resource) -> Option<String> {
         let (node, is_here) = (self.name(resource.namespace()), at == Some(resource.namespace()));
@@ -199,7 +206,7 @@ impl Judge<'_, '_> {
             | Resource::NexthopObject { .. } => noun(resource),
             Resource::Sysctl { key, value, .. } => Some(format!("{}={value}", sysctl_name(key))),
             Resource::Mtu { device, mtu, .. } => Some(format!("MTU {mtu} of {device}")),
-            Resource::Ruleset { .. } => Some("ruleset of nft".to_owned()),
+            Resource::Ruleset { .. } => Some(format!("ruleset of nft at {node}")),
             Resource::Qdisc { .. } | Resource::Fdb { .. } => {
                 Some(format!("`{}`", Action::Add(resource.clone())))
             }

@@ -26,7 +26,7 @@ pub struct Standing {
 /// The places in the file of what was built.
 #[derive(Debug, Default)]
 pub(super) struct Intention<'n> {
-    places: BTreeMap<Key<'n>, Span>,
+    built: BTreeMap<Key<'n>, (&'n Resource, Span)>,
 }
 
 /// What decides about packets and is no part of a plan: settings of which it does not speak, with the values that
@@ -165,21 +165,25 @@ impl Standing {
     }
 
     pub(super) fn intention(&self) -> Intention<'_> {
-        let steps = self.plan.steps();
-        let places = steps.map(|step| (step.action.resource().key(), step.span)).collect();
-        Intention { places }
+        let steps = self.plan.steps().map(|step| (step.action.resource(), step.span));
+        Intention { built: steps.map(|built| (built.0.key(), built)).collect() }
     }
 }
 
 impl Intention<'_> {
     /// Whether there is one: whether the network was observed.
     pub fn is_there(&self) -> bool {
-        !self.places.is_empty()
+        !self.built.is_empty()
     }
 
     /// The place in the file of something that was observed; nothing where it was not built.
     pub fn place(&self, resource: &Resource) -> Option<Span> {
-        self.places.get(&resource.key()).copied()
+        self.built.get(&resource.key()).map(|(_, span)| *span)
+    }
+
+    /// Whether something that was observed is there in another form than it was built in.
+    pub fn is_changed(&self, resource: &Resource) -> bool {
+        self.built.get(&resource.key()).is_some_and(|(built, _)| *built != resource)
     }
 }
 

@@ -15,7 +15,7 @@ type Fault = (&'static [(&'static str, &'static str)], Option<&'static str>);
 
 /// What breaks the lab each time, by node, and the reason for which the kernel then drops packets, where it has one
 /// of its own.
-const FAULTS: [Fault; 4] = [
+const FAULTS: [Fault; 6] = [
     (&[("pe1", "ip route del 88.2.1.0/24 table 10")], None),
     (
         &[
@@ -25,6 +25,8 @@ const FAULTS: [Fault; 4] = [
         Some("IP_RPFILTER"),
     ),
     (&[("p", "ip -f mpls route del 101")], None),
+    (&[("pe1", "ip route replace 88.2.1.0/24 table 10 encap mpls 201 via 2.1.1.2 dev p")], None),
+    (&[("c1e2", "sysctl -qw net.ipv4.ip_forward=0")], None),
     // A redirect that is remembered stands in no table.
     (
         &[
