@@ -43,11 +43,20 @@ const NEXT: u32 = 0;
 /// Where it keeps the flags of GRE.
 const FLAGS: u32 = 1;
 
+/// By what the packets of a run are known before they are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sought {
+    /// The run's token.
+    pub(super) token: Token,
+    /// The least and the greatest of the source ports that checks of connections say.
+    pub(super) sports: Option<(u16, u16)>,
+}
+
 /// Lets through what bears the first half of the token where an echo's or a datagram's data, or one
 /// quoted by an ICMP error, would have it, and what opens a connection from one of the run's ports,
 /// in as many tunnels as a frame is read through. What comes through by chance is told apart by the
 /// whole token and by the ports in use.
-pub(super) fn frames(token: Token) -> Vec<SockFilter> {
+pub(super) fn frames(sought: Sought) -> Vec<SockFilter> {
     let mut program = Program::default();
     let (ip, stack) = (program.label(), program.label());
     program.op(LOAD_HALF_AT, ETHERTYPE);
@@ -64,23 +73,23 @@ pub(super) fn frames(token: Token) -> Vec<SockFilter> {
     }
     program.op(RETURN, 0);
     program.here(ip);
-    program.packet(token, TUNNELS);
+    program.packet(sought, TUNNELS);
     program.done()
 }
 
 /// The same for a raw IPv4 socket, whose packets begin with the IP header.
-pub(super) fn answers_ipv4(token: Token) -> Vec<SockFilter> {
+pub(super) fn answers_ipv4(sought: Sought) -> Vec<SockFilter> {
     let mut program = Program::default();
     program.op(SET_X, 0);
-    program.packet(token, 0);
+    program.packet(sought, 0);
     program.done()
 }
 
 /// The same for a raw socket of ICMPv6, whose packets begin behind the IP header.
-pub(super) fn answers_ipv6(token: Token) -> Vec<SockFilter> {
+pub(super) fn answers_ipv6(sought: Sought) -> Vec<SockFilter> {
     let mut program = Program::default();
     program.op(SET_X, 0);
-    program.marked(token, 40);
+    program.marked(sought, 40);
     program.done()
 }
 
@@ -103,10 +112,10 @@ impl Program {
         self.here(no);
     }
 
-    /// Keeps the packet where one of two ports is one of the run's.
-    fn keep_ports(&mut self, at: u32) {
-        let (least, most) = Signature::ports();
-        for at in [at, at + 2] {
+    /// Keeps the packet where one of two ports is one of the run's, or that a check says.
+    fn keep_ports(&mut self, sought: Sought, at: u32) {
+        let ranges = std::iter::once(Signature::PORTS).chain(sought.sports);
+        for (at, (least, most)) in ranges.flat_map(|range| [(at, range), (at + 2, range)]) {
             let no = self.label();
             self.op(LOAD_HALF_FROM_X, at);
             self.jump(IF_AT_LEAST, least.into(), None, Some(no));
@@ -117,7 +126,7 @@ impl Program {
     }
 
     /// An IP packet that begins at X, in at most so many tunnels.
-    fn packet(&mut self, token: Token, tunnels: usize) {
+    fn packet(&mut self, sought: Sought, tunnels: usize) {
         let ends = Ends {
             icmp: self.label(),
             icmpv6: self.label(),
@@ -126,29 +135,29 @@ impl Program {
         };
         for _ in 0..tunnels {
             let inner = self.label();
-            self.ip(token, ends, Some(inner));
+            self.ip(sought, ends, Some(inner));
             self.here(inner);
         }
-        self.ip(token, ends, None);
+        self.ip(sought, ends, None);
         self.here(ends.icmp);
-        self.marked(token, 20);
+        self.marked(sought, 20);
         self.here(ends.icmpv6);
-        self.marked(token, 40);
+        self.marked(sought, 40);
         self.here(ends.datagram);
         self.op(LOAD_WORD_FROM_X, 8);
-        self.keep(IF_EQUAL, token.word());
+        self.keep(IF_EQUAL, sought.token.word());
         self.op(RETURN, 0);
         self.here(ends.segment);
         let no = self.label();
         self.op(LOAD_BYTE_FROM_X, 13);
         self.jump(IF_BITS, SYN_OR_RESET, None, Some(no));
-        self.keep_ports(0);
+        self.keep_ports(sought, 0);
         self.here(no);
         self.op(RETURN, 0);
     }
 
     /// An IP packet that begins at X: goes to what it holds, or on to a packet inside.
-    fn ip(&mut self, token: Token, ends: Ends, inner: Option<Label>) {
+    fn ip(&mut self, sought: Sought, ends: Ends, inner: Option<Label>) {
         let (ipv4, held) = (self.label(), self.label());
         self.op(LOAD_BYTE_FROM_X, 0);
         self.op(SHIFT_RIGHT, 4);
@@ -182,14 +191,14 @@ impl Program {
         }
         match inner {
             None => self.go_if(17, ends.datagram),
-            Some(inner) => self.tunnels(token, inner),
+            Some(inner) => self.tunnels(sought, inner),
         }
         self.op(RETURN, 0);
     }
 
     /// What may hold another packet: the number of the protocol is in A, and it begins at X. The
     /// order is that of the jumps, which lead forward only.
-    fn tunnels(&mut self, token: Token, inner: Label) {
+    fn tunnels(&mut self, sought: Sought, inner: Label) {
         let (gre, udp, geneve) = (self.label(), self.label(), self.label());
         let (ethernet, typed, stack) = (self.label(), self.label(), self.label());
         self.jump(IF_EQUAL, 4, Some(inner), None);
@@ -221,7 +230,7 @@ impl Program {
         self.here(udp);
         let is_vxlan = self.label();
         self.op(LOAD_WORD_FROM_X, 8);
-        self.keep(IF_EQUAL, token.word());
+        self.keep(IF_EQUAL, sought.token.word());
         self.op(LOAD_HALF_FROM_X, 10);
         self.jump(IF_EQUAL, ETHERNET.into(), None, Some(is_vxlan));
         self.op(LOAD_BYTE_FROM_X, 8);
@@ -296,21 +305,21 @@ impl Program {
 
     /// An ICMP message at X, below an IP header of this length; an error quotes a packet with such a
     /// header too.
-    fn marked(&mut self, token: Token, header: u32) {
+    fn marked(&mut self, sought: Sought, header: u32) {
         self.op(LOAD_WORD_FROM_X, 8);
-        self.keep(IF_EQUAL, token.word());
+        self.keep(IF_EQUAL, sought.token.word());
         // A packet that ends before what is loaded is dropped by the load.
         let (protocol, no) = (if header == 20 { 9 } else { 6 }, self.label());
         self.op(LOAD_BYTE_FROM_X, 8 + protocol);
         self.jump(IF_EQUAL, 6, None, Some(no));
-        self.keep_ports(8 + header);
+        self.keep_ports(sought, 8 + header);
         self.op(RETURN, 0);
         self.here(no);
         // The quoted one may be the first part of several, which has eight bytes more.
         let headers: &[u32] = if header == 40 { &[40, 48] } else { &[20] };
         for header in headers {
             self.op(LOAD_WORD_FROM_X, 8 + header + 8);
-            self.keep(IF_EQUAL, token.word());
+            self.keep(IF_EQUAL, sought.token.word());
         }
         self.op(RETURN, 0);
     }

@@ -42,10 +42,10 @@ impl Flight {
         signature: &mut Signature,
         shape: Shape<'_>,
         mark: Mark,
-        to: IpAddr,
-        port: NonZeroU16,
+        sport: Option<NonZeroU16>,
+        (to, port): (IpAddr, NonZeroU16),
     ) -> io::Result<Self> {
-        let (socket, from) = open(signature, shape, Type::STREAM)?;
+        let (socket, from) = open(signature, shape, Type::STREAM, sport)?;
         signature.connect(mark, from, port.get());
         socket.set_linger(Some(Duration::ZERO))?;
         match socket.connect(&SockAddr::from(SocketAddr::new(to, port.get()))) {
@@ -58,11 +58,11 @@ impl Flight {
     pub(super) fn send(
         signature: &mut Signature,
         shape: Shape<'_>,
-        to: IpAddr,
-        port: NonZeroU16,
+        sport: Option<NonZeroU16>,
+        (to, port): (IpAddr, NonZeroU16),
         data: &[u8],
     ) -> io::Result<Self> {
-        let (socket, _) = open(signature, shape, Type::DGRAM)?;
+        let (socket, _) = open(signature, shape, Type::DGRAM, sport)?;
         socket.connect(&SockAddr::from(SocketAddr::new(to, port.get())))?;
         socket.send(data)?;
         Ok(Self { socket, kind: Kind::Datagram })
@@ -97,14 +97,27 @@ impl Flight {
     }
 }
 
-/// A socket with a source port that nobody in its namespace has.
-fn open(signature: &mut Signature, shape: Shape<'_>, kind: Type) -> io::Result<(Socket, u16)> {
+/// A socket with the source port that a check says, or with one that nobody in its namespace has.
+fn open(
+    signature: &mut Signature,
+    shape: Shape<'_>,
+    kind: Type,
+    sport: Option<NonZeroU16>,
+) -> io::Result<(Socket, u16)> {
     let domain = match shape.version {
         Version::V4 => Domain::IPV4,
         Version::V6 => Domain::IPV6,
     };
     let socket = Socket::new(domain, kind, None)?;
     shape.dress(&socket)?;
+    if let Some(port) = sport {
+        if shape.version == Version::V6 {
+            // A socket of IPv4 may have the port as well.
+            socket.set_only_v6(true)?;
+        }
+        shape.bind(&socket, port.get())?;
+        return Ok((socket, port.get()));
+    }
     let mut left = TRIES;
     loop {
         let port = signature.port();

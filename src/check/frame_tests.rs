@@ -1,9 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::check::filter::{self, Sought};
+use crate::check::icmp;
 use crate::check::mark::{Data, Mark, Token};
 use crate::check::message::Version;
-use crate::check::{filter, icmp};
 use proptest::prelude::*;
 use socket2::{SockFilter, SockRef};
 use std::os::unix::net::UnixDatagram;
@@ -348,7 +349,7 @@ impl Kernel {
         const LOAD: u16 = 0x00;
         let (from, to) = UnixDatagram::pair().unwrap();
         to.set_nonblocking(true).unwrap();
-        let mut program = filter::frames(Token::TEST);
+        let mut program = filter::frames(Sought { token: Token::TEST, sports: None });
         // Only a network device says what a frame is; here the filter is told.
         program[0] = SockFilter::new(LOAD, 0, 0, protocol.into());
         SockRef::from(&to).attach_filter(&program).unwrap();

@@ -17,6 +17,10 @@ impl Run<'_> {
     /// Sends a probe once more.
     pub(super) fn send(&mut self, place: usize) {
         let mark = Mark { probe: place as u32, attempt: self.probes[place].attempts.len() as u16 };
+        if self.check(place).sends.sport.is_some() {
+            // The port is wanted again.
+            self.probes[place].attempts.iter_mut().for_each(|attempt| attempt.flight = None);
+        }
         let servers = self.prepare(place);
         self.probes[place].attempts.push(Attempt { servers, ..Attempt::new() });
         let sent = self.launch(place, mark);
@@ -77,7 +81,8 @@ impl Run<'_> {
             }
             Protocol::Tcp(port) => {
                 sockets::enter(self.worker, self.lab, check.from.node)?;
-                Flight::connect(&mut self.signature, shape, mark, to, port)?
+                let sport = check.sends.sport;
+                Flight::connect(&mut self.signature, shape, mark, sport, (to, port))?
             }
             Protocol::Udp(port) => {
                 let mut data = Data::Request;
@@ -95,7 +100,8 @@ impl Run<'_> {
                 }
                 let data = self.signature.token.data(mark, data, size);
                 sockets::enter(self.worker, self.lab, check.from.node)?;
-                Flight::send(&mut self.signature, shape, to, port, &data)?
+                let sport = check.sends.sport;
+                Flight::send(&mut self.signature, shape, sport, (to, port), &data)?
             }
         };
         let ready = Ready::Flight { probe: mark.probe, attempt: mark.attempt };

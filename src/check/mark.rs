@@ -108,9 +108,7 @@ impl Signature {
     }
 
     /// All ports that it may give, both ends included.
-    pub(super) fn ports() -> (u16, u16) {
-        (PORTS.start, PORTS.end - 1)
-    }
+    pub(super) const PORTS: (u16, u16) = (PORTS.start, PORTS.end - 1);
 
     /// A source port, each in its turn.
     pub(super) fn port(&mut self) -> u16 {

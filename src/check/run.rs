@@ -2,6 +2,7 @@
 
 use super::control;
 use super::delay::Delays;
+use super::filter::Sought;
 use super::mark::{Signature, Token};
 use super::message::Version;
 use super::probe::{ERROR_INTERVAL, Probe, Progress};
@@ -11,11 +12,12 @@ use super::server::{self, Site};
 use super::shape::Shape;
 use super::sockets::{Error, Origin, Sockets};
 use super::verdict;
-use crate::compile::{Check, Expect, Lab, NodeId, Sends, Spread, Target};
+use crate::compile::{Check, Expect, Lab, NodeId, Protocol, Sends, Spread, Target};
 use crate::kernel::{Worker, on_worker};
 use nix::sys::epoll::{Epoll, EpollCreateFlags};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
+use std::num::NonZeroU16;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
@@ -139,7 +141,10 @@ impl<'a> Run<'a> {
             probe.rivals = rejections.get(&checks[probe.check].from.node).copied().unwrap_or(0);
         }
         let token = Token::random()?;
-        let sockets = Sockets::open(lab, token, &origins, sites, worker)?;
+        let sports = checks.iter().filter(|it| matches!(it.protocol(), Protocol::Tcp(_)));
+        let sports = || sports.clone().filter_map(|check| check.sends.sport).map(NonZeroU16::get);
+        let sports = sports().min().zip(sports().max());
+        let sockets = Sockets::open(lab, Sought { token, sports }, &origins, sites, worker)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
         let add = |socket: std::os::fd::BorrowedFd<'_>, ready: Ready| {
             epoll.add(socket, ready.event()).map_err(io::Error::from)
@@ -257,16 +262,24 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Whether a probe waits until others that want nobody to listen on its port are decided: its far
-    /// side may be opened for it.
+    /// Whether a probe waits until others that want nobody to listen on its port are decided, since its far
+    /// side may be opened for it, or one that has its source port, by which its connection is known.
     fn is_blocked(&self, probe: usize) -> bool {
         let check = self.check(probe);
         let protocol = check.protocol();
-        !server::wants_none(check)
-            && self.refusals.iter().any(|&other| {
-                let is_open = self.probes[other].verdict == Progress::Open;
-                is_open && self.check(other).protocol() == protocol
+        let has_sport = check.sends.sport.is_some_and(|sport| {
+            self.probes.iter().any(|other| {
+                let sends = &self.checks[other.check].sends;
+                let is_under_way = other.verdict == Progress::Open && !other.attempts.is_empty();
+                is_under_way && sends.sport == Some(sport)
             })
+        });
+        has_sport
+            || !server::wants_none(check)
+                && self.refusals.iter().any(|&other| {
+                    let is_open = self.probes[other].verdict == Progress::Open;
+                    is_open && self.check(other).protocol() == protocol
+                })
     }
 
     /// The nodes with probes that are to be answered and of which nothing is known.

@@ -1,6 +1,6 @@
 //! The sockets that echo requests leave from, and that answers and ICMP errors come back to.
 
-use super::filter;
+use super::filter::{self, Sought};
 use super::frame::Packet;
 use super::icmp;
 use super::mark::{Mark, Signature, Token};
@@ -37,11 +37,11 @@ impl Sender {
     ///
     /// A raw socket, since one that the kernel keeps for `ping` asks for a setting to be changed in
     /// every namespace, and a check must leave the lab as it is.
-    pub(super) fn open(token: Token, shape: Shape<'_>) -> io::Result<Self> {
+    pub(super) fn open(sought: Sought, shape: Shape<'_>) -> io::Result<Self> {
         let version = shape.version;
         let (domain, protocol, filter) = match version {
-            Version::V4 => (Domain::IPV4, Protocol::ICMPV4, filter::answers_ipv4(token)),
-            Version::V6 => (Domain::IPV6, Protocol::ICMPV6, filter::answers_ipv6(token)),
+            Version::V4 => (Domain::IPV4, Protocol::ICMPV4, filter::answers_ipv4(sought)),
+            Version::V6 => (Domain::IPV6, Protocol::ICMPV6, filter::answers_ipv6(sought)),
         };
         let socket = Socket::new(domain, Type::RAW, Some(protocol))?;
         socket.attach_filter(&filter)?;

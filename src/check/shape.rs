@@ -19,6 +19,10 @@ pub(super) struct Shape<'a> {
     df: bool,
     /// Their time to live.
     ttl: u8,
+    /// Their type of service or traffic class.
+    tos: u8,
+    /// The mark that the sender's rules see.
+    mark: u32,
     /// Their source address, where it is said.
     pub(super) source: Option<IpAddr>,
     /// Whether that need not be one of the node's.
@@ -33,6 +37,8 @@ impl<'a> Shape<'a> {
             version,
             df: check.sends.df,
             ttl: check.sends.ttl(),
+            tos: check.sends.tos,
+            mark: check.sends.mark,
             source: check.sends.from,
             foreign: check.sends.from.is_some() && check.expect == Expect::Lost,
         }
@@ -44,9 +50,19 @@ impl<'a> Shape<'a> {
         socket.bind_device(self.device.map(str::as_bytes))?;
         allow_fragments(socket, self.version == Version::V6, !self.df)?;
         let ttl = self.ttl.into();
+        let tos = self.tos.into();
         match self.version {
-            Version::V4 => socket.set_ttl_v4(ttl)?,
-            Version::V6 => socket.set_unicast_hops_v6(ttl)?,
+            Version::V4 => {
+                socket.set_ttl_v4(ttl)?;
+                socket.set_tos_v4(tos)?;
+            }
+            Version::V6 => {
+                socket.set_unicast_hops_v6(ttl)?;
+                socket.set_tclass_v6(tos)?;
+            }
+        }
+        if self.mark != 0 {
+            socket.set_mark(self.mark)?;
         }
         match (self.version, self.foreign) {
             (_, false) => Ok(()),

@@ -1,7 +1,7 @@
 //! The sockets of a run: opened in the nodes' namespaces, read in one place.
 
 use super::control;
-use super::mark::Token;
+use super::filter::{self, Sought};
 use super::message::Version;
 use super::run::WINDOW;
 use super::sender::Sender;
@@ -68,12 +68,13 @@ impl<'a> Sockets<'a> {
     /// Opens the sockets of all nodes, each in its namespace.
     pub(super) fn open(
         lab: &Lab,
-        token: Token,
+        sought: Sought,
         origins: &BTreeMap<Origin<'_>, usize>,
         sites: BTreeMap<Site<'a>, usize>,
         worker: &mut Worker,
     ) -> Result<Self, Error> {
         let mut watches = Vec::with_capacity(lab.nodes.len());
+        let filter = filter::frames(sought);
         let mut senders: Vec<(usize, io::Result<Sender>)> = Vec::with_capacity(origins.len());
         let mut origins = origins.iter().peekable();
         for (place, node) in lab.nodes.iter().enumerate() {
@@ -83,11 +84,11 @@ impl<'a> Sockets<'a> {
                 namespace: node.namespace.clone(),
                 source,
             })?;
-            let watch = Watch::open(token, id, worker)
+            let watch = Watch::open(&filter, id, worker)
                 .map_err(|source| Error::Watch { node: node.name.to_string(), source })?;
             watches.push(watch);
             while let Some((origin, number)) = origins.next_if(|((node, _), _)| *node == id) {
-                senders.push((*number, Sender::open(token, origin.1)));
+                senders.push((*number, Sender::open(sought, origin.1)));
             }
         }
         let servers = sites.into_iter().map(|(site, number)| (number, Server::new(site)));

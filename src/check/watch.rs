@@ -1,10 +1,10 @@
 //! Who sees what: one packet socket per namespace.
 
-use super::filter;
 use super::frame::Packet;
-use super::mark::{Signature, Token};
+use super::mark::Signature;
 use crate::compile::NodeId;
 use crate::kernel::{Direction, PacketSocket, Worker, interfaces};
+use socket2::SockFilter;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -36,8 +36,8 @@ pub(super) struct Sighting {
 
 impl Watch {
     /// Begins to watch the namespace that the worker is in.
-    pub(super) fn open(token: Token, node: NodeId, worker: &Worker) -> io::Result<Self> {
-        let socket = PacketSocket::open(&filter::frames(token))?;
+    pub(super) fn open(filter: &[SockFilter], node: NodeId, worker: &Worker) -> io::Result<Self> {
+        let socket = PacketSocket::open(filter)?;
         let names =
             interfaces(worker)?.into_iter().map(|(name, state)| (state.index, name)).collect();
         Ok(Self { node, socket, names })

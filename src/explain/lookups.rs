@@ -13,6 +13,8 @@ use std::net::IpAddr;
 
 /// How many nodes are asked: where lookups lead in a circle, nothing else ends them.
 const MAX_STEPS: usize = 64;
+/// The number of the protocol.
+const TCP: u8 = 6;
 /// The source port that the lookups are made with; rules seldom go by it.
 const SOURCE_PORT: u16 = 40000;
 
@@ -68,6 +70,9 @@ struct Step {
     source: Option<IpAddr>,
     labels: Vec<u32>,
     flow: Flow,
+    tos: u8,
+    /// What the packet has in its sender's namespace alone.
+    mark: u32,
 }
 
 /// The number of a protocol, and its ports.
@@ -99,7 +104,9 @@ impl<'l> LookupWalk<'l> {
             to,
             source: check.sends.from,
             labels: Vec::new(),
-            flow: flow(check, to),
+            flow: Some(check.flow(to, SOURCE_PORT)),
+            tos: check.sends.tos,
+            mark: check.sends.mark,
         };
         let last = self.walk(first)?;
         let request = std::mem::take(&mut self.found);
@@ -118,7 +125,10 @@ impl<'l> LookupWalk<'l> {
             let origin = bound.unwrap_or(StepOrigin::Here);
             let flow =
                 last.flow.map(|(number, ports)| (number, ports.map(|(from, to)| (to, from))));
-            self.walk(Step { origin, to: source, source: Some(to), flow, ..last })?;
+            // What a server sends has a type of service of its own.
+            let tos = if check.protocol() == compile::Protocol::Echo { last.tos } else { 0 };
+            let (source, to) = (Some(to), source);
+            self.walk(Step { origin, to, source, flow, tos, mark: 0, ..last })?;
         }
         Ok(RoundTripLookups { request, reply: std::mem::take(&mut self.found) })
     }
@@ -168,7 +178,19 @@ impl<'l> LookupWalk<'l> {
             StepOrigin::Interface(device) => (Some(device), format!(" iif {device}")),
         };
         let source = step.source.map(|it| format!(" from {it}")).unwrap_or_default();
-        let command = format!("ip route get {}{source}{by}", step.to);
+        let tos = Some(step.tos).filter(|tos| *tos != 0).map(|tos| format!(" tos {tos:#x}"));
+        let mark = Some(step.mark).filter(|mark| *mark != 0).map(|mark| format!(" mark {mark:#x}"));
+        let (tos, mark) = (tos.unwrap_or_default(), mark.unwrap_or_default());
+        let flow = match step.flow {
+            Some((protocol, Some((from, to)))) => {
+                let protocol = if protocol == TCP { "tcp" } else { "udp" };
+                let from = Some(from).filter(|port| *port != SOURCE_PORT);
+                let from = from.map(|port| format!(" sport {port}")).unwrap_or_default();
+                format!(" ipproto {protocol}{from} dport {to}")
+            }
+            Some((_, None)) | None => String::new(),
+        };
+        let command = format!("ip route get {}{source}{tos}{by}{mark}{flow}", step.to);
         let index = |device: &str| self.interfaces[&step.node].get(device).map(|it| it.index);
         let origin = match (&step.origin, device.map(|device| index(device))) {
             (_, Some(None)) => return Ok((command, Err(Errno::ENODEV))),
@@ -176,8 +198,8 @@ impl<'l> LookupWalk<'l> {
             (StepOrigin::Interface(_), Some(Some(index))) => Origin::Interface(index),
             (StepOrigin::Here | StepOrigin::Bound(_), Some(Some(index))) => Origin::Bound(index),
         };
-        let (destination, source, flow) = (step.to, step.source, step.flow);
-        let query = RouteQuery { destination, source, origin, flow };
+        let Step { to: destination, source, flow, tos, mark, .. } = *step;
+        let query = RouteQuery { destination, source, origin, flow, tos, mark };
         let answer = lookup.route(query).map(|way| {
             let by = lookup.matched(query).ok().filter(|_| !way.local);
             let by = by.map(|by| {
@@ -214,7 +236,7 @@ impl<'l> LookupWalk<'l> {
             return (!step.labels.is_empty()).then_some(Step { origin, labels, ..step });
         }
         let (node, port) = self.holder(step.node, &device, way.gateway.unwrap_or(step.to))?;
-        Some(Step { node, origin: StepOrigin::Interface(port), labels, ..step })
+        Some(Step { node, origin: StepOrigin::Interface(port), labels, mark: 0, ..step })
     }
 
     /// Who on the link of a device has an address, as the kernels have it.
@@ -259,16 +281,6 @@ impl<'l> LookupWalk<'l> {
         let node = self.lab[node].name.to_string();
         self.found.push(NodeLookup { node, command, answer, verdict });
     }
-}
-
-/// The protocol's number and the ports of a check's probes.
-fn flow(check: &Check, to: IpAddr) -> Flow {
-    Some(match check.protocol() {
-        compile::Protocol::Echo if to.is_ipv4() => (1, None),
-        compile::Protocol::Echo => (58, None),
-        compile::Protocol::Tcp(port) => (6, Some((SOURCE_PORT, port.get()))),
-        compile::Protocol::Udp(port) => (17, Some((SOURCE_PORT, port.get()))),
-    })
 }
 
 /// What a refusal means: the source validation's has another number since Linux 6.13.

@@ -217,7 +217,11 @@ impl<'a> Network<'a> {
             length,
             df: false,
             ttl: node.settings.ttl(destination.is_ipv4(), lo),
-            tos: request.packet.tos,
+            // What a server sends has the type of service that its socket gives it.
+            tos: match protocol {
+                Protocol::Echo | Protocol::Error => request.packet.tos,
+                Protocol::Udp { .. } | Protocol::Tcp { .. } => 0,
+            },
             mark: 0,
             labels: Vec::new(),
         };

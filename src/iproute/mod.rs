@@ -59,4 +59,4 @@ pub use seg6local::{Inner, Seg6local};
 pub use table::Table;
 pub use tbf::{Peak, Queue, Tbf};
 pub use vlan::Vlan;
-pub(crate) use words::{Words, not, number, type_of_service, unknown};
+pub(crate) use words::{Words, code_point, code_point_name, not, number, type_of_service, unknown};

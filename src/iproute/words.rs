@@ -199,8 +199,19 @@ pub(crate) fn type_of_service(word: &Text) -> Result<u8, Diagnostic> {
     u8::from_str_radix(digits, 16).map_err(|_| not(word, "a type of service such as 0x10"))
 }
 
+/// The name of RFC 2474, 2597 or 3246 for six bits, where there is one.
+pub(crate) fn code_point_name(point: u8) -> Option<String> {
+    let (class, drop) = (point >> 3, point & 7);
+    match (class, drop) {
+        (5, 6) => Some("EF".to_owned()),
+        (_, 0) => Some(format!("CS{class}")),
+        (1..=4, 2 | 4 | 6) => Some(format!("AF{class}{}", drop >> 1)),
+        _ => None,
+    }
+}
+
 /// The six bits of a name of RFC 2474, 2597 or 3246.
-pub(super) fn code_point(name: &str) -> Option<u8> {
+pub(crate) fn code_point(name: &str) -> Option<u8> {
     let digit = |at: usize| u8::try_from(name[at..].chars().next()?.to_digit(10)?).ok();
     match name.as_bytes() {
         b"default" => Some(0),

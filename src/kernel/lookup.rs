@@ -34,6 +34,10 @@ pub struct RouteQuery {
     pub origin: Origin,
     /// Its protocol's number and its ports, the source first, where rules may go by them.
     pub flow: Option<(u8, Option<(u16, u16)>)>,
+    /// Its type of service or traffic class.
+    pub tos: u8,
+    /// Its mark.
+    pub mark: u32,
 }
 
 /// Where a packet comes from, as far as a lookup cares.
@@ -148,6 +152,10 @@ impl RouteQuery {
         message.header.address_family = family;
         message.header.destination_prefix_length = length;
         message.header.flags = flags | own;
+        message.header.tos = self.tos;
+        if self.mark != 0 {
+            message.attributes.push(RouteAttribute::Mark(self.mark));
+        }
         message.attributes.push(RouteAttribute::Destination(self.destination.into()));
         if let Some(source) = self.source {
             message.header.source_prefix_length = length;

@@ -41,6 +41,8 @@ pub fn forwarded_packets_match_rules_by_vrf(worker: &mut Worker) -> io::Result<b
         source: Some(Ipv4Addr::new(198, 51, 100, 1).into()),
         origin: Origin::Interface(PORT),
         flow: None,
+        tos: 0,
+        mark: 0,
     };
     // Without the rule there is no route.
     Ok(Lookup::open()?.route(query) == Err(Errno::EACCES))

@@ -240,14 +240,11 @@ pub fn probe_of<'l>(lab: &'l Lab, check: &'l Check, to: IpAddr) -> Probe<'l> {
         Expect::Arrives(_) | Expect::Lost | Expect::Rejected(_) => None,
     };
     let data = u32::from(check.sends.data());
+    let sport = check.sends.sport.map_or(SOURCE_PORT, |port| port.get());
     let (protocol, size) = match check.protocol() {
         compile::Protocol::Echo => (Protocol::Echo, data),
-        compile::Protocol::Udp(port) => {
-            (Protocol::Udp { sport: SOURCE_PORT, dport: port.get() }, data)
-        }
-        compile::Protocol::Tcp(port) => {
-            (Protocol::Tcp { sport: SOURCE_PORT, dport: port.get() }, 0)
-        }
+        compile::Protocol::Udp(port) => (Protocol::Udp { sport, dport: port.get() }, data),
+        compile::Protocol::Tcp(port) => (Protocol::Tcp { sport, dport: port.get() }, 0),
     };
     Probe {
         namespace: &lab[check.from.node].namespace,
@@ -258,8 +255,8 @@ pub fn probe_of<'l>(lab: &'l Lab, check: &'l Check, to: IpAddr) -> Probe<'l> {
         size,
         df: check.sends.df,
         ttl: Some(check.sends.ttl()),
-        tos: 0,
-        mark: 0,
+        tos: check.sends.tos,
+        mark: check.sends.mark,
     }
 }
 

@@ -5,4 +5,5 @@
 mod answers;
 mod bench;
 mod options;
+mod packets;
 mod reach;

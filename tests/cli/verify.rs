@@ -48,6 +48,11 @@ fn a_lab_whose_checks_all_hold_takes_one_line() {
 }
 
 #[test]
+fn rules_by_mark_type_of_service_and_source_port_choose_what_checks_send_so() {
+    assert_eq!(said(&["../../../labs/policy.yaml"]), "policy: 9 checks proved\nstatus 0\n");
+}
+
+#[test]
 fn a_program_gets_the_same_as_json() {
     let said = said(&["--json", "missing-route.yaml"]);
     assert_eq!(compared("missing-route.json.txt", &said), Ok(()));

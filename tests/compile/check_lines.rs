@@ -95,11 +95,19 @@ fn line() -> impl Strategy<Value = String> {
             perhaps(number("hops", 1, 255)),
         ]
     };
+    let service = || {
+        let words = &["tos 0x10", "tos 0x1d", "dscp EF", "dscp CS6"][..];
+        perhaps(select(words).prop_map(str::to_owned))
+    };
+    let marked = || perhaps(select(&["mark 0x1", "mark 7"][..]).prop_map(str::to_owned));
+    let sport = || perhaps(number("sport", 1, 65535));
     let source = || perhaps(address().prop_map(|address| format!("from {address}")));
     let arrives = [
         sent(),
         vec![
             source(),
+            service(),
+            marked(),
             perhaps(number("count", 1, 10_000)),
             perhaps(number("ttl", 1, 255)),
             perhaps(bound("rtt", time())),
@@ -114,6 +122,8 @@ fn line() -> impl Strategy<Value = String> {
         answerer().prop_map(Some).boxed(),
         perhaps(number("size", 16, 65507)),
         perhaps(number("hops", 1, 255)),
+        sport(),
+        service(),
         perhaps(number("ttl", 1, 255)),
         perhaps(hops().prop_map(|hops| format!("back via {hops}"))),
     ];
@@ -154,7 +164,7 @@ fn line() -> impl Strategy<Value = String> {
                 .boxed(),
         ],
     ];
-    let lost = [sent(), vec![source()]];
+    let lost = [sent(), vec![source(), service(), marked()]];
     let rejected = [sent(), vec![source(), error.prop_map(Some).boxed()]];
     let kinds = prop_oneof![
         arrives.concat().prop_map(|options| ("->", options)),

@@ -25,7 +25,9 @@ fn asked(lab: &Lab, check: &Check, to: IpAddr) -> io::Result<RouteAnswer> {
             }
         };
         let source = check.sends.from;
-        let query = RouteQuery { destination: to, source, origin, flow: None };
+        let (tos, mark) = (check.sends.tos, check.sends.mark);
+        let flow = check.sends.sport.map(|port| check.flow(to, port.get()));
+        let query = RouteQuery { destination: to, source, origin, flow, tos, mark };
         Ok(match Lookup::open()?.route(query) {
             Ok(way) => {
                 let named = interfaces.iter().find(|(_, it)| Some(it.index) == way.interface);

@@ -40,7 +40,12 @@ pub(super) fn sent(lab: &Lab, check: &Check, probe: &Probe) -> String {
         }
     };
     let hops = sends.hops.map(|hops| format!(" with {hops} hops to go")).unwrap_or_default();
-    format!("{from} {did} {what}{size}{whole}{source} to {to}{hops}.")
+    let mark = Some(sends.mark).filter(|mark| *mark != 0).map(|mark| format!("mark {mark:#x}"));
+    let with: Vec<String> = sends.service().into_iter().chain(mark).collect();
+    let with =
+        if with.is_empty() { String::new() } else { format!(" with {}", with.join(" and ")) };
+    let sport = sends.sport.map(|port| format!(" from port {port}")).unwrap_or_default();
+    format!("{from} {did} {what}{size}{whole}{with}{source}{sport} to {to}{hops}.")
 }
 
 /// What the sender's kernel says of its route.

@@ -138,6 +138,7 @@ impl fmt::Display for Sends {
             Protocol::Tcp(port) => write!(f, " tcp {port}")?,
             Protocol::Udp(port) => write!(f, " udp {port}")?,
         }
+        option(f, "sport", self.sport)?;
         if self.opened {
             f.write_str(" opened")?;
         }
@@ -147,6 +148,12 @@ impl fmt::Display for Sends {
         }
         option(f, "hops", self.hops)?;
         option(f, "from", self.from)?;
+        if let Some(service) = self.service() {
+            write!(f, " {service}")?;
+        }
+        if self.mark != 0 {
+            write!(f, " mark {:#x}", self.mark)?;
+        }
         option(f, "count", self.count)
     }
 }

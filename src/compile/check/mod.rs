@@ -9,6 +9,8 @@
 //!                                 port that is opened for the check, whatever commands run there
 //! size N  df  hops N              N bytes of data (not tcp), never fragmented (not tcp), this TTL
 //! from ADDRESS                    the source; behind `!>` without `error` any, else the sender's own
+//! sport PORT                      the port that it is sent from (tcp or udp)
+//! tos N | dscp NAME|N  mark N     its type of service as `ip` writes it; SO_MARK, for rules of the sender
 //! count N                         so many, each to be answered unless `loss` says otherwise
 //! unique                          nobody else answers, on the target's link or to the probe
 //! ttl N                           the answer's TTL when it is taken in
@@ -35,7 +37,7 @@ pub use rejection::{Rejection, RejectionKind};
 use super::lab::NodeId;
 use crate::diagnostic::Span;
 use crate::document::DeviceName;
-use crate::iproute::{Label, Time};
+use crate::iproute::{Label, Time, code_point_name};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -122,6 +124,12 @@ pub struct Sends {
     pub hops: Option<u8>,
     /// `from`: its source address.
     pub from: Option<IpAddr>,
+    /// `sport`: the port of a connection or a datagram that it is sent from.
+    pub sport: Option<NonZeroU16>,
+    /// `tos`, or `dscp`: its type of service or traffic class, the two bits of ECN included.
+    pub tos: u8,
+    /// `mark`: what rules of its sender's kernel choose it by (`SO_MARK`).
+    pub mark: u32,
     /// `count`: how many are sent.
     pub count: Option<u16>,
 }
@@ -133,6 +141,16 @@ impl Sends {
     /// How many bytes of data it has.
     pub fn data(&self) -> u16 {
         self.size.unwrap_or(Self::DATA)
+    }
+
+    /// Its type of service in words, where there is one to be said.
+    pub fn service(&self) -> Option<String> {
+        let name = code_point_name(self.tos >> 2).filter(|_| self.tos & 3 == 0);
+        match (self.tos, name) {
+            (0, _) => None,
+            (_, Some(name)) => Some(format!("dscp {name}")),
+            (tos, None) => Some(format!("tos {tos:#x}")),
+        }
     }
 
     /// The time to live, or hop limit, that it is sent with: the largest where nothing is said, since it is
@@ -254,6 +272,18 @@ impl Check {
         match (&self.expect, self.sends.protocol) {
             (Expect::Spreads(_), Protocol::Echo) => Protocol::Udp(SPREAD_PORT),
             (_, protocol) => protocol,
+        }
+    }
+
+    /// The number of the protocol by which an address is sent to, and the ports, the source first, where it has
+    /// any; rules may choose by them. `sport` stands for a port that the kernel chooses.
+    pub fn flow(&self, to: IpAddr, sport: u16) -> (u8, Option<(u16, u16)>) {
+        let sport = self.sends.sport.map_or(sport, NonZeroU16::get);
+        match self.protocol() {
+            Protocol::Echo if to.is_ipv4() => (1, None),
+            Protocol::Echo => (58, None),
+            Protocol::Tcp(port) => (6, Some((sport, port.get()))),
+            Protocol::Udp(port) => (17, Some((sport, port.get()))),
         }
     }
 

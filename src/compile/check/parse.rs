@@ -5,7 +5,9 @@ use super::{
     Protocol, Rejection, RejectionKind, Sends, Share, Spread,
 };
 use crate::diagnostic::{Code, Diagnostic, Text, nearest};
-use crate::iproute::{Time, Words, not, parse_labels};
+use crate::iproute::{
+    Time, Words, code_point, not, number as number_of, parse_labels, type_of_service,
+};
 use ipnet::IpNet;
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -15,7 +17,7 @@ use std::str::FromStr;
 /// The words with which something begins that is said of a check.
 pub(in crate::compile) const WORDS: &[&str] = &[
     "tcp", "udp", "served", "refused", "opened", "unique", "size", "df", "hops", "from", "count",
-    "ttl", "rtt", "loss", "error", "via", "back", "spread",
+    "sport", "tos", "dscp", "mark", "ttl", "rtt", "loss", "error", "via", "back", "spread",
 ];
 
 /// How many bytes a probe's data has at the least.
@@ -79,6 +81,9 @@ struct Options {
     hops: Said<u8>,
     from: Said<IpAddr>,
     sources: Said<IpNet>,
+    sport: Said<NonZeroU16>,
+    tos: Said<u8>,
+    mark: Said<u32>,
     count: Said<u16>,
     ttl: Said<u8>,
     rtt: Said<Bound<Time>>,
@@ -114,6 +119,24 @@ impl Options {
                     let address = source.as_str().parse();
                     once(&mut self.from, word, address.map_err(|_| not(&source, "an address"))?)
                 }
+            }
+            "sport" => once(&mut self.sport, word, port(words, word)?),
+            "tos" => {
+                let tos = type_of_service(&words.expect("a type of service", word)?)?;
+                once(&mut self.tos, word, tos)
+            }
+            "dscp" => {
+                let value = words.expect("a code point", word)?;
+                let numeral = || u8::try_from(number_of(value.as_str())?).ok();
+                let point = code_point(value.as_str()).or_else(numeral).filter(|it| *it < 64);
+                let point = point.ok_or_else(|| not(&value, "a code point such as EF or 46"))?;
+                once(&mut self.tos, word, point << 2)
+            }
+            "mark" => {
+                let value = words.expect("a mark", word)?;
+                let mark = number_of(value.as_str()).and_then(|it| u32::try_from(it).ok());
+                let mark = mark.filter(|mark| *mark != 0);
+                once(&mut self.mark, word, mark.ok_or_else(|| not(&value, "a mark such as 0x1"))?)
             }
             "count" => once(&mut self.count, word, number(words, word, 1, MOST)?),
             "ttl" => once(&mut self.ttl, word, number(words, word, 1, u8::MAX)?),
@@ -199,12 +222,20 @@ impl Options {
                 (loss, "a connection sends again by itself what is lost"),
                 (word(&self.sources), "a node connects from an address of its own"),
             ]);
+            let ecn = self.tos.as_ref().filter(|(_, tos)| tos & 3 != 0).map(|(word, _)| word);
+            faults.push((ecn, "the kernel itself sets the bits of ECN in a connection"));
+        }
+        if self.sport.is_some() {
+            let why = "packets that are sent from one port are of one flow";
+            faults.extend([word(&self.count), rtt, loss, spread].map(|word| (word, why)));
         }
         if self.protocol.is_some() {
             faults.push((unique, "who else has an address is asked by echo requests"));
         } else {
             let why = "only `tcp` and `udp` have a port that somebody answers on";
+            let why_sent = "only `tcp` and `udp` are sent from a port";
             faults.extend([answerer, opened].map(|word| (word, why)));
+            faults.push((word(&self.sport).filter(|_| spread.is_none()), why_sent));
         }
         if self.answerer.is_some() {
             faults.push((opened, "a port that is opened is neither served nor refused"));
@@ -261,6 +292,9 @@ impl Options {
             df: self.df.is_some(),
             hops: value(self.hops),
             from: value(self.from),
+            sport: value(self.sport),
+            tos: value(self.tos).unwrap_or_default(),
+            mark: value(self.mark).unwrap_or_default(),
             count: value(self.count),
         };
         let expect = match (arrow, value(self.error), value(self.spread)) {
