@@ -3,13 +3,14 @@
 use super::device::{DeviceIndex, NodeIndex};
 use super::evidence::{Absent, Evidence};
 use super::flight::Flight;
-use super::lookup::{Flow, Found};
+use super::lookup::{Flow, Found, Refusal, RefusalReason};
 use super::network::Network;
 use super::outcome::{DropReason, End, Exchange, Outcome, Outcomes, Unmodelled};
 use super::packet::{Packet, Probe, Protocol};
 use super::walk::{Origin, Walk, Ways};
 use crate::iproute::is_link_local;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 /// The bytes of an ICMP error, at the least: those of a header and of a piece of what it is about.
 pub(super) const ERROR_SIZE: u32 = 56;
@@ -80,17 +81,11 @@ impl<'a> Network<'a> {
             mark: probe.mark,
             labels: Vec::new(),
         };
-        let refused = |packet, reason, evidence| {
-            let end = End::Refused { reason };
-            Box::new(Outcome {
-                end,
-                share: 1.0,
-                hops: Vec::new(),
-                aside: BTreeSet::new(),
-                evidence,
-                packet,
-            })
+        let ended = |packet, end, evidence| {
+            let (hops, aside) = (Vec::new(), BTreeSet::new());
+            Box::new(Outcome { end, share: 1.0, hops, aside, evidence, packet })
         };
+        let refused = |packet, reason, evidence| ended(packet, End::Refused { reason }, evidence);
         let Some(at) = self.node(probe.namespace) else {
             let evidence = vec![Evidence::Absent(Absent::Device)];
             return Err(refused(packet, DropReason::NoDevice, evidence));
@@ -115,27 +110,24 @@ impl<'a> Network<'a> {
             packet.source = source;
             return Ok((at, binding, vec![Sent { packet, share: 1.0, found: None }]));
         }
+        let unknown = |packet, why, evidence| {
+            ended(packet, End::Unknown { at: node.namespace, why }, evidence)
+        };
         let flow = Flow { source: None, oif: binding.1, ..Flow::of(&packet, node.lo, binding.0) };
         let found = match self.own_route(at, &flow) {
             Ok(found) => found,
-            Err(refusal) => {
-                let outcome = match refusal.reason.silent() {
-                    Err(why) => {
-                        let end = End::Unknown { at: node.namespace, why };
-                        let evidence = refusal.evidence;
-                        Outcome {
-                            end,
-                            share: 1.0,
-                            hops: Vec::new(),
-                            aside: BTreeSet::new(),
-                            evidence,
-                            packet,
-                        }
-                    }
-                    Ok(reason) => *refused(packet, reason, refusal.evidence),
-                };
-                return Err(Box::new(outcome));
-            }
+            Err(refusal) => match self.ask_again(at, &flow, refusal) {
+                Ok(source) => {
+                    let packet = Packet { source, ..packet };
+                    return Ok((at, binding, vec![Sent { packet, share: 1.0, found: None }]));
+                }
+                Err(Refusal { reason, evidence }) => {
+                    return Err(match reason.silent() {
+                        Err(why) => unknown(packet, why, evidence),
+                        Ok(reason) => refused(packet, reason, evidence),
+                    });
+                }
+            },
         };
         // An IPv4 socket with ports is connected, and asks again when it has a source.
         let asks_again = packet.is_v4() && packet.protocol.ports().is_some();
@@ -143,19 +135,12 @@ impl<'a> Network<'a> {
         for (source, share, found) in self.sources_by_way(at, packet.destination, &found, binding.0)
         {
             let Some(source) = source else {
-                if !packet.is_v4() && self.may_send_link_local(&found, binding.0) {
+                let vrf = binding.0.or_else(|| {
+                    found.nexthops.first().and_then(|(lead, _)| self.vrf_of(lead.device))
+                });
+                if !packet.is_v4() && self.may_send_link_local(at, vrf) {
                     let why = Unmodelled::LinkLocalSource;
-                    let (namespace, evidence) = (node.namespace, found.evidence.to_vec());
-                    let end = End::Unknown { at: namespace, why };
-                    let outcome = Outcome {
-                        end,
-                        share: 1.0,
-                        hops: Vec::new(),
-                        aside: BTreeSet::new(),
-                        evidence,
-                        packet,
-                    };
-                    return Err(Box::new(outcome));
+                    return Err(unknown(packet, why, found.evidence.to_vec()));
                 }
                 return Err(refused(packet, DropReason::NoSource, found.evidence.to_vec()));
             };
@@ -166,11 +151,35 @@ impl<'a> Network<'a> {
         Ok((at, binding, sent))
     }
 
-    /// Whether what leaves by a route has an address of the kernel's own where it has no other one.
-    fn may_send_link_local(&self, found: &Found<'a>, vrf: Option<DeviceIndex>) -> bool {
-        let Some((lead, _)) = found.nexthops.first() else { return false };
-        let vrf = vrf.or_else(|| self.vrf_of(lead.device));
-        let node = &self.nodes[self.devices[lead.device.0].node.0];
+    /// The source with which a packet has a route that has none without: of IPv6 one is chosen all the same, and the
+    /// route is looked up with it (`ip6_dst_lookup_tail`).
+    fn ask_again(
+        &self,
+        at: NodeIndex,
+        flow: &Flow,
+        refusal: Refusal<'a>,
+    ) -> Result<IpAddr, Refusal<'a>> {
+        let (Ok(_), IpAddr::V6(to)) = (refusal.reason.silent(), flow.destination) else {
+            return Err(refusal);
+        };
+        match self.ipv6_source(at, flow.vrf, to) {
+            Some(source) => {
+                let flow = Flow { source: Some(source), ..*flow };
+                self.own_route(at, &flow).map(|_| source)
+            }
+            None if self.nodes[at.0].minds_ipv6_sources()
+                && self.may_send_link_local(at, flow.vrf) =>
+            {
+                let reason = RefusalReason::Unknown(Unmodelled::LinkLocalSource);
+                Err(Refusal { reason, ..refusal })
+            }
+            None => Err(refusal),
+        }
+    }
+
+    /// Whether what leaves in a VRF has an address of the kernel's own where it has no other one.
+    fn may_send_link_local(&self, at: NodeIndex, vrf: Option<DeviceIndex>) -> bool {
+        let node = &self.nodes[at.0];
         node.devices.values().any(|it| {
             let device = &self.devices[it.0];
             let has_one = device.up.is_some() && !node.settings.disable_ipv6(device.name);

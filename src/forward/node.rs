@@ -91,6 +91,11 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// Whether a rule of IPv6 asks for the source of a packet.
+    pub(super) fn minds_ipv6_sources(&self) -> bool {
+        self.rules.iter().any(|entry| !entry.rule.v4 && entry.rule.from.is_some())
+    }
+
     pub(super) fn table(&mut self, v4: bool, number: u32) -> &mut Table<'a> {
         self.tables.entry((v4, number)).or_default()
     }

@@ -31,13 +31,13 @@ impl<'a> Network<'a> {
                 // Of a VRF without addresses the packet is sent with none.
                 self.ipv4_source(at, vrf, any).or(Some(any))
             }
-            (IpAddr::V6(to), Some(vrf), _) => self.ipv6_source(at, vrf, to),
+            (IpAddr::V6(to), Some(vrf), _) => self.ipv6_source(at, Some(vrf), to),
             (_, None, Some(source)) => Some(source),
             (IpAddr::V4(_), None, None) => {
                 let own = self.ipv4_source(at, lead.device, lead.via.unwrap_or(destination));
                 own.or(Some(Ipv4Addr::UNSPECIFIED.into()))
             }
-            (IpAddr::V6(to), None, None) => self.ipv6_source(at, lead.device, to),
+            (IpAddr::V6(to), None, None) => self.ipv6_source(at, Some(lead.device), to),
         }
     }
 
@@ -66,14 +66,15 @@ impl<'a> Network<'a> {
             .find_map(|device| usable(device).next().map(|own| own.address))
     }
 
-    /// As RFC 6724 has it, but for what needs more than addresses.
+    /// As RFC 6724 has it, but for what needs more than addresses. Where it is not known through which device the
+    /// packet leaves, it leaves in no VRF.
     pub(super) fn ipv6_source(
         &self,
         at: NodeIndex,
-        out: DeviceIndex,
+        out: Option<DeviceIndex>,
         to: Ipv6Addr,
     ) -> Option<IpAddr> {
-        let vrf = self.vrf_of(out);
+        let vrf = out.and_then(|out| self.vrf_of(out));
         let mut devices: Vec<DeviceIndex> = self.nodes[at.0].devices.values().copied().collect();
         devices.sort_unstable();
         // An interface that is down lends its addresses too.
@@ -90,14 +91,14 @@ impl<'a> Network<'a> {
             })
         });
         candidates
-            .filter(|(device, address, _)| !is_link(address) || *device == out)
+            .filter(|(device, address, _)| !is_link(address) || Some(*device) == out)
             .min_by_key(|(device, address, length)| {
                 let common = (u128::from(*address) ^ u128::from(to)).leading_zeros();
                 let common = common.min(u32::from(*length));
                 (
                     *address != to,
                     is_link(address) != is_link(&to),
-                    *device != out,
+                    Some(*device) != out,
                     label(*address) != label(to),
                     Reverse(common),
                 )
@@ -131,7 +132,7 @@ impl<'a> Network<'a> {
                 self.ipv4_source(at, inbound, packet.source)
             }
             IpAddr::V6(_) if self.is_own(at, packet.destination, vrf) => Some(packet.destination),
-            IpAddr::V6(to) => self.ipv6_source(at, through, to),
+            IpAddr::V6(to) => self.ipv6_source(at, Some(through), to),
         };
         let is_sent = self.own_route(at, &Flow { source, ..flow }).is_ok();
         vec![(source.filter(|_| is_sent), 1.0)]

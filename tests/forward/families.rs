@@ -77,6 +77,16 @@ fn an_own_ipv6_address_on_lo_that_is_looked_up_in_main_is_one_without_a_route() 
 }
 
 #[test]
+fn ipv6_chooses_a_source_without_a_route_too_and_looks_for_one_again_with_it() {
+    let said = |to: &str| {
+        let router = ", rules: [-6 not from fd02::/64 prohibit pref 5]";
+        sent("", router, to, |probe| probe.namespace = "lab-r")
+    };
+    assert_eq!(said("fd02::2"), "delivered at h2, delivered at r");
+    assert_eq!(said("fd01::1"), "refused: Prohibited");
+}
+
+#[test]
 fn of_equally_good_routes_an_ipv6_echo_is_answered_by_that_to_where_it_came_in() {
     let text = "routing: none
 nodes:
