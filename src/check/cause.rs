@@ -2,7 +2,7 @@
 
 use super::report::{ProbeResult, Report};
 use crate::compile::{Check, Lab};
-use crate::verify::{self, Cause, Deviation, Standing, Word};
+use crate::verify::{self, Cause, Deviation, ExchangeResult, Standing, Word};
 use std::collections::BTreeSet;
 
 /// What is said where the model finds no fault.
@@ -84,7 +84,7 @@ fn changed(Cause { deviations, changes, .. }: &Cause) -> Option<String> {
 /// What is not as it was built at the nodes on the way.
 fn on_the_way(found: &verify::CheckResult, standing: &Standing) -> Cause {
     let outcomes = found.probes.iter().flat_map(|probe| &probe.outcomes);
-    let walks = outcomes.flat_map(|it| std::iter::once(&it.request).chain(&it.replies));
+    let walks = outcomes.flat_map(ExchangeResult::walks);
     let way: BTreeSet<&str> =
         walks.flat_map(|walk| &walk.path).map(|visit| visit.node.as_str()).collect();
     let deviations = standing.deviations().iter().filter(|it| way.contains(it.node.as_str()));

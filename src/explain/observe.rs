@@ -169,7 +169,7 @@ fn on_the_way(
     judgements: &[verify::Judgement<'_, '_>],
 ) -> BTreeSet<usize> {
     let exchanges = judgements.iter().flat_map(|it| &it.probes).flat_map(|it| &it.exchanges);
-    let walks = exchanges.flat_map(|it| std::iter::once(&it.request).chain(&it.reply));
+    let walks = exchanges.flat_map(|it| it.outcomes());
     let namespaces: BTreeSet<&str> =
         walks.flat_map(|walk| &walk.hops).map(|hop| hop.namespace).collect();
     let nodes = lab.nodes.iter().enumerate();

@@ -11,6 +11,7 @@ use super::walk::{Origin, Walk, Ways};
 use crate::iproute::is_link_local;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The bytes of an ICMP error, at the least: those of a header and of a piece of what it is about.
 pub(super) const ERROR_SIZE: u32 = 56;
@@ -47,15 +48,16 @@ impl<'a> Network<'a> {
     /// [`Network::exchange`], where many ways that meet again need not be told one by one.
     pub fn exchange_by(&self, probe: &Probe<'_>, ways: Ways) -> Vec<Exchange<'a>> {
         // Many ways may lead to one place, from where the answers are the same.
-        let mut known: Vec<(Answer, Outcomes<'a>)> = Vec::new();
+        let mut known: Vec<(Answer, Arc<Outcomes<'a>>)> = Vec::new();
+        let silence = Arc::new(Outcomes::new());
         let exchange = |request: Outcome<'a>| {
             let reply = match self.answer(&request) {
-                None => Vec::new(),
+                None => Arc::clone(&silence),
                 Some(answer) => match known.iter().find(|(other, _)| *other == answer) {
-                    Some((_, reply)) => reply.clone(),
+                    Some((_, reply)) => Arc::clone(reply),
                     None => {
-                        let reply = self.walk_of(&answer, ways);
-                        known.push((answer, reply.clone()));
+                        let reply = Arc::new(self.walk_of(&answer, ways));
+                        known.push((answer, Arc::clone(&reply)));
                         reply
                     }
                 },

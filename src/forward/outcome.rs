@@ -5,6 +5,7 @@ use super::packet::{Packet, Probe, Protocol};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 pub use crate::compile::RejectionKind as IcmpKind;
 
@@ -34,8 +35,15 @@ pub struct Exchange<'a> {
     /// What became of the request.
     pub request: Outcome<'a>,
     /// What became of the answer to it, of an echo reply or of an ICMP error; empty where there is none.
-    /// Shares are of the flows that share the request's outcome.
-    pub reply: Outcomes<'a>,
+    /// Shares are of the flows that share the request's outcome. Requests that are answered alike share it.
+    pub reply: Arc<Outcomes<'a>>,
+}
+
+impl<'a> Exchange<'a> {
+    /// What became of the request, and all that became of its answer.
+    pub fn outcomes(&self) -> impl Iterator<Item = &Outcome<'a>> {
+        std::iter::once(&self.request).chain(self.reply.iter())
+    }
 }
 
 /// Where a packet was, and why it went on as it did.

@@ -6,7 +6,7 @@
 use crate::compile::{Check, Expect, Lab};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, listed};
 use crate::forward::Network;
-use crate::verify::{CheckResult, EndKind, Judge, Word};
+use crate::verify::{CheckResult, EndKind, ExchangeResult, Judge, Word};
 
 /// Whether a check can be refuted here: it stands in the file and wants nothing to arrive.
 pub(super) fn is_promise(check: &Check) -> bool {
@@ -30,7 +30,7 @@ pub(super) fn check(lab: &Lab, network: &Network<'_>, diagnostics: &mut Diagnost
 /// Whether commands run on the way, which may yet bar it.
 fn may_be_mended(lab: &Lab, result: &CheckResult) -> bool {
     let exchanges = result.probes.iter().flat_map(|probe| &probe.outcomes);
-    let walks = exchanges.flat_map(|it| std::iter::once(&it.request).chain(&it.replies));
+    let walks = exchanges.flat_map(ExchangeResult::walks);
     let nodes = walks.flat_map(|walk| &walk.path).filter_map(|visit| lab.node(&visit.node));
     nodes.into_iter().any(|node| !lab[node].run.is_empty())
 }

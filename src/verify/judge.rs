@@ -320,7 +320,8 @@ fn unknown<'a>(check: &Check, exchanges: &[Exchange<'a>]) -> Option<Verdict<'a>>
         Expect::Arrives(_) | Expect::Rejected(_) => false,
     };
     let requests = exchanges.iter().map(|exchange| &exchange.request);
-    let replies = exchanges.iter().filter(|_| !by_requests).flat_map(|exchange| &exchange.reply);
+    let replies =
+        exchanges.iter().filter(|_| !by_requests).flat_map(|exchange| exchange.reply.iter());
     requests.chain(replies).find_map(why_unknown)
 }
 

@@ -332,7 +332,7 @@ fn fate(judge: &Judge<'_, '_>, from: &PairEnd, to: &PairEnd, addresses: Vec<IpAd
     let is_asymmetric = trouble.is_none()
         && judgement.probes.iter().any(|probe| {
             let forth = probe.exchanges.iter().flat_map(|it| it.request.namespaces());
-            let replies = probe.exchanges.iter().flat_map(|it| &it.reply);
+            let replies = probe.exchanges.iter().flat_map(|it| it.reply.iter());
             let back: BTreeSet<&str> = replies.flat_map(|it| it.namespaces()).collect();
             forth.collect::<BTreeSet<&str>>() != back
         });

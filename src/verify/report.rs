@@ -9,12 +9,13 @@ use super::words::{NO_OUTCOME, left_out};
 use crate::compile::{Check, Lab};
 use crate::diagnostic::{self, Label, Source};
 use crate::forward::{
-    Absent, DropReason, End, Evidence, Hop, IcmpKind, Network, Outcome, Unmodelled,
+    Absent, DropReason, End, Evidence, Hop, IcmpKind, Network, Outcome, Outcomes, Unmodelled,
 };
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// What the model says of all checks of a lab.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -99,7 +100,7 @@ pub struct ExchangeResult {
     /// The request's walk.
     pub request: Walk,
     /// The walks of its answer, or of an ICMP error; none where nothing comes back.
-    pub replies: Vec<Walk>,
+    pub replies: Arc<Vec<Walk>>,
 }
 
 /// What becomes of a packet.
@@ -174,6 +175,13 @@ pub struct Visit {
     pub ttl: u8,
     /// The devices that it leaves through, the last of them to the next node.
     pub out: Vec<String>,
+}
+
+impl ExchangeResult {
+    /// The walks of the request and of its answers.
+    pub fn walks(&self) -> impl Iterator<Item = &Walk> {
+        std::iter::once(&self.request).chain(self.replies.iter())
+    }
 }
 
 impl Report {
@@ -261,7 +269,7 @@ impl<'a> Judge<'_, 'a> {
         let cause = match culprits {
             Some(culprits) => {
                 let exchanges = judgement.probes.iter().flat_map(|probe| &probe.exchanges);
-                let walks = exchanges.flat_map(|it| std::iter::once(&it.request).chain(&it.reply));
+                let walks = exchanges.flat_map(|it| it.outcomes());
                 let hops = walks.flat_map(|outcome| &outcome.hops);
                 let way: BTreeSet<&str> = hops.map(|hop| self.name(hop.namespace)).collect();
                 culprits.find(check, Word::of(verdict), &way)
@@ -297,9 +305,15 @@ impl<'a> Judge<'_, 'a> {
     }
 
     fn probe_result(&self, probe: &ProbeJudgement<'a>) -> ProbeResult {
-        let outcomes = probe.exchanges.iter().map(|exchange| ExchangeResult {
-            request: self.walk_of(&exchange.request),
-            replies: exchange.reply.iter().map(|reply| self.walk_of(reply)).collect(),
+        // Requests that are answered alike share the walks of their answers.
+        let mut known: HashMap<*const Outcomes<'a>, Arc<Vec<Walk>>> = HashMap::new();
+        let outcomes = probe.exchanges.iter().map(|exchange| {
+            let walks = || Arc::new(exchange.reply.iter().map(|it| self.walk_of(it)).collect());
+            let replies = known.entry(Arc::as_ptr(&exchange.reply)).or_insert_with(walks);
+            ExchangeResult {
+                request: self.walk_of(&exchange.request),
+                replies: Arc::clone(replies),
+            }
         });
         let verdict = Word::of(&probe.verdict);
         ProbeResult { to: probe.to, verdict, outcomes: outcomes.collect() }

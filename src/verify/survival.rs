@@ -138,7 +138,7 @@ impl<'a> Judge<'_, 'a> {
     fn visited(&self, judgement: &Judgement<'_, 'a>) -> BTreeSet<NodeId> {
         let exchanges = judgement.probes.iter().flat_map(|probe| &probe.exchanges);
         exchanges
-            .flat_map(|exchange| std::iter::once(&exchange.request).chain(&exchange.reply))
+            .flat_map(|exchange| exchange.outcomes())
             .flat_map(|outcome| &outcome.hops)
             .filter_map(|hop| self.node(hop.namespace))
             .chain([judgement.check.from.node])

@@ -23,8 +23,7 @@ pub fn compare(
     exchanges: &[Exchange<'_>],
     seen: &ProbeResult,
 ) -> Comparison {
-    let mut outcomes =
-        exchanges.iter().flat_map(|it| std::iter::once(&it.request).chain(&it.reply));
+    let mut outcomes = exchanges.iter().flat_map(|it| it.outcomes());
     let unknown = outcomes.find_map(|outcome| {
         let End::Unknown { why, .. } = outcome.end else { return None };
         Some(why.to_string())
@@ -52,14 +51,14 @@ pub fn compare(
     }
     let mut reasons = String::new();
     let requests = exchanges.iter().map(|it| &it.request);
-    let replies = exchanges.iter().flat_map(|it| &it.reply);
+    let replies = exchanges.iter().flat_map(|it| it.reply.iter());
     let ways = [requests.map(way).collect(), replies.map(way).collect()];
     for exchange in exchanges {
         match differs((lab, exchanges), probe, exchange, &ways, seen) {
             None => return Comparison::Agrees,
             Some(why) => {
                 let _ = writeln!(reasons, "    {why}\n    model: {}", said(&exchange.request));
-                for reply in &exchange.reply {
+                for reply in exchange.reply.iter() {
                     let _ = writeln!(reasons, "    model's reply: {}", said(reply));
                 }
             }
@@ -87,7 +86,7 @@ pub fn compare(
 /// taught it. The answers that follow one that was too big are cut.
 fn is_learned(lab: &Lab, exchanges: &[Exchange<'_>], seen: &ProbeResult) -> bool {
     let is_too_big = |reply: &Outcome<'_>| matches!(reply.end, End::Rejected { error, .. } if error.kind == IcmpKind::FragNeeded);
-    let mut replies = exchanges.iter().flat_map(|exchange| &exchange.reply);
+    let mut replies = exchanges.iter().flat_map(|exchange| exchange.reply.iter());
     if replies.any(is_too_big) {
         return true;
     }
