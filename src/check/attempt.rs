@@ -3,6 +3,7 @@
 use super::flight::Flight;
 use super::path::{Leg, Trail};
 use super::server::Serving;
+use super::transfer::Moved;
 use super::watch::Sighting;
 use crate::compile::{Answerer, Check, Lab, NodeId, Target};
 use crate::kernel::Direction;
@@ -25,6 +26,8 @@ pub(super) struct Attempt {
     pub(super) sightings: Vec<Sighting>,
     /// Who was to answer, by node, where it goes to a port.
     pub(super) servers: Vec<(NodeId, Serving)>,
+    /// How far its data has come, once there is a connection for it.
+    pub(super) moved: Option<Moved>,
     /// Its own socket, while it is under way.
     pub(super) flight: Option<Flight>,
 }
@@ -61,6 +64,7 @@ impl Attempt {
             refused: false,
             sightings: Vec::new(),
             servers: Vec::new(),
+            moved: None,
             flight: None,
         }
     }

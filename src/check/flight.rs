@@ -3,13 +3,16 @@
 use super::mark::{Mark, Signature};
 use super::message::Version;
 use super::shape::Shape;
+use super::transfer::{Moved, Transfer};
+use crate::compile::Sends;
 use nix::errno::Errno;
+use nix::sys::epoll::EpollFlags;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How many source ports are tried before the last one's refusal counts.
 const TRIES: usize = 32;
@@ -21,9 +24,11 @@ pub(super) struct Flight {
     kind: Kind,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Kind {
     Connection,
+    /// A connection over which data goes.
+    Transfer(Transfer),
     Datagram,
 }
 
@@ -34,6 +39,8 @@ pub(super) enum Landing {
     Answered,
     /// The far side wants no connection.
     Refused,
+    /// Data is under way, and goes on when this is so.
+    Moving(EpollFlags),
 }
 
 impl Flight {
@@ -42,15 +49,19 @@ impl Flight {
         signature: &mut Signature,
         shape: Shape<'_>,
         mark: Mark,
-        sport: Option<NonZeroU16>,
+        sends: &Sends,
         (to, port): (IpAddr, NonZeroU16),
     ) -> io::Result<Self> {
-        let (socket, from) = open(signature, shape, Type::STREAM, sport)?;
+        let (socket, from) = open(signature, shape, Type::STREAM, sends.sport)?;
+        let kind = match sends.transfer {
+            Some(volume) => Kind::Transfer(Transfer::new(volume.bytes())),
+            None => Kind::Connection,
+        };
         signature.connect(mark, from, port.get());
         socket.set_linger(Some(Duration::ZERO))?;
         match socket.connect(&SockAddr::from(SocketAddr::new(to, port.get()))) {
             Err(error) if error.raw_os_error() != Some(Errno::EINPROGRESS as i32) => Err(error),
-            Ok(()) | Err(_) => Ok(Self { socket, kind: Kind::Connection }),
+            Ok(()) | Err(_) => Ok(Self { socket, kind }),
         }
     }
 
@@ -70,15 +81,16 @@ impl Flight {
 
     /// What became of it, as far as is known. Errors that an ICMP message has brought are read from
     /// that message, which says more.
-    pub(super) fn landing(&self) -> io::Result<Option<Landing>> {
-        match self.kind {
-            Kind::Connection => match self.socket.take_error()? {
-                None if self.socket.peer_addr().is_ok() => Ok(Some(Landing::Answered)),
-                None => Ok(None),
-                Some(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                    Ok(Some(Landing::Refused))
+    pub(super) fn landing(&mut self) -> io::Result<Option<Landing>> {
+        match &mut self.kind {
+            Kind::Connection => connection(&self.socket),
+            Kind::Transfer(transfer) => match connection(&self.socket)? {
+                Some(Landing::Answered) => {
+                    let is_broken = transfer.go_on(&self.socket).is_err();
+                    let all = transfer.is_done().then_some(Landing::Answered);
+                    Ok(all.or((!is_broken).then_some(Landing::Moving(transfer.interest()))))
                 }
-                Some(_) => Ok(None),
+                other => Ok(other),
             },
             // What the answer says is no matter: a server of somebody's own may speak first.
             Kind::Datagram => match (&self.socket).read(&mut [0; 64]) {
@@ -88,12 +100,33 @@ impl Flight {
         }
     }
 
-    /// Whether something to be read or written is what it waits for.
+    /// Whether it is a connection, which can be written to once it is made.
     pub(super) fn is_connection(&self) -> bool {
         match self.kind {
-            Kind::Connection => true,
+            Kind::Connection | Kind::Transfer(_) => true,
             Kind::Datagram => false,
         }
+    }
+
+    /// How far its data has come, beside what was known of it.
+    pub(super) fn moved(&self, before: Option<Moved>) -> Option<Moved> {
+        let Kind::Transfer(transfer) = &self.kind else { return None };
+        let before = before.unwrap_or_else(Moved::none);
+        let at = if transfer.back() > before.back { Instant::now() } else { before.at };
+        let segment = self.socket.tcp_mss().ok();
+        Some(Moved { back: transfer.back(), segment, at, ..before })
+    }
+}
+
+/// What became of a connection.
+fn connection(socket: &Socket) -> io::Result<Option<Landing>> {
+    match socket.take_error()? {
+        None if socket.peer_addr().is_ok() => Ok(Some(Landing::Answered)),
+        None => Ok(None),
+        Some(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            Ok(Some(Landing::Refused))
+        }
+        Some(_) => Ok(None),
     }
 }
 

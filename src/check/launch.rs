@@ -81,8 +81,7 @@ impl Run<'_> {
             }
             Protocol::Tcp(port) => {
                 sockets::enter(self.worker, self.lab, check.from.node)?;
-                let sport = check.sends.sport;
-                Flight::connect(&mut self.signature, shape, mark, sport, (to, port))?
+                Flight::connect(&mut self.signature, shape, mark, &check.sends, (to, port))?
             }
             Protocol::Udp(port) => {
                 let mut data = Data::Request;

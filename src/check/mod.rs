@@ -35,6 +35,7 @@ mod sender;
 mod server;
 mod shape;
 mod sockets;
+mod transfer;
 mod tunnel;
 mod unique;
 mod verdict;

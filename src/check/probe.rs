@@ -18,6 +18,8 @@ const SCHEDULE: [Duration; 5] = [
 ];
 /// How long it is waited for: a kernel that finds no neighbour says so after three seconds.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// How long data may take to go on.
+const STALL: Duration = Duration::from_secs(5);
 /// How many sendings a probe has that must not arrive.
 const UNWELCOME: usize = 2;
 /// How many answers may come on a way that the check does not want, before it has failed.
@@ -119,6 +121,9 @@ impl Probe {
             };
             return (sent <= count).then(|| begin.sent + interval * (sent as u32 - 1));
         }
+        if check.sends.transfer.is_some() {
+            return None;
+        }
         let after = match check.expect {
             Expect::Arrives(_) | Expect::Spreads(_) => SCHEDULE.get(sent),
             Expect::Lost => SCHEDULE[..UNWELCOME].get(sent),
@@ -158,6 +163,10 @@ impl Probe {
 
     fn patience(&self, check: &Check, slowest: Duration) -> Option<Instant> {
         let (first, last) = (self.attempts.first()?.sent, self.attempts.last()?.sent);
+        if check.sends.transfer.is_some() {
+            let moved = self.attempts.last()?.moved.map_or(first, |moved| moved.at);
+            return Some((moved + STALL).min(first + LONGEST));
+        }
         let silence = SILENCE.max(slowest * 2);
         match (&check.expect, check.count()) {
             (_, Some(count)) if self.attempts.len() <= count => None,

@@ -3,12 +3,14 @@
 use super::delay::Delays;
 use super::flight::Landing;
 use super::icmp::IcmpError;
+use super::mark::Mark;
 use super::message::Message;
 use super::probe::Probe;
 use super::ready::Ready;
 use super::run::{ATTENTION, LATE, Run};
 use super::sender::Received;
 use super::sockets::Error;
+use super::transfer::Moved;
 use super::watch::Sighting;
 use crate::compile::{Answerer, Check, Protocol, RejectionKind};
 use nix::sys::epoll::{EpollEvent, EpollTimeout};
@@ -72,7 +74,11 @@ impl Run<'_> {
         // What waits for an answer of ours comes first: that takes part of its round trip.
         for ready in &ready {
             if let Ready::Server(place) = *ready {
-                self.sockets.servers[place].serve(&self.signature);
+                let server = &mut self.sockets.servers[place];
+                server.serve(&self.signature);
+                for (mark, taken) in server.echo(&self.signature, &self.epoll, *ready)? {
+                    take_in(&mut self.probes, mark, taken);
+                }
             }
         }
         for ready in ready {
@@ -105,10 +111,11 @@ impl Run<'_> {
 
     /// Takes in what became of an attempt with a socket of its own. Says how long its answer took.
     fn land(&mut self, probe: usize, attempt: usize) -> io::Result<Option<Duration>> {
+        let ready = Ready::Flight { probe: probe as u32, attempt: attempt as u16 };
         let probe = self.probes.get_mut(probe);
         let attempt = probe.and_then(|probe| probe.attempts.get_mut(attempt));
         let Some(attempt) = attempt else { return Ok(None) };
-        let Some(flight) = &attempt.flight else { return Ok(None) };
+        let Some(flight) = &mut attempt.flight else { return Ok(None) };
         let Some(landing) = flight.landing()? else {
             if flight.is_connection() {
                 // An error ends it, and epoll would tell of it for ever.
@@ -116,11 +123,18 @@ impl Run<'_> {
             }
             return Ok(None);
         };
+        attempt.moved = flight.moved(attempt.moved);
+        if let Landing::Moving(interest) = landing {
+            self.epoll.modify(flight, &mut ready.event_for(interest))?;
+            return Ok(None);
+        }
         let now = Instant::now();
         attempt.answered = Some(now);
         attempt.refused = landing == Landing::Refused;
         attempt.flight = None;
-        Ok(Some(now.duration_since(attempt.sent)))
+        // How much data there is says nothing of how slow an answer may be.
+        let rtt = now.duration_since(attempt.sent);
+        Ok(Some(if attempt.moved.is_some() { Duration::ZERO } else { rtt }))
     }
 }
 
@@ -164,6 +178,17 @@ fn is_refusal(check: &Check, probe: &Probe, source: IpAddr, error: IcmpError) ->
         && matches!(check.protocol(), Protocol::Udp(_))
         && source == probe.to
         && error.name() == Some(RejectionKind::PortUnreachable)
+}
+
+/// Puts down how many bytes of an attempt's data have come to its far side.
+fn take_in(probes: &mut [Probe], mark: Mark, taken: u64) {
+    let probe = probes.get_mut(mark.probe as usize);
+    let attempt = probe.and_then(|probe| probe.attempts.get_mut(usize::from(mark.attempt)));
+    if let Some(attempt) = attempt {
+        let moved = attempt.moved.unwrap_or_else(Moved::none);
+        let at = if moved.taken < Some(taken) { Instant::now() } else { moved.at };
+        attempt.moved = Some(Moved { taken: Some(taken), at, ..moved });
+    }
 }
 
 /// Puts down what came back to a sender. Says how long an answer took.

@@ -36,6 +36,11 @@ impl Ready {
         EpollEvent::new(flags, self.number())
     }
 
+    /// For a socket that waits for these.
+    pub(super) fn event_for(self, flags: EpollFlags) -> EpollEvent {
+        EpollEvent::new(flags, self.number())
+    }
+
     fn number(self) -> u64 {
         let (kind, place) = match self {
             Ready::Watch(place) => (1, place as u64),

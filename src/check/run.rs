@@ -144,7 +144,11 @@ impl<'a> Run<'a> {
         let sports = checks.iter().filter(|it| matches!(it.protocol(), Protocol::Tcp(_)));
         let sports = || sports.clone().filter_map(|check| check.sends.sport).map(NonZeroU16::get);
         let sports = sports().min().zip(sports().max());
-        let sockets = Sockets::open(lab, Sought { token, sports }, &origins, sites, worker)?;
+        let mut sockets = Sockets::open(lab, Sought { token, sports }, &origins, sites, worker)?;
+        let transfers = |probe: &&Probe| checks[probe.check].sends.transfer.is_some();
+        for server in probes.iter().filter(transfers).flat_map(|probe| &probe.servers) {
+            sockets.servers[*server].echoes = true;
+        }
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(io::Error::from)?;
         let add = |socket: std::os::fd::BorrowedFd<'_>, ready: Ready| {
             epoll.add(socket, ready.event()).map_err(io::Error::from)

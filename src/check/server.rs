@@ -2,7 +2,9 @@
 //! nobody will, one is opened for as long as probes go to it.
 
 use super::holder::on_link;
-use super::mark::{Data, Signature};
+use super::mark::{Data, Mark, Signature};
+use super::ready::Ready;
+use super::transfer::Echo;
 use crate::compile::{
     Answerer, Arrival, Check, Expect, InterfaceId, Lab, Node, NodeId, Protocol, RejectionKind,
     Target,
@@ -10,6 +12,7 @@ use crate::compile::{
 use crate::kernel::{EndedCommand, Home, Process, Transport, Worker, listener};
 use crate::state;
 use crate::sys::allow_fragments;
+use nix::sys::epoll::Epoll;
 use nix::sys::socket::{MsgFlags, SockFlag, SockaddrStorage, accept4, recvmsg, sendto};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::collections::BTreeSet;
@@ -46,6 +49,10 @@ pub(super) struct Server<'a> {
     serving: Option<Serving>,
     /// Its socket, while this run has it.
     socket: Option<Socket>,
+    /// Whether data comes over its connections, which is sent back.
+    pub(super) echoes: bool,
+    /// The connections over which it does.
+    open: Vec<Echo>,
 }
 
 /// Who takes what comes to a far side.
@@ -136,7 +143,8 @@ pub(super) fn sites<'a>(lab: &'a Lab, check: &Check, to: IpAddr) -> Vec<Site<'a>
 impl<'a> Server<'a> {
     /// One that nobody has been asked about.
     pub(super) fn new(site: Site<'a>) -> Self {
-        Self { site, users: 0, serving: None, socket: None }
+        let (serving, socket, open) = (None, None, Vec::new());
+        Self { site, users: 0, serving, socket, echoes: false, open }
     }
 
     /// Sees to it that somebody answers there, if that may be; the worker is in the node's namespace.
@@ -206,6 +214,7 @@ impl<'a> Server<'a> {
                 own.remove(&inode);
             }
             (self.serving, self.socket) = (None, None);
+            self.open.clear();
         }
     }
 
@@ -214,6 +223,7 @@ impl<'a> Server<'a> {
         let Some(socket) = &self.socket else { return };
         match self.site.protocol {
             Protocol::Udp(_) => answer(socket, signature),
+            Protocol::Tcp(_) if self.echoes => {}
             Protocol::Tcp(_) => {
                 // That it was made is all that is asked of a connection.
                 while let Ok(connection) = accept4(socket.as_raw_fd(), SockFlag::SOCK_CLOEXEC) {
@@ -222,6 +232,35 @@ impl<'a> Server<'a> {
             }
             Protocol::Echo => {}
         }
+    }
+
+    /// Takes connections over which data comes, and sends back what has come. Says how much that is, of each
+    /// attempt.
+    pub(super) fn echo(
+        &mut self,
+        signature: &Signature,
+        epoll: &Epoll,
+        ready: Ready,
+    ) -> io::Result<Vec<(Mark, u64)>> {
+        let (Some(socket), Some(port)) = (&self.socket, self.site.protocol.port()) else {
+            return Ok(Vec::new());
+        };
+        if !self.echoes {
+            return Ok(Vec::new());
+        }
+        while let Ok((connection, from)) = socket.accept() {
+            connection.set_nonblocking(true)?;
+            let from = from.as_socket().map(|from| from.port());
+            let echo = Echo::new(connection, signature.connection(from.unwrap_or_default(), port));
+            epoll.add(&echo, ready.event())?;
+            self.open.push(echo);
+        }
+        // One that its sender has closed is done.
+        self.open.retain_mut(|echo| {
+            echo.go_on().is_ok()
+                && epoll.modify(&*echo, &mut ready.event_for(echo.interest())).is_ok()
+        });
+        Ok(self.open.iter().filter_map(|echo| Some((echo.mark?, echo.taken))).collect())
     }
 }
 

@@ -15,8 +15,8 @@ pub(super) struct Shape<'a> {
     pub(super) device: Option<&'a str>,
     /// Its family.
     pub(super) version: Version,
-    /// Whether its packets are never fragmented.
-    df: bool,
+    /// Whether its packets are fragmented.
+    fragments: Fragments,
     /// Their time to live.
     ttl: u8,
     /// Their type of service or traffic class.
@@ -29,13 +29,28 @@ pub(super) struct Shape<'a> {
     pub(super) foreign: bool,
 }
 
+/// Whether packets may be fragmented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fragments {
+    /// They may, by whomever.
+    Allowed,
+    /// Nobody may, nor does the sender heed what it has heard of the path.
+    Refused,
+    /// As the kernel has it for programs: it heeds what it has heard of the path.
+    ByPath,
+}
+
 impl<'a> Shape<'a> {
     /// That of a check's probes in one family.
     pub(super) fn of(check: &'a Check, version: Version) -> Self {
         Self {
             device: check.device().map(|device| device.as_str()),
             version,
-            df: check.sends.df,
+            fragments: match (check.sends.df, check.sends.transfer) {
+                (true, _) => Fragments::Refused,
+                (false, None) => Fragments::Allowed,
+                (false, Some(_)) => Fragments::ByPath,
+            },
             ttl: check.sends.ttl(),
             tos: check.sends.tos,
             mark: check.sends.mark,
@@ -48,7 +63,11 @@ impl<'a> Shape<'a> {
     pub(super) fn dress(&self, socket: &Socket) -> io::Result<()> {
         socket.set_nonblocking(true)?;
         socket.bind_device(self.device.map(str::as_bytes))?;
-        allow_fragments(socket, self.version == Version::V6, !self.df)?;
+        match self.fragments {
+            Fragments::Allowed => allow_fragments(socket, self.version == Version::V6, true)?,
+            Fragments::Refused => allow_fragments(socket, self.version == Version::V6, false)?,
+            Fragments::ByPath => {}
+        }
         let ttl = self.ttl.into();
         let tos = self.tos.into();
         match self.version {

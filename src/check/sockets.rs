@@ -113,7 +113,9 @@ pub fn files(lab: &Lab, checks: &[Check]) -> usize {
             origins.insert((check.from.node, Shape::of(check, Version::of(to))));
             sites.extend(server::sites(lab, check, to));
             if check.protocol() != Protocol::Echo {
-                flights.push(check.count().unwrap_or(1));
+                // A transfer has both ends open.
+                let ends = if check.sends.transfer.is_some() { 2 } else { 1 };
+                flights.push(ends * check.count().unwrap_or(1));
             }
         }
     }

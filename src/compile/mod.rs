@@ -56,7 +56,7 @@ mod words;
 pub use allocations::Allocations;
 pub use check::{
     Answerer, Arrival, Arrow, Bound, Check, Expect, Goal, Hop, Line, Percent, Place, Protocol,
-    Rejection, RejectionKind, Sender, Sends, Share, Spread, Target,
+    Rejection, RejectionKind, Sender, Sends, Share, Spread, Target, Volume,
 };
 pub use checks::{is_check_option, read_check};
 pub use interface::{Interface, InterfaceKind, Lower};

@@ -86,7 +86,7 @@ pub(super) static LAB: Level = Level {
             LINES,
             "What must hold of the running lab, a line each: `h1 -> h3 via r1 tcp 80`, `h1 !> h2`, \
              `pe1%blue -> 10.2.1.10 size 1472 df`. The words after the ends are `via`, `back via`, \
-             `tcp`, `udp`, `served`, `refused`, `opened`, `unique`, `size`, `df`, `hops`, `from`, `sport`, `tos`, `dscp`, `mark`, `count`, `ttl`, `rtt`, `loss`, `spread`, and \
+             `tcp`, `udp`, `served`, `refused`, `opened`, `unique`, `size`, `df`, `hops`, `from`, `sport`, `data`, `tos`, `dscp`, `mark`, `count`, `ttl`, `rtt`, `loss`, `spread`, and \
              `error` after `!>`.",
         ),
     ],

@@ -52,7 +52,7 @@ pub struct CheckResult {
     /// The place in the file that decides.
     #[serde(skip)]
     pub decided_by: Option<Label>,
-    /// The options that are not judged: `rtt`, `loss`, `unique`, `served`, `refused`.
+    /// The options that are not judged: `rtt`, `loss`, `unique`, `served`, `refused`, `data`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_judged: Vec<&'static str>,
     /// What is sent, one per address.

@@ -125,7 +125,12 @@ pub fn not_judged(check: &Check) -> Vec<&'static str> {
                 Answerer::Server => Some("served"),
                 Answerer::Refusal => Some("refused"),
             };
-            let others = [("unique", *unique), ("rtt", rtt.is_some()), ("loss", loss.is_some())];
+            let others = [
+                ("unique", *unique),
+                ("rtt", rtt.is_some()),
+                ("loss", loss.is_some()),
+                ("data", check.sends.transfer.is_some()),
+            ];
             let others = others.into_iter().filter(|(_, is)| *is).map(|(word, _)| word);
             answerer.into_iter().chain(others).collect()
         }

@@ -7,3 +7,4 @@ mod bench;
 mod options;
 mod packets;
 mod reach;
+mod transfers;

@@ -100,6 +100,8 @@ fn line() -> impl Strategy<Value = String> {
         perhaps(select(words).prop_map(str::to_owned))
     };
     let marked = || perhaps(select(&["mark 0x1", "mark 7"][..]).prop_map(str::to_owned));
+    let data =
+        || perhaps(select(&["data 1kB", "data 100kB", "data 20MB"][..]).prop_map(str::to_owned));
     let sport = || perhaps(number("sport", 1, 65535));
     let source = || perhaps(address().prop_map(|address| format!("from {address}")));
     let arrives = [
@@ -147,6 +149,14 @@ fn line() -> impl Strategy<Value = String> {
         perhaps(bound("rtt", time())),
         perhaps(hops().prop_map(|hops| format!("via {hops}"))),
     ];
+    let transfers = vec![
+        number("tcp", 1, 65535).prop_map(Some).boxed(),
+        data(),
+        sport(),
+        source(),
+        perhaps(number("hops", 1, 255)),
+        perhaps(hops().prop_map(|hops| format!("via {hops}"))),
+    ];
     let share = (select(&["a", "b", "c"][..]), 1..=4u16);
     let shares = (share, select(&["x", "y"][..])).prop_map(|((node, weight), other)| {
         Some(match weight {
@@ -170,6 +180,7 @@ fn line() -> impl Strategy<Value = String> {
         arrives.concat().prop_map(|options| ("->", options)),
         connects.prop_map(|options| ("->", options)),
         served.prop_map(|options| ("->", options)),
+        transfers.prop_map(|options| ("->", options)),
         refuses.prop_map(|options| ("->", options)),
         alone.prop_map(|options| ("->", options)),
         spreads.concat().prop_map(|options| ("->", options)),

@@ -4,6 +4,7 @@ mod count;
 mod forwarding_loop;
 mod lookup;
 mod port;
+mod transfer;
 mod ttl;
 mod words;
 
@@ -89,6 +90,10 @@ pub(super) fn explain(run: &Run<'_>, place: usize) -> (String, Vec<String>) {
     }
     if attempt.answered.is_some() && !matches!(shortcoming, Some(Shortcoming::Lost(_))) {
         return (misled(lab, check, probe, attempt, &forth, &back), lines);
+    }
+    if let Some(moved) = attempt.moved.filter(|_| attempt.answered.is_none()) {
+        lines.extend(transfer::explain(check, moved));
+        return (transfer::stalled(lab, check, moved), lines);
     }
     let Some(Shortcoming::Lost(count)) = shortcoming else {
         let (reason, said) = lost(lab, check, probe, &forth, &back);

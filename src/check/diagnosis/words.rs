@@ -31,6 +31,7 @@ pub(super) fn sent(lab: &Lab, check: &Check, probe: &Probe) -> String {
         (1, _) => format!("a {what}"),
         (count, _) => format!("{count} {what}s"),
     };
+    let data = sends.transfer.map(|volume| format!(" for {volume} of data")).unwrap_or_default();
     let size = sends.size.map(|size| format!(" of {size} bytes")).unwrap_or_default();
     let whole = if sends.df { " that may not be fragmented" } else { "" };
     let source = match &check.expect {
@@ -45,7 +46,7 @@ pub(super) fn sent(lab: &Lab, check: &Check, probe: &Probe) -> String {
     let with =
         if with.is_empty() { String::new() } else { format!(" with {}", with.join(" and ")) };
     let sport = sends.sport.map(|port| format!(" from port {port}")).unwrap_or_default();
-    format!("{from} {did} {what}{size}{whole}{with}{source}{sport} to {to}{hops}.")
+    format!("{from} {did} {what}{data}{size}{whole}{with}{source}{sport} to {to}{hops}.")
 }
 
 /// What the sender's kernel says of its route.

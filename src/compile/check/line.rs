@@ -139,6 +139,7 @@ impl fmt::Display for Sends {
             Protocol::Udp(port) => write!(f, " udp {port}")?,
         }
         option(f, "sport", self.sport)?;
+        option(f, "data", self.transfer)?;
         if self.opened {
             f.write_str(" opened")?;
         }

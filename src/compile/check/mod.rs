@@ -9,6 +9,7 @@
 //!                                 port that is opened for the check, whatever commands run there
 //! size N  df  hops N              N bytes of data (not tcp), never fragmented (not tcp), this TTL
 //! from ADDRESS                    the source; behind `!>` without `error` any, else the sender's own
+//! data AMOUNT                     so much goes over the connection and comes back: 100kB, 2MB (tcp)
 //! sport PORT                      the port that it is sent from (tcp or udp)
 //! tos N | dscp NAME|N  mark N     its type of service as `ip` writes it; SO_MARK, for rules of the sender
 //! count N                         so many, each to be answered unless `loss` says otherwise
@@ -28,11 +29,13 @@ mod bound;
 mod line;
 mod parse;
 mod rejection;
+mod volume;
 
 pub use bound::{Bound, Percent};
 pub use line::{Arrow, Goal, Line, Place};
 pub(super) use parse::WORDS as OPTIONS;
 pub use rejection::{Rejection, RejectionKind};
+pub use volume::Volume;
 
 use super::lab::NodeId;
 use crate::diagnostic::Span;
@@ -126,6 +129,8 @@ pub struct Sends {
     pub from: Option<IpAddr>,
     /// `sport`: the port of a connection or a datagram that it is sent from.
     pub sport: Option<NonZeroU16>,
+    /// `data`: how much goes over the connection, and comes back.
+    pub transfer: Option<Volume>,
     /// `tos`, or `dscp`: its type of service or traffic class, the two bits of ECN included.
     pub tos: u8,
     /// `mark`: what rules of its sender's kernel choose it by (`SO_MARK`).

@@ -2,7 +2,7 @@
 
 use super::{
     Answerer, Arrival, Arrow, Bound, Expect, FEWEST_FLOWS, Goal, Hop, Line, MOST, Percent, Place,
-    Protocol, Rejection, RejectionKind, Sends, Share, Spread,
+    Protocol, Rejection, RejectionKind, Sends, Share, Spread, Volume,
 };
 use crate::diagnostic::{Code, Diagnostic, Text, nearest};
 use crate::iproute::{
@@ -17,7 +17,7 @@ use std::str::FromStr;
 /// The words with which something begins that is said of a check.
 pub(in crate::compile) const WORDS: &[&str] = &[
     "tcp", "udp", "served", "refused", "opened", "unique", "size", "df", "hops", "from", "count",
-    "sport", "tos", "dscp", "mark", "ttl", "rtt", "loss", "error", "via", "back", "spread",
+    "sport", "data", "tos", "dscp", "mark", "ttl", "rtt", "loss", "error", "via", "back", "spread",
 ];
 
 /// How many bytes a probe's data has at the least.
@@ -82,6 +82,7 @@ struct Options {
     from: Said<IpAddr>,
     sources: Said<IpNet>,
     sport: Said<NonZeroU16>,
+    transfer: Said<Volume>,
     tos: Said<u8>,
     mark: Said<u32>,
     count: Said<u16>,
@@ -121,6 +122,11 @@ impl Options {
                 }
             }
             "sport" => once(&mut self.sport, word, port(words, word)?),
+            "data" => {
+                let value = words.expect(Volume::RULE, word)?;
+                let volume = value.as_str().parse().map_err(|()| not(&value, Volume::RULE));
+                once(&mut self.transfer, word, volume?)
+            }
             "tos" => {
                 let tos = type_of_service(&words.expect("a type of service", word)?)?;
                 once(&mut self.tos, word, tos)
@@ -225,6 +231,18 @@ impl Options {
             let ecn = self.tos.as_ref().filter(|(_, tos)| tos & 3 != 0).map(|(word, _)| word);
             faults.push((ecn, "the kernel itself sets the bits of ECN in a connection"));
         }
+        if let Some((data, _)) = &self.transfer {
+            let is_tcp = matches!(self.protocol, Some((_, Protocol::Tcp(_))));
+            let is_in_vain = !is_tcp || arrow == Arrow::Misses;
+            let why = "a server that is there does not send back what it gets";
+            let once = "data goes once, and is sent again until it arrives";
+            faults.push((
+                Some(data).filter(|_| is_in_vain),
+                "only a connection that is made, by `tcp`, takes data there and back",
+            ));
+            faults.push((answerer, why));
+            faults.extend([word(&self.count), rtt, spread].map(|word| (word, once)));
+        }
         if self.sport.is_some() {
             let why = "packets that are sent from one port are of one flow";
             faults.extend([word(&self.count), rtt, loss, spread].map(|word| (word, why)));
@@ -293,6 +311,7 @@ impl Options {
             hops: value(self.hops),
             from: value(self.from),
             sport: value(self.sport),
+            transfer: value(self.transfer),
             tos: value(self.tos).unwrap_or_default(),
             mark: value(self.mark).unwrap_or_default(),
             count: value(self.count),

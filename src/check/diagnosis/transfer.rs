@@ -1,0 +1,30 @@
+//! What is said of data that did not come back.
+
+use crate::check::transfer::Moved;
+use crate::check::verdict::{sender, target};
+use crate::compile::{Check, Lab};
+
+/// The reason in one line.
+pub(super) fn stalled(lab: &Lab, check: &Check, moved: Moved) -> String {
+    let total = check.sends.transfer.map_or(0, |volume| volume.bytes());
+    let (from, to) = (sender(lab, check), target(lab, check));
+    let taken = match moved.taken {
+        Some(taken) => format!("{to} took in {taken} of {total} bytes"),
+        None => format!("{from} sent {total} bytes"),
+    };
+    format!("{taken}, and {} came back", moved.back)
+}
+
+/// What that hints at.
+pub(super) fn explain(check: &Check, moved: Moved) -> Vec<String> {
+    let total = check.sends.transfer.map_or(0, |volume| volume.bytes());
+    let way = match moved.taken {
+        Some(taken) if taken < total => "to the far side",
+        Some(_) | None => "there or back",
+    };
+    let size = moved.segment.map(|size| format!(" of {size} bytes of data")).unwrap_or_default();
+    vec![format!(
+        "The connection was made, so small packets pass. Segments{size} were lost on their way {way}, as where a link \
+         takes less and no ICMP error comes back that says so."
+    )]
+}
