@@ -10,6 +10,7 @@
 //! built and what was seen.
 
 mod attempt;
+mod capture;
 mod cause;
 mod control;
 mod delay;

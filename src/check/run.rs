@@ -1,5 +1,6 @@
 //! All checks at once: sending, watching, waiting.
 
+use super::capture::Unseen;
 use super::control;
 use super::delay::Delays;
 use super::filter::Sought;
@@ -70,6 +71,7 @@ pub fn run_until(
                 *known = Some(result);
             }
         })?;
+        run.unseen = Unseen::of(&run)?;
         let results = results.into_iter().enumerate().map(|(check, result)| {
             result.unwrap_or_else(|| {
                 let result = verdict::remaining(&run, check, &held);
@@ -90,6 +92,8 @@ pub(super) struct Run<'a> {
     pub(super) checks: &'a [Check],
     /// A probe per address of each check, the checks in order.
     pub(super) probes: Vec<Probe>,
+    /// What went by and was not seen, once all is over.
+    pub(super) unseen: Unseen,
     /// The probes that want nobody to listen on the port that they go to.
     refusals: Vec<usize>,
     /// The slowest answer so far.
@@ -171,6 +175,7 @@ impl<'a> Run<'a> {
             lab,
             checks,
             probes,
+            unseen: Unseen::default(),
             refusals,
             slowest,
             delays,

@@ -23,7 +23,9 @@ pub(super) fn remaining(run: &Run<'_>, place: usize, held: &[bool]) -> CheckResu
     let check = &run.checks[place];
     match check.expect {
         Expect::Arrives(_) | Expect::Spreads(_) | Expect::Rejected(_) => {
-            result(run, place, Some(diagnosis::explain(run, place)))
+            let (reason, mut lines) = diagnosis::explain(run, place);
+            lines.extend(run.unseen.doubt(run.lab));
+            result(run, place, Some((reason, lines)))
         }
         Expect::Lost => {
             if let Some(probe) = probes(run, place).find(|probe| probe.came_through(run.lab, check))
@@ -33,6 +35,13 @@ pub(super) fn remaining(run: &Run<'_>, place: usize, held: &[bool]) -> CheckResu
             // A port that is closed is silent without a filter.
             if let Some(failure) = diagnosis::explain_closed(run, place) {
                 return result(run, place, Some(failure));
+            }
+            if let Some(reason) = run.unseen.hides_arrival(run.lab, check) {
+                return result(
+                    run,
+                    place,
+                    Some((reason, run.unseen.doubt(run.lab).into_iter().collect())),
+                );
             }
             let is_vouched_for = run.checks.iter().enumerate().any(|(other, it)| {
                 held[other]

@@ -43,6 +43,11 @@ impl Watch {
         Ok(Self { node, socket, names })
     }
 
+    /// How many frames were lost since that was asked for the last time.
+    pub(super) fn lost(&self) -> io::Result<u32> {
+        self.socket.lost()
+    }
+
     /// The next packet that has to do with a probe, or nothing where none is queued.
     pub(super) fn receive(
         &self,

@@ -1,5 +1,6 @@
 //! Packet sockets: every frame that passes a namespace's interfaces, without touching it.
 
+use crate::sys::lost_frames;
 use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -51,6 +52,14 @@ impl PacketSocket {
     /// # Errors
     /// What the kernel answers: without `CAP_NET_RAW` it refuses.
     pub fn open(filter: &[SockFilter]) -> io::Result<Self> {
+        Self::with_room(BUFFER, filter)
+    }
+
+    /// The same, with room for so many bytes of frames that nobody has read yet.
+    ///
+    /// # Errors
+    /// As [`PacketSocket::open`].
+    pub fn with_room(buffer: usize, filter: &[SockFilter]) -> io::Result<Self> {
         let fd = nix::sys::socket::socket(
             nix::sys::socket::AddressFamily::Packet,
             SockType::Datagram,
@@ -60,11 +69,19 @@ impl PacketSocket {
         let socket = Socket::from(fd);
         socket.attach_filter(filter)?;
         // Above the system's limit where this process may, else as much as it gives.
-        if setsockopt(&socket, sockopt::RcvBufForce, &BUFFER).is_err() {
-            socket.set_recv_buffer_size(BUFFER)?;
+        if setsockopt(&socket, sockopt::RcvBufForce, &buffer).is_err() {
+            socket.set_recv_buffer_size(buffer)?;
         }
         ask_for_times(&socket)?;
         Ok(Self(socket))
+    }
+
+    /// How many frames it has lost since that was asked for the last time, for want of room.
+    ///
+    /// # Errors
+    /// What the kernel answers.
+    pub fn lost(&self) -> io::Result<u32> {
+        lost_frames(self)
     }
 
     /// The next frame, or nothing where none is queued.

@@ -8,9 +8,10 @@ use super::running::RunningLab;
 use crate::check::{self, Report};
 use crate::compile::{Check, Lab, Node, read_check};
 use crate::diagnostic::{Diagnostics, Source, Span, Text};
+use crate::document::LabName;
 use crate::explain;
 use crate::kernel::{EndedCommand, Home, Namespace, processes_in};
-use crate::state::{self, Built, Change, LinkChange};
+use crate::state::{self, Built, Change, LinkChange, Turn};
 use crate::verify;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
@@ -150,11 +151,7 @@ pub(super) fn changes(built: &Built, changes: &[Change], lab: &str) -> verify::C
 }
 
 /// Runs checks until all of one run hold, or nobody waits for that any more.
-fn run(
-    lab: &Lab,
-    patience: Patience,
-    observer: &mut impl Observer,
-) -> Result<Report, check::Error> {
+fn run(lab: &Lab, patience: Patience, observer: &mut impl Observer) -> Result<Report, CheckError> {
     let (Patience::For(limit) | Patience::WhileCommandsRun(limit)) = patience;
     let deadline = Instant::now() + limit;
     let mut is_first = true;
@@ -166,8 +163,10 @@ fn run(
                 Patience::For(_) => false,
                 Patience::WhileCommandsRun(_) => nothing_runs(lab),
             };
+        let turn = turn(&lab.name, observer)?;
         let asked = &*observer;
         let report = check::run_until(lab, &lab.checks, || asked.is_interrupted(), |_, _| {})?;
+        drop(turn);
         if report.ok() || is_last {
             return Ok(report);
         }
@@ -176,6 +175,13 @@ fn run(
         }
         std::thread::sleep(PACE.saturating_sub(begun.elapsed()));
     }
+}
+
+/// Waits until nobody else sends probes in a lab.
+pub(super) fn turn(lab: &LabName, observer: &mut impl Observer) -> Result<Turn, CheckError> {
+    let turn = Turn::take(lab, || observer.waiting(lab)).map_err(OpenError::from)?;
+    observer.locked();
+    Ok(turn)
 }
 
 /// Whether no process is in any of the lab's nodes.

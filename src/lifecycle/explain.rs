@@ -1,6 +1,6 @@
 //! Answering a question about one pair of ends.
 
-use super::check::{CheckError, changes, only, unsaid};
+use super::check::{CheckError, changes, only, turn, unsaid};
 use super::definition::CompiledLab;
 use super::error::{OpenError, own, standing};
 use super::observer::Observer;
@@ -59,6 +59,7 @@ impl RunningLab {
         observer.locked();
         let changes = changes(&built, &record.changes, lab.name.as_str());
         let standing = check::observe(&lab)?.with_changes(changes);
+        let _turn = turn(name, observer)?;
         let asked = &*observer;
         let interrupted = || asked.is_interrupted();
         let file = built.source;

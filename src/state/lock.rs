@@ -1,5 +1,6 @@
 //! One command at a time on one lab.
 
+use super::record::FILE as RECORD;
 use super::{DIRECTORY, at, directory};
 use crate::document::LabName;
 use nix::fcntl::{Flock, FlockArg};
@@ -18,6 +19,13 @@ pub struct Lock {
 /// The right to look at a lab while nobody changes it.
 #[derive(Debug)]
 pub struct Shared {
+    _held: Flock<File>,
+}
+
+/// The turn to send probes, which one process at a time has: it would take the ports that another opens for
+/// those of servers, and find them closed in the next moment.
+#[derive(Debug)]
+pub struct Turn {
     _held: Flock<File>,
 }
 
@@ -65,6 +73,25 @@ impl Shared {
     pub fn take(lab: &LabName, waiting: impl FnOnce()) -> io::Result<Option<Self>> {
         let held = hold(lab, waiting, FlockArg::LockSharedNonblock, FlockArg::LockShared, false)?;
         Ok(held.map(|held| Self { _held: held }))
+    }
+}
+
+impl Turn {
+    /// Takes the turn of a lab that is looked at, whose record nobody replaces meanwhile.
+    ///
+    /// # Errors
+    /// The record cannot be locked.
+    pub fn take(lab: &LabName, waiting: impl FnOnce()) -> io::Result<Self> {
+        let path = directory(lab).join(RECORD);
+        let file = File::open(&path).map_err(at(&path))?;
+        let held = Flock::lock(file, FlockArg::LockExclusiveNonblock).or_else(|(file, error)| {
+            if error == nix::Error::EWOULDBLOCK {
+                waiting();
+                return Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error);
+            }
+            Err(error)
+        });
+        Ok(Self { _held: held? })
     }
 }
 

@@ -14,7 +14,7 @@ mod outline;
 mod record;
 
 pub use built::Built;
-pub use lock::{Lock, Shared};
+pub use lock::{Lock, Shared, Turn};
 pub use outline::{Outline, invoking_user, outlines};
 pub use record::{
     Change, Commands, Footprint, LinkChange, NodeOutline, Phase, Record, RecordError, SCHEMA,

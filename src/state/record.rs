@@ -13,7 +13,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// The name of the record in the lab's directory.
-const FILE: &str = "lab.json";
+pub(super) const FILE: &str = "lab.json";
 
 /// What records are written in: the number of their own schema, and the version of the program, as
 /// what was built is kept just as that version has it in memory.

@@ -23,6 +23,6 @@ pub use clock::tsc_khz;
 pub use ethtool::Offload;
 pub use file_limit::FileLimit;
 pub use pidfd::{pidfd_open, pidfd_send_signal};
-pub use socket::{allow_fragments, loopback_up, namespace_cookie, set_option};
+pub use socket::{allow_fragments, loopback_up, lost_frames, namespace_cookie, set_option};
 pub use terminal::{WindowSize, set_window_size, window_size};
 pub use watch::watch;

@@ -31,6 +31,26 @@ pub fn allow_fragments(socket: impl AsFd, ipv6: bool, allowed: bool) -> io::Resu
     }
 }
 
+/// How many frames a packet socket has lost since that was asked for the last time, because nobody had read those
+/// before them: `PACKET_STATISTICS` (`packet(7)`).
+pub fn lost_frames(socket: &impl AsFd) -> io::Result<u32> {
+    let mut counted = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
+    let mut length =
+        libc::socklen_t::try_from(size_of::<libc::tpacket_stats>()).expect("a small number");
+    // SAFETY: the pointers are those of the counters and of their length, which outlive the call.
+    let answer = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            (&raw mut counted).cast(),
+            &raw mut length,
+        )
+    };
+    Errno::result(answer)?;
+    Ok(counted.tp_drops)
+}
+
 /// The number of the calling thread's network namespace, which no other one of this boot has or gets:
 /// `SO_NETNS_COOKIE`. Nothing where the kernel does not know it, before Linux 5.14.
 pub fn namespace_cookie() -> io::Result<Option<u64>> {

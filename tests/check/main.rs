@@ -4,6 +4,7 @@
 
 mod answers;
 mod bench;
+mod crowds;
 mod options;
 mod packets;
 mod reach;

@@ -42,7 +42,7 @@ pub fn fails(bench: &Bench, line: &str) -> (CheckResult, String) {
 }
 
 /// Does work in a node's namespace.
-fn within<T: Send>(bench: &Bench, node: &str, work: impl FnOnce() -> T + Send) -> T {
+pub fn within<T: Send>(bench: &Bench, node: &str, work: impl FnOnce() -> T + Send) -> T {
     let namespace = Namespace::open(&bench.lab[bench.id(node)].namespace).unwrap();
     on_worker(|worker| {
         worker.enter(&namespace).unwrap();

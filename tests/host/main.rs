@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod change;
+mod checks;
 mod deaf;
 mod diagnosis;
 mod exec;
