@@ -111,6 +111,9 @@ impl Flight {
     /// How far its data has come, beside what was known of it.
     pub(super) fn moved(&self, before: Option<Moved>) -> Option<Moved> {
         let Kind::Transfer(transfer) = &self.kind else { return None };
+        if !transfer.has_begun {
+            return before;
+        }
         let before = before.unwrap_or_else(Moved::none);
         let at = if transfer.back() > before.back { Instant::now() } else { before.at };
         let segment = self.socket.tcp_mss().ok();

@@ -116,14 +116,15 @@ impl Run<'_> {
         let attempt = probe.and_then(|probe| probe.attempts.get_mut(attempt));
         let Some(attempt) = attempt else { return Ok(None) };
         let Some(flight) = &mut attempt.flight else { return Ok(None) };
-        let Some(landing) = flight.landing()? else {
+        let landing = flight.landing()?;
+        attempt.moved = flight.moved(attempt.moved);
+        let Some(landing) = landing else {
             if flight.is_connection() {
                 // An error ends it, and epoll would tell of it for ever.
                 self.epoll.delete(flight)?;
             }
             return Ok(None);
         };
-        attempt.moved = flight.moved(attempt.moved);
         if let Landing::Moving(interest) = landing {
             self.epoll.modify(flight, &mut ready.event_for(interest))?;
             return Ok(None);

@@ -39,16 +39,19 @@ pub(super) struct Transfer {
     total: u64,
     sent: u64,
     back: u64,
+    /// Whether there is a connection for it.
+    pub(super) has_begun: bool,
 }
 
 impl Transfer {
     /// One of so many bytes.
     pub(super) fn new(total: u64) -> Self {
-        Self { total, sent: 0, back: 0 }
+        Self { total, sent: 0, back: 0, has_begun: false }
     }
 
     /// Writes and reads what can be.
     pub(super) fn go_on(&mut self, socket: &Socket) -> io::Result<()> {
+        self.has_begun = true;
         write(socket, self.total, &mut self.sent)?;
         read(socket, &mut self.back)
     }

@@ -1,7 +1,8 @@
 //! Data that goes over a connection and back: what a connection alone does not show.
 
 use crate::bench::Bench;
-use crate::options::{ROW, all_hold, fails};
+use crate::options::{ROW, all_hold, fails, within};
+use std::net::TcpListener;
 use std::process::Command;
 
 /// Gives a node a ruleset of nft.
@@ -55,6 +56,17 @@ fn a_router_that_does_not_say_that_packets_are_too_large_is_found_by_data_alone(
         assert!(said.contains(hint), "{said}");
         assert!(said.contains(" were lost on their way to the far side, as where"), "{said}");
     }
+}
+
+#[test]
+fn a_server_that_is_there_is_not_asked_to_send_data_back() {
+    let bench = Bench::new(ROW);
+    let server = within(&bench, "h2", || TcpListener::bind("10.3.0.1:80").unwrap());
+    let (result, said) = fails(&bench, "h1 -> 10.3.0.1 tcp 80 data 1kB");
+    assert_eq!(result.reason.as_deref(), Some("h1 sent 1000 bytes, and 0 came back"));
+    let hint = "It need not send back what it gets: data is for a port that nobody has.";
+    assert!(said.contains(hint), "{said}");
+    drop(server);
 }
 
 #[test]

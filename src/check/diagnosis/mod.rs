@@ -92,7 +92,7 @@ pub(super) fn explain(run: &Run<'_>, place: usize) -> (String, Vec<String>) {
         return (misled(lab, check, probe, attempt, &forth, &back), lines);
     }
     if let Some(moved) = attempt.moved.filter(|_| attempt.answered.is_none()) {
-        lines.extend(transfer::explain(check, moved));
+        lines.push(transfer::explain(check, attempt, moved));
         return (transfer::stalled(lab, check, moved), lines);
     }
     let Some(Shortcoming::Lost(count)) = shortcoming else {
