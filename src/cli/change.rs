@@ -55,7 +55,7 @@ pub(super) fn change<T: Send>(
 }
 
 /// Says why a lab was not changed.
-fn not_changed(error: ChangeError, lab: &LabName) -> Exit {
+pub(super) fn not_changed(error: ChangeError, lab: &LabName) -> Exit {
     let (error, file, unrecorded) = match error {
         ChangeError::Open(error) => return unopened(error),
         ChangeError::RunsCommands(_)

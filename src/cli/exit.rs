@@ -24,6 +24,8 @@ pub(super) enum Exit {
     Interrupted,
     /// A fault of this program.
     Bug,
+    /// Nothing was done, and something would change.
+    WouldChange,
     /// `exec` could not start the command.
     NotStarted,
     /// The status of a command that was run.
@@ -39,6 +41,7 @@ impl Exit {
             Exit::Wrong => 2,
             Exit::Cannot => 3,
             Exit::Refused => 4,
+            Exit::WouldChange => 10,
             Exit::Interrupted => 130,
             Exit::Bug => 70,
             Exit::NotStarted => 125,

@@ -76,7 +76,7 @@ Examples:
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Build the lab in FILE and run its checks
+    /// Build the lab in FILE, or apply its edits to the lab that is up, and run the checks
     Up(up::Arguments),
     /// Tear labs down
     Down(down::Arguments),

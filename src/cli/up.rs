@@ -1,6 +1,8 @@
 //! `vrflab up`: builds a lab and runs its checks.
 
+use super::change::not_changed;
 use super::check;
+use super::count;
 use super::exit::{Exit, cannot, unopened, wrong};
 use super::input::{self, LabFile};
 use super::interrupt::{self, Interrupt};
@@ -14,9 +16,10 @@ use crate::diagnostic::Source;
 use crate::document::LabName;
 use crate::executor::{self, ApplyError, BuildError, Fault};
 use crate::lifecycle::{
-    CheckError, CheckOptions, CompiledLab, Options, Patience, Promises, RunningLab, UpError,
-    UpOptions, Verify,
+    ChangeError, CheckError, CheckOptions, CompiledLab, KernelChangeError, Options, Patience,
+    Promises, RunningLab, UpError, UpOptions, Verify,
 };
+use crate::plan::{Action, Step};
 use crate::vm;
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -28,6 +31,7 @@ Examples:
   vrflab up labs/l3vpn.dot
   vrflab up --name second --no-check labs/two-hosts.yaml
   vrflab up --no-run labs/frr.yaml
+  vrflab up --dry-run labs/l3vpn.dot
   vrflab up - < lab.dot";
 
 /// The arguments of `vrflab up`.
@@ -49,6 +53,13 @@ pub(super) struct Arguments {
     /// may need time, else 0]
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
+    /// Print the steps that would be taken as commands, `+` before what is made, `~` before what is
+    /// changed in place and `-` before what is deleted, and take none
+    #[arg(long)]
+    dry_run: bool,
+    /// Exit with status 10 if there are such steps
+    #[arg(long, requires = "dry_run")]
+    exit_code: bool,
     /// The lab's name, instead of the file's own
     #[arg(long, value_parser = lab_name)]
     name: Option<LabName>,
@@ -63,6 +74,10 @@ pub(super) struct Wishes {
     checks: bool,
     /// Whether what was made is read back.
     verify: bool,
+    /// Whether the steps are printed and not taken.
+    dry_run: bool,
+    /// Whether the exit status says then that there are some.
+    exit_code: bool,
     /// For how many seconds those that fail are retried; for how long is suitable where it is not said.
     wait: Option<u64>,
 }
@@ -108,6 +123,8 @@ fn decide(arguments: &Arguments, kernel: Kernel, interrupt: &Interrupt) -> Resul
     let known = if kernel == Kernel::Host { Kernel::Host } else { Kernel::Auto };
     let place = match labs::named(lab.name().as_str(), known)? {
         Some((_, place)) => place,
+        // Where it would be built makes no difference to its steps.
+        None if arguments.dry_run => Place::Here,
         None => place::for_lab(&lab, kernel)?,
     };
     Ok(match place {
@@ -118,7 +135,8 @@ fn decide(arguments: &Arguments, kernel: Kernel, interrupt: &Interrupt) -> Resul
 
 impl Arguments {
     fn wishes(&self) -> Wishes {
-        Wishes { checks: !self.no_check, verify: !self.no_verify, wait: self.wait }
+        let Self { no_check, no_verify, dry_run, exit_code, wait, .. } = *self;
+        Wishes { checks: !no_check, verify: !no_verify, dry_run, exit_code, wait }
     }
 }
 
@@ -142,17 +160,27 @@ pub(super) fn received(wishes: &Wishes) -> Exit {
 
 fn here(wishes: Wishes, lab: &CompiledLab, interrupt: &Interrupt) -> Exit {
     let mut watch = Watch::of_up(interrupt);
+    if wishes.dry_run {
+        return match lab.steps(&mut watch) {
+            Ok(steps) => shown(&steps, wishes.exit_code, lab.name()),
+            Err(error) => not_built(error, lab),
+        };
+    }
     let verify = if wishes.verify { Verify::Before } else { Verify::Never };
     let options = UpOptions { checks: wishes.checks, verify, keep_lock: true };
     let running = match lab.up(&options, &mut watch) {
-        Ok(running) if running.is_new() => running,
+        Ok(running) if running.is_new() || running.applied().is_some() => running,
         Ok(running) => return already(&running),
         Err(error) => {
             watch.clear();
             return not_built(error, lab);
         }
     };
-    watch.built(lab.lab());
+    match running.applied() {
+        None => watch.built(lab.lab()),
+        Some(0) => out!("{}: matches its file now", lab.name()),
+        Some(applied) => out!("{}: changed, {} applied", lab.name(), count(applied, "step")),
+    }
     if !wishes.checks {
         return Exit::Done;
     }
@@ -162,6 +190,9 @@ fn here(wishes: Wishes, lab: &CompiledLab, interrupt: &Interrupt) -> Exit {
         Err(CheckError::Run(crate::check::Error::Interrupted)) => {
             let name = lab.name();
             err!("{name}: interrupted");
+            if running.applied().is_some() {
+                return Exit::Interrupted;
+            }
             match running.down(&mut Waiting) {
                 Ok(()) => {
                     err!("{name}: everything was rolled back");
@@ -171,6 +202,26 @@ fn here(wishes: Wishes, lab: &CompiledLab, interrupt: &Interrupt) -> Exit {
             }
         }
         Err(error) => check::failed(error),
+    }
+}
+
+/// Shows the steps that would be taken.
+fn shown(steps: &[Step], exit_code: bool, name: &LabName) -> Exit {
+    for Step { action, span: _ } in steps {
+        let sign = match action {
+            Action::Add(_) | Action::Replace { before: None, .. } => '+',
+            Action::Replace { before: Some(_), .. } => '~',
+            Action::Delete(_) => '-',
+        };
+        out!("{sign} {action}");
+    }
+    match (steps.is_empty(), exit_code) {
+        (true, _) => {
+            out!("{name}: nothing would change");
+            Exit::Done
+        }
+        (false, true) => Exit::WouldChange,
+        (false, false) => Exit::Done,
     }
 }
 
@@ -215,6 +266,16 @@ fn not_built(error: UpError, lab: &CompiledLab) -> Exit {
             err!("{lab}: is up, and not whole; `vrflab reset {lab}` builds it anew");
             Exit::Partly
         }
+        UpError::Change(ChangeError::Refused {
+            error: KernelChangeError::Differs { action },
+            ..
+        }) => {
+            let name = lab.name();
+            err!("{name}: the kernel holds something else than what was made: `{action}` mends it");
+            err!("{name}: the change was rolled back");
+            Exit::Refused
+        }
+        UpError::Change(error) => not_changed(error, lab.name()),
         UpError::InTheWay(error) => down::say(error.left, Exit::Partly),
         UpError::Open(error) => unopened(error),
         UpError::Build(error) => {

@@ -57,7 +57,7 @@ pub enum Stopped {
 }
 
 impl Stopped {
-    fn done(&self) -> usize {
+    pub(super) fn done(&self) -> usize {
         match self {
             Stopped::Refused(RefusedStep { done, .. }) | Stopped::Interrupted { done } => *done,
         }
@@ -120,7 +120,8 @@ pub fn change_through(
             let steps: Vec<Step> = plan.steps().cloned().collect();
             let mut machine = machine(change, &home, worker);
             if let Err(stopped) = execute(&steps, change.mark, &mut machine) {
-                return Err(rolled_back(change, stopped, &steps, &observed, &home, worker)?);
+                let done = &steps[..stopped.done()];
+                return Err(rolled_back(change, stopped, done, &observed, &home, worker)?);
             }
             routes += steps.iter().filter(|step| is_route(&step.action)).count();
         }
@@ -157,7 +158,7 @@ fn is_of_far_ends(resource: &Resource) -> bool {
 }
 
 /// What there is to be.
-fn wanted(change: &Change<'_>, observed: &State) -> State {
+pub(super) fn wanted(change: &Change<'_>, observed: &State) -> State {
     let (before, after) = (State::of(change.before), State::of(change.after));
     let (known, planned, there) = (before.by_key(), after.by_key(), observed.by_key());
     let mut wanted = BTreeSet::new();
@@ -206,19 +207,19 @@ pub fn apply(
     Ok(())
 }
 
-/// Takes back those of the steps that were carried out before they were stopped; returns why they were.
+/// Takes back the steps that were carried out before others were stopped; returns why they were.
 ///
 /// # Errors
 /// The lab cannot be looked at.
 pub(super) fn rolled_back(
     change: &Change<'_>,
     stopped: Stopped,
-    steps: &[Step],
+    done: &[Step],
     observed: &State,
     home: &Home,
     worker: &mut Worker,
 ) -> Result<ChangeError, ChangeError> {
-    let stuck = roll_back(change, &steps[..stopped.done()], observed, home, worker)?.map(Box::new);
+    let stuck = roll_back(change, done, observed, home, worker)?.map(Box::new);
     Ok(match stopped {
         Stopped::Refused(RefusedStep { done: _, step, reason }) => {
             ChangeError::Refused { step, reason, stuck }
@@ -229,7 +230,7 @@ pub(super) fn rolled_back(
 
 /// Takes back steps, and brings back what the kernel dropped in their wake. Returns the step that it
 /// refuses in its turn.
-fn roll_back(
+pub(super) fn roll_back(
     change: &Change<'_>,
     done: &[Step],
     observed: &State,

@@ -37,7 +37,10 @@ pub fn heal(
             let mut machine = machine(change, &home, worker);
             match apply(steps, change.mark, &mut machine, is_interrupted) {
                 Ok(()) => Ok(()),
-                Err(stopped) => Err(rolled_back(change, stopped, steps, &observed, &home, worker)?),
+                Err(stopped) => {
+                    let done = &steps[..stopped.done()];
+                    Err(rolled_back(change, stopped, done, &observed, &home, worker)?)
+                }
             }
         };
         // Made anew, an address has the routes that the kernel makes for it.

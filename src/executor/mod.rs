@@ -9,6 +9,7 @@
 
 mod build;
 mod change;
+mod edit;
 mod heal;
 mod kernel;
 mod rehearsal;
@@ -18,6 +19,7 @@ mod teardown;
 
 pub use build::{BuildError, build, build_through, rebuild};
 pub use change::{Change, ChangeError, IsInterrupted, Stopped, apply, change, change_through};
+pub use edit::{edit, edits};
 pub use heal::heal;
 pub use kernel::Kernel;
 pub use rehearsal::rehearse;

@@ -118,6 +118,11 @@ impl Home {
         remove_file(&self.identities())
     }
 
+    /// Takes away a node's own files, which another one of its name is not to have.
+    pub(super) fn forget_node(&self, namespace: &str) -> io::Result<()> {
+        remove(&self.directory.join("nodes").join(namespace))
+    }
+
     /// Notes the process group of a command that was started.
     pub(super) fn note_command(
         &self,
@@ -137,6 +142,11 @@ impl Home {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Forgets a command that is to be ended.
+    pub(super) fn forget_command(&self, namespace: &str, number: usize) -> io::Result<()> {
+        remove_file(&self.command(namespace, number))
     }
 
     fn command(&self, namespace: &str, number: usize) -> PathBuf {
@@ -208,6 +218,11 @@ impl Home {
             (&one.node, one.number).cmp(&(&other.node, other.number))
         });
         Ok(ended)
+    }
+
+    /// Forgets how a command ended.
+    pub(super) fn forget_end(&self, node: &str, number: usize) -> io::Result<()> {
+        remove_file(&self.ends().join(format!("{node}.{number}")))
     }
 
     fn ends(&self) -> PathBuf {

@@ -165,8 +165,9 @@ impl<'w> Machine<'w> {
                 let text = is_made.then_some(text.as_str());
                 Ok(self.home.write_etc(namespace, path, text)?)
             }
-            Resource::Command { namespace, number, .. } => {
-                Ok(stop::stop(&self.home, namespace, *number)?)
+            Resource::Command { namespace, node, number, .. } => {
+                stop::stop(&self.home, namespace, *number)?;
+                Ok(self.home.forget_end(node, *number)?)
             }
             Resource::Namespace { .. }
             | Resource::Veth { .. }
@@ -244,6 +245,7 @@ impl<'w> Machine<'w> {
         namespace: &str,
         moment: Duration,
     ) -> Result<Option<String>, Refused> {
+        self.join(namespace)?;
         self.enter(namespace)?;
         Ok(settle::ports(moment)?)
     }
@@ -304,6 +306,7 @@ impl<'w> Machine<'w> {
             return Err(Refused { index: 0, refusal });
         }
         Namespace::release(name)?;
+        self.home.forget_node(name)?;
         Ok(forget_groups(&self.home, &nodes, self.worker)?)
     }
 

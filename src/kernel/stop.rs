@@ -22,6 +22,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// It does not end, or it cannot be asked to.
 pub(super) fn stop(home: &Home, namespace: &str, number: usize) -> io::Result<()> {
     let Some(group) = home.noted_command(namespace, number)? else { return Ok(()) };
+    // Its supervisor tells by this that its end is nobody's concern.
+    home.forget_command(namespace, number)?;
     // The number may be another one's by now.
     let own = Namespace::open(namespace)?.inode();
     let is_own = |pid: i32| fs::metadata(format!("/proc/{pid}/ns/net")).map(|it| it.ino() == own);

@@ -183,12 +183,14 @@ fn watch(order: &Order, home: &Home, running: &mut [Running]) -> io::Result<()> 
             command.pid = None;
             // As much as a pipe holds, which the command may have written just before.
             command.take_in(64 * 1024 / CHUNK);
-            if is_told_to_end {
+            let Started { node, number, line, vrf: _ } = &order.commands[index];
+            let noted = home.noted_command(&order.namespace, *number);
+            let is_stopped = noted.is_ok_and(|noted| noted != Some(pid));
+            if is_told_to_end || is_stopped {
                 continue;
             }
             let last = format!("[vrflab: the command {end}]\n");
             command.output.append(last.as_bytes());
-            let Started { node, number, line, vrf: _ } = &order.commands[index];
             let (node, command) = (node.clone(), line.clone());
             // A lab that goes takes along where this would be read.
             let _: Result<(), io::Error> =

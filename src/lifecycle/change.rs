@@ -347,7 +347,7 @@ impl Changing<'_> {
 
 /// The lab of a file whose routes lead round the links that were brought down so; nothing where no such
 /// link is.
-fn rerouted(built: &Built, changes: &[Change]) -> Result<Option<Lab>, ChangeError> {
+pub(super) fn rerouted(built: &Built, changes: &[Change]) -> Result<Option<Lab>, ChangeError> {
     let down = failed_links(changes);
     if down.is_empty() {
         return Ok(None);

@@ -23,6 +23,7 @@
 mod change;
 mod check;
 mod definition;
+mod edit;
 mod error;
 mod exec;
 mod explain;

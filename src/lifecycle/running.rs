@@ -16,6 +16,8 @@ pub struct RunningLab {
     /// What it was built from, where that is at hand.
     pub(super) built: Option<Built>,
     is_new: bool,
+    /// By how many steps it was changed.
+    applied: Option<usize>,
     down_on_drop: bool,
 }
 
@@ -26,15 +28,21 @@ impl RunningLab {
     /// There is none, or it cannot be worked on.
     pub fn open(lab: &LabName, observer: &mut impl Observer) -> Result<Self, OpenError> {
         let record = settled(lab, observer)?;
-        Ok(Self { record, lock: None, built: None, is_new: false, down_on_drop: false })
+        Ok(Self::found(record, None))
     }
 
     pub(super) fn found(record: Record, lock: Option<Lock>) -> Self {
-        Self { record, lock, built: None, is_new: false, down_on_drop: false }
+        Self { record, lock, built: None, is_new: false, applied: None, down_on_drop: false }
     }
 
     pub(super) fn made(record: Record, lock: Option<Lock>, built: Built) -> Self {
-        Self { record, lock, built: Some(built), is_new: true, down_on_drop: false }
+        let built = Some(built);
+        Self { record, lock, built, is_new: true, applied: None, down_on_drop: false }
+    }
+
+    pub(super) fn edited(record: Record, built: Built, steps: usize) -> Self {
+        let (built, applied) = (Some(built), Some(steps));
+        Self { record, lock: None, built, is_new: false, applied, down_on_drop: false }
     }
 
     /// Takes what is known of the same lab since it was built anew.
@@ -75,6 +83,12 @@ impl RunningLab {
     /// Whether it was built by the call that returned it, and did not stand before.
     pub fn is_new(&self) -> bool {
         self.is_new
+    }
+
+    /// By how many steps the call that returned it changed the lab that stood; nothing where it built the lab,
+    /// or found it as its file has it.
+    pub fn applied(&self) -> Option<usize> {
+        self.applied
     }
 
     /// The lab as it stands, with what was changed.

@@ -1,16 +1,16 @@
 //! Making a lab stand.
 
+use super::change::ChangeError;
 use super::definition::{CompileError, CompiledLab};
 use super::error::{DownError, OpenError, elsewhere};
 use super::lacks::Lacks;
 use super::observer::{Observer, Steps};
 use super::open_files::{self, OpenFilesError};
 use super::running::RunningLab;
-use crate::compile::{Check, Lab, names};
+use crate::compile::names;
 use crate::document::LabName;
 use crate::executor::{self, BuildError, Fault, TeardownError};
 use crate::kernel::Home;
-use crate::plan::{self, Plan};
 use crate::state::{self, Commands, Lock, Phase, Record, RecordError, Verify};
 use std::io;
 use std::path::PathBuf;
@@ -55,18 +55,20 @@ pub enum UpError {
     /// The file says what this kernel, or nft, would refuse.
     #[error(transparent)]
     Wrong(CompileError),
-    /// A lab of the name stands, made from another network.
+    /// A lab of the name stands, made from another file.
     #[error(
-        "{lab} is up already, made from another network{}; `vrflab down {lab}` takes it away, `vrflab \
-         reset {lab}` brings back what it was made from",
-        .path.as_ref().map_or(String::new(), |path| format!(" ({})", path.display()))
+        "{lab} is up already, made from another file ({}): `vrflab down {lab}` takes it away, and \
+         `vrflab up --name NAME` makes one beside it", .path.display()
     )]
     Other {
         /// The lab.
         lab: LabName,
         /// The file of what stands.
-        path: Option<PathBuf>,
+        path: PathBuf,
     },
+    /// The lab stands, and could not be led to what its file says now.
+    #[error(transparent)]
+    Change(#[from] ChangeError),
     /// The lab stands, with its commands or without them where it is to be the other way.
     #[error("{lab} is up already and {commands}; `vrflab down {lab}` takes it away")]
     OtherCommands {
@@ -104,8 +106,8 @@ impl From<RecordError> for UpError {
 }
 
 impl CompiledLab {
-    /// Builds the lab; refused or interrupted, it takes back all it made. A lab that stands already,
-    /// made from the same network, is left as it is.
+    /// Builds the lab; refused or interrupted, it takes back all it made. A lab of the name that stands is
+    /// led to this one by the steps in which they differ, and what is the same is not touched.
     ///
     /// # Errors
     /// Why it was not built.
@@ -130,8 +132,11 @@ impl CompiledLab {
         observer.locked();
         let left = match Record::load(name)? {
             Some(record) if record.phase == Phase::Up => {
-                self.is_standing(&record)?;
-                return Ok(RunningLab::found(record, Some(lock).filter(|_| options.keep_lock)));
+                self.has_the_same_commands(&record)?;
+                self.is_whole(&record)?;
+                let (mut running, lock) = self.lead(record, lock, observer)?;
+                running.lock = Some(lock).filter(|_| options.keep_lock);
+                return Ok(running);
             }
             Some(record) => Some(record.phase),
             None => state::is_noted(name).map_err(OpenError::from)?.then_some(Phase::Begun),
@@ -167,18 +172,13 @@ impl CompiledLab {
         Ok(record)
     }
 
-    /// Sees that what stands under the name is this lab.
-    fn is_standing(&self, record: &Record) -> Result<(), UpError> {
-        let built = record.built().map_err(OpenError::Built)?;
-        let lab = record.lab().clone();
-        let is_text =
-            built.source.text == self.built.source.text && built.lab.files() == self.lab().files();
-        match (is_text, record.commands.left_out == self.commands.left_out) {
-            (true, true) => self.is_whole(record),
-            (true, false) => Err(UpError::OtherCommands { lab, commands: record.commands }),
-            (false, _) if self.is_same(&built.lab) => self.is_whole(record),
-            (false, _) => Err(UpError::Other { lab, path: record.path.clone() }),
+    /// Sees that what stands under the name runs its commands, or does not, as this one is to.
+    pub(super) fn has_the_same_commands(&self, record: &Record) -> Result<(), UpError> {
+        let (ours, theirs) = (self.commands, record.commands);
+        if ours.left_out == theirs.left_out || ours.number == 0 || theirs.number == 0 {
+            return Ok(());
         }
+        Err(UpError::OtherCommands { lab: record.lab().clone(), commands: theirs })
     }
 
     fn is_whole(&self, record: &Record) -> Result<(), UpError> {
@@ -193,14 +193,6 @@ impl CompiledLab {
             true => Ok(()),
             false => Err(UpError::NotWhole { lab: lab.clone(), faults }),
         }
-    }
-
-    /// Whether a lab is the same: the same steps and checks, whatever the comments of its file.
-    fn is_same(&self, other: &Lab) -> bool {
-        let steps = |plan: &Plan| plan.steps().map(|step| step.action.clone()).collect::<Vec<_>>();
-        let checks = |of: &Lab| of.checks.iter().map(Check::to_string).collect::<Vec<_>>();
-        plan::lower(other).is_ok_and(|plan| steps(&plan) == steps(&self.plan))
-            && checks(other) == checks(self.lab())
     }
 }
 

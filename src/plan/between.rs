@@ -3,6 +3,7 @@
 use super::key::{Key, Kind};
 use super::milestone::PLATFORM_LABELS;
 use super::resource::interface_of;
+use super::stage::{stage, stage_of_deletion};
 use super::{Action, Model, Plan, PlanError, Resource, State, Step};
 use crate::diagnostic::Span;
 use crate::iproute::Leads;
@@ -22,6 +23,7 @@ pub fn between(before: &State, after: &State, said: &[&Plan]) -> Result<Plan, Pl
         model: Model::holding(by_age(before, said).into_iter()),
         places: places(said),
         order: order(&wanted, said),
+        moving: moving(before, after),
         new: Vec::new(),
         waits: true,
         actions: Vec::new(),
@@ -33,7 +35,7 @@ pub fn between(before: &State, after: &State, said: &[&Plan]) -> Result<Plan, Pl
     // that goes.
     way.waits = false;
     way.make();
-    let steps: Vec<Step> = way.steps();
+    let steps = way.steps(&untold(said));
     Plan::upon(before, steps)
 }
 
@@ -44,6 +46,8 @@ struct Between<'a> {
     places: BTreeMap<Key<'a>, Span>,
     /// What is wanted, in the order in which it is made.
     order: Vec<&'a Resource>,
+    /// The namespaces in which more than routes and settings changes.
+    moving: BTreeSet<&'a str>,
     /// The namespaces that are made, in which the kernel has rules of its own.
     new: Vec<&'a str>,
     /// Whether what takes room from others waits, as they may be there yet.
@@ -73,6 +77,31 @@ fn places<'a>(said: &[&'a Plan]) -> BTreeMap<Key<'a>, Span> {
     places
 }
 
+/// The namespaces in which states differ in more than routes and settings.
+fn moving<'a>(before: &'a State, after: &'a State) -> BTreeSet<&'a str> {
+    let differ = before.resources.symmetric_difference(&after.resources);
+    let moves = differ.filter(|it| {
+        let is_still = matches!(
+            it,
+            Resource::Route { .. } | Resource::MplsRoute { .. } | Resource::Sysctl { .. }
+        );
+        !is_still
+    });
+    moves.flat_map(Resource::namespaces).collect()
+}
+
+/// What plans make of which the kernel keeps less than it is told, such as where the peers of a WireGuard
+/// interface are, by what it keeps.
+fn untold<'a>(said: &[&'a Plan]) -> BTreeMap<Resource, &'a Resource> {
+    let planned = said.iter().flat_map(|plan| plan.resources());
+    let less = planned.filter_map(|resource| {
+        let is_less = matches!(resource, Resource::Wireguard { .. } | Resource::Qdisc { .. });
+        let kept = is_less.then(|| resource.clone().kept())?;
+        (kept != *resource).then_some((kept, resource))
+    });
+    less.collect()
+}
+
 /// What is wanted in the order of the plans, and behind it what none of them knows.
 fn order<'a>(wanted: &BTreeMap<Key<'a>, &'a Resource>, said: &[&'a Plan]) -> Vec<&'a Resource> {
     let mut left = wanted.clone();
@@ -83,67 +112,6 @@ fn order<'a>(wanted: &BTreeMap<Key<'a>, &'a Resource>, said: &[&'a Plan]) -> Vec
     others.sort_by_key(|resource| stage(resource));
     order.extend(others);
     order
-}
-
-/// The order in which kinds of resources are made.
-fn stage(resource: &Resource) -> u8 {
-    match resource {
-        Resource::Namespace { .. } => 0,
-        Resource::Sysctl { key, .. } if interface_of(key).is_none() => 1,
-        Resource::Veth { .. } => 2,
-        Resource::Device { device, .. } if device.lower.is_none() => 3,
-        Resource::Mtu { .. } => 4,
-        Resource::Device { .. } => 5,
-        Resource::Sysctl { .. } => 6,
-        Resource::NoOffload { .. } => 7,
-        Resource::EtcFile { .. } => 8,
-        Resource::Ruleset { .. } => 9,
-        Resource::Master { .. } => 10,
-        Resource::BridgeVlan { .. } | Resource::BridgePort { .. } | Resource::Fdb { .. } => 11,
-        Resource::Qdisc { qdisc, .. } if qdisc.above().is_none() => 12,
-        Resource::Qdisc { .. } => 13,
-        Resource::Up { .. } => 14,
-        Resource::Address { .. } | Resource::Neighbour { .. } => 15,
-        Resource::Route { route, .. } if route.is_on_link() => 16,
-        Resource::NexthopObject { object, .. } => match object.leads {
-            Leads::Way { .. } | Leads::Blackhole { .. } => 17,
-            Leads::Group { .. } => 18,
-        },
-        Resource::Route { .. } => 19,
-        Resource::Rule { .. } => 20,
-        // Peers are spoken to at once, and not again for seconds if nothing leads to them yet.
-        Resource::MplsRoute { .. } | Resource::Wireguard { .. } => 21,
-        Resource::Command { .. } => 22,
-    }
-}
-
-/// The order in which kinds of resources are deleted: what takes much along first, and else what stands
-/// on others before them.
-fn stage_of_deletion(resource: &Resource) -> u8 {
-    match resource {
-        Resource::Command { .. } => 0,
-        Resource::Namespace { .. } => 1,
-        Resource::Device { device, .. } if device.lower.is_some() => 2,
-        Resource::Veth { .. } | Resource::Device { .. } => 3,
-        Resource::Sysctl { .. }
-        | Resource::NoOffload { .. }
-        | Resource::Wireguard { .. }
-        | Resource::EtcFile { .. }
-        | Resource::Ruleset { .. }
-        | Resource::Master { .. }
-        | Resource::BridgeVlan { .. }
-        | Resource::BridgePort { .. }
-        | Resource::Mtu { .. }
-        | Resource::Fdb { .. }
-        | Resource::Neighbour { .. }
-        | Resource::Qdisc { .. }
-        | Resource::Up { .. }
-        | Resource::Address { .. }
-        | Resource::Route { .. }
-        | Resource::NexthopObject { .. }
-        | Resource::Rule { .. }
-        | Resource::MplsRoute { .. } => u8::MAX - stage(resource),
-    }
 }
 
 /// Whether the kernel puts a resource in the place of another one of its key.
@@ -246,6 +214,9 @@ impl<'a> Between<'a> {
                 }
                 // These go when what takes their place is there.
                 (None, Resource::Up { .. } | Resource::Rule { .. }) => {}
+                // Packets find a way all the time. Where addresses change a route may hide a new gateway.
+                (None, Resource::Route { .. } | Resource::MplsRoute { .. })
+                    if !self.moving.contains(key.namespace) => {}
                 (None, Resource::Sysctl { key: name, .. }) => {
                     if fresh(name).is_none() {
                         goes.insert(self.holder_of(name, &key));
@@ -279,6 +250,13 @@ impl<'a> Between<'a> {
                 }
             }
         }
+        // What the kernel cannot be asked for is not found missing once its namespace is there again.
+        let unasked = before.resources.iter().filter(|it| !it.is_observed());
+        let unasked = unasked
+            .map(Resource::key)
+            .filter(|key| goes.contains(&Key { namespace: key.namespace, kind: Kind::Namespace }));
+        let unasked: Vec<Key<'a>> = unasked.collect();
+        goes.extend(unasked);
         self.with_upper(&mut goes, before);
         let mut goes: Vec<Key<'a>> = goes.into_iter().collect();
         goes.sort_by_key(|key| self.model.get(key).map(stage_of_deletion));
@@ -377,7 +355,9 @@ impl<'a> Between<'a> {
                 continue;
             }
             match resource {
-                Resource::Rule { .. } => self.take(key),
+                Resource::Rule { .. } | Resource::Route { .. } | Resource::MplsRoute { .. } => {
+                    self.take(key);
+                }
                 // It is given what a new namespace has.
                 Resource::Sysctl { .. } => self.take(key),
                 Resource::Namespace { .. }
@@ -397,9 +377,7 @@ impl<'a> Between<'a> {
                 | Resource::NexthopObject { .. }
                 | Resource::Ruleset { .. }
                 | Resource::EtcFile { .. }
-                | Resource::Command { .. }
-                | Resource::Route { .. }
-                | Resource::MplsRoute { .. } => {}
+                | Resource::Command { .. } => {}
             }
         }
         // Some have come up with the device below.
@@ -408,8 +386,22 @@ impl<'a> Between<'a> {
         }
     }
 
-    fn steps(self) -> Vec<Step> {
-        let Self { actions, places, .. } = self;
+    fn steps(self, untold: &BTreeMap<Resource, &Resource>) -> Vec<Step> {
+        let Self { mut actions, places, .. } = self;
+        let tell = |resource: &mut Resource| {
+            if let Some(whole) = untold.get(resource) {
+                resource.clone_from(whole);
+            }
+        };
+        for action in &mut actions {
+            match action {
+                Action::Add(resource) | Action::Delete(resource) => tell(resource),
+                Action::Replace { resource, before } => {
+                    tell(resource);
+                    before.iter_mut().for_each(|before| tell(before));
+                }
+            }
+        }
         let place = |action: &Action| places.get(&action.resource().key()).copied();
         let spans: Vec<Span> =
             actions.iter().map(|action| place(action).unwrap_or(Span::NONE)).collect();

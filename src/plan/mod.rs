@@ -20,6 +20,7 @@ mod model;
 mod needs;
 mod print;
 mod resource;
+mod stage;
 mod state;
 
 pub use action::{Action, Transport};

@@ -73,6 +73,17 @@ pub struct NodeOutline {
     pub commands: Vec<String>,
 }
 
+impl NodeOutline {
+    fn of(node: &Node) -> Self {
+        Self {
+            name: node.name.clone(),
+            namespace: node.namespace.clone(),
+            vrfs: node.vrfs.iter().map(|vrf| vrf.name.clone()).collect(),
+            commands: node.run.iter().map(|command| command.line.value.clone()).collect(),
+        }
+    }
+}
+
 /// The commands that a lab's file starts in its nodes, as root.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commands {
@@ -239,6 +250,12 @@ impl From<RecordError> for io::Error {
 }
 
 impl Record {
+    /// The record of a lab that is led from what it is the record of to another one of its name.
+    pub fn edited(&self, lab: &Lab, path: Option<PathBuf>, commands: Commands) -> Self {
+        let nodes = lab.nodes.iter().map(NodeOutline::of).collect();
+        Self { nodes, path, commands, ..self.clone() }
+    }
+
     /// The record of a lab that nothing is there of yet.
     ///
     /// # Errors
@@ -249,12 +266,6 @@ impl Record {
         commands: Commands,
         verify: Verify,
     ) -> io::Result<Self> {
-        let node = |node: &Node| NodeOutline {
-            name: node.name.clone(),
-            namespace: node.namespace.clone(),
-            vrfs: node.vrfs.iter().map(|vrf| vrf.name.clone()).collect(),
-            commands: node.run.iter().map(|command| command.line.value.clone()).collect(),
-        };
         Ok(Self {
             schema: SCHEMA.to_owned(),
             footprint: Footprint {
@@ -264,7 +275,7 @@ impl Record {
                 namespaces: lab.nodes.iter().map(|node| node.namespace.clone()).collect(),
             },
             phase: Phase::Begun,
-            nodes: lab.nodes.iter().map(node).collect(),
+            nodes: lab.nodes.iter().map(NodeOutline::of).collect(),
             user: Some(invoking_user()),
             path,
             commands,

@@ -4,7 +4,7 @@ use crate::routes::lab as dot;
 use vrflab::compile::{Lab, Options, compile_source, print};
 use vrflab::diagnostic::{Severity, Source, render};
 use vrflab::document::{Format, LabName};
-use vrflab::plan::lower;
+use vrflab::plan::{Plan, State, between, lower};
 
 /// A lab in YAML, in which nothing is wrong.
 fn yaml(text: &str) -> Lab {
@@ -27,6 +27,22 @@ fn peers(lab: &Lab, node: &str, interface: &str) -> Vec<String> {
 fn routes(lab: &Lab, node: &str, interface: &str) -> Vec<String> {
     let routes = lab[lab.node(node).unwrap()].routes.iter().map(ToString::to_string);
     routes.filter(|route| route.ends_with(&format!("dev {interface}"))).collect()
+}
+
+#[test]
+fn a_plan_between_states_tells_an_interface_where_its_peers_are() {
+    let lab = dot("graph { node [role=router]
+         a [interfaces=\"wg0 kind wireguard addresses 10.9.0.1/24 peers b\"]
+         b [interfaces=\"wg0 kind wireguard addresses 10.9.0.2/24 peers a\"]
+         a -- b [subnet=\"192.0.2.0/31\"] }");
+    let plan = lower(&lab).unwrap();
+    let made = between(&State::default(), &State::of(&plan), &[&plan]).unwrap();
+    let told = |plan: &Plan| -> Vec<String> {
+        let steps = plan.steps().map(|step| step.action.to_string());
+        steps.filter(|step| step.contains(" wg set ")).collect()
+    };
+    assert_eq!(told(&made), told(&plan));
+    assert!(told(&plan).iter().all(|step| step.contains(" endpoint 192.0.2.")), "{plan:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod checks;
 mod commands;
 mod devices;
 mod diagnosis;
+mod edit;
 mod explain;
 mod faults;
 mod gateways;

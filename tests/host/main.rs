@@ -5,6 +5,7 @@ mod change;
 mod checks;
 mod deaf;
 mod diagnosis;
+mod edit;
 mod exec;
 mod explain;
 mod host;

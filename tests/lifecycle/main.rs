@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::ops::ControlFlow;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use vrflab::document::LabName;
 use vrflab::lifecycle::{
     ApplyError, BuildError, ChangeError, CheckOptions, CompiledLab, Definition, ExecError,
@@ -91,9 +91,6 @@ fn what_was_asked_for_wrongly_is_told_by_its_type_and_in_a_sentence() {
     assert!(matches!(error, ExecError::NoVrf { .. }));
     assert_eq!(error.to_string(), "a has no VRF `red`; it has none");
     assert!(matches!(running.logs(None), Err(LogsError::Nothing { .. })));
-    let other = compiled("wrong", "graph { x -- y }");
-    let error = other.up(&UpOptions::default(), &mut ());
-    assert!(matches!(error, Err(UpError::Other { .. })), "{error:?}");
     drop(running);
     assert!(is_down(lab.name()));
 }
@@ -159,6 +156,46 @@ fn a_lab_that_is_brought_back_in_place_is_as_it_was_where_that_is_ended() {
     assert_eq!(running.changes().len(), 1);
     running.heal(&mut ()).unwrap();
     assert!(running.changes().is_empty() && passes(&running));
+}
+
+/// Ends what is done when it was asked so often whether to.
+struct EndsAfter(AtomicUsize);
+
+impl Observer for EndsAfter {
+    fn is_interrupted(&self) -> bool {
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+            .is_err()
+    }
+}
+
+#[test]
+fn an_edit_that_is_ended_leaves_the_lab_as_it_was_and_one_that_is_not_makes_it_the_files() {
+    let lab = compiled("edited", LAB);
+    let mut running = up(&lab).down_on_drop();
+    let edited = LAB
+        .replace("a:ab -- b:ba;", "d -- b; a:ab -- b:ba [mtu=1400];")
+        .replace("b:bc -- c:cb", "d -- c");
+    let edited = compiled("edited", &edited);
+    let mut ended = 0;
+    let applied = loop {
+        match edited.up(&UpOptions::default(), &mut EndsAfter(AtomicUsize::new(ended))) {
+            Ok(changed) => break changed.applied(),
+            Err(UpError::Change(ChangeError::Refused {
+                error: KernelChangeError::Interrupted { stuck: None },
+                unrecorded: None,
+                ..
+            })) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+        assert_eq!(running.heal(&mut ()).unwrap(), 0, "after {ended}");
+        assert!(!up(&lab).is_new() && passes(&running));
+        ended += 1;
+    };
+    assert!(ended > 10 && applied.unwrap() > ended, "{ended}: {applied:?}");
+    let mut changed = up(&edited);
+    assert_eq!((changed.applied(), changed.heal(&mut ()).unwrap()), (None, 0));
+    assert!(passes(&changed));
 }
 
 #[test]
