@@ -7,7 +7,7 @@ use super::{
 };
 use crate::diagnostic::Span;
 use crate::kernel::{Home, Machine, Worker, on_worker};
-use crate::plan::{Action, Key, PlanError, Resource, State, Step, between, fresh};
+use crate::plan::{Action, Key, PlanError, Resource, State, Step, between};
 use crate::state::{self, Lock};
 use std::collections::BTreeSet;
 use std::io;
@@ -172,11 +172,10 @@ fn look_again(change: &Change<'_>, worker: &mut Worker) -> io::Result<State> {
     there.resources.retain(Resource::is_observed);
     let after = State::of(change.after);
     let keys = after.by_key();
-    // A setting that was taken away is still one, with the value of a new namespace.
-    there.resources.retain(|it| {
-        let Resource::Sysctl { key, value, .. } = it else { return true };
-        fresh(key) != Some(value) || keys.contains_key(&it.key())
-    });
+    // A setting that the file has no longer is the kernel's own by now, and still one.
+    there
+        .resources
+        .retain(|it| !matches!(it, Resource::Sysctl { .. }) || keys.contains_key(&it.key()));
     there.resources.extend(after.resources.iter().filter(|it| !it.is_observed()).cloned());
     Ok(there)
 }

@@ -250,13 +250,14 @@ impl<'a> Between<'a> {
                 }
             }
         }
-        // What the kernel cannot be asked for is not found missing once its namespace is there again.
-        let unasked = before.resources.iter().filter(|it| !it.is_observed());
-        let unasked = unasked
-            .map(Resource::key)
-            .filter(|key| goes.contains(&Key { namespace: key.namespace, kind: Kind::Namespace }));
-        let unasked: Vec<Key<'a>> = unasked.collect();
-        goes.extend(unasked);
+        // With its namespace goes, in a step of its own, what the kernel cannot be asked for later, and a link,
+        // whose far end would be there for a while.
+        let is_alone = |it: &&Resource| !it.is_observed() || matches!(it, Resource::Veth { .. });
+        let is_going = |namespace| goes.contains(&Key { namespace, kind: Kind::Namespace });
+        let alone = before.resources.iter().filter(is_alone);
+        let alone: Vec<Key<'a>> =
+            alone.filter(|it| it.namespaces().any(is_going)).map(Resource::key).collect();
+        goes.extend(alone);
         self.with_upper(&mut goes, before);
         let mut goes: Vec<Key<'a>> = goes.into_iter().collect();
         goes.sort_by_key(|key| self.model.get(key).map(stage_of_deletion));

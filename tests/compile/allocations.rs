@@ -279,7 +279,7 @@ fn choices(lab: &Lab) -> BTreeMap<String, String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
     fn an_edit_renumbers_nothing_that_it_leaves(
