@@ -135,6 +135,7 @@ impl<'a> Trail<'a> {
                 earlier.node == sighting.node
                     && (earlier.packet.ttl, earlier.packet.outermost_ttl()) == (ttl, outer)
                     && earlier.packet.tunnels == *tunnels
+                    && earlier.packet.labels == sighting.packet.labels
             });
             let is_end = |last: &mut &Sighting| {
                 last.node == sighting.node && last.packet.tunnels.len() > tunnels.len()
@@ -304,34 +305,48 @@ mod tests {
     use crate::document::{Format, LabName};
     use std::time::Duration;
 
-    #[test]
-    fn a_label_that_is_taken_off_once_more_is_no_arrival_behind_later_nodes() {
+    /// What is said of the way of a packet that was seen coming in at these places in this order, each an interface of
+    /// a node, the labels and the TTL.
+    fn visited(seen: &[(&str, &str, &[u32], u8)]) -> String {
         let text = "links: [a -- b, b -- c]".to_owned();
         let source = Source { name: "labels.yaml".to_owned(), text };
         let name = LabName::new("labels").unwrap();
         let lab = compile_source(&source, Format::Yaml, &name, &Options::default()).0.unwrap();
         let mark = Mark { probe: 1, attempt: 1 };
         let address = [192, 0, 2, 1].into();
-        let seen = |(at, interface, labels, ttl): (&str, &str, &[u32], u8), time| Sighting {
-            node: lab.node(at).unwrap(),
-            interface: interface.to_owned(),
-            direction: Direction::Incoming,
-            time: Some(Duration::from_millis(time)),
-            packet: Packet {
+        let sighting = |((at, interface, labels, ttl), time): (&(&str, &str, &[u32], u8), u64)| {
+            let packet = Packet {
                 tunnels: Vec::new(),
                 outer: None,
                 labels: labels.to_vec(),
-                ttl,
+                ttl: *ttl,
                 source: address,
                 destination: address,
                 message: Message::Request(mark),
-            },
+            };
+            Sighting {
+                node: lab.node(at).unwrap(),
+                interface: (*interface).to_owned(),
+                direction: Direction::Incoming,
+                time: Some(Duration::from_millis(time)),
+                packet,
+            }
         };
+        let sightings: Vec<_> = seen.iter().zip(0..).map(sighting).collect();
+        print_visits(&Trail::new(&lab, &sightings, Leg::Forth).visits())
+    }
+
+    #[test]
+    fn a_label_that_is_taken_off_once_more_is_no_arrival_behind_later_nodes() {
         let once: [(&str, &str, &[u32], u8); 3] =
             [("b", "eth0", &[101, 7], 63), ("b", "lo", &[7], 64), ("c", "eth0", &[], 62)];
-        let again = [once, once].concat();
-        let sightings: Vec<_> = again.into_iter().zip(0..).map(|(it, at)| seen(it, at)).collect();
-        let visits = Trail::new(&lab, &sightings, Leg::Forth).visits();
-        assert_eq!(print_visits(&visits), "b[101/7] c");
+        assert_eq!(visited(&[once, once].concat()), "b[101/7] c");
+    }
+
+    #[test]
+    fn what_comes_back_with_a_label_has_arrived_again_whatever_the_ttl_of_that() {
+        let seen: [(&str, &str, &[u32], u8); 3] =
+            [("b", "eth0", &[], 255), ("c", "eth0", &[], 254), ("b", "eth1", &[120], 255)];
+        assert_eq!(visited(&seen), "b c b[120]");
     }
 }
