@@ -1,10 +1,10 @@
 //! `vrflab down`: tears labs down.
 
-use super::exit::{Exit, cannot, wrong};
+use super::exit::{Exit, cannot, state_error, wrong};
 use super::interrupt;
 use super::labs::{self, Found};
 use super::output::{err, out};
-use super::place::{Kernel, Place, state_error};
+use super::place::{Kernel, Place};
 use super::progress::Waiting;
 use super::request::Request;
 use crate::document::LabName;

@@ -1,8 +1,9 @@
 //! How the program ends.
 
 use super::output::{self, err};
-use super::place::state_error;
 use crate::lifecycle::OpenError;
+use crate::state;
+use std::io;
 use std::process::ExitCode;
 
 /// The end of a verb, as its exit status tells it.
@@ -78,6 +79,20 @@ pub(super) fn cannot(error: impl std::fmt::Display) -> Exit {
 pub(super) fn wrong(error: impl std::fmt::Display) -> Exit {
     err!("vrflab: {error}");
     Exit::Wrong
+}
+
+/// Says that a lab's directory or lock cannot be used.
+pub(super) fn state_error(error: impl Into<io::Error>) -> Exit {
+    let error = error.into();
+    // One that is put in words names its path.
+    let said = match error.get_ref() {
+        Some(_) => error.to_string(),
+        None => format!("{}: {error}", state::DIRECTORY),
+    };
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return cannot(format!("{said}; labs on this kernel are root's, run it with sudo"));
+    }
+    cannot(said)
 }
 
 /// Says why a lab cannot be worked on.

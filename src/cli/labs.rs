@@ -1,8 +1,8 @@
 //! The labs there are, and which of them is meant.
 
-use super::exit::{Exit, cannot, wrong};
+use super::exit::{Exit, cannot, state_error, wrong};
 use super::output::err;
-use super::place::{Kernel, Place, state_error};
+use super::place::{Kernel, Place};
 use crate::diagnostic::nearest;
 use crate::document::LabName;
 use crate::state::{self, Outline};

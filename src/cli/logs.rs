@@ -1,9 +1,9 @@
 //! `vrflab logs`: shows what a lab's commands have written.
 
-use super::exit::{Exit, cannot, wrong};
+use super::exit::{Exit, cannot, state_error, wrong};
 use super::labs;
 use super::output::{self, out};
-use super::place::{Kernel, Place, state_error};
+use super::place::{Kernel, Place};
 use super::request::Request;
 use crate::document::LabName;
 use crate::kernel::Kept;

@@ -3,11 +3,9 @@
 use super::exit::{Exit, cannot};
 use super::output::err;
 use crate::lifecycle::CompiledLab;
-use crate::state;
 use crate::vm;
 use clap::ValueEnum;
 use std::ffi::OsString;
-use std::io;
 
 /// The user's choice of a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -68,18 +66,4 @@ pub(super) fn forward(arguments: Vec<OsString>, input: vm::Input) -> Result<Exit
     let options = vm::Options::from_environment()?;
     let end = vm::run(&request, &options, &mut |what| err!("{what} ..."))?;
     Ok(Exit::Command(end.code()))
-}
-
-/// Says that a lab's directory or lock cannot be used.
-pub(super) fn state_error(error: impl Into<io::Error>) -> Exit {
-    let error = error.into();
-    // One that is put in words names its path.
-    let said = match error.get_ref() {
-        Some(_) => error.to_string(),
-        None => format!("{}: {error}", state::DIRECTORY),
-    };
-    if error.kind() == io::ErrorKind::PermissionDenied {
-        return cannot(format!("{said}; labs on this kernel are root's, run it with sudo"));
-    }
-    cannot(said)
 }
