@@ -80,7 +80,7 @@ impl<'t> Fields<'t> {
             Tree::Null(_) => None,
             Tree::Scalar(text) => errors.keep(read(text, &key.shape)),
             Tree::List(..) | Tree::Map(..) => {
-                errors.push(wrong(name, value, values::expected(&key.shape)));
+                errors.push(values::wrong(name, value, values::expected(&key.shape)));
                 None
             }
         }
@@ -267,13 +267,13 @@ impl<'t> Fields<'t> {
                         Some(Entry { key: key.clone(), value: Tree::Null(key.span) })
                     }
                     Tree::Null(_) | Tree::List(..) | Tree::Map(..) => {
-                        errors.push(wrong(name, item, "names"));
+                        errors.push(values::wrong(name, item, "names"));
                         None
                     }
                 })
                 .collect(),
             Tree::Scalar(_) => {
-                errors.push(wrong(name, value, "a map"));
+                errors.push(values::wrong(name, value, "a map"));
                 Vec::new()
             }
         };
@@ -314,12 +314,6 @@ fn unique(name: &str, entries: Vec<Entry>, errors: &mut Diagnostics) -> Vec<Entr
         }
     }
     unique
-}
-
-/// A value that is not of the kind that its key has.
-pub(super) fn wrong(name: &str, value: &Tree, expected: &str) -> Diagnostic {
-    let title = format!("`{name}` must be {expected}, not {}", value.what());
-    Diagnostic::error(Code::WrongType, title).at(value.span(), "")
 }
 
 fn unknown(Entry { key, value }: &Entry, level: &Level) -> Diagnostic {

@@ -190,7 +190,7 @@ fn links(fields: &Fields, defaults: &Tree, errors: &mut Diagnostics) -> Vec<Link
         }
         Some(other @ (Tree::Scalar(_) | Tree::Map(..))) => {
             errors.push(
-                fields::wrong("links", other, "a list")
+                values::wrong("links", other, "a list")
                     .help("write each link as an item: `- h1:eth0 -- r1:eth1`"),
             );
             Vec::new()

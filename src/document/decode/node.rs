@@ -4,7 +4,7 @@ use super::super::keys::{COMMAND, CONTENT, INTERFACE, NODE, VRF};
 use super::super::tree::{Entry, Tree};
 use super::super::{Command, Content, Interface, Node, Vrf};
 use super::Contents;
-use super::fields::{Fields, wrong};
+use super::fields::Fields;
 use super::{names, values};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Notation, Spanned, Text};
 use crate::iproute::{FdbEntry, Netem, Tbf, Vlan};
@@ -114,7 +114,7 @@ fn tables(fields: &Fields, errors: &mut Diagnostics) -> Vec<(Text, Spanned<u32>)
                 tables.extend(number.map(|number| (key, number)));
             }
             Tree::Null(_) | Tree::List(..) | Tree::Map(..) => {
-                errors.push(wrong(key.as_str(), &value, "the number of a table"));
+                errors.push(values::wrong(key.as_str(), &value, "the number of a table"));
             }
         }
     }
@@ -151,7 +151,7 @@ fn sysctls(fields: &Fields, errors: &mut Diagnostics) -> Vec<(Text, Text)> {
         match value {
             Tree::Scalar(value) => sysctls.push((key, value)),
             Tree::Null(_) | Tree::List(..) | Tree::Map(..) => {
-                errors.push(wrong(key.as_str(), &value, "a value for the kernel"));
+                errors.push(values::wrong(key.as_str(), &value, "a value for the kernel"));
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use super::super::address::{ANYCAST, Address, EndAddress, HostPart, PEER};
 use super::super::tree::Tree;
-use super::fields::wrong;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text, nearest};
 use crate::iproute::Words;
 use crate::vocabulary::{Choice, Shape};
@@ -26,6 +25,12 @@ pub(super) fn expected(shape: &Shape) -> &'static str {
         Shape::End => "an end of a link",
         Shape::Named(_) | Shape::Map(_) => "a map",
     }
+}
+
+/// A value that is not of the kind that its key has.
+pub(super) fn wrong(name: &str, value: &Tree, expected: &str) -> Diagnostic {
+    let title = format!("`{name}` must be {expected}, not {}", value.what());
+    Diagnostic::error(Code::WrongType, title).at(value.span(), "")
 }
 
 /// The values of a list that can be read; one value stands for a list of one, `~` for none.
