@@ -1,6 +1,6 @@
 //! What a lab was built from, kept beside its record.
 
-use super::record::{read, replace};
+use super::record::{Kept, read, replace};
 use super::{Change, LinkChange, Lock, Record, at, directory};
 use crate::compile::{Lab, NodeId};
 use crate::diagnostic::{Source, Spanned, Text};
@@ -23,21 +23,6 @@ pub struct Built {
     pub lab: Lab,
     /// The lab whose routes lead round the links that failed, where some do.
     pub rerouted: Option<Lab>,
-}
-
-/// Where a lab is kept, and by what it is known to be the one that the record is of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Kept {
-    /// The number of its file: another takes its place only once the record names it.
-    number: u32,
-    /// The CRC-32 of what is in the file.
-    checksum: u32,
-}
-
-impl Kept {
-    fn file(&self) -> String {
-        format!("built-{}", self.number)
-    }
 }
 
 impl Record {

@@ -15,10 +15,10 @@ mod record;
 
 pub use built::Built;
 pub use lock::{Lock, Shared, Turn};
-pub use outline::{Outline, invoking_user, outlines};
+pub use outline::{Outline, outlines};
 pub use record::{
     Change, Commands, Footprint, LinkChange, NodeOutline, Phase, Record, RecordError, SCHEMA,
-    Verify,
+    Verify, invoking_user,
 };
 
 use crate::document::LabName;

@@ -3,7 +3,6 @@
 use super::{Commands, Record, directory, is_noted, names};
 use crate::document::LabName;
 use crate::kernel::{EndedCommand, Home};
-use nix::unistd::geteuid;
 use std::io;
 use std::path::PathBuf;
 
@@ -48,11 +47,4 @@ pub fn outlines() -> io::Result<Vec<Outline>> {
         }),
     };
     Ok(names()?.into_iter().filter_map(outline).collect())
-}
-
-/// The user who runs this program, who may have become root by `sudo` for it.
-pub fn invoking_user() -> u32 {
-    let user = geteuid();
-    let before = std::env::var("SUDO_UID").ok().and_then(|it| it.parse().ok());
-    before.filter(|_| user.is_root()).unwrap_or(user.as_raw())
 }

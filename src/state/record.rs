@@ -1,10 +1,10 @@
 //! The record of one lab.
 
-use super::built::Kept;
-use super::{Lock, at, directory, invoking_user};
+use super::{Lock, at, directory};
 use crate::compile::{Lab, Node};
 use crate::document::{DeviceName, LabName, NodeName};
 use crate::kernel::{checksum, mount_namespace};
+use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::fs;
@@ -58,6 +58,22 @@ pub struct Record {
     pub changes: Vec<Change>,
     /// Where what was built is kept.
     pub(super) built: Option<Kept>,
+}
+
+/// Where what a lab was built from is kept, and by what it is known to be the one that the record is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    /// The number of its file: another takes its place only once the record names it.
+    pub(super) number: u32,
+    /// The CRC-32 of what is in the file.
+    pub(super) checksum: u32,
+}
+
+impl Kept {
+    /// The name of its file in the lab's directory.
+    pub(super) fn file(&self) -> String {
+        format!("built-{}", self.number)
+    }
 }
 
 /// What verbs that look into one node have to know of it.
@@ -371,6 +387,13 @@ impl Record {
         debug_assert_eq!(lock.lab(), self.lab());
         replace(self.lab(), FILE, &sealed(&serde_json::to_vec(self)?))
     }
+}
+
+/// The user who runs this program, who may have become root by `sudo` for it.
+pub fn invoking_user() -> u32 {
+    let user = geteuid();
+    let before = std::env::var("SUDO_UID").ok().and_then(|it| it.parse().ok());
+    before.filter(|_| user.is_root()).unwrap_or(user.as_raw())
 }
 
 /// A JSON object with the checksum of all that follows as its first member.
