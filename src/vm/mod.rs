@@ -59,7 +59,8 @@ pub use frame::End;
 pub use guest_kernel::GuestKernel;
 pub use options::{CPUS_RANGE, IDLE_RANGE, MEMORY_RANGE, Options};
 pub use readiness::{Readiness, ready};
-pub use run::{Input, Program, Request, run};
+pub use relay::Input;
+pub use run::{Program, Request, run};
 pub use setup::{KernelSource, Setup, setup};
 pub use status::Status;
 

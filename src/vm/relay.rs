@@ -16,7 +16,6 @@ use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use super::client::{Awaited, Connection, GUEST_PATIENCE, LOOK, lost};
 use super::error::Error;
 use super::frame::{CHUNK, Channel, End, Frame, Message, WINDOW};
-use super::run::Input;
 
 /// What is passed on to the command.
 const SIGNALS: [Signal; 5] =
@@ -24,6 +23,15 @@ const SIGNALS: [Signal; 5] =
 
 /// As much as a pipe that can be written at all takes without making one wait.
 const SURE: usize = 4096;
+
+/// What the command reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// What this process reads. If that and the output are a terminal the command gets one too.
+    Inherit,
+    /// These bytes.
+    Bytes(Vec<u8>),
+}
 
 /// A connected command.
 pub(super) struct Relay<'a> {
@@ -41,7 +49,7 @@ pub(super) struct Relay<'a> {
     _raw: Option<RawTerminal>,
 }
 
-/// What the command reads.
+/// Where what the command reads comes from.
 enum Source<'a> {
     Standard(Stdin),
     Bytes(&'a [u8]),

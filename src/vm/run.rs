@@ -11,7 +11,7 @@ use super::error::Error;
 use super::frame::{End, Message};
 use super::options::Options;
 use super::order::{Order, OrderedProgram, Stamp, Streams};
-use super::relay::Relay;
+use super::relay::{Input, Relay};
 
 /// Variables that speak of the host: sockets that the guest does not have, and settings of this
 /// program that are spent once the command is in the guest.
@@ -37,15 +37,6 @@ pub enum Program {
     Path(OsString),
     /// This very program.
     Vrflab,
-}
-
-/// What the command reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input {
-    /// What this process reads. If that and the output are a terminal the command gets one too.
-    Inherit,
-    /// These bytes.
-    Bytes(Vec<u8>),
 }
 
 /// A command to run in the guest.
