@@ -18,12 +18,14 @@ use nix::sys::socket::{
 use nix::sys::time::TimeVal;
 use nix::unistd::Pid;
 
-use super::broker::READY;
 use super::dirs::Dirs;
 use super::error::Error;
 use super::frame::{Decoder, Frame, Message, PROTOCOL};
 use super::options::Options;
 use crate::kernel::HeldProcess;
+
+/// What the broker says on its standard output as soon as clients can connect.
+pub(super) const READY: &str = "ready";
 
 /// How long the broker may take to answer. It is a process of this host and answers at once, but for
 /// the seconds in which it packs the guest's first root.

@@ -27,6 +27,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinSet, LocalSet, spawn_local};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::client::READY;
 use super::dirs::Dirs;
 use super::error::Error;
 use super::frame::Message;
@@ -34,9 +35,6 @@ use super::options::Options;
 use super::processes;
 use hub::{Hub, Phase};
 use writable::Writable;
-
-/// What the broker says on its standard output as soon as clients can connect.
-pub(super) const READY: &str = "ready";
 
 /// How long QEMU may take to end when asked to.
 const FAREWELL: Duration = Duration::from_secs(3);
