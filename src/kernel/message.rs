@@ -1,5 +1,6 @@
 //! An action as a netlink request.
 
+use super::family::family_of;
 use super::nexthop::NexthopMessage;
 use super::socket::{Mode, Request};
 use super::{neighbour, qdisc, route, rule};
@@ -7,6 +8,7 @@ use crate::iproute::Vlan;
 use crate::link::{BridgePort, ETHERNET_MTU, Kind, LowerDevice};
 use crate::plan::{Action, Family, QueuePlace, Resource, VethEnd};
 use ipnet::IpNet;
+use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::{
     AddressAttribute, AddressFlags, AddressHeaderFlags, AddressMessage, AddressScope,
 };
@@ -16,7 +18,6 @@ use rtnetlink::packet_route::link::{
 };
 use rtnetlink::packet_route::route::RouteProtocol;
 use rtnetlink::packet_route::tc::TcHandle;
-use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use rtnetlink::{LinkBridgeVlan, LinkMessageBuilder, LinkUnspec, LinkVeth};
 use std::os::fd::RawFd;
 
@@ -304,11 +305,4 @@ fn address_message(index: u32, address: IpNet, peer: Option<IpNet>) -> AddressMe
         }
     }
     message
-}
-
-pub(super) fn family_of(family: Family) -> AddressFamily {
-    match family {
-        Family::V4 => AddressFamily::Inet,
-        Family::V6 => AddressFamily::Inet6,
-    }
 }

@@ -12,6 +12,7 @@ mod distribution;
 mod drop_trace;
 mod encap;
 mod enter;
+mod family;
 mod held;
 mod holder;
 mod home;

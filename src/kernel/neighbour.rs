@@ -1,6 +1,6 @@
 //! Entries of neighbour tables and of forwarding databases as netlink messages, and back.
 
-use super::message::family_of;
+use super::family::family_of;
 use crate::document::DeviceName;
 use crate::iproute::{FdbEntry, FdbPlace, Mac, Neighbour, NeighbourEntry};
 use crate::plan::Family;

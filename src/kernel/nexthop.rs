@@ -1,6 +1,6 @@
 //! Nexthop objects as netlink messages, and back: `linux/nexthop.h`.
 
-use super::message::family_of;
+use super::family::family_of;
 use super::{encap, route};
 use crate::compile::{Nexthop, NexthopObject};
 use crate::document::DeviceName;

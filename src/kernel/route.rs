@@ -1,7 +1,7 @@
 //! Routes as netlink messages.
 
 use super::encap;
-use super::message::family_of;
+use super::family::family_of;
 use crate::compile::{LabelRoute, Nexthop, Route};
 use crate::iproute::{
     Attributes, Congestion, Metric, Preference, Protocol, Realms, RouteKind, Scope, Value,

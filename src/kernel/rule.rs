@@ -1,6 +1,6 @@
 //! Policy rules as netlink messages, and back.
 
-use super::message::family_of;
+use super::family::family_of;
 use super::route;
 use crate::compile::Rule;
 use crate::document::DeviceName;

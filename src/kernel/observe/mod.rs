@@ -7,7 +7,7 @@ mod route;
 
 pub use own::{LackingRoute, lacking_routes};
 
-use super::message::family_of;
+use super::family::family_of;
 use super::nft_tables::{nft_generation, nft_tables};
 use super::{
     Home, Namespace, SendError, Socket, Worker, class, neighbour, offload, qdisc, rule, sysctl,
