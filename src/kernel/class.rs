@@ -1,6 +1,6 @@
 //! Classes of htb, and the filters that say which packets go to them, as netlink messages, and back.
 
-use super::qdisc::{KIND, OPTIONS, attributes, long, parsed, tbf, word, words};
+use super::tc::{ETHERNET, KIND, OPTIONS, attributes, long, parsed, word, words};
 use crate::iproute::{Filter, Flower, Htb, HtbClass, Leaf, Match, Rate};
 use crate::plan::Qdisc;
 use ipnet::IpNet;
@@ -51,7 +51,7 @@ pub(super) fn read_htb(bytes: &[u8]) -> Option<Leaf> {
 /// `struct tc_htb_opt`.
 pub(super) fn class_options(it: HtbClass) -> Vec<u8> {
     let short = |rate: Rate| u32::try_from(rate.bytes()).unwrap_or(u32::MAX);
-    let layer = u32::from_ne_bytes([0, tbf::ETHERNET as u8, 0, 0]);
+    let layer = u32::from_ne_bytes([0, ETHERNET as u8, 0, 0]);
     let mut parameters = words(&[layer, 0, short(it.rate), layer, 0, short(it.ceil)]);
     parameters.extend(words(&[it.rate.ticks(it.burst), it.ceil.ticks(it.cburst)]));
     parameters.extend(words(&[it.quantum.unwrap_or(0), 0, u32::from(it.prio)]));

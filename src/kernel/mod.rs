@@ -43,6 +43,7 @@ mod solicit;
 mod static_key;
 mod stop;
 mod supervisor;
+mod tc;
 pub mod sysctl;
 mod vrf_bind;
 mod vrf_rule;

@@ -3,19 +3,16 @@
 //! The options of netem begin with a bare structure and those of tbf are attributes, as
 //! `linux/pkt_sched.h` has them; the crates know neither.
 
+use super::tc::{ETHERNET, KIND, OPTIONS, attributes, long, parsed, word, words};
 use super::{class, distribution};
 use crate::iproute::{
     Chance, Delay, FqCodel, Leaf, LinkRate, Loss, Netem, Peak, Police, Prio, Queue, Rate, Reorder,
     Share, Size, Slot, Tbf, Time, shown,
 };
 use crate::plan::Qdisc;
-use rtnetlink::packet_core::{DefaultNla, Emitable, NLA_F_NESTED, NlasIterator};
+use rtnetlink::packet_core::{DefaultNla, NLA_F_NESTED};
 use rtnetlink::packet_route::tc::{TcAttribute, TcHandle, TcMessage};
-use std::collections::BTreeMap;
 
-/// `TCA_KIND` and `TCA_OPTIONS`.
-pub(super) const KIND: u16 = 1;
-pub(super) const OPTIONS: u16 = 2;
 /// The device itself, above all queues.
 const ROOT: u32 = u32::MAX;
 /// The root queue's handle, `1:`; the class in it, `1:1`; and the handle of what hangs there, `10:`.
@@ -51,14 +48,12 @@ mod netem {
 }
 
 /// Attributes of tbf.
-pub(super) mod tbf {
+mod tbf {
     pub const PARAMETERS: u16 = 1;
     pub const RATE64: u16 = 4;
     pub const PEAK64: u16 = 5;
     pub const BURST: u16 = 6;
     pub const PEAK_BURST: u16 = 7;
-    /// `TC_LINKLAYER_ETHERNET`, with which the kernel needs no table of times.
-    pub const ETHERNET: u32 = 1;
 }
 
 /// Attributes of fq_codel.
@@ -138,18 +133,6 @@ pub(super) fn place(index: u32, qdisc: &Qdisc) -> TcMessage {
     message
 }
 
-pub(super) fn words(numbers: &[u32]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_ne_bytes()).collect()
-}
-
-pub(super) fn attributes(list: Vec<(u16, Vec<u8>)>) -> Vec<u8> {
-    let list: Vec<DefaultNla> =
-        list.into_iter().map(|(kind, value)| DefaultNla::new(kind, value)).collect();
-    let mut bytes = vec![0; list.as_slice().buffer_len()];
-    list.as_slice().emit(&mut bytes);
-    bytes
-}
-
 fn netem_options(it: &Netem) -> Vec<u8> {
     let random = match it.loss {
         Some(Loss::Random(chance)) => chance,
@@ -207,7 +190,7 @@ fn tbf_options(it: &Tbf) -> Vec<u8> {
     let short = |rate: Rate| u32::try_from(rate.bytes()).unwrap_or(u32::MAX);
     // `struct tc_ratespec`: the layer in the second byte, the rate at the end.
     let rate = |rate: Option<Rate>| {
-        let layer = u32::from_ne_bytes([0, tbf::ETHERNET as u8, 0, 0]);
+        let layer = u32::from_ne_bytes([0, ETHERNET as u8, 0, 0]);
         [layer, 0, rate.map_or(0, short)]
     };
     let limit = it.bytes_waiting().expect("a queue that is too long cannot be said");
@@ -248,7 +231,7 @@ fn prio_options(it: Prio) -> Vec<u8> {
 fn police_options(it: Police) -> Vec<u8> {
     let short = u32::try_from(it.rate.bytes()).unwrap_or(u32::MAX);
     // `struct tc_police`, with two of `struct tc_ratespec` in it.
-    let rate = u32::from_ne_bytes([police::CELL, tbf::ETHERNET as u8, 0, 0]);
+    let rate = u32::from_ne_bytes([police::CELL, ETHERNET as u8, 0, 0]);
     let mut parameters = words(&[0, police::DROP, 0, it.rate.ticks(it.burst), 0]);
     parameters.extend(words(&[rate, 0, short]));
     parameters.extend(words(&[0; 3 + 3]));
@@ -293,20 +276,6 @@ pub(super) fn read(bytes: &[u8]) -> Option<(u32, Qdisc)> {
         _ => return None,
     };
     Some((index, qdisc))
-}
-
-/// Attributes by their kinds.
-pub(super) fn parsed(bytes: &[u8]) -> BTreeMap<u16, Vec<u8>> {
-    let all = NlasIterator::new(bytes).flatten();
-    all.map(|attribute| (attribute.kind(), attribute.value().to_vec())).collect()
-}
-
-pub(super) fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
-}
-
-pub(super) fn long(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_ne_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 
 fn read_netem(bytes: &[u8]) -> Option<Netem> {
