@@ -1,7 +1,7 @@
 //! What programs in a node see as their own: names in `/etc/hosts` and of tables, files below `/etc`,
 //! and `/run`.
 
-use super::{EndedCommand, Identity, Outputs};
+use super::{EndedCommand, Identity, Noted, Outputs, Worker, identity};
 use crate::compile::Names;
 use fs_err as fs;
 use nix::errno::Errno;
@@ -12,6 +12,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What stays of the host's `/run` in a node's own, so that this program and `ip netns` work there.
 const KEPT: [&str; 2] = ["netns", "vrflab"];
@@ -97,8 +98,26 @@ impl Home {
     }
 
     /// The file that notes which namespaces were made.
-    pub(super) fn identities(&self) -> PathBuf {
+    fn identities(&self) -> PathBuf {
         self.directory.join("namespaces")
+    }
+
+    /// Notes that the namespace that the worker is in is to have this name.
+    pub(super) fn note(&self, name: &str, worker: &Worker) -> io::Result<()> {
+        identity::note(&self.identities(), name, worker)
+    }
+
+    /// When, since the machine booted, the first of the namespaces was made.
+    pub(super) fn noted_since(&self) -> Duration {
+        identity::noted_since(&self.identities())
+    }
+
+    /// The namespaces that were made, by name.
+    ///
+    /// # Errors
+    /// The file cannot be read; that there is none is no error.
+    pub fn noted(&self) -> io::Result<Noted> {
+        identity::read_noted(&self.identities())
     }
 
     /// The output of the lab's commands.

@@ -3,7 +3,7 @@
 //! nobody can.
 
 use super::message::LOOPBACK;
-use super::{Home, Namespace, Socket, Worker, checksum, on_worker};
+use super::{Namespace, Socket, Worker, checksum, on_worker};
 use crate::sys;
 use fs_err as fs;
 use nix::time::{ClockId, clock_gettime};
@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -56,33 +57,28 @@ impl Identity {
     }
 }
 
-impl Home {
-    /// Notes that the namespace that the worker is in is to have this name.
-    pub(super) fn note(&self, name: &str, worker: &Worker) -> io::Result<()> {
-        let Some(Identity { boot, cookie }) = Identity::of(worker)? else { return Ok(()) };
-        let mut options = OpenOptions::new();
-        options.create(true).append(true).mode(0o600);
-        let mut file = options.open(self.identities())?;
-        let now = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME)?).as_secs();
-        file.write_all(line(&format!("{name} {boot} {cookie} {now}")).as_bytes())
-    }
+/// Notes in a lab's file that the namespace that the worker is in is to have this name.
+pub(super) fn note(file: &Path, name: &str, worker: &Worker) -> io::Result<()> {
+    let Some(Identity { boot, cookie }) = Identity::of(worker)? else { return Ok(()) };
+    let mut options = OpenOptions::new();
+    options.create(true).append(true).mode(0o600);
+    let mut file = options.open(file)?;
+    let now = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME)?).as_secs();
+    file.write_all(line(&format!("{name} {boot} {cookie} {now}")).as_bytes())
+}
 
-    /// When, since the machine booted, the first of the namespaces was made.
-    pub(super) fn noted_since(&self) -> Duration {
-        let bytes = fs::read(self.identities()).unwrap_or_default();
-        let times = lines(&bytes).filter_map(|line| line.split(' ').nth(3)?.parse().ok());
-        times.min().map_or(Duration::ZERO, Duration::from_secs)
-    }
+/// When, since the machine booted, the first of the namespaces in a lab's file was made.
+pub(super) fn noted_since(file: &Path) -> Duration {
+    let bytes = fs::read(file).unwrap_or_default();
+    let times = lines(&bytes).filter_map(|line| line.split(' ').nth(3)?.parse().ok());
+    times.min().map_or(Duration::ZERO, Duration::from_secs)
+}
 
-    /// The namespaces that were made, by name.
-    ///
-    /// # Errors
-    /// The file cannot be read; that there is none is no error.
-    pub fn noted(&self) -> io::Result<Noted> {
-        match fs::read(self.identities()) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Noted::new()),
-            bytes => Ok(noted(&bytes?)),
-        }
+/// The namespaces in a lab's file; that there is none is no error.
+pub(super) fn read_noted(file: &Path) -> io::Result<Noted> {
+    match fs::read(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Noted::new()),
+        bytes => Ok(noted(&bytes?)),
     }
 }
 
