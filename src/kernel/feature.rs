@@ -1,8 +1,8 @@
 //! Which features this kernel has: asked by trying, in a namespace that nobody sees.
 
-use super::machine::{Reason, Refused};
 use super::message::{LOOPBACK, of_kind};
 use super::nexthop::NexthopMessage;
+use super::refused::{Reason, Refused};
 use super::socket::{Mode, Request, Socket};
 use super::{Worker, program, route, rule, sysctl};
 use crate::compile::{Encap, Nexthop, NexthopObject, Route, Rule};

@@ -2,8 +2,9 @@
 
 use super::message::{self, LOOPBACK, Numbers};
 use super::nft_tables::nft_generation;
+use super::refused::{Reason, Refused};
 use super::settle::{self, settle};
-use super::socket::{Refusal, SendError, Socket};
+use super::socket::{SendError, Socket};
 use super::{
     Groups, Home, Identity, Namespace, Worker, end, forget_groups, observe, offload, program, stop,
     supervisor, sysctl, wireguard,
@@ -45,30 +46,6 @@ pub struct Machine<'w> {
 struct Building {
     namespace: Namespace,
     devices: HashMap<String, u32>,
-}
-
-/// An action that the kernel refused.
-#[derive(Debug, thiserror::Error)]
-#[error("{refusal}")]
-pub struct Refused {
-    /// Its place among the actions that were sent together.
-    pub index: usize,
-    /// What was said.
-    pub refusal: Reason,
-}
-
-/// Why an action was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Reason {
-    /// The kernel would not.
-    #[error("{0}")]
-    Kernel(#[from] Refusal),
-    /// A program that was started said so.
-    #[error("{0}")]
-    Program(String),
-    /// Bridges have not found their spanning tree in time.
-    #[error("{0}, and neither forwarding nor blocking")]
-    SpanningTree(String),
 }
 
 impl<'w> Machine<'w> {
@@ -366,21 +343,5 @@ impl Numbers for Machine<'_> {
 
     fn fd(&self, namespace: &str) -> RawFd {
         self.building(namespace).namespace.as_fd().as_raw_fd()
-    }
-}
-
-impl From<SendError> for Refused {
-    fn from(error: SendError) -> Self {
-        match error {
-            SendError::Refused { index, refusal } => Self { index, refusal: refusal.into() },
-            SendError::Io(error) => error.into(),
-        }
-    }
-}
-
-impl From<io::Error> for Refused {
-    fn from(error: io::Error) -> Self {
-        let errno = nix::Error::from_raw(error.raw_os_error().unwrap_or(nix::libc::EIO));
-        Self { index: 0, refusal: Refusal { errno, sentence: None }.into() }
     }
 }

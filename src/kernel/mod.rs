@@ -33,6 +33,7 @@ mod checksum;
 mod class;
 mod qdisc;
 mod program;
+mod refused;
 mod rehearsal;
 mod route;
 mod rule;
@@ -62,13 +63,14 @@ pub use home::Home;
 pub use identity::{Identity, Noted, is_own};
 pub use listener::{Listener, Process, Transport, listener};
 pub use lookup::{InterfaceState, Lookup, Match, Origin, RouteQuery, Way, interfaces};
-pub use machine::{Machine, Reason, Refused};
+pub use machine::Machine;
 pub use namespace::{
     DIRECTORY, Namespace, mount_namespace, prepare_directory, process_with_mounts,
 };
 pub use observe::{LackingRoute, foreign_rulesets, lacking_routes, observe, observe_all};
 pub use output::{Kept, Outputs};
 pub use packet::{Direction, Frame, PacketSocket};
+pub use refused::{Reason, Refused};
 pub use rehearsal::rehearse;
 pub use socket::{Mode, Refusal, SendError, Socket};
 pub use solicit::{Mac, Solicitation};

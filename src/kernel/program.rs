@@ -1,7 +1,7 @@
 //! nft, the one program that a lab itself can ask for: it reads a language that only it knows.
 
 use super::Worker;
-use super::machine::{Reason, Refused};
+use super::refused::{Reason, Refused};
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 

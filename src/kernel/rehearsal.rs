@@ -1,6 +1,6 @@
 //! Steps that can be tried where nobody sees it, before anything of a lab is made.
 
-use super::machine::{Reason, Refused};
+use super::refused::{Reason, Refused};
 use super::socket::{Mode, Socket};
 use super::{Worker, program, sysctl};
 use crate::plan::Resource;

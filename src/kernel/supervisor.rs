@@ -1,8 +1,8 @@
 //! The commands of a node: started in it, and watched over by a process that keeps what they write
 //! and ends with the last.
 
-use super::machine::{Reason, Refused};
 use super::output::Output;
+use super::refused::{Reason, Refused};
 use super::{CommandEnd, EndedCommand, Entry, Home, Namespace, vrf_bind};
 use crate::plan::{Action, Resource};
 use crate::sys::{self, FileLimit};
