@@ -83,7 +83,7 @@ impl<'w> Machine<'w> {
     pub fn namespace(&mut self, name: &str, mark: &str) -> Result<(), Refused> {
         let mut socket = None;
         let (inherited, home) = (&mut self.inherited, &self.home);
-        let namespace = Namespace::create(name, self.worker, |worker| {
+        let namespace = self.worker.create(name, |worker| {
             let mut own = Socket::open()?;
             own.send(message::mark(mark))?;
             socket = Some(own);

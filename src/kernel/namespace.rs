@@ -1,6 +1,5 @@
 //! Network namespaces and their names under `/run/netns`, as `ip netns` knows them.
 
-use super::Worker;
 use fs_err as fs;
 use nix::libc;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -57,7 +56,7 @@ impl Namespace {
         names.filter_map(io::Result::transpose).collect()
     }
 
-    /// Whether a name that is no namespace is what [`Namespace::create`] leaves where it dies before
+    /// Whether a name that is no namespace is what `Worker::create` leaves where it dies before
     /// its end: an empty file that nobody may write.
     ///
     /// # Errors
@@ -82,29 +81,18 @@ impl Namespace {
         }
     }
 
-    /// Makes a namespace on this worker, lets `prepare` mark it, and only then gives it its name,
-    /// so that none without a mark can ever be left behind. The worker stays in it.
-    ///
-    /// # Errors
-    /// What the kernel answers, or `prepare`; the name is not there then.
-    pub fn create<E: From<io::Error>>(
-        name: &str,
-        worker: &mut Worker,
-        prepare: impl FnOnce(&mut Worker) -> Result<(), E>,
-    ) -> Result<Self, E> {
-        let namespace = Self::new(name, worker.unshare()?)?;
-        worker.enter(&namespace)?;
-        prepare(worker)?;
-        let path = Self::path(name);
+    /// Gives the namespace its name.
+    pub(super) fn bind(&self) -> io::Result<()> {
+        let path = Self::path(&self.name);
         OpenOptions::new().write(true).create_new(true).mode(0o444).open(&path)?;
-        let source = format!("/proc/self/fd/{}", namespace.fd.as_raw_fd());
+        let source = format!("/proc/self/fd/{}", self.fd.as_raw_fd());
         if let Err(error) =
             mount(Some(source.as_str()), &path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
         {
             fs::remove_file(&path)?;
-            return Err(io::Error::from(error).into());
+            return Err(error.into());
         }
-        Ok(namespace)
+        Ok(())
     }
 
     /// Takes the name away; the namespace is gone when nothing else holds it. A name that is not
@@ -139,7 +127,8 @@ impl Namespace {
         Path::new(DIRECTORY).join(name)
     }
 
-    fn new(name: &str, fd: OwnedFd) -> io::Result<Self> {
+    /// The namespace of an open file, which is to have this name.
+    pub(super) fn new(name: &str, fd: OwnedFd) -> io::Result<Self> {
         let inode = fstat(&fd)?.st_ino;
         Ok(Self { name: name.to_owned(), inode, fd })
     }

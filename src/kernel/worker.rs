@@ -42,6 +42,23 @@ impl Worker {
         Ok(())
     }
 
+    /// Makes a namespace, lets `prepare` mark it, and only then gives it its name, so that none
+    /// without a mark can ever be left behind. The thread stays in it.
+    ///
+    /// # Errors
+    /// What the kernel answers, or `prepare`; the name is not there then.
+    pub fn create<E: From<io::Error>>(
+        &mut self,
+        name: &str,
+        prepare: impl FnOnce(&mut Self) -> Result<(), E>,
+    ) -> Result<Namespace, E> {
+        let namespace = Namespace::new(name, self.unshare()?)?;
+        self.enter(&namespace)?;
+        prepare(self)?;
+        namespace.bind()?;
+        Ok(namespace)
+    }
+
     /// Brings the thread into a new namespace that has no name and is gone with its last user.
     ///
     /// # Errors
