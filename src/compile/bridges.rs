@@ -10,6 +10,9 @@ use crate::topology;
 use crate::vocabulary::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+/// The bridge inside a switch.
+pub(super) const BRIDGE: &str = "br0";
+
 /// How many ports the kernel's bridge takes (`BR_MAX_PORTS` of `net/bridge/br_private.h`).
 const MOST_PORTS: usize = 1023;
 

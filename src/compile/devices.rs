@@ -1,7 +1,7 @@
 //! Interfaces that no link makes: what they are made of, and whose ports.
 
+use super::bridges::BRIDGE;
 use super::interface::{Interface, InterfaceKind, Lower};
-use super::interfaces::BRIDGE;
 use super::lab::{InterfaceId, Node, NodeId};
 use super::routes::no_interface;
 use super::{Draft, bonds, bridges, queues, takers};

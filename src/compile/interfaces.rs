@@ -1,6 +1,7 @@
 //! Nodes with their interfaces, named.
 
 use super::allocations::{Allocations, End};
+use super::bridges::BRIDGE;
 use super::interface::{Interface, InterfaceKind};
 use super::lab::{InterfaceId, Lab, Link, Node, NodeId};
 use super::options::Options;
@@ -12,9 +13,6 @@ use crate::topology::ByName;
 use crate::topology::{self, Topology};
 use petgraph::graph::NodeIndex;
 use std::collections::{BTreeSet, HashSet};
-
-/// The bridge inside a switch.
-pub(super) const BRIDGE: &str = "br0";
 
 /// The lab's nodes with their interfaces: those of links, in the links' order, then others.
 pub(super) fn build(
