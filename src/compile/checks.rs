@@ -5,7 +5,7 @@ use super::check::{Check, Expect, Goal, Line, OPTIONS, Place, Sender, Target};
 use super::family::IpFamily;
 use super::lab::{InterfaceId, Lab, MAIN, NodeId};
 use super::layout::{Context, Layout};
-use super::routes::{no_interface, no_vrf};
+use super::lookup::{no_interface, no_vrf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spelling, Text, few, nearest};
 use crate::document::{Counter, DeviceName, Routing};
 use crate::iproute::Words;

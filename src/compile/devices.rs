@@ -3,7 +3,7 @@
 use super::bridges::BRIDGE;
 use super::interface::{Interface, InterfaceKind, Lower};
 use super::lab::{InterfaceId, Node, NodeId};
-use super::routes::no_interface;
+use super::lookup::no_interface;
 use super::{Draft, bonds, bridges, queues, takers};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Spanned, Text};
 use crate::document::{DeviceName, Interface as Written, Role};

@@ -1,7 +1,7 @@
 //! What the file's routes put packets into and take them out of, with its names resolved.
 
 use super::lab::{Encap, Node};
-use super::routes::{device, table_number};
+use super::lookup::{device, table_number};
 use crate::diagnostic::{Code, Diagnostic, Span, Text, few};
 use crate::document::DeviceName;
 use crate::iproute;

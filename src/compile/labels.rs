@@ -4,7 +4,7 @@ use super::Draft;
 use super::gateways::{From, Gateways};
 use super::lab::{Lab, LabelNexthop, LabelRoute, MAIN, Node, NodeId};
 use super::layout::Layout;
-use super::routes::device;
+use super::lookup::device;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
 use crate::document::{DeviceName, Routing};
 use crate::iproute;

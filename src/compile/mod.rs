@@ -21,6 +21,7 @@ mod lab;
 mod labels;
 mod layout;
 mod links;
+mod lookup;
 mod names;
 mod neighbours;
 mod nesting;
@@ -50,6 +51,7 @@ mod tables;
 mod takers;
 mod vpn;
 mod vrfs;
+mod way;
 mod wireguard;
 mod words;
 

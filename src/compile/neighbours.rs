@@ -1,7 +1,7 @@
 //! The file's entries of neighbour tables, their devices found.
 
 use super::lab::Node;
-use super::routes::no_interface;
+use super::lookup::no_interface;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::document::DeviceName;
 use crate::iproute::{Neighbour, NeighbourEntry};

@@ -3,7 +3,7 @@
 use super::encaps::Encaps;
 use super::gateways::{From, Gateways};
 use super::lab::{MAIN, Nexthop, NexthopObject, Node};
-use super::routes::way;
+use super::way::way;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, few};
 use crate::iproute::{self, Leads};
 use crate::topology;

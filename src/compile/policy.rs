@@ -1,7 +1,7 @@
 //! The file's policy rules, with their names resolved and priorities given.
 
 use super::lab::{Lab, Node, NodeId, Rule};
-use super::routes::{device, table_number};
+use super::lookup::{device, table_number};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text};
 use crate::iproute::{RuleAction, Table};
 use crate::topology::Topology;

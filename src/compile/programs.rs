@@ -1,7 +1,7 @@
 //! What users have started in nodes.
 
 use super::lab::{Command, Lab, Node, NodeId};
-use super::routes::no_vrf;
+use super::lookup::no_vrf;
 use crate::diagnostic::{Diagnostic, Diagnostics, Spanned, Text};
 use crate::document::DeviceName;
 use crate::topology::Topology;

@@ -1,15 +1,16 @@
 //! The file's IP routes with their names resolved.
 
 use super::encaps::Encaps;
-use super::gateways::{From, Gateways};
+use super::gateways::Gateways;
 use super::interface::Interface;
-use super::lab::{Lab, MAIN, Nexthop, Node, NodeId, Route};
+use super::lab::{Lab, Nexthop, Node, NodeId, Route};
+use super::lookup::{named_table, no_vrf};
 use super::objects::Objects;
+use super::way::way;
 use super::{Draft, iproute};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned, Text, few, nearest};
-use crate::document::DeviceName;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::iproute::RouteKind;
-use crate::topology::{self, TableNames, Topology};
+use crate::topology::{self, Topology};
 use ipnet::IpNet;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -114,109 +115,6 @@ fn resolve_one(
     let default = route.default_scope();
     route.attributes.scope = route.attributes.scope.filter(|scope| *scope != default);
     Ok(route)
-}
-
-/// A way on with its device.
-pub(super) fn way(
-    node: &Node,
-    encaps: &Encaps<'_>,
-    table: u32,
-    nexthop: &iproute::Nexthop,
-    gateways: &Gateways<'_>,
-) -> Result<Nexthop, Diagnostic> {
-    let named = nexthop.dev.as_ref().map(|dev| device(node, dev)).transpose()?;
-    let dev = match (named, nexthop.via) {
-        (Some(dev), None) => dev,
-        (Some(dev), Some(via)) if nexthop.onlink => {
-            gateways.on_link(via, &dev)?;
-            dev
-        }
-        (Some(dev), Some(via)) => gateways.device(via, From::Device(table, &dev))?,
-        (None, Some(via)) => gateways.device(via, From::Table(table))?,
-        (None, None) => unreachable!("a way on has a gateway or a device"),
-    };
-    let encap = nexthop.encap.as_ref();
-    let encap = encap.map(|it| encaps.resolve((&dev, nexthop.dev.as_ref()), it));
-    Ok(Nexthop {
-        via: nexthop.via.map(|via| via.value),
-        dev,
-        weight: nexthop.weight.unwrap_or(1),
-        onlink: nexthop.onlink,
-        encap: encap.transpose()?,
-        realms: nexthop.realms,
-    })
-}
-
-/// The number of a table that is looked up: said, or found by a name, which may be that of the VRF
-/// that owns it.
-pub(super) fn table_number(
-    node: &Node,
-    tables: &TableNames,
-    table: &iproute::Table,
-) -> Result<u32, Diagnostic> {
-    match table {
-        iproute::Table::Number(number) => Ok(number.value),
-        iproute::Table::Name(name) | iproute::Table::Vrf(name) => match node.vrf(name.as_str()) {
-            Some(vrf) => Ok(vrf.table),
-            None => named_table(node, tables, name),
-        },
-    }
-}
-
-fn named_table(node: &Node, tables: &TableNames, name: &Text) -> Result<u32, Diagnostic> {
-    match name.as_str() {
-        "main" => return Ok(MAIN),
-        "default" => return Ok(253),
-        "local" => return Ok(255),
-        _ => {}
-    }
-    tables.number(name.as_str()).ok_or_else(|| {
-        let title = format!("`{}` has no table `{name}`", node.name);
-        let error = Diagnostic::error(Code::UnknownTable, title);
-        known(error, "table", name, tables.near(name.as_str()), tables.names())
-    })
-}
-
-/// A device of the node, by name: an interface, a VRF or `lo`.
-pub(super) fn device(node: &Node, name: &Text) -> Result<DeviceName, Diagnostic> {
-    let known = node.interface(name.as_str()).is_some() || node.vrf(name.as_str()).is_some();
-    if name.as_str() != "lo" && !known {
-        return Err(no_interface(node, name));
-    }
-    DeviceName::new(name.as_str())
-        .ok_or_else(|| Diagnostic::error(Code::BadName, format!("`{name}` is no device's name")))
-}
-
-/// An interface that a node has not.
-pub(super) fn no_interface(node: &Node, name: &Text) -> Diagnostic {
-    let error = Diagnostic::error(
-        Code::UnknownInterface,
-        format!("`{}` has no interface `{name}`", node.name),
-    );
-    let interfaces = &node.interfaces;
-    known(error, "interface", name, interfaces.near(name.as_str()), interfaces.names())
-}
-
-/// A VRF that a node has not.
-pub(super) fn no_vrf(node: &Node, name: &Text) -> Diagnostic {
-    let error = Diagnostic::error(Code::UnknownVrf, format!("`{}` has no VRF `{name}`", node.name));
-    known(error, "VRF", name, node.vrfs.near(name.as_str()), node.vrfs.names())
-}
-
-/// Says which name may be meant, or which ones there are.
-fn known<'a>(
-    error: Diagnostic,
-    what: &str,
-    name: &Text,
-    near: impl Iterator<Item = &'a str>,
-    known: impl ExactSizeIterator<Item = &'a str>,
-) -> Diagnostic {
-    let error = error.at(name.span, "not known here");
-    match (nearest(name.as_str(), near), known.len()) {
-        (Some(near), _) => error.help(format!("did you mean `{near}`?")),
-        (None, 0) => error,
-        (None, _) => error.help(format!("its {what}s are {}", few(known))),
-    }
 }
 
 /// Reports routes to a subnet that the route's own table has on an interface: the interface's comes
