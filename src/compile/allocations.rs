@@ -4,7 +4,6 @@
 //! its interfaces' names, addresses, tables, labels, ports and seeds, whatever was added, removed or moved
 //! around it. What the file says wins, and a choice that it takes for something else is made anew.
 
-use super::lab::{Lab, NodeId};
 use crate::document::{DeviceName, NodeName};
 use crate::iproute::Label;
 use crate::topology::Topology;
@@ -55,15 +54,20 @@ impl Allocations {
         self.nodes.get(node)
     }
 
+    /// Where is kept what is chosen for a node.
+    pub(super) fn of_mut(&mut self, node: &NodeName) -> &mut OfNode {
+        self.nodes.entry(node.clone()).or_default()
+    }
+
     /// The ends of the links of a file as they were before, in the links' order. A link is the same one if
     /// it joins the same nodes by interfaces of the same names, where the file gives them some, or else the
     /// same nodes; of several such links the first is the first.
-    pub(super) fn ends(&self, topology: &Topology, lab: &Lab) -> Vec<[Option<End>; 2]> {
+    pub(super) fn ends(&self, topology: &Topology) -> Vec<[Option<End>; 2]> {
         let links = || {
             topology.graph.edge_weights().map(|link| {
                 link.ends.each_ref().map(|end| {
                     let name = end.interface.as_ref().map(|name| &name.value);
-                    (&lab[NodeId(end.node.index())].name, name)
+                    (&topology.graph[end.node].name.value, name)
                 })
             })
         };
@@ -105,12 +109,4 @@ fn alike(mut ends: [Signature<'_>; 2], with_names: bool) -> [Signature<'_>; 2] {
     }
     ends.sort();
     ends
-}
-
-impl Lab {
-    /// Where is kept what is chosen for a node.
-    pub(super) fn chosen(&mut self, node: NodeId) -> &mut OfNode {
-        let name = self[node].name.clone();
-        self.allocations.nodes.entry(name).or_default()
-    }
 }

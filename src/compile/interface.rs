@@ -1,6 +1,6 @@
 //! An interface of a node, and what makes it.
 
-use super::lab::InterfaceId;
+use super::id::InterfaceId;
 use crate::diagnostic::{Span, Spanned};
 use crate::document::{Address, DeviceName, Traffic};
 use crate::iproute::{FdbEntry, Netem, Tbf, Vlan};

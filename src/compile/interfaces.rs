@@ -43,7 +43,7 @@ pub(super) fn build(
         draft.lab.nodes.push(empty(node, roles[index.index()], namespace));
         names.push(Names { taken: taken(topology, index), next: 0 });
     }
-    draft.kept_ends = options.kept_allocations.ends(topology, &draft.lab);
+    draft.kept_ends = options.kept_allocations.ends(topology);
     let kept = topology.graph.edge_weights().zip(&draft.kept_ends).map(|(link, kept)| {
         [0, 1].map(|end| {
             let topology::End { node, interface: None, .. } = &link.ends[end] else { return None };

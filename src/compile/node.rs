@@ -1,10 +1,11 @@
 //! A node of a lab, with all that is in its namespace.
 
+use super::id::InterfaceId;
 use super::interface::{Interface, InterfaceKind, Lower};
-use super::lab::{InterfaceId, LabelRoute, MAIN, NexthopObject, Route, Rule, Sysctl};
+use super::route::{LabelRoute, MAIN, NexthopObject, Route};
 use crate::diagnostic::{Span, Spanned, Text};
 use crate::document::{Address, Content, DeviceName, NodeName, Role, Traffic};
-use crate::iproute::{Neighbour, Netem, RuleAction, Tbf};
+use crate::iproute::{self, Neighbour, Netem, RuleAction, Tbf};
 use crate::link::LowerDevice;
 use crate::topology::{ByName, Named};
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,29 @@ pub struct Vrf {
     pub traffic: Traffic,
     /// Whether the VRF device is up.
     pub up: bool,
+}
+
+/// A policy rule: its devices are there, its tables are numbers, and it has a priority.
+pub type Rule = iproute::Rule<DeviceName, u32>;
+
+/// A setting of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Sysctl {
+    /// The path below `/proc/sys`, with slashes: `net/ipv4/ip_forward`.
+    pub key: String,
+    /// What is written.
+    pub value: String,
+}
+
+/// What flows are divided by beside what is in their packets, one for the whole node.
+pub(super) const HASH_SEED: &str = "net/ipv4/fib_multipath_hash_seed";
+
+impl Sysctl {
+    /// Whether a kernel that does not know it is good enough. Linux 6.11 is the first in which
+    /// namespaces have seeds of their own; before, all divide flows alike.
+    pub fn is_optional(&self) -> bool {
+        self.key == HASH_SEED
+    }
 }
 
 impl Named for Vrf {

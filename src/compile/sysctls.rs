@@ -2,7 +2,8 @@
 
 use super::allocations::Allocations;
 use super::interface::Interface;
-use super::lab::{HASH_SEED, InterfaceId, Lab, LabelRoute, MAIN, Node, NodeId, Sysctl};
+use super::lab::{InterfaceId, Lab, LabelRoute, MAIN, Node, NodeId, Sysctl};
+use super::node::HASH_SEED;
 use super::sysctl_name;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::document::Ttl;

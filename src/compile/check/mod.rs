@@ -37,7 +37,7 @@ pub(super) use parse::WORDS as OPTIONS;
 pub use rejection::{Rejection, RejectionKind};
 pub use volume::Volume;
 
-use super::lab::NodeId;
+use super::id::NodeId;
 use crate::diagnostic::Span;
 use crate::document::DeviceName;
 use crate::iproute::{Label, Time, code_point_name};
