@@ -1,5 +1,6 @@
 //! What lies on one wire with what, and which tables are joined by it.
 
+pub(super) use super::id::Port;
 use super::lab::{InterfaceId, Lab, MAIN, NodeId, Vrf};
 use super::segment::{self, Segment};
 use crate::document::{DeviceName, NodeName, Role, Routing};
@@ -12,9 +13,6 @@ pub(super) struct Context {
     pub node: NodeId,
     pub table: u32,
 }
-
-/// An interface that can have addresses.
-pub(super) type Port = (NodeId, InterfaceId);
 
 /// Which addresses may not be given twice, and from where they are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,9 +1,9 @@
 //! Which interfaces share a wire: links, switches and bridges, their VLANs, and tunnels that carry
 //! frames, all followed to their ends.
 
+use super::id::Port;
 use super::interface::InterfaceKind;
 use super::lab::{InterfaceId, Lab, Node, NodeId};
-use super::layout::Port;
 use super::wireguard::Interfaces;
 use crate::document::Role;
 use crate::iproute::{FdbEntry, Vlan};

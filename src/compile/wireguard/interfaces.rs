@@ -1,9 +1,9 @@
 //! The WireGuard interfaces of a lab, and which of them are each other's peers.
 
 use super::at;
+use crate::compile::id::Port;
 use crate::compile::interface::{Interface, InterfaceKind};
 use crate::compile::lab::{InterfaceId, Lab, NodeId};
-use crate::compile::layout::Port;
 use crate::diagnostic::{Code, Diagnostic, Text, few};
 use crate::link::{Kind, Peer, PeerName};
 use std::collections::{BTreeMap, HashMap};
