@@ -1,7 +1,6 @@
 //! One command at a time on one lab.
 
-use super::record::FILE as RECORD;
-use super::{DIRECTORY, at, directory};
+use super::{DIRECTORY, RECORD, at, directory};
 use crate::document::LabName;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, File, Permissions};

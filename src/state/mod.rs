@@ -30,6 +30,9 @@ use std::path::{Path, PathBuf};
 /// Where labs are recorded. It is emptied by a reboot, as the namespaces are.
 pub const DIRECTORY: &str = "/run/vrflab";
 
+/// The name of the record in a lab's directory.
+const RECORD: &str = "lab.json";
+
 /// The directory of one lab.
 pub fn directory(lab: &LabName) -> PathBuf {
     Path::new(DIRECTORY).join(lab.as_str())

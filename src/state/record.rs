@@ -1,6 +1,6 @@
 //! The record of one lab.
 
-use super::{Lock, at, directory};
+use super::{Lock, RECORD, at, directory};
 use crate::compile::{Lab, Node};
 use crate::document::{DeviceName, LabName, NodeName};
 use crate::kernel::{checksum, mount_namespace};
@@ -11,9 +11,6 @@ use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-
-/// The name of the record in the lab's directory.
-pub(super) const FILE: &str = "lab.json";
 
 /// What records are written in: the number of their own schema, and the version of the program, as
 /// what was built is kept just as that version has it in memory.
@@ -348,7 +345,7 @@ impl Record {
     /// # Errors
     /// It cannot be read, or another version wrote it.
     pub fn load(lab: &LabName) -> Result<Option<Self>, RecordError> {
-        let path = directory(lab).join(FILE);
+        let path = directory(lab).join(RECORD);
         let bytes = match read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -385,7 +382,7 @@ impl Record {
     /// The file system refuses.
     pub fn store(&self, lock: &Lock) -> io::Result<()> {
         debug_assert_eq!(lock.lab(), self.lab());
-        replace(self.lab(), FILE, &sealed(&serde_json::to_vec(self)?))
+        replace(self.lab(), RECORD, &sealed(&serde_json::to_vec(self)?))
     }
 }
 
@@ -475,7 +472,7 @@ mod tests {
             "verify": "before", "changes": [], "built": {"number": 0, "checksum": 3477476811_u64},
         });
         let json = serde_json::to_vec(&json).unwrap();
-        let path = PathBuf::from(FILE);
+        let path = PathBuf::from(RECORD);
         let bytes = sealed(&json);
         Record::read(&bytes, &lab, path.clone()).unwrap();
         for bit in 0..bytes.len() * 8 {
