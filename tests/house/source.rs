@@ -17,6 +17,16 @@ pub struct Use {
     pub in_test: bool,
     /// Whether a `!` follows, as behind a macro's name.
     pub bang: bool,
+    /// What it brings in, where it stands in a `use`.
+    pub import: Option<Import>,
+}
+
+/// A name that a `use` brings in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    pub name: String,
+    /// Whether others may have it from there: `pub use`.
+    pub is_handed_on: bool,
 }
 
 /// One file of the library.
@@ -90,7 +100,8 @@ pub fn read(path: &Path, text: &str, declared: &Declared) -> File {
         uses: Vec::new(),
         declares: Vec::new(),
     };
-    let mut reader = Reader { file: &mut file, module: declared.module.clone() };
+    let module = declared.module.clone();
+    let mut reader = Reader { file: &mut file, module, in_use: None };
     reader.items(tokens, declared.in_test);
     file
 }
@@ -98,6 +109,8 @@ pub fn read(path: &Path, text: &str, declared: &Declared) -> File {
 struct Reader<'a> {
     file: &'a mut File,
     module: Vec<String>,
+    /// Within a `use`, whether it is a `pub use`.
+    in_use: Option<bool>,
 }
 
 impl Reader<'_> {
@@ -135,6 +148,12 @@ impl Reader<'_> {
                     }
                     test_item = false;
                     at += 3;
+                    continue;
+                }
+                [TokenTree::Ident(word), TokenTree::Ident(_), ..] if *word == "use" => {
+                    self.in_use = Some(is_public(&tokens[..at]));
+                    at += 1 + self.path(&rest[1..], Vec::new(), in_test || test_item);
+                    self.in_use = None;
                     continue;
                 }
                 [TokenTree::Ident(_), ..] => {
@@ -180,8 +199,17 @@ impl Reader<'_> {
         }
         let bang = matches!(tokens.get(at), Some(TokenTree::Punct(mark)) if mark.as_char() == '!');
         let line = begin.unwrap_or_else(Span::call_site).start().line;
+        let import = self.in_use.and_then(|is_handed_on| {
+            let name = match &tokens[at..] {
+                [TokenTree::Ident(word), TokenTree::Ident(name), ..] if *word == "as" => {
+                    name.to_string()
+                }
+                _ => path.iter().rfind(|word| *word != "self")?.clone(),
+            };
+            Some(Import { name, is_handed_on })
+        });
         let path = self.absolute(path);
-        self.file.uses.push(Use { path, line, in_test, bang });
+        self.file.uses.push(Use { path, line, in_test, bang, import });
         at
     }
 
@@ -218,6 +246,16 @@ impl Reader<'_> {
 fn is_double_colon(tokens: &[TokenTree]) -> bool {
     let colon = |token: Option<&TokenTree>| matches!(token, Some(TokenTree::Punct(mark)) if mark.as_char() == ':');
     colon(tokens.first()) && colon(tokens.get(1))
+}
+
+/// Whether tokens end with `pub` or `pub(…)`.
+fn is_public(before: &[TokenTree]) -> bool {
+    let public = |token: &TokenTree| matches!(token, TokenTree::Ident(word) if *word == "pub");
+    match before {
+        [.., word, TokenTree::Group(_)] if public(word) => true,
+        [.., word] => public(word),
+        [] => false,
+    }
 }
 
 /// `#[test]` and `#[cfg(test)]`.
