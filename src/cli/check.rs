@@ -4,7 +4,7 @@ use super::exit::{Exit, cannot, unopened, wrong};
 use super::interrupt;
 use super::labs;
 use super::output::{self, out};
-use super::place::Kernel;
+use super::place::{Kernel, Place};
 use super::progress::Watch;
 use super::request::Request;
 use super::{count, failures, report, sample};
@@ -49,7 +49,8 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     let patience = Patience::For(Duration::from_secs(*wait));
     let options = CheckOptions { only: only.clone(), patience };
     match labs::find(lab.as_deref(), None, kernel) {
-        Ok((lab, place)) => Request::Check { lab, options, json: *json }.carry_out(place),
+        Ok((lab, Place::Here)) => here(&lab, &options, *json),
+        Ok((lab, Place::Vm)) => Request::Check { lab, options, json: *json }.hand_on(),
         Err(exit) => exit,
     }
 }

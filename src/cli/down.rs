@@ -55,7 +55,10 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
         if labs.is_empty() {
             continue;
         }
-        let carried_out = (Request::Down { labs, by_marks }).carry_out(place);
+        let carried_out = match place {
+            Place::Here => here(&labs, by_marks),
+            Place::Vm => Request::Down { labs, by_marks }.hand_on(),
+        };
         if !matches!(carried_out, Exit::Done | Exit::Command(0)) {
             exit = carried_out;
         }

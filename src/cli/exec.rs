@@ -74,10 +74,12 @@ fn exec(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
     let execution = Execution { node, vrf, command };
     let found = labs::find(lab, Some(&execution.node), kernel).map_err(|_| Exit::NotStarted)?;
     let (lab, place) = found;
-    let request = Request::Exec { lab, execution };
     Ok(match place {
-        Place::Here => request.carry_out(place),
-        Place::Vm => request.in_vm(vm::Input::Inherit).unwrap_or_else(not_started),
+        Place::Here => here(&lab, &execution),
+        Place::Vm => {
+            let request = Request::Exec { lab, execution };
+            request.in_vm(vm::Input::Inherit).unwrap_or_else(not_started)
+        }
     })
 }
 

@@ -6,7 +6,7 @@ use super::input::{self, FileOptions, LabFile};
 use super::interrupt;
 use super::labs;
 use super::output::{self, out};
-use super::place::Kernel;
+use super::place::{Kernel, Place};
 use super::progress::Watch;
 use super::report::Amount;
 use super::request::Request;
@@ -76,7 +76,10 @@ fn explain(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
         Some(named) => named,
         None => labs::find_aloud(sender(&words), kernel)?,
     };
-    Ok(Request::Explain { lab, question, json: *json }.carry_out(place))
+    Ok(match place {
+        Place::Here => here(&lab, &question, *json),
+        Place::Vm => Request::Explain { lab, question, json: *json }.hand_on(),
+    })
 }
 
 /// Whether a word is a file's name, and no node's and no address.

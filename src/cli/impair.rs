@@ -3,7 +3,7 @@
 use super::change::{Words, change};
 use super::exit::{Exit, wrong};
 use super::output::out;
-use super::place::Kernel;
+use super::place::{Kernel, Place};
 use super::request::Request;
 use crate::diagnostic::{Diagnostic, Text};
 use crate::document::LabName;
@@ -56,7 +56,10 @@ fn impair(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
     let (lab, place) = words.find(kernel)?;
     let impairment = (!arguments.clear).then_some(Impairment { netem, tbf });
     let (node, interface) = (words.node.to_owned(), words.interface.to_owned());
-    Ok(Request::Impair { lab, node, interface, impairment }.carry_out(place))
+    Ok(match place {
+        Place::Here => here(&lab, &node, &interface, impairment.as_ref()),
+        Place::Vm => Request::Impair { lab, node, interface, impairment }.hand_on(),
+    })
 }
 
 pub(super) fn here(

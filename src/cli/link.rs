@@ -4,7 +4,7 @@ use super::change::{self, Words};
 use super::count;
 use super::exit::{Exit, wrong};
 use super::output::{err, out};
-use super::place::Kernel;
+use super::place::{Kernel, Place};
 use super::request::Request;
 use crate::document::LabName;
 use crate::lifecycle::{Changed, LinkChange};
@@ -48,7 +48,10 @@ fn set(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
     };
     let (lab, place) = words.find(kernel)?;
     let (node, interface) = (words.node.to_owned(), words.interface.to_owned());
-    Ok(Request::Link { lab, node, interface, change }.carry_out(place))
+    Ok(match place {
+        Place::Here => here(&lab, &node, &interface, change),
+        Place::Vm => Request::Link { lab, node, interface, change }.hand_on(),
+    })
 }
 
 pub(super) fn here(lab: &LabName, node: &str, interface: &str, change: LinkChange) -> Exit {

@@ -45,7 +45,10 @@ fn logs(arguments: &Arguments, kernel: Kernel) -> Result<Exit, Exit> {
         },
     };
     let ((lab, place), node) = (found, node.map(str::to_owned));
-    Ok(Request::Logs { lab, node }.carry_out(place))
+    Ok(match place {
+        Place::Here => here(&lab, node.as_deref()),
+        Place::Vm => Request::Logs { lab, node }.hand_on(),
+    })
 }
 
 /// Whether there is a micro-VM to ask, which may have output of a lab that is down.

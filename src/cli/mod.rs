@@ -24,6 +24,7 @@ mod output;
 mod place;
 mod plan;
 mod progress;
+mod received;
 mod report;
 mod request;
 mod reset;
@@ -112,7 +113,7 @@ enum Verb {
     Supervise,
     /// Carry out what a `vrflab` outside of the micro-VM was asked for
     #[command(hide = true)]
-    Request(request::Arguments),
+    Request(received::Arguments),
     /// Manage the micro-VM used when the host's kernel lacks what a lab needs
     Vm(vm::Arguments),
 }
@@ -170,7 +171,7 @@ fn run(arguments: Arguments) -> Exit {
         Verb::Schema => schema::run(),
         Verb::Ls(verb) => ls::run(&verb, kernel),
         Verb::Supervise => crate::kernel::supervise().map_or_else(exit::cannot, |()| Exit::Done),
-        Verb::Request(verb) => request::run(&verb),
+        Verb::Request(verb) => received::run(&verb),
         Verb::Vm(verb) => vm::run(verb),
     }
 }

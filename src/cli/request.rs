@@ -1,12 +1,10 @@
-//! What a verb asks of a lab: carried out here, or handed as it is to the `vrflab` in the micro-VM.
+//! What a verb asks of a lab in the micro-VM, handed as it is to the `vrflab` there.
 
 use super::exit::{Exit, cannot};
-use super::place::{self, Place};
-use super::{check, down, exec, explain, impair, link, logs, reset, up, verify};
+use super::place;
 use crate::document::LabName;
-use crate::lifecycle::{CheckOptions, Execution, Impairment, LinkChange};
+use crate::lifecycle::{CheckOptions, Execution, Impairment, LinkChange, Verify};
 use crate::vm;
-use clap::Args;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -16,11 +14,11 @@ use std::io::IsTerminal;
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Request {
     /// To build the lab that comes compiled on the standard input.
-    Up(up::Wishes),
+    Up(Wishes),
     /// To take labs down.
     Down { labs: Vec<LabName>, by_marks: bool },
     /// To bring a lab back to what its file said.
-    Reset { lab: LabName, manner: reset::Manner },
+    Reset { lab: LabName, manner: Manner },
     /// To run checks.
     Check { lab: LabName, options: CheckOptions, json: bool },
     /// To judge its checks by what its kernel holds.
@@ -37,6 +35,34 @@ pub(super) enum Request {
     Logs { lab: LabName, node: Option<String> },
 }
 
+/// What is wanted of a lab that comes up.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Wishes {
+    /// Whether its checks are run.
+    pub(super) checks: bool,
+    /// Whether what was made is read back.
+    pub(super) verify: bool,
+    /// Whether the steps are printed and not taken.
+    pub(super) dry_run: bool,
+    /// Whether the exit status says then that there are some.
+    pub(super) exit_code: bool,
+    /// For how many seconds those that fail are retried; for how long is suitable where it is not said.
+    pub(super) wait: Option<u64>,
+}
+
+/// In which way a lab is brought back.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Manner {
+    /// It is built anew.
+    Rebuild {
+        /// Whether what was made is read back, where that is said.
+        verify: Option<Verify>,
+    },
+    /// By the steps that it differs in.
+    InPlace,
+}
+
 /// What a verb passes on that reads nothing itself: the keys of a terminal, since Ctrl+C is one of them.
 /// Elsewhere what comes is for whoever reads next, as the rest of a list that a script goes through.
 fn keys() -> vm::Input {
@@ -50,34 +76,12 @@ fn keys() -> vm::Input {
 const MAX_ARGUMENT: usize = 100_000;
 
 impl Request {
-    /// Carries it out where the lab is.
-    pub fn carry_out(&self, place: Place) -> Exit {
-        match place {
-            Place::Here => self.here(),
-            Place::Vm => self.in_vm(keys()).unwrap_or_else(cannot),
-        }
+    /// Has the guest's own `vrflab` carry it out, which reads nothing.
+    pub fn hand_on(&self) -> Exit {
+        self.in_vm(keys()).unwrap_or_else(cannot)
     }
 
-    fn here(&self) -> Exit {
-        match self {
-            Request::Up(wishes) => up::received(wishes),
-            Request::Down { labs, by_marks } => down::here(labs, *by_marks),
-            Request::Reset { lab, manner } => reset::here(lab, *manner),
-            Request::Check { lab, options, json } => check::here(lab, options, *json),
-            Request::Verify { lab, json } => verify::here(lab, *json),
-            Request::Explain { lab, question, json } => explain::here(lab, question, *json),
-            Request::Link { lab, node, interface, change } => {
-                link::here(lab, node, interface, *change)
-            }
-            Request::Impair { lab, node, interface, impairment } => {
-                impair::here(lab, node, interface, impairment.as_ref())
-            }
-            Request::Exec { lab, execution } => exec::here(lab, execution),
-            Request::Logs { lab, node } => logs::here(lab, node.as_deref()),
-        }
-    }
-
-    /// Has the guest's own `vrflab` carry it out.
+    /// Has the guest's own `vrflab` carry it out, with this to read.
     pub fn in_vm(&self, input: vm::Input) -> Result<Exit, vm::Error> {
         let text = serde_json::to_string(self).expect("a request has text alone for its keys");
         let mut line: Vec<OsString> = vec!["request".into()];
@@ -89,29 +93,6 @@ impl Request {
         }
         place::forward(line, input)
     }
-}
-
-/// The arguments of the verb by which a request arrives.
-#[derive(Args)]
-pub(super) struct Arguments {
-    /// The request, in as many parts as it takes
-    #[arg(allow_hyphen_values = true)]
-    parts: Vec<String>,
-}
-
-impl Arguments {
-    fn read(&self) -> serde_json::Result<Request> {
-        serde_json::from_str(&self.parts.concat())
-    }
-
-    /// Whether a command in a node is asked for.
-    pub fn is_command(&self) -> bool {
-        matches!(self.read(), Ok(Request::Exec { .. }))
-    }
-}
-
-pub(super) fn run(arguments: &Arguments) -> Exit {
-    arguments.read().map_or_else(cannot, |request| request.carry_out(Place::Here))
 }
 
 #[cfg(test)]

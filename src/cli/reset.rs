@@ -4,14 +4,13 @@ use super::change::change;
 use super::exit::{Exit, cannot, unopened, wrong};
 use super::interrupt::{self, Interrupt};
 use super::output::{err, out};
-use super::place::Kernel;
+use super::place::{Kernel, Place};
 use super::progress::Watch;
-use super::request::Request;
+use super::request::{Manner, Request};
 use super::{count, labs, up};
 use crate::document::LabName;
 use crate::lifecycle::{OpenError, ResetError, ResetOptions, RunningLab, Verify};
 use clap::Args;
-use serde::{Deserialize, Serialize};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,26 +33,14 @@ pub(super) struct Arguments {
     no_verify: bool,
 }
 
-/// In which way a lab is brought back.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Manner {
-    /// It is built anew.
-    Rebuild {
-        /// Whether what was made is read back, where that is said.
-        verify: Option<Verify>,
-    },
-    /// By the steps that it differs in.
-    InPlace,
-}
-
 pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
     let manner = match arguments.in_place {
         true => Manner::InPlace,
         false => Manner::Rebuild { verify: arguments.no_verify.then_some(Verify::Never) },
     };
     match labs::find(arguments.lab.as_deref(), None, kernel) {
-        Ok((lab, place)) => Request::Reset { lab, manner }.carry_out(place),
+        Ok((lab, Place::Here)) => here(&lab, manner),
+        Ok((lab, Place::Vm)) => Request::Reset { lab, manner }.hand_on(),
         Err(exit) => exit,
     }
 }

@@ -10,7 +10,7 @@ use super::output::{err, out};
 use super::place::{self, Kernel, Place};
 use super::progress::{Waiting, Watch};
 use super::report::{self, Amount};
-use super::request::Request;
+use super::request::{Request, Wishes};
 use super::{down, labs};
 use crate::diagnostic::Source;
 use crate::document::LabName;
@@ -22,7 +22,6 @@ use crate::lifecycle::{
 use crate::plan::{Action, Step};
 use crate::vm;
 use clap::Args;
-use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::time::Duration;
 
@@ -65,21 +64,6 @@ pub(super) struct Arguments {
     name: Option<LabName>,
     #[command(flatten)]
     amount: Amount,
-}
-
-/// What is wanted of a lab that comes up.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Wishes {
-    /// Whether its checks are run.
-    checks: bool,
-    /// Whether what was made is read back.
-    verify: bool,
-    /// Whether the steps are printed and not taken.
-    dry_run: bool,
-    /// Whether the exit status says then that there are some.
-    exit_code: bool,
-    /// For how many seconds those that fail are retried; for how long is suitable where it is not said.
-    wait: Option<u64>,
 }
 
 /// A lab's name on the command line.

@@ -5,7 +5,7 @@ use super::failures::{self, Finding};
 use super::input::{self, FileOptions, LabFile};
 use super::labs;
 use super::output::{self, out};
-use super::place::Kernel;
+use super::place::{Kernel, Place};
 use super::progress::Waiting;
 use super::report::Amount;
 use super::request::Request;
@@ -85,7 +85,8 @@ pub(super) fn run(arguments: &Arguments, kernel: Kernel) -> Exit {
             let found = input::refuse_for_lab(arguments.of_files())
                 .and_then(|()| labs::find(name, None, kernel));
             match found {
-                Ok((lab, place)) => Request::Verify { lab, json: arguments.json }.carry_out(place),
+                Ok((lab, Place::Here)) => here(&lab, arguments.json),
+                Ok((lab, Place::Vm)) => Request::Verify { lab, json: arguments.json }.hand_on(),
                 Err(exit) => exit,
             }
         }
