@@ -6,7 +6,7 @@ use super::standing::end_of;
 use super::verdict::{Fault, Refutation};
 use crate::compile::{Arrival, Check, Hop, Node, NodeId, UNREACHABLE_METRIC};
 use crate::diagnostic::{Label, Span};
-use crate::forward::{self, Absent, Evidence, Outcome};
+use crate::forward::{self, Absent, Evidence, Outcome, is_of_kernel};
 use crate::iproute::RouteKind;
 use crate::plan::{Action, Resource};
 
@@ -105,6 +105,11 @@ impl<'a> Judge<'_, 'a> {
         evidence.iter().rev().find_map(|evidence| match evidence {
             Evidence::Resource { resource, span } if !span.is_none() => {
                 Some(primary(*span, self.said(resource)))
+            }
+            Evidence::Resource { resource: Resource::Rule { rule, .. }, .. }
+                if is_of_kernel(rule) =>
+            {
+                None
             }
             Evidence::Resource { resource, .. } => match self.intention.place(resource) {
                 Some(span) => (!span.is_none()).then(|| primary(span, self.said(resource))),

@@ -224,7 +224,10 @@ fn what_the_routes_of_a_file_break_is_an_error_of_it_unless_a_command_on_the_way
     let broken = text("");
     let error = compile(&broken, Promises::Held).unwrap_err();
     assert_eq!(error.diagnostics.len(), 1, "{error}");
-    assert_eq!(error.diagnostics[0].title, "`h1 !> h2` does not hold: the probe arrives at h2");
+    assert_eq!(
+        error.diagnostics[0].title,
+        "`h1 !> h2` does not hold: the probe arrives at h2, though it must not"
+    );
     assert!(compile(&broken, Promises::Left).unwrap().warnings().is_empty());
     let barred = text(", run: [nft -f fw.nft]");
     assert!(compile(&barred, Promises::Held).unwrap().warnings().is_empty());
